@@ -1,0 +1,4 @@
+//! causerie: a self-hosted GraphQL server for chat with an assistant.
+
+pub mod assistant;
+pub mod auth;

@@ -1,0 +1,8 @@
+//! Every promise, through real sockets; one binary, one module a topic.
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test that fails should fail the test"
+)]
