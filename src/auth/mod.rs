@@ -1,1 +1,33 @@
 //! Bearer token → [`Viewer`].
+//!
+//! An [`Authenticator`] is made once from [`Options`] and asked for each token. It accepts signed JSON Web
+//! Tokens (JWS compact form) from one issuer, whose keys are a shared secret, a key set in a file, or a key set
+//! that the issuer publishes and rotates.
+//!
+//! - `token` takes a token apart; `claims` holds its claims to the rules; `mint` makes one.
+//! - `keys` checks signatures; `jwk` reads published keys; `endpoint` fetches them once; `jwks` keeps
+//!   them current.
+//! - `options`, `rejection` and `viewer` are what callers see besides the [`Authenticator`].
+//!
+//! Nothing here knows of chat, of HTTP requests to this server, or of GraphQL.
+
+mod algorithm;
+mod authenticator;
+mod claims;
+mod endpoint;
+mod jwk;
+mod jwks;
+mod keys;
+mod mint;
+mod object;
+mod options;
+mod rejection;
+mod token;
+mod viewer;
+
+pub use authenticator::Authenticator;
+pub use claims::{ClaimRules, LEEWAY};
+pub use mint::mint;
+pub use options::{Options, Secret, Source};
+pub use rejection::Rejection;
+pub use viewer::{UserId, Viewer};
