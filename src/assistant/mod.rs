@@ -1,6 +1,13 @@
 //! Who writes replies: the [`Assistant`] trait and its implementations.
 
+mod echo;
+pub mod estimate;
+pub mod openai;
+
 use std::fmt;
+
+pub use echo::Echo;
+pub use openai::OpenAi;
 
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -41,14 +48,15 @@ pub enum Speaker {
     Assistant,
 }
 
-/// One step of a reply.
+/// One step of a reply. No string in it holds NUL, which PostgreSQL cannot store.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Delta {
     /// More text; never empty.
     Text(String),
-    /// A whole tool call that the assistant asks for, once its last fragment has come.
+    /// A whole tool call that the assistant asks for; after all text, and only if the reply ended well.
     ToolCall(ToolCall),
-    /// The model's name as the provider reports it; at most once.
+    /// The model's name as the provider reports it, at most 255 characters; at most once, and not before the
+    /// attempt has something to show.
     Model(String),
     /// Tokens used by the whole attempt; the last one counts.
     Usage(Usage),
