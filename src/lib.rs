@@ -1,4 +1,24 @@
 //! causerie: a self-hosted GraphQL server for chat with an assistant.
+//!
+//! Dependencies point one way, `http → graphql → chat → entity`, with [`reply`] beside [`chat`]:
+//!
+//! - [`config`]: the only reader of flags and environment
+//! - [`http`]: router, GraphQL over HTTP, REST, pages, health
+//! - [`graphql`]: names, shapes and documentation of the API
+//! - [`chat`]: what a viewer may do: every query and every rule
+//! - [`reply`]: the life of a reply: lease, checkpoints, takeover
+//! - [`assistant`]: who writes replies
+//! - [`auth`]: bearer token → viewer
+//! - [`signal`]: wake-ups between servers
+//! - [`database`]: connecting and transactions
+//! - [`entity`]: rows, one file a table
+//! - [`error`]: what can go wrong, and how much of it a client is told
 
 pub mod assistant;
 pub mod auth;
+pub mod chat;
+pub mod database;
+pub mod entity;
+pub mod error;
+pub mod reply;
+pub mod signal;

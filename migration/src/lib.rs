@@ -1,2 +1,20 @@
 //! The schema of the database, one file a step.
-pub use sea_orm_migration::prelude::*;
+//!
+//! A step is plain SQL that SQLite and PostgreSQL both understand, with the few types that they spell
+//! differently filled in by [`dialect`]. Steps import nothing from the server, so that history cannot
+//! change under them.
+
+mod dialect;
+mod m20261120_000001_conversations;
+
+pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait};
+
+/// All steps, in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
+        vec![Box::new(m20261120_000001_conversations::Migration)]
+    }
+}

@@ -1,0 +1,39 @@
+//! What SQLite and PostgreSQL spell differently.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
+
+/// Replaces `{user}`, `{uuid}`, `{instant}`, `{json}`, `{bytes}`, `{flag}`, `{big}` and `{table}` in `sql`,
+/// and runs it.
+///
+/// User ids compare by their bytes on both databases: order and uniqueness then never change with a
+/// locale or with an upgrade of the system's collation tables.
+pub(crate) async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    let names: [(&str, &str); 8] = match connection.get_database_backend() {
+        DbBackend::Sqlite => [
+            ("{user}", "TEXT"),
+            ("{uuid}", "BLOB"),
+            ("{instant}", "TEXT"),
+            ("{json}", "TEXT"),
+            ("{bytes}", "BLOB"),
+            ("{flag}", "INTEGER"),
+            ("{big}", "INTEGER"),
+            ("{table}", "STRICT"),
+        ],
+        DbBackend::Postgres => [
+            ("{user}", "TEXT COLLATE \"C\""),
+            ("{uuid}", "UUID"),
+            ("{instant}", "TIMESTAMPTZ"),
+            ("{json}", "JSONB"),
+            ("{bytes}", "BYTEA"),
+            ("{flag}", "BOOLEAN"),
+            ("{big}", "BIGINT"),
+            ("{table}", ""),
+        ],
+        other => return Err(DbErr::Migration(format!("{other:?} is not supported"))),
+    };
+    let sql = names.iter().fold(sql.to_owned(), |sql, (name, spelling)| sql.replace(name, spelling));
+    connection.execute_unprepared(&sql).await?;
+    Ok(())
+}

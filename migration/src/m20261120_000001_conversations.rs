@@ -1,0 +1,101 @@
+//! Accounts, conversations and messages.
+
+use sea_orm_migration::prelude::*;
+
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::execute(manager, UP).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::execute(manager, DOWN).await
+    }
+}
+
+const UP: &str = r"
+CREATE TABLE account (
+    user_id {user} NOT NULL PRIMARY KEY,
+    revision {big} NOT NULL,
+    created_at {instant} NOT NULL
+) {table};
+
+CREATE TABLE conversation (
+    user_id {user} NOT NULL REFERENCES account (user_id),
+    id {uuid} NOT NULL,
+    title TEXT,
+    last_position {big} NOT NULL DEFAULT 0 CHECK (last_position >= 0),
+    created_at {instant} NOT NULL,
+    updated_at {instant} NOT NULL,
+    archived_at {instant},
+    pinned_at {instant},
+    deleted_at {instant},
+    revision {big} NOT NULL,
+    PRIMARY KEY (user_id, id)
+) {table};
+
+-- The list, newest activity first.
+CREATE INDEX conversation_activity ON conversation (user_id, updated_at, id) WHERE deleted_at IS NULL;
+-- What has changed since a revision, deleted conversations included.
+CREATE INDEX conversation_revision ON conversation (user_id, revision, id);
+
+CREATE TABLE message (
+    user_id {user} NOT NULL,
+    id {uuid} NOT NULL,
+    conversation_id {uuid} NOT NULL,
+    parent_id {uuid},
+    position {big} NOT NULL CHECK (position >= 1),
+    active {flag} NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('USER', 'ASSISTANT')),
+    status TEXT NOT NULL CHECK (status IN ('QUEUED', 'GENERATING', 'COMPLETE', 'STOPPED', 'FAILED')),
+    content TEXT NOT NULL,
+    tool_calls {json} NOT NULL,
+    finish_reason TEXT,
+    failure {json},
+    model TEXT,
+    usage {json},
+    attempt INTEGER NOT NULL DEFAULT 0,
+    restarts_left INTEGER NOT NULL DEFAULT 0,
+    lease_owner {uuid},
+    lease_until {instant},
+    stop_requested_at {instant},
+    idempotency_key TEXT,
+    request_digest {bytes},
+    created_at {instant} NOT NULL,
+    finished_at {instant},
+    revision {big} NOT NULL,
+    PRIMARY KEY (user_id, id),
+    FOREIGN KEY (user_id, conversation_id) REFERENCES conversation (user_id, id) ON DELETE CASCADE,
+    UNIQUE (user_id, conversation_id, id),
+    -- The parent is of the same conversation.
+    FOREIGN KEY (user_id, conversation_id, parent_id) REFERENCES message (user_id, conversation_id, id),
+    CHECK ((status = 'GENERATING') = (lease_owner IS NOT NULL)),
+    CHECK ((lease_owner IS NULL) = (lease_until IS NULL)),
+    CHECK ((status IN ('COMPLETE', 'STOPPED', 'FAILED')) = (finished_at IS NOT NULL)),
+    CHECK ((idempotency_key IS NULL) = (request_digest IS NULL))
+) {table};
+
+-- One visible message per place, whatever races; also every page of a conversation.
+CREATE UNIQUE INDEX message_active_position ON message (user_id, conversation_id, position) WHERE active;
+-- One running reply per conversation, across servers; also what the sweep for expired leases reads.
+CREATE UNIQUE INDEX message_generating ON message (user_id, conversation_id) WHERE status = 'GENERATING';
+-- Replies that wait for their turn.
+CREATE INDEX message_queued ON message (user_id, conversation_id, position) WHERE status = 'QUEUED';
+-- A retry cannot be a second message.
+CREATE UNIQUE INDEX message_idempotency ON message (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+-- Siblings, in order of creation.
+CREATE INDEX message_siblings ON message (user_id, conversation_id, parent_id, id);
+-- What has changed since a revision.
+CREATE INDEX message_revision ON message (user_id, revision, id);
+";
+
+const DOWN: &str = r"
+DROP TABLE message;
+DROP TABLE conversation;
+DROP TABLE account;
+";

@@ -1,0 +1,57 @@
+//! Messages of the viewer.
+
+use std::collections::HashMap;
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
+use uuid::Uuid;
+
+use super::{Chat, Span};
+use crate::entity::message::{self, Column, Entity};
+use crate::error::Error;
+
+impl Chat {
+    /// The viewer's messages: the start of every query of them.
+    fn own_messages(&self) -> Select<Entity> {
+        Entity::find().filter(Column::UserId.eq(self.user()))
+    }
+
+    /// The message, if the viewer has it.
+    pub async fn message(&self, id: Uuid) -> Result<Option<message::Model>, Error> {
+        let query = self.own_messages().filter(Column::Id.eq(id));
+        self.database.read(|connection| query.clone().one(connection)).await
+    }
+
+    /// Those of `ids` that the viewer has.
+    pub async fn messages_by_id(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, message::Model>, Error> {
+        let query = self.own_messages().filter(Column::Id.is_in(ids.iter().copied()));
+        let rows = self.database.read(|connection| query.clone().all(connection)).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+
+    /// The messages of each of `spans`, oldest first, read in one statement.
+    pub async fn spans(&self, spans: &[Span]) -> Result<HashMap<Span, Vec<message::Model>>, Error> {
+        let wanted = spans.iter().filter(|span| !span.is_empty());
+        let places = wanted.fold(Condition::any(), |places, span| {
+            places.add(
+                Expr::col(Column::ConversationId)
+                    .eq(span.conversation)
+                    .and(Expr::col(Column::Position).gte(span.start))
+                    .and(Expr::col(Column::Position).lt(span.end)),
+            )
+        });
+        let rows = if places.is_empty() {
+            Vec::new()
+        } else {
+            let query = self
+                .own_messages()
+                .filter(Expr::col(Column::Active))
+                .filter(places)
+                .order_by_asc(Column::ConversationId)
+                .order_by_asc(Column::Position);
+            self.database.read(|connection| query.clone().all(connection)).await?
+        };
+        let of = |span: &Span| rows.iter().filter(|row| span.contains(row)).cloned().collect();
+        Ok(spans.iter().map(|span| (*span, of(span))).collect())
+    }
+}

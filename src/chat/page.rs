@@ -1,0 +1,94 @@
+//! Pages of a list.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::error::Error;
+
+/// How many items a page has unless the client says otherwise.
+const DEFAULT: u64 = 20;
+
+/// How many items a page may have.
+const MAXIMUM: u64 = 100;
+
+/// Which part of a list is wanted; `C` is a place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice<C> {
+    /// Only what comes after this place.
+    pub after: Option<C>,
+    /// Only what comes before this place.
+    pub before: Option<C>,
+    /// How many at most.
+    pub limit: u64,
+    /// Whether the last ones are wanted rather than the first ones.
+    pub from_end: bool,
+}
+
+impl<C> Slice<C> {
+    /// The part that `first`, `after`, `last` and `before` ask for.
+    ///
+    /// # Errors
+    /// [`Error::BadUserInput`] if a number is negative or above [`MAXIMUM`], or both are given.
+    pub fn new(
+        first: Option<i32>,
+        after: Option<C>,
+        last: Option<i32>,
+        before: Option<C>,
+    ) -> Result<Self, Error> {
+        let check = |name: &str, number: i32| {
+            u64::try_from(number).ok().filter(|number| *number <= MAXIMUM).ok_or_else(|| {
+                Error::BadUserInput(format!("`{name}` must be from 0 to {MAXIMUM}; it is {number}."))
+            })
+        };
+        let (limit, from_end) = match (first, last) {
+            (Some(_), Some(_)) => {
+                return Err(Error::BadUserInput("Give `first` or `last`, not both.".to_owned()));
+            }
+            (None, Some(last)) => (check("last", last)?, true),
+            (Some(first), None) => (check("first", first)?, false),
+            (None, None) => (DEFAULT, false),
+        };
+        Ok(Self { after, before, limit, from_end })
+    }
+}
+
+/// A part of a list, in the list's order.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Whether there are more before these.
+    pub has_previous: bool,
+    /// Whether there are more after these.
+    pub has_next: bool,
+}
+
+impl<T> Page<T> {
+    /// A page without items, of a list that is empty or not the viewer's.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { items: Vec::new(), has_previous: false, has_next: false }
+    }
+
+    /// Makes a page of `rows`, which were read from the wanted end on, one more than the limit if there are so many.
+    pub(super) fn from_rows<C>(mut rows: Vec<T>, slice: &Slice<C>) -> Self {
+        let limit = usize::try_from(slice.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        if slice.from_end {
+            rows.reverse();
+            Self { items: rows, has_previous: more, has_next: slice.before.is_some() }
+        } else {
+            Self { items: rows, has_previous: slice.after.is_some(), has_next: more }
+        }
+    }
+}
+
+/// A place in the list of conversations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConversationCursor {
+    /// The conversation's last activity.
+    pub updated_at: DateTime<Utc>,
+    /// The conversation, as activities may coincide.
+    pub id: Uuid,
+}

@@ -1,0 +1,70 @@
+//! Bringing the database's schema to what this binary needs.
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+
+use super::Database;
+
+/// Any number that nothing else uses as an advisory lock.
+const ADVISORY_LOCK: i64 = 0x0063_6175_7365_7269;
+
+/// The steps, and which of them the database has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migrations {
+    /// Each step's name, and whether it is applied; in order.
+    pub steps: Vec<(String, bool)>,
+}
+
+impl Migrations {
+    /// Whether every step is applied.
+    #[must_use]
+    pub fn are_complete(&self) -> bool {
+        self.steps.iter().all(|(_, applied)| *applied)
+    }
+}
+
+impl Database {
+    /// Applies what is missing. Servers that start together do it one after another, each in one transaction:
+    /// the first one works, the others then find nothing to do.
+    ///
+    /// # Errors
+    /// If the database is newer than this binary, or cannot be reached.
+    pub async fn migrate_up(&self) -> Result<(), DbErr> {
+        let transaction = self.begin_alone().await?;
+        Migrator::up(&transaction, None).await?;
+        transaction.commit().await
+    }
+
+    /// Takes the last `steps` steps back, with all that they hold.
+    pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
+        let transaction = self.begin_alone().await?;
+        Migrator::down(&transaction, Some(steps)).await?;
+        transaction.commit().await
+    }
+
+    /// Tells which steps are applied; writes nothing.
+    ///
+    /// # Errors
+    /// If the database is newer than this binary, or cannot be reached.
+    pub async fn migrations(&self) -> Result<Migrations, DbErr> {
+        let steps = Migrator::get_migration_with_status_read_only(&self.reader).await?;
+        let applied =
+            |step: &migration::Migration| matches!(step.status(), migration::MigrationStatus::Applied);
+        Ok(Migrations { steps: steps.iter().map(|step| (step.name().to_owned(), applied(step))).collect() })
+    }
+
+    async fn begin_alone(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self.writer.begin_with_options(options).await?;
+        if self.backend() == DbBackend::Postgres {
+            transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")).await?;
+        }
+        Ok(transaction)
+    }
+}

@@ -1,0 +1,272 @@
+//! Connecting to SQLite or PostgreSQL, reading, and transactions.
+
+mod address;
+mod migrate;
+mod turn;
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+};
+use tokio::time::{Instant, sleep, timeout};
+
+pub use self::address::Address;
+pub use self::migrate::Migrations;
+use self::turn::Turns;
+use crate::error::Error;
+
+const RAISE_SQLITE: &str = "INSERT INTO account (user_id, revision, created_at) VALUES ($1, 1, $2) \
+    ON CONFLICT (user_id) DO UPDATE SET revision = account.revision + 1 RETURNING revision, $2";
+
+// The clock is read after the row's lock was waited for: one user's instants then never go back.
+const RAISE_POSTGRES: &str = "INSERT INTO account (user_id, revision, created_at) VALUES ($1, 1, $2) \
+    ON CONFLICT (user_id) DO UPDATE SET revision = account.revision + 1 RETURNING revision, clock_timestamp()";
+
+/// How long a request waits for the database before the answer is `UNAVAILABLE`.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long to wait before a lost connection is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// A database, shared by all requests. Cloning it is cheap.
+#[derive(Clone, Debug)]
+pub struct Database {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    turns: Arc<Turns>,
+    address: Arc<Address>,
+}
+
+impl Database {
+    /// Prepares to connect to `address` with at most `connections` connections; the first use connects.
+    ///
+    /// On SQLite one connection writes and the others read: the file allows one writer at a time, and
+    /// readers of the write-ahead log wait for nobody.
+    pub async fn connect(address: Address, connections: u32) -> Result<Self, DbErr> {
+        let (reader, writer) = match address.backend() {
+            DbBackend::Sqlite => {
+                let writer = connect(&address, 1, false).await?;
+                (connect(&address, connections.max(2) - 1, true).await?, writer)
+            }
+            _ => {
+                let pool = connect(&address, connections, false).await?;
+                (pool.clone(), pool)
+            }
+        };
+        Ok(Self { reader, writer, turns: Arc::default(), address: Arc::new(address) })
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Calls `observer` with the text of each statement from now on, transaction control left out.
+    pub fn observe(&mut self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
+        let observer = Arc::new(observer);
+        for connection in [&mut self.reader, &mut self.writer] {
+            let observer = observer.clone();
+            connection.set_metric_callback(move |info| observer(info.statement));
+        }
+    }
+
+    /// Reads with `query`, again if the connection turns out to be lost, within a few seconds in all.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the database cannot be reached in time.
+    pub async fn read<'d, T, F, Q>(&'d self, query: Q) -> Result<T, Error>
+    where
+        Q: Fn(&'d DatabaseConnection) -> F,
+        F: Future<Output = Result<T, DbErr>>,
+    {
+        persist(|| async { Ok(query(&self.reader).await?) }).await
+    }
+
+    /// Runs `work` in a transaction that begins by raising `user`'s revision, and commits it.
+    ///
+    /// That first statement locks the user's account row, so one user's writes have an order, on all servers,
+    /// and two users never wait for each other. Within one server the user's writes also queue before they
+    /// take a connection, so that a busy user cannot use up the pool.
+    ///
+    /// # Errors
+    /// What `work` says; [`Error::Unavailable`] if the database cannot be reached in time. In that case nothing
+    /// was written, unless it was the answer to the commit itself that got lost.
+    pub async fn write<T, F>(&self, user: &str, work: impl FnOnce(Write) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<(Write, T), Error>>,
+    {
+        let turn = self.turns.take(user).await?;
+        let result = within(PATIENCE, async {
+            let write = persist(|| self.begin(user)).await?;
+            let (write, value) = work(write).await?;
+            write.transaction.commit().await?;
+            Ok(value)
+        })
+        .await;
+        if let Err(Error::Unavailable(cause)) = &result {
+            turn.report_outage(cause);
+        }
+        result
+    }
+
+    async fn begin(&self, user: &str) -> Result<Write, Error> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self.writer.begin_with_options(options).await?;
+        let sql = match self.backend() {
+            DbBackend::Postgres => RAISE_POSTGRES,
+            _ => RAISE_SQLITE,
+        };
+        let raise =
+            Statement::from_sql_and_values(self.backend(), sql, [Value::from(user), Value::from(now())]);
+        let row = transaction
+            .query_one_raw(raise)
+            .await?
+            .ok_or_else(|| Error::Internal("the account row was neither inserted nor updated".to_owned()))?;
+        let revision = row.try_get_by_index(0)?;
+        let now = row.try_get_by_index::<DateTime<Utc>>(1)?.trunc_subsecs(3);
+        Ok(Write { transaction, revision, now })
+    }
+
+    /// Runs the one-row update `statement` outside of a user's order of writes, for what is no change that other
+    /// devices should learn of, such as a checkpoint. It must be safe to run twice. Returns what it returns.
+    pub async fn update(&self, statement: &Statement) -> Result<Option<QueryResult>, Error> {
+        persist(|| async {
+            // All rows are fetched, as SQLite commits when a statement has run to its end.
+            Ok(self.writer.query_all_raw(statement.clone()).await?.pop())
+        })
+        .await
+    }
+
+    /// Whether the database answers now.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.read(|connection| async { connection.execute_unprepared("SELECT 1").await.map(drop) }).await
+    }
+
+    /// Which of the two databases it is.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.writer.get_database_backend()
+    }
+
+    /// The clock that leases go by.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        Clock(self.backend())
+    }
+
+    /// Closes all connections, once their statements have ended.
+    pub async fn close(&self) {
+        for connection in [&self.reader, &self.writer] {
+            if let Err(error) = connection.close_by_ref().await {
+                tracing::warn!(%error, "closing the database");
+            }
+        }
+    }
+}
+
+/// A transaction in which `revision` is the user's own.
+#[derive(Debug)]
+pub struct Write {
+    transaction: DatabaseTransaction,
+    /// What the user's revision was raised to; goes into every row that is touched.
+    pub revision: i64,
+    /// One instant for all rows, by the [`Clock`] that leases go by.
+    pub now: DateTime<Utc>,
+}
+
+impl Deref for Write {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+}
+
+/// The clock that leases go by: the database's own where servers share one over a network, since their
+/// clocks may differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(DbBackend);
+
+impl Clock {
+    /// The present, as an expression.
+    #[must_use]
+    pub fn now(self) -> SimpleExpr {
+        self.in_future(Duration::ZERO)
+    }
+
+    /// The instant `distance` from now, as an expression.
+    #[must_use]
+    pub fn in_future(self, distance: Duration) -> SimpleExpr {
+        match self.0 {
+            DbBackend::Postgres => Expr::cust_with_values(
+                "clock_timestamp() + $1 * interval '1 millisecond'",
+                [i64::try_from(distance.as_millis()).unwrap_or(i64::MAX)],
+            ),
+            _ => Expr::value(now() + distance),
+        }
+    }
+}
+
+/// The present in whole milliseconds, the precision that both databases and the API keep.
+#[must_use]
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(3)
+}
+
+async fn connect(address: &Address, connections: u32, read_only: bool) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(address.url());
+    options
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .connect_timeout(PATIENCE)
+        .connect_lazy(true)
+        .test_before_acquire(false)
+        .test_before_acquire_if_idle_for(Duration::from_secs(1))
+        .sqlx_logging(false)
+        .set_application_name("causerie")
+        .map_sqlx_sqlite_opts(move |options| {
+            options
+                .create_if_missing(!read_only)
+                .read_only(read_only)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(PATIENCE)
+        });
+    sea_orm::Database::connect(options).await
+}
+
+/// Runs `attempt` until it does anything but fail for want of a connection, for at most [`PATIENCE`].
+async fn persist<T, F>(attempt: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    within(PATIENCE, async {
+        loop {
+            match attempt().await {
+                Err(error) if error.is_unavailable() && Instant::now() + RETRY_PAUSE < deadline => {
+                    sleep(RETRY_PAUSE).await;
+                }
+                result => return result,
+            }
+        }
+    })
+    .await
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(limit, work)
+        .await
+        .unwrap_or_else(|_| Err(Error::Unavailable(format!("no answer from the database in {limit:?}"))))
+}

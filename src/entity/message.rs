@@ -1,0 +1,135 @@
+//! One turn of a conversation.
+#![expect(missing_docs, reason = "SeaORM generates items beside the row")]
+
+use sea_orm::FromJsonQueryResult;
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::assistant;
+
+/// One message; a reply's row exists before its first word does.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "message")]
+pub struct Model {
+    /// The owner.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: String,
+    /// A UUIDv7.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The conversation; it has the same owner.
+    pub conversation_id: Uuid,
+    /// The message before it; `None` for a first one.
+    pub parent_id: Option<Uuid>,
+    /// The place counted from the conversation's start, from 1.
+    pub position: i64,
+    /// Whether it is on the active path.
+    pub active: bool,
+    /// Who speaks.
+    pub role: Role,
+    /// How far it is.
+    pub status: Status,
+    /// The text; of a reply that runs, the text up to the last checkpoint.
+    pub content: String,
+    /// What tools the assistant asked for.
+    pub tool_calls: ToolCalls,
+    /// Why the reply ended, as its provider told.
+    pub finish_reason: Option<FinishReason>,
+    /// Why the reply failed.
+    pub failure: Option<Failure>,
+    /// The model that wrote the reply.
+    pub model: Option<String>,
+    /// Tokens used.
+    pub usage: Option<Usage>,
+    /// The run of the assistant that the content is of; 0 before the first one, and in a user's message.
+    pub attempt: i32,
+    /// How often the reply may still be restarted after a server's death.
+    pub restarts_left: i32,
+    /// The server that writes the reply.
+    pub lease_owner: Option<Uuid>,
+    /// When the lease ends unless it is extended.
+    pub lease_until: Option<DateTimeUtc>,
+    /// When the user asked to stop the reply.
+    pub stop_requested_at: Option<DateTimeUtc>,
+    /// The client's name for the request that made the row.
+    pub idempotency_key: Option<String>,
+    /// The SHA-256 of that request's arguments.
+    pub request_digest: Option<Vec<u8>>,
+    /// When it was sent, or the reply was asked for.
+    pub created_at: DateTimeUtc,
+    /// When it was complete, stopped or failed.
+    pub finished_at: Option<DateTimeUtc>,
+    /// The owner's revision that last touched the row.
+    pub revision: i64,
+}
+
+/// Queries never join: the owner and the id of the other row are both at hand.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Role {
+    User,
+    Assistant,
+}
+
+/// How far a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    Queued,
+    Generating,
+    Complete,
+    Stopped,
+    Failed,
+}
+
+impl Status {
+    /// Whether nothing more will be written.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Complete | Self::Stopped | Self::Failed)
+    }
+}
+
+/// Why a reply ended, as its provider told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FinishReason {
+    Stop,
+    Length,
+    ToolCalls,
+    ContentFilter,
+    Other,
+}
+
+impl From<assistant::FinishReason> for FinishReason {
+    fn from(reason: assistant::FinishReason) -> Self {
+        match reason {
+            assistant::FinishReason::Stop => Self::Stop,
+            assistant::FinishReason::Length => Self::Length,
+            assistant::FinishReason::ToolCalls => Self::ToolCalls,
+            assistant::FinishReason::ContentFilter => Self::ContentFilter,
+            assistant::FinishReason::Other => Self::Other,
+        }
+    }
+}
+
+/// A list of tool calls, stored as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(transparent)]
+pub struct ToolCalls(pub Vec<assistant::ToolCall>);
+
+/// A failure, stored as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(transparent)]
+pub struct Failure(pub assistant::Failure);
+
+/// Tokens used, stored as JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(transparent)]
+pub struct Usage(pub assistant::Usage);

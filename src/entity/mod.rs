@@ -1,0 +1,5 @@
+//! Rows, one file a table: no queries, no GraphQL.
+
+pub mod account;
+pub mod conversation;
+pub mod message;

@@ -1,0 +1,128 @@
+//! What can go wrong, and how much of it a client is told.
+
+use async_graphql::ErrorExtensions;
+use sea_orm::{DbErr, RuntimeErr, SqlxError};
+
+use crate::auth;
+
+/// A request that cannot be answered. Each variant's documentation says what the client sees.
+///
+/// Deliberately without `Display`: it keeps this type's own conversion to GraphQL the only one, so that no
+/// database text can reach a client by way of `?`.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// `UNAUTHENTICATED`: no token came, and the request needs one.
+    Unauthenticated,
+    /// `UNAUTHENTICATED`, HTTP 401: a token came and is not good.
+    Rejected(auth::Rejection),
+    /// `NOT_FOUND`: there is no such row, or it is somebody else's; nobody can tell which.
+    NotFound(&'static str),
+    /// `BAD_USER_INPUT`: an argument is outside of its documented limits; the text says which and how.
+    BadUserInput(String),
+    /// `IDEMPOTENCY_MISMATCH`: the key was used before, for another request.
+    IdempotencyMismatch,
+    /// `CONVERSATION_BUSY`: a reply is being written, and the client asked not to wait for it.
+    ConversationBusy,
+    /// `UNAVAILABLE`: the database does not answer; the same request may succeed later.
+    Unavailable(String),
+    /// `INTERNAL_SERVER_ERROR`: a fault of ours. The text is for the log only.
+    Internal(String),
+}
+
+impl Error {
+    /// The code in `extensions.code`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated | Self::Rejected(_) => "UNAUTHENTICATED",
+            Self::NotFound(_) => "NOT_FOUND",
+            Self::BadUserInput(_) => "BAD_USER_INPUT",
+            Self::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
+            Self::ConversationBusy => "CONVERSATION_BUSY",
+            Self::Unavailable(_) => "UNAVAILABLE",
+            Self::Internal(_) => "INTERNAL_SERVER_ERROR",
+        }
+    }
+
+    /// The sentence that a client is shown.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::Unauthenticated => "Sign in: this needs a bearer token.".to_owned(),
+            Self::Rejected(auth::Rejection::Expired) => "The token has expired.".to_owned(),
+            Self::Rejected(_) => "The token is not valid.".to_owned(),
+            Self::NotFound(what) => format!("There is no such {what}."),
+            Self::BadUserInput(message) => message.clone(),
+            Self::IdempotencyMismatch => {
+                "This idempotency key was used before, with other arguments.".to_owned()
+            }
+            Self::ConversationBusy => "A reply is being written in this conversation.".to_owned(),
+            Self::Unavailable(_) => "The service is unavailable for the moment; try again.".to_owned(),
+            Self::Internal(_) => "Something went wrong on the server.".to_owned(),
+        }
+    }
+
+    /// Writes what the client is not told to the log. Called once, where the error leaves the server.
+    pub fn log(&self) {
+        match self {
+            Self::Unavailable(cause) => tracing::warn!(cause, "unavailable"),
+            Self::Internal(cause) => tracing::error!(cause, "internal error"),
+            _ => {}
+        }
+    }
+
+    /// Whether the cause is that the database cannot be reached now.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if is_connection_failure(&error) {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Internal(error.to_string())
+        }
+    }
+}
+
+/// Whether `error` says that the database is away, full, or on its way down, rather than that a statement
+/// is wrong.
+fn is_connection_failure(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            match &**error {
+                SqlxError::Io(_)
+                | SqlxError::Tls(_)
+                | SqlxError::Protocol(_)
+                | SqlxError::PoolTimedOut
+                | SqlxError::PoolClosed
+                | SqlxError::WorkerCrashed => true,
+                SqlxError::Database(error) => error.code().is_some_and(|code| is_outage(&code)),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// Codes of a database that is there but cannot serve: PostgreSQL's classes 08 (connection), 53 (resources),
+/// 57 (operator intervention) and the failures to serialise; SQLite's busy, locked, I/O error, full and
+/// cannot-open, with their extended codes.
+fn is_outage(code: &str) -> bool {
+    if code.len() == 5 {
+        return ["08", "53", "57"].iter().any(|class| code.starts_with(class))
+            || ["40001", "40P01", "25006"].contains(&code);
+    }
+    code.parse::<u32>().is_ok_and(|code| [5, 6, 10, 13, 14].contains(&(code & 0xff)))
+}
+
+impl From<Error> for async_graphql::Error {
+    fn from(error: Error) -> Self {
+        error.log();
+        Self::new(error.message()).extend_with(|_, extensions| extensions.set("code", error.code()))
+    }
+}

@@ -1,0 +1,129 @@
+//! How an attempt ends, and what is then due in its conversation.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, Statement, Value};
+use uuid::Uuid;
+
+use super::{Options, Replies};
+use crate::assistant::{Failure, FailureCode};
+use crate::database::Write;
+use crate::entity::message::{self, Column, FinishReason, Status, ToolCalls};
+use crate::error::Error;
+use crate::signal::Topic;
+
+/// What an attempt has brought when it ends.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub(super) status: Status,
+    pub(super) content: String,
+    pub(super) tool_calls: ToolCalls,
+    pub(super) finish_reason: Option<FinishReason>,
+    pub(super) failure: Option<Failure>,
+    pub(super) model: Option<String>,
+    pub(super) usage: Option<message::Usage>,
+}
+
+impl Replies {
+    /// Closes the attempt of `claim` and gives the conversation's next queued reply to this server, in one
+    /// transaction. Returns that next reply.
+    ///
+    /// Does nothing if the attempt is no longer this server's: its successor's word counts.
+    pub(super) async fn end(
+        &self,
+        claim: &message::Model,
+        ending: &Ending,
+    ) -> Result<Option<message::Model>, Error> {
+        let (user, conversation) = (claim.user_id.as_str(), claim.conversation_id);
+        let next = self
+            .0
+            .database
+            .write(user, |write| async move {
+                if !close(&write, claim, ending).await? {
+                    return Ok((write, None));
+                }
+                let next = match self.0.draining.is_cancelled() {
+                    true => None,
+                    false => promote(&write, user, conversation, self.0.server, &self.0.options).await?,
+                };
+                Ok((write, next))
+            })
+            .await?;
+        self.announce(claim);
+        if next.is_none() && self.0.draining.is_cancelled() {
+            self.signal(Topic::Orphans);
+        }
+        Ok(next)
+    }
+
+    /// Tells readers of a reply, and its user's other devices, that there is news.
+    pub(super) fn announce(&self, reply: &message::Model) {
+        self.signal(Topic::Reply(reply.id));
+        self.signal(Topic::of_user(&reply.user_id));
+    }
+}
+
+/// The failure of a reply whose server died once too often.
+pub(super) fn interrupted() -> Failure {
+    Failure {
+        code: FailureCode::Interrupted,
+        message: "The server that wrote this reply stopped before its end.".to_owned(),
+        retryable: true,
+    }
+}
+
+/// Stores `ending` if `claim`'s lease and attempt still are what the row says; tells whether they were.
+pub(super) async fn close(write: &Write, claim: &message::Model, ending: &Ending) -> Result<bool, Error> {
+    let result = message::Entity::update_many()
+        .col_expr(Column::Status, Expr::value(ending.status.to_value()))
+        .col_expr(Column::Content, Expr::value(ending.content.as_str()))
+        .col_expr(Column::ToolCalls, Expr::value(Value::from(ending.tool_calls.clone())))
+        .col_expr(Column::FinishReason, Expr::value(ending.finish_reason.map(|reason| reason.to_value())))
+        .col_expr(Column::Failure, Expr::value(ending.failure.clone().map(message::Failure)))
+        .col_expr(Column::Model, Expr::value(ending.model.clone()))
+        .col_expr(Column::Usage, Expr::value(ending.usage))
+        .col_expr(Column::FinishedAt, Expr::value(write.now))
+        .col_expr(Column::LeaseOwner, Expr::value(None::<Uuid>))
+        .col_expr(Column::LeaseUntil, Expr::value(None::<sea_orm::prelude::DateTimeUtc>))
+        .col_expr(Column::Revision, Expr::value(write.revision))
+        .filter(Column::UserId.eq(claim.user_id.as_str()))
+        .filter(Column::Id.eq(claim.id))
+        .filter(Column::LeaseOwner.eq(claim.lease_owner))
+        .filter(Column::Attempt.eq(claim.attempt))
+        .exec(&**write)
+        .await?;
+    Ok(result.rows_affected == 1)
+}
+
+const PROMOTE: &str = "
+UPDATE message
+SET status = 'GENERATING', attempt = attempt + 1, lease_owner = $3, lease_until = $4, revision = $5
+WHERE user_id = $1 AND id = (
+    SELECT id FROM message
+    WHERE user_id = $1 AND conversation_id = $2 AND status = 'QUEUED'
+    ORDER BY position, id LIMIT 1
+)
+RETURNING *";
+
+/// Gives the first queued reply of a conversation in which none is running to `server`.
+pub(super) async fn promote(
+    write: &Write,
+    user: &str,
+    conversation: Uuid,
+    server: Uuid,
+    options: &Options,
+) -> Result<Option<message::Model>, Error> {
+    use sea_orm::ConnectionTrait;
+    let statement = Statement::from_sql_and_values(
+        write.get_database_backend(),
+        PROMOTE,
+        [
+            Value::from(user),
+            Value::from(conversation),
+            Value::from(server),
+            Value::from(write.now + options.lease),
+            Value::from(write.revision),
+        ],
+    );
+    let row = write.query_one_raw(statement).await?;
+    Ok(row.map(|row| message::Model::from_query_result(&row, "")).transpose()?)
+}

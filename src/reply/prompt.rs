@@ -1,0 +1,139 @@
+//! What the assistant is shown of a conversation.
+
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
+
+use super::Options;
+use crate::assistant::{Prompt, Speaker, Turn, estimate};
+use crate::database::Database;
+use crate::entity::message::{self, Role};
+use crate::error::Error;
+
+/// What a turn costs beside its words.
+const TOKENS_PER_TURN: u32 = 4;
+
+/// No estimate counts more bytes to one token.
+const BYTES_PER_TOKEN: u32 = 4;
+
+/// The newest messages before a place of the active path whose text may fit, newest first; failed, unfinished and
+/// empty ones left out. The bound on rows and the sum over lengths, which reads no text, make one statement cost
+/// the same however long the conversation is.
+const HISTORY: &str = "
+SELECT role, content FROM (
+    SELECT role, content, position, SUM(octet_length(content)) OVER (ORDER BY position DESC) AS bytes
+    FROM (
+        SELECT role, content, position FROM message
+        WHERE user_id = $1 AND conversation_id = $2 AND active AND position < $3
+            AND status IN ('COMPLETE', 'STOPPED') AND content <> ''
+        ORDER BY position DESC LIMIT $4
+    ) AS newest
+) AS measured
+WHERE bytes - octet_length(content) <= $5
+ORDER BY position DESC";
+
+#[derive(FromQueryResult)]
+struct Row {
+    role: Role,
+    content: String,
+}
+
+/// Reads what the assistant is shown to write `reply`.
+pub(super) async fn load(
+    database: &Database,
+    reply: &message::Model,
+    options: &Options,
+) -> Result<Prompt, Error> {
+    let budget = options.context_tokens;
+    let statement = Statement::from_sql_and_values(
+        database.backend(),
+        HISTORY,
+        [
+            Value::from(reply.user_id.as_str()),
+            Value::from(reply.conversation_id),
+            Value::from(reply.position),
+            Value::from(i64::from(budget / TOKENS_PER_TURN + 1)),
+            Value::from(i64::from(budget) * i64::from(BYTES_PER_TOKEN)),
+        ],
+    );
+    let rows: Vec<Row> = database
+        .read(|connection| {
+            let statement = statement.clone();
+            async move {
+                let rows = connection.query_all_raw(statement).await?;
+                rows.iter().map(|row| Row::from_query_result(row, "")).collect::<Result<_, DbErr>>()
+            }
+        })
+        .await?;
+    Ok(assemble(options.system_prompt.as_deref(), rows, budget))
+}
+
+/// The system prompt, then as many of `newest_first` as fit the budget: at least the newest one, as without it
+/// there is nothing to answer.
+fn assemble(system_prompt: Option<&str>, newest_first: Vec<Row>, budget: u32) -> Prompt {
+    let cost = |text: &str| estimate::tokens(text).saturating_add(TOKENS_PER_TURN);
+    let mut left = budget.saturating_sub(system_prompt.map_or(0, cost));
+    let mut turns: Vec<Turn> = Vec::new();
+    for (index, row) in newest_first.into_iter().enumerate() {
+        let cost = cost(&row.content);
+        if cost > left && index > 0 {
+            break;
+        }
+        left = left.saturating_sub(cost);
+        let speaker = match row.role {
+            Role::User => Speaker::User,
+            Role::Assistant => Speaker::Assistant,
+        };
+        match turns.last_mut() {
+            // Where a reply was left out two messages of the user meet; many models insist on alternation.
+            Some(next) if next.speaker == speaker => {
+                next.content = format!("{}\n\n{}", row.content, next.content);
+            }
+            _ => turns.push(Turn { speaker, content: row.content }),
+        }
+    }
+    // An answer whose question did not fit would only confuse.
+    if turns.len() > 1 && turns.last().is_some_and(|turn| turn.speaker == Speaker::Assistant) {
+        turns.pop();
+    }
+    turns.extend(system_prompt.map(|content| Turn { speaker: Speaker::System, content: content.to_owned() }));
+    turns.reverse();
+    Prompt { turns }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(role: Role, content: &str) -> Row {
+        Row { role, content: content.to_owned() }
+    }
+
+    fn shown(prompt: &Prompt) -> Vec<(Speaker, &str)> {
+        prompt.turns.iter().map(|turn| (turn.speaker, turn.content.as_str())).collect()
+    }
+
+    #[test]
+    fn the_newest_messages_are_kept_and_a_lone_answer_is_not() {
+        let long = "word ".repeat(40);
+        let rows = vec![
+            row(Role::User, "newest"),
+            row(Role::Assistant, "answer"),
+            row(Role::User, &long),
+            row(Role::Assistant, "old"),
+        ];
+        let prompt = assemble(Some("Be kind."), rows, 40);
+        assert_eq!(shown(&prompt), [(Speaker::System, "Be kind."), (Speaker::User, "newest")]);
+    }
+
+    #[test]
+    fn the_question_is_shown_whatever_it_costs() {
+        let long = "word ".repeat(4000);
+        let prompt = assemble(None, vec![row(Role::User, &long), row(Role::User, "before")], 100);
+        assert_eq!(shown(&prompt), [(Speaker::User, long.as_str())]);
+    }
+
+    #[test]
+    fn messages_without_a_usable_reply_between_them_become_one_turn() {
+        let prompt = assemble(None, vec![row(Role::User, "two"), row(Role::User, "one")], 100);
+        assert_eq!(shown(&prompt), [(Speaker::User, "one\n\ntwo")]);
+    }
+}

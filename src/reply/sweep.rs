@@ -1,0 +1,197 @@
+//! Finding replies without a living server, and taking them over.
+
+use std::time::Duration;
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, Statement};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::Replies;
+use super::ending::{Ending, close, interrupted, promote};
+use crate::entity::message::{self, Column, Status};
+use crate::error::Error;
+use crate::signal::Topic;
+
+/// How often to look.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// How many replies to take over at a look; the next look takes more.
+const BATCH: u64 = 64;
+
+/// Conversations in which replies wait though none is running.
+const STRANDED: &str = "
+SELECT DISTINCT user_id, conversation_id FROM message AS queued
+WHERE status = 'QUEUED' AND NOT EXISTS (
+    SELECT 1 FROM message AS running
+    WHERE running.user_id = queued.user_id AND running.conversation_id = queued.conversation_id
+        AND running.status = 'GENERATING'
+)
+LIMIT 64";
+
+#[derive(FromQueryResult)]
+struct Stranded {
+    user_id: String,
+    conversation_id: Uuid,
+}
+
+impl Replies {
+    /// Looks for orphans about once a second, and at once when a server gives replies up, until the server drains.
+    pub(super) async fn sweep(self) {
+        let mut listener = self.0.signals.listen(Topic::Orphans);
+        loop {
+            // Servers that start together should not look together for ever.
+            let pause = PERIOD.mul_f64(0.8 + 0.4 * fraction(Uuid::now_v7()));
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = listener.woken() => {}
+                () = self.0.draining.cancelled() => return,
+            }
+            if let Err(error) = self.take_over().await {
+                error.log();
+            }
+        }
+    }
+
+    async fn take_over(&self) -> Result<(), Error> {
+        for orphan in self.expired().await? {
+            if let Some(reply) = self.succeed(&orphan).await? {
+                self.write(reply);
+            }
+        }
+        for Stranded { user_id, conversation_id } in self.stranded().await? {
+            let user = user_id.as_str();
+            let (server, options) = (self.0.server, &self.0.options);
+            let reply = self
+                .0
+                .database
+                .write(user, |write| async move {
+                    let reply = if is_running(&*write, user, conversation_id).await? {
+                        None
+                    } else {
+                        promote(&write, user, conversation_id, server, options).await?
+                    };
+                    Ok((write, reply))
+                })
+                .await?;
+            if let Some(reply) = reply {
+                self.write(reply);
+            }
+        }
+        Ok(())
+    }
+
+    /// Running replies whose lease has run out.
+    async fn expired(&self) -> Result<Vec<message::Model>, Error> {
+        use sea_orm::QuerySelect;
+        let now = self.0.database.clock().now();
+        self.0
+            .database
+            .read(|connection| {
+                message::Entity::find()
+                    // Spelled out, as the databases must see that the partial index applies.
+                    .filter(Expr::cust("status = 'GENERATING'"))
+                    .filter(Expr::col(Column::LeaseUntil).lt(now.clone()))
+                    .limit(BATCH)
+                    .all(connection)
+            })
+            .await
+    }
+
+    async fn stranded(&self) -> Result<Vec<Stranded>, Error> {
+        let statement = Statement::from_string(self.0.database.backend(), STRANDED);
+        self.0
+            .database
+            .read(|connection| {
+                let statement = statement.clone();
+                async move {
+                    let rows = connection.query_all_raw(statement).await?;
+                    rows.iter().map(|row| Stranded::from_query_result(row, "")).collect::<Result<_, DbErr>>()
+                }
+            })
+            .await
+    }
+
+    /// Makes this server the successor of a dead one, or closes the reply if that may not be. Returns what this
+    /// server is now to write: the reply's next attempt, or the conversation's next reply.
+    async fn succeed(&self, orphan: &message::Model) -> Result<Option<message::Model>, Error> {
+        let (user, conversation) = (orphan.user_id.as_str(), orphan.conversation_id);
+        let (server, options) = (self.0.server, &self.0.options);
+        let end = |status, failure| Ending {
+            status,
+            content: orphan.content.clone(),
+            tool_calls: orphan.tool_calls.clone(),
+            finish_reason: None,
+            failure,
+            model: orphan.model.clone(),
+            usage: None,
+        };
+        let ending = if orphan.stop_requested_at.is_some() {
+            Some(end(Status::Stopped, None))
+        } else if orphan.restarts_left <= 0 {
+            Some(end(Status::Failed, Some(interrupted())))
+        } else {
+            None
+        };
+        let ending = ending.as_ref();
+        let next = self
+            .0
+            .database
+            .write(user, |write| async move {
+                // The server may have come back to life since the look, or another one been quicker.
+                let lock = message::Entity::update_many()
+                    .col_expr(Column::LeaseUntil, Expr::value(write.now + options.lease))
+                    .filter(Column::UserId.eq(user))
+                    .filter(Column::Id.eq(orphan.id))
+                    .filter(Column::LeaseOwner.eq(orphan.lease_owner))
+                    .filter(Column::Attempt.eq(orphan.attempt))
+                    .filter(Column::LeaseUntil.lt(write.now))
+                    .exec(&*write)
+                    .await?;
+                let next = if lock.rows_affected == 0 {
+                    None
+                } else if let Some(ending) = ending {
+                    close(&write, orphan, ending).await?;
+                    promote(&write, user, conversation, server, options).await?
+                } else {
+                    message::Entity::update_many()
+                        .col_expr(Column::Attempt, Expr::col(Column::Attempt).add(1))
+                        .col_expr(Column::RestartsLeft, Expr::col(Column::RestartsLeft).sub(1))
+                        .col_expr(Column::LeaseOwner, Expr::value(server))
+                        .col_expr(Column::Content, Expr::value(""))
+                        .col_expr(Column::Revision, Expr::value(write.revision))
+                        .filter(Column::UserId.eq(user))
+                        .filter(Column::Id.eq(orphan.id))
+                        .exec_with_returning(&*write)
+                        .await?
+                        .pop()
+                };
+                Ok((write, next))
+            })
+            .await?;
+        tracing::info!(
+            reply = %orphan.id, attempt = orphan.attempt, ending = ?ending.map(|ending| ending.status),
+            taken_over = next.is_some(), "a reply's server is gone",
+        );
+        self.announce(orphan);
+        Ok(next)
+    }
+}
+
+async fn is_running(
+    connection: &impl ConnectionTrait,
+    user: &str,
+    conversation: Uuid,
+) -> Result<bool, DbErr> {
+    use sea_orm::PaginatorTrait;
+    let running = message::Entity::find()
+        .filter(Column::UserId.eq(user))
+        .filter(Column::ConversationId.eq(conversation))
+        .filter(Expr::cust("status = 'GENERATING'"));
+    Ok(running.count(connection).await? > 0)
+}
+
+/// A number from 0 to 1 out of an id's random part.
+fn fraction(id: Uuid) -> f64 {
+    f64::from(id.as_bytes()[15]) / 255.0
+}

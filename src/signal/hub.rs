@@ -1,0 +1,96 @@
+//! Wake-ups within one server.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use super::{Signals, Topic};
+
+/// Wakes listeners of the same server. A wake-up costs nothing while nobody listens to its topic.
+#[derive(Clone, Debug, Default)]
+pub struct Hub {
+    topics: Arc<Mutex<HashMap<Topic, watch::Sender<()>>>>,
+}
+
+impl Hub {
+    /// Wakes all listeners, whatever they listen to: signals may have been missed.
+    pub fn wake_all(&self) {
+        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.values().for_each(|sender| sender.send_replace(()));
+    }
+}
+
+impl Signals for Hub {
+    fn send(&self, topic: Topic) {
+        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = topics.get(&topic) {
+            sender.send_replace(());
+        }
+    }
+
+    fn listen(&self, topic: Topic) -> Listener {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let receiver = topics.entry(topic).or_insert_with(|| watch::channel(()).0).subscribe();
+        Listener { receiver, topic, hub: self.clone() }
+    }
+}
+
+/// Waits for wake-ups of one topic.
+#[derive(Debug)]
+pub struct Listener {
+    receiver: watch::Receiver<()>,
+    topic: Topic,
+    hub: Hub,
+}
+
+impl Listener {
+    /// Waits for the next wake-up; several that came meanwhile count as one.
+    pub async fn woken(&mut self) {
+        if self.receiver.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut topics = self.hub.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        if topics.get(&self.topic).is_some_and(|sender| sender.receiver_count() <= 1) {
+            topics.remove(&self.topic);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_wake_up_before_the_wait_is_not_lost_and_topics_are_apart() {
+        let hub = Hub::default();
+        let mut one = hub.listen(Topic::User(1));
+        let mut two = hub.listen(Topic::User(2));
+        hub.send(Topic::User(1));
+        hub.send(Topic::User(1));
+        one.woken().await;
+        tokio::select! {
+            biased;
+            () = one.woken() => panic!("two wake-ups before the wait count as one"),
+            () = two.woken() => panic!("the other topic was not meant"),
+            () = std::future::ready(()) => {}
+        }
+        hub.wake_all();
+        two.woken().await;
+    }
+
+    #[test]
+    fn topics_go_with_their_last_listener() {
+        let hub = Hub::default();
+        let (one, two) = (hub.listen(Topic::Orphans), hub.listen(Topic::Orphans));
+        drop(one);
+        assert_eq!(hub.topics.lock().unwrap().len(), 1);
+        drop(two);
+        assert!(hub.topics.lock().unwrap().is_empty());
+    }
+}
