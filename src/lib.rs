@@ -20,5 +20,6 @@ pub mod chat;
 pub mod database;
 pub mod entity;
 pub mod error;
+pub mod graphql;
 pub mod reply;
 pub mod signal;

@@ -1,7 +1,5 @@
 //! Conversations of the viewer.
 
-use std::collections::HashMap;
-
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -29,13 +27,9 @@ impl Chat {
     }
 
     /// Those of `ids` that the viewer has.
-    pub async fn conversations_by_id(
-        &self,
-        ids: &[Uuid],
-    ) -> Result<HashMap<Uuid, conversation::Model>, Error> {
+    pub async fn conversations_by_id(&self, ids: &[Uuid]) -> Result<Vec<conversation::Model>, Error> {
         let query = self.own_conversations().filter(Column::Id.is_in(ids.iter().copied()));
-        let rows = self.database.read(|connection| query.clone().all(connection)).await?;
-        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+        self.database.read(|connection| query.clone().all(connection)).await
     }
 
     /// A page of the viewer's conversations, newest activity first.

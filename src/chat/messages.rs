@@ -23,10 +23,9 @@ impl Chat {
     }
 
     /// Those of `ids` that the viewer has.
-    pub async fn messages_by_id(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, message::Model>, Error> {
+    pub async fn messages_by_id(&self, ids: &[Uuid]) -> Result<Vec<message::Model>, Error> {
         let query = self.own_messages().filter(Column::Id.is_in(ids.iter().copied()));
-        let rows = self.database.read(|connection| query.clone().all(connection)).await?;
-        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+        self.database.read(|connection| query.clone().all(connection)).await
     }
 
     /// The messages of each of `spans`, oldest first, read in one statement.

@@ -1,0 +1,120 @@
+//! Lists in pages, as Relay's connections.
+
+use async_graphql::{Context, Object, SimpleObject};
+
+use super::context::ContextExt;
+use super::conversation::Conversation;
+use super::cursor::Cursor;
+use super::message::Message;
+use crate::chat::{ConversationCursor, Page};
+use crate::entity::{conversation, message};
+use crate::error::Error;
+
+/// Where a page lies in its list.
+#[derive(SimpleObject)]
+pub(super) struct PageInfo {
+    /// Whether there are items before this page.
+    has_previous_page: bool,
+    /// Whether there are items after this page.
+    has_next_page: bool,
+    /// The cursor of the page's first item: give it as `before` to go on backwards.
+    start_cursor: Option<String>,
+    /// The cursor of the page's last item: give it as `after` to go on forwards.
+    end_cursor: Option<String>,
+}
+
+impl PageInfo {
+    fn of<T>(page: &Page<T>, cursor: impl Fn(&T) -> String) -> Self {
+        Self {
+            has_previous_page: page.has_previous,
+            has_next_page: page.has_next,
+            start_cursor: page.items.first().map(&cursor),
+            end_cursor: page.items.last().map(&cursor),
+        }
+    }
+}
+
+/// A page of conversations.
+pub(super) struct ConversationConnection(pub(super) Page<conversation::Model>);
+
+/// A conversation's place in a list.
+#[derive(SimpleObject)]
+pub(super) struct ConversationEdge {
+    /// The place, for `after` and `before`.
+    cursor: String,
+    /// The conversation.
+    node: Conversation,
+}
+
+/// A page of conversations.
+#[Object]
+impl ConversationConnection {
+    /// The conversations with their places.
+    async fn edges(&self) -> Vec<ConversationEdge> {
+        let edge = |row: &conversation::Model| ConversationEdge {
+            cursor: conversation_cursor(row),
+            node: row.clone().into(),
+        };
+        self.0.items.iter().map(edge).collect()
+    }
+
+    /// The conversations.
+    async fn nodes(&self) -> Vec<Conversation> {
+        self.0.items.iter().cloned().map(Conversation::from).collect()
+    }
+
+    /// Where this page lies in the list.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::of(&self.0, conversation_cursor)
+    }
+
+    /// How many conversations the whole list has. Counted only when asked for.
+    async fn total_count(&self, context: &Context<'_>) -> Result<u64, Error> {
+        context.chat()?.conversation_count().await
+    }
+}
+
+fn conversation_cursor(row: &conversation::Model) -> String {
+    ConversationCursor { updated_at: row.updated_at, id: row.id }.encode()
+}
+
+/// A page of messages.
+pub(super) struct MessageConnection {
+    pub(super) page: Page<message::Model>,
+    pub(super) total: i64,
+}
+
+/// A message's place in a list.
+#[derive(SimpleObject)]
+pub(super) struct MessageEdge {
+    /// The place, for `after` and `before`.
+    cursor: String,
+    /// The message.
+    node: Message,
+}
+
+/// A page of messages.
+#[Object]
+impl MessageConnection {
+    /// The messages with their places.
+    async fn edges(&self) -> Vec<MessageEdge> {
+        let edge =
+            |row: &message::Model| MessageEdge { cursor: row.position.encode(), node: row.clone().into() };
+        self.page.items.iter().map(edge).collect()
+    }
+
+    /// The messages.
+    async fn nodes(&self) -> Vec<Message> {
+        self.page.items.iter().cloned().map(Message::from).collect()
+    }
+
+    /// Where this page lies in the list.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::of(&self.page, |row| row.position.encode())
+    }
+
+    /// How many messages the whole list has.
+    async fn total_count(&self) -> i64 {
+        self.total
+    }
+}

@@ -1,0 +1,65 @@
+//! What a request brings with it.
+
+use async_graphql::Context;
+use async_graphql::dataloader::DataLoader;
+use async_graphql::runtime::{TokioSpawner, TokioTimer};
+
+use super::loader::Rows;
+use crate::chat::Chat;
+use crate::error::Error;
+
+/// Who asks, and through what they read. One for each operation.
+pub struct Session {
+    signed_in: Option<SignedIn>,
+}
+
+struct SignedIn {
+    chat: Chat,
+    rows: DataLoader<Rows>,
+}
+
+impl Session {
+    /// A session of a viewer.
+    #[must_use]
+    pub fn of(chat: Chat) -> Self {
+        let rows = DataLoader::new(Rows::new(chat.clone()), TokioSpawner::current(), TokioTimer::default());
+        Self { signed_in: Some(SignedIn { chat, rows }) }
+    }
+
+    /// A session without a viewer: the schema can be explored, and nothing else.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self { signed_in: None }
+    }
+}
+
+/// The only way from a resolver to what the request brought.
+pub(super) trait ContextExt<'c> {
+    /// The viewer's conversations.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] without a viewer.
+    fn chat(&self) -> Result<&'c Chat, Error>;
+
+    /// The viewer's rows, read together with those that other fields want at the same time.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] without a viewer.
+    fn rows(&self) -> Result<&'c DataLoader<Rows>, Error>;
+}
+
+impl<'c> ContextExt<'c> for Context<'c> {
+    fn chat(&self) -> Result<&'c Chat, Error> {
+        Ok(&signed_in(self)?.chat)
+    }
+
+    fn rows(&self) -> Result<&'c DataLoader<Rows>, Error> {
+        Ok(&signed_in(self)?.rows)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that the rule sends everyone to")]
+fn signed_in<'c>(context: &Context<'c>) -> Result<&'c SignedIn, Error> {
+    let session = context.data_opt::<Session>();
+    session.and_then(|session| session.signed_in.as_ref()).ok_or(Error::Unauthenticated)
+}

@@ -1,0 +1,87 @@
+//! Places in lists, as clients carry them: opaque to them, and worthless in another user's hands.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeZone, Utc};
+use uuid::Uuid;
+
+use crate::chat::ConversationCursor;
+use crate::error::Error;
+
+/// A place in a list that has a text form.
+pub(super) trait Cursor: Sized {
+    /// The text for clients.
+    fn encode(&self) -> String;
+
+    /// The place that a text stands for, if it stands for one of this list.
+    fn decode(text: &str) -> Option<Self>;
+
+    /// Reads an argument.
+    ///
+    /// # Errors
+    /// [`Error::BadUserInput`] if the text is no cursor of this list.
+    fn parse(name: &str, text: Option<&str>) -> Result<Option<Self>, Error> {
+        let refuse = || Error::BadUserInput(format!("`{name}` is not a cursor of this list."));
+        text.map(|text| Self::decode(text).ok_or_else(refuse)).transpose()
+    }
+}
+
+/// Message lists: the position in the conversation.
+impl Cursor for i64 {
+    fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(format!("m{self}"))
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let digits = std::str::from_utf8(&bytes).ok()?.strip_prefix('m')?;
+        if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+    }
+}
+
+impl Cursor for ConversationCursor {
+    fn encode(&self) -> String {
+        let mut bytes = vec![b'c'];
+        bytes.extend(self.updated_at.timestamp_millis().to_be_bytes());
+        bytes.extend(self.id.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (millis, id) = bytes.strip_prefix(b"c")?.split_at_checked(8)?;
+        let updated_at = Utc.timestamp_millis_opt(i64::from_be_bytes(millis.try_into().ok()?)).single()?;
+        let id = Uuid::from_slice(id).ok()?;
+        // The databases' own forms of instants have four digits for the year.
+        let representable = DateTime::UNIX_EPOCH..DateTime::from_timestamp(253_402_300_800, 0)?;
+        representable.contains(&updated_at).then_some(Self { updated_at, id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn places_survive_the_journey(position in 0i64.., millis in 0i64..253_402_300_800_000, id: u128) {
+            prop_assert_eq!(i64::decode(&position.encode()), Some(position));
+            let updated_at = Utc.timestamp_millis_opt(millis).unwrap();
+            let place = ConversationCursor { updated_at, id: Uuid::from_u128(id) };
+            prop_assert_eq!(ConversationCursor::decode(&place.encode()), Some(place));
+            prop_assert_eq!(i64::decode(&place.encode()), None);
+            prop_assert_eq!(ConversationCursor::decode(&position.encode()), None);
+        }
+
+        #[test]
+        fn nonsense_never_panics_or_goes_backwards(text in ".*", bytes: Vec<u8>) {
+            for text in [text, URL_SAFE_NO_PAD.encode(bytes)] {
+                prop_assert!(i64::decode(&text).is_none_or(|place| place >= 0));
+                let place = ConversationCursor::decode(&text);
+                prop_assert!(place.is_none_or(|place| place.updated_at >= DateTime::UNIX_EPOCH));
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Reading rows that many fields want at once in one statement.
+
+use std::collections::HashMap;
+
+use async_graphql::dataloader::Loader;
+use uuid::Uuid;
+
+use crate::chat::{Chat, Span};
+use crate::entity::{conversation, message};
+use crate::error::Error;
+
+/// The viewer's rows. Made for each request: a loader that users share would show one the other's rows.
+pub(super) struct Rows {
+    chat: Chat,
+}
+
+impl Rows {
+    pub(super) fn new(chat: Chat) -> Self {
+        Self { chat }
+    }
+}
+
+/// A conversation by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ConversationId(pub(super) Uuid);
+
+/// A message by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct MessageId(pub(super) Uuid);
+
+impl Loader<ConversationId> for Rows {
+    type Value = conversation::Model;
+    type Error = Error;
+
+    async fn load(&self, keys: &[ConversationId]) -> Result<HashMap<ConversationId, Self::Value>, Error> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let rows = self.chat.conversations_by_id(&ids).await?;
+        Ok(rows.into_iter().map(|row| (ConversationId(row.id), row)).collect())
+    }
+}
+
+impl Loader<MessageId> for Rows {
+    type Value = message::Model;
+    type Error = Error;
+
+    async fn load(&self, keys: &[MessageId]) -> Result<HashMap<MessageId, Self::Value>, Error> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let rows = self.chat.messages_by_id(&ids).await?;
+        Ok(rows.into_iter().map(|row| (MessageId(row.id), row)).collect())
+    }
+}
+
+impl Loader<Span> for Rows {
+    type Value = Vec<message::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[Span]) -> Result<HashMap<Span, Self::Value>, Error> {
+        self.chat.spans(keys).await
+    }
+}

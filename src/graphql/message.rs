@@ -1,0 +1,233 @@
+//! Messages as clients see them.
+
+use async_graphql::{Context, Enum, ID, Object};
+
+use super::context::ContextExt;
+use super::conversation::Conversation;
+use super::loader::{ConversationId, MessageId};
+use super::scalar::DateTime;
+use crate::assistant;
+use crate::entity::message;
+use crate::error::Error;
+
+/// One turn of a conversation: a user's message, or the assistant's reply.
+pub(super) struct Message {
+    row: message::Model,
+}
+
+impl From<message::Model> for Message {
+    fn from(row: message::Model) -> Self {
+        Self { row }
+    }
+}
+
+/// One turn of a conversation: a user's message, or the assistant's reply.
+#[Object]
+impl Message {
+    /// The message's id.
+    pub(super) async fn id(&self) -> ID {
+        self.row.id.into()
+    }
+
+    /// The conversation that it is part of.
+    async fn conversation(&self, context: &Context<'_>) -> Result<Conversation, Error> {
+        let id = ConversationId(self.row.conversation_id);
+        let row = context.rows()?.load_one(id).await?.ok_or(Error::NotFound("conversation"))?;
+        Ok(row.into())
+    }
+
+    /// The message before it. `null` for the first one.
+    async fn parent(&self, context: &Context<'_>) -> Option<Result<Self, Error>> {
+        let id = MessageId(self.row.parent_id?);
+        let load = async { Ok(context.rows()?.load_one(id).await?.map(Self::from)) };
+        load.await.transpose()
+    }
+
+    /// Who speaks.
+    async fn role(&self) -> Role {
+        self.row.role.into()
+    }
+
+    /// How far the message is.
+    async fn status(&self) -> MessageStatus {
+        self.row.status.into()
+    }
+
+    /// The text. Of a reply that is being written it is the text so far, and of one that was stopped or failed
+    /// what had come until then; it may be empty.
+    async fn content(&self) -> &str {
+        &self.row.content
+    }
+
+    /// The tool calls that the assistant asked for, in its order. The server executes none of them.
+    async fn tool_calls(&self) -> Vec<ToolCall<'_>> {
+        self.row.tool_calls.0.iter().map(ToolCall).collect()
+    }
+
+    /// Why the reply failed. `null` unless `status` is `FAILED`.
+    async fn failure(&self) -> Option<Failure<'_>> {
+        self.row.failure.as_ref().map(|failure| Failure(&failure.0))
+    }
+
+    /// Why a complete reply ended, as its provider told. `null` until it did, and in a user's message.
+    async fn finish_reason(&self) -> Option<FinishReason> {
+        self.row.finish_reason.map(FinishReason::from)
+    }
+
+    /// The model that wrote the reply. `null` until it is known, and in a user's message.
+    async fn model(&self) -> Option<&str> {
+        self.row.model.as_deref()
+    }
+
+    /// The tokens that the reply took. `null` if the provider did not tell, and in a user's message.
+    async fn usage(&self) -> Option<Usage> {
+        self.row.usage.map(|usage| Usage(usage.0))
+    }
+
+    /// The message's place in its conversation, counted from 1.
+    async fn position(&self) -> i64 {
+        self.row.position
+    }
+
+    /// When the message was sent, or the reply asked for.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// When the message was complete, stopped or failed. `null` until then.
+    async fn finished_at(&self) -> Option<DateTime> {
+        self.row.finished_at.map(DateTime)
+    }
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "message::Role")]
+pub(super) enum Role {
+    /// The owner of the conversation.
+    User,
+    /// The assistant.
+    Assistant,
+}
+
+/// How far a message is. A user's message is `COMPLETE` from the start.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "message::Status")]
+pub(super) enum MessageStatus {
+    /// The reply waits for an earlier one in its conversation.
+    Queued,
+    /// The reply is being written.
+    Generating,
+    /// Nothing more will come.
+    Complete,
+    /// The user stopped the reply; its text so far is kept.
+    Stopped,
+    /// The reply could not be finished; `failure` tells why, and its text so far is kept.
+    Failed,
+}
+
+/// Why a reply ended.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "message::FinishReason")]
+pub(super) enum FinishReason {
+    /// The assistant had said all it wanted.
+    Stop,
+    /// The provider's limit of tokens was reached: the text ends early.
+    Length,
+    /// The assistant waits for the results of tool calls.
+    ToolCalls,
+    /// The provider's content filter ended the text.
+    ContentFilter,
+    /// Another reason of the provider's.
+    Other,
+}
+
+/// A tool call that the assistant asked for.
+pub(super) struct ToolCall<'m>(&'m assistant::ToolCall);
+
+/// A tool call that the assistant asked for.
+#[Object]
+impl ToolCall<'_> {
+    /// The provider's id of the call.
+    async fn id(&self) -> ID {
+        self.0.id.as_str().into()
+    }
+
+    /// The tool's name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The arguments as JSON text, exactly as the assistant wrote them: not always valid JSON.
+    async fn arguments(&self) -> &str {
+        &self.0.arguments
+    }
+}
+
+/// Tokens that a reply took. `null` is unknown, not zero.
+pub(super) struct Usage(assistant::Usage);
+
+/// Tokens that a reply took. `null` is unknown, not zero.
+#[Object]
+impl Usage {
+    /// Tokens of what the assistant was shown.
+    async fn input_tokens(&self) -> Option<u64> {
+        self.0.input_tokens
+    }
+
+    /// Tokens that the assistant wrote.
+    async fn output_tokens(&self) -> Option<u64> {
+        self.0.output_tokens
+    }
+
+    /// Tokens among `inputTokens` that the provider took from its cache.
+    async fn cached_input_tokens(&self) -> Option<u64> {
+        self.0.cached_input_tokens
+    }
+}
+
+/// Why a reply failed.
+pub(super) struct Failure<'m>(&'m assistant::Failure);
+
+/// Why a reply failed.
+#[Object]
+impl Failure<'_> {
+    /// The kind of failure, for programs.
+    async fn code(&self) -> FailureCode {
+        self.0.code.into()
+    }
+
+    /// What happened, for people.
+    async fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Whether another attempt may succeed without a change of anything.
+    async fn retryable(&self) -> bool {
+        self.0.retryable
+    }
+}
+
+/// The kinds of failures of a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "assistant::FailureCode")]
+pub(super) enum FailureCode {
+    /// The assistant could not be reached, or is overloaded or broken.
+    AssistantUnavailable,
+    /// The assistant did not answer, or fell silent, for too long.
+    AssistantTimeout,
+    /// The assistant refuses more requests for now.
+    AssistantRateLimited,
+    /// The assistant refused the request; the operator of the server must act.
+    AssistantRejected,
+    /// The conversation is longer than the assistant can read.
+    ContextTooLong,
+    /// The provider's content filter let nothing through.
+    ContentFiltered,
+    /// The text broke off before its end.
+    Truncated,
+    /// The assistant ended without a word.
+    Empty,
+    /// The server that wrote the reply died, and no attempts were left.
+    Interrupted,
+}

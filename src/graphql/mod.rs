@@ -1,0 +1,36 @@
+//! Names, shapes and documentation of the API; thin: every rule is in [`crate::chat`].
+
+mod connection;
+mod context;
+mod conversation;
+mod cursor;
+mod id;
+mod loader;
+mod message;
+mod mutation;
+mod node;
+mod query;
+mod scalar;
+mod viewer;
+
+use async_graphql::EmptySubscription;
+
+pub use self::context::Session;
+pub use self::mutation::Mutation;
+pub use self::query::Query;
+
+/// The executable schema. It holds no connection to a database: each request brings its own [`Session`].
+pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+
+/// Builds the schema.
+#[must_use]
+pub fn schema() -> Schema {
+    Schema::build(Query, Mutation, EmptySubscription).finish()
+}
+
+/// The schema in the GraphQL schema language, as committed in `schema.graphql`.
+#[must_use]
+pub fn sdl() -> String {
+    let text = schema().sdl();
+    format!("{}\n", text.trim_end())
+}

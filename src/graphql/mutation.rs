@@ -1,0 +1,150 @@
+//! Writing.
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+use super::context::ContextExt;
+use super::conversation::Conversation;
+use super::id;
+use super::message::Message;
+use crate::chat::SendMessage;
+use crate::error::Error;
+
+/// Writing. What belongs to somebody else is as if it did not exist: `NOT_FOUND`.
+#[derive(Debug)]
+pub struct Mutation;
+
+/// Writing. What belongs to somebody else is as if it did not exist: `NOT_FOUND`.
+#[Object]
+impl Mutation {
+    /// Starts a conversation without messages. `sendMessage` starts one too, where there is a first message.
+    async fn create_conversation(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to create.")] input: CreateConversationInput,
+    ) -> Result<CreateConversationPayload, Error> {
+        let row = context.chat()?.create_conversation(input.title.as_deref()).await?;
+        Ok(CreateConversationPayload { conversation: row.into() })
+    }
+
+    /// Gives a conversation another title.
+    async fn rename_conversation(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to rename.")] input: RenameConversationInput,
+    ) -> Result<RenameConversationPayload, Error> {
+        let chat = context.chat()?;
+        let id = id::require(&input.conversation_id, "conversation")?;
+        let row = chat.rename_conversation(id, &input.title).await?;
+        Ok(RenameConversationPayload { conversation: row.into() })
+    }
+
+    /// Deletes a conversation with all its messages. A reply that is being written is stopped.
+    async fn delete_conversation(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to delete.")] input: DeleteConversationInput,
+    ) -> Result<DeleteConversationPayload, Error> {
+        let chat = context.chat()?;
+        chat.delete_conversation(id::require(&input.conversation_id, "conversation")?).await?;
+        Ok(DeleteConversationPayload { deleted_conversation_id: input.conversation_id })
+    }
+
+    /// Sends a message and has the assistant reply.
+    ///
+    /// When this answers, the message is stored for good; with `awaitReply: false` the reply is then still to
+    /// come. A reply is written to its end even if the client goes away. In a conversation where a reply is
+    /// being written, the new one waits for its turn. A reply that fails is no error here: its `status` is
+    /// `FAILED`.
+    async fn send_message(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to send.")] input: SendMessageInput,
+    ) -> Result<SendMessagePayload, Error> {
+        let chat = context.chat()?;
+        let conversation_id =
+            input.conversation_id.as_ref().map(|id| id::require(id, "conversation")).transpose()?;
+        let request =
+            SendMessage { conversation_id, content: input.content, idempotency_key: input.idempotency_key };
+        let mut sent = chat.send(request).await?;
+        if input.await_reply.unwrap_or(true) && !sent.reply.status.is_terminal() {
+            sent.reply = chat.reply_ended(sent.reply.id).await?;
+        }
+        Ok(SendMessagePayload {
+            conversation: sent.conversation.into(),
+            message: sent.message.into(),
+            reply: sent.reply.into(),
+        })
+    }
+}
+
+/// A conversation to start.
+#[derive(InputObject)]
+pub(super) struct CreateConversationInput {
+    /// The title, 1 to 200 characters after trimming, without control characters. Without one, the first
+    /// message makes it.
+    title: Option<String>,
+}
+
+/// The conversation that was started.
+#[derive(SimpleObject)]
+pub(super) struct CreateConversationPayload {
+    /// The new conversation.
+    conversation: Conversation,
+}
+
+/// A conversation to rename.
+#[derive(InputObject)]
+pub(super) struct RenameConversationInput {
+    /// The conversation.
+    conversation_id: ID,
+    /// The title, 1 to 200 characters after trimming, without control characters.
+    title: String,
+}
+
+/// The conversation that was renamed.
+#[derive(SimpleObject)]
+pub(super) struct RenameConversationPayload {
+    /// The conversation with its new title.
+    conversation: Conversation,
+}
+
+/// A conversation to delete.
+#[derive(InputObject)]
+pub(super) struct DeleteConversationInput {
+    /// The conversation.
+    conversation_id: ID,
+}
+
+/// The conversation that was deleted.
+#[derive(SimpleObject)]
+pub(super) struct DeleteConversationPayload {
+    /// The id that now names nothing, for the client's cache.
+    deleted_conversation_id: ID,
+}
+
+/// A message to send.
+#[derive(InputObject)]
+pub(super) struct SendMessageInput {
+    /// The conversation. Without one, the message starts a conversation, titled from its first words.
+    conversation_id: Option<ID>,
+    /// The text, 1 to 32,000 characters after trimming unless the server is configured otherwise; without NUL.
+    content: String,
+    /// The client's name for this request, 1 to 128 printable ASCII characters, unique among the viewer's: a
+    /// request that is repeated with the same key and the same arguments is answered with the first one's
+    /// message and reply, and nothing is sent twice. With other arguments it is `IDEMPOTENCY_MISMATCH`.
+    idempotency_key: Option<String>,
+    /// Whether to answer only when the reply has ended.
+    #[graphql(default_with = "Some(true)")]
+    await_reply: Option<bool>,
+}
+
+/// What a sent message has become.
+#[derive(SimpleObject)]
+pub(super) struct SendMessagePayload {
+    /// The conversation.
+    conversation: Conversation,
+    /// The user's message.
+    message: Message,
+    /// The assistant's reply: ended, or with `awaitReply: false` perhaps not yet begun.
+    reply: Message,
+}

@@ -1,0 +1,108 @@
+//! Reading.
+
+use async_graphql::{Context, ID, Object};
+
+use super::connection::{ConversationConnection, MessageConnection};
+use super::context::ContextExt;
+use super::conversation::{Conversation, messages_page};
+use super::id;
+use super::message::Message;
+use super::node::Node;
+use super::viewer::{Viewer, conversations_page};
+use crate::error::Error;
+
+/// Reading. Everything is the viewer's own: what belongs to somebody else is as if it did not exist.
+#[derive(Debug)]
+pub struct Query;
+
+/// Reading. Everything is the viewer's own: what belongs to somebody else is as if it did not exist.
+#[Object]
+impl Query {
+    /// The user behind the request.
+    async fn viewer(&self, context: &Context<'_>) -> Result<Viewer, Error> {
+        context.chat()?;
+        Ok(Viewer)
+    }
+
+    /// One of the viewer's conversations. `null` if there is no such conversation.
+    async fn conversation(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The conversation.")] id: ID,
+    ) -> Option<Result<Conversation, Error>> {
+        let load = async {
+            let chat = context.chat()?;
+            let Some(id) = id::parse(&id) else { return Ok(None) };
+            Ok(chat.conversation(id).await?.map(Conversation::from))
+        };
+        load.await.transpose()
+    }
+
+    /// The viewer's conversations, newest activity first.
+    async fn conversations(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "How many from the start, or after `after`; 20 unless said otherwise, at most 100."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only conversations after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, or before `before`; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only conversations before this cursor.")] before: Option<String>,
+    ) -> Result<ConversationConnection, Error> {
+        conversations_page(context, first, after, last, before).await
+    }
+
+    /// One of the viewer's messages. `null` if there is no such message.
+    async fn message(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The message.")] id: ID,
+    ) -> Option<Result<Message, Error>> {
+        let load = async {
+            let chat = context.chat()?;
+            let Some(id) = id::parse(&id) else { return Ok(None) };
+            Ok(chat.message(id).await?.map(Message::from))
+        };
+        load.await.transpose()
+    }
+
+    /// The messages of one of the viewer's conversations, oldest first. Empty if there is no such conversation.
+    #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
+    async fn messages(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The conversation.")] conversation_id: ID,
+        #[graphql(
+            desc = "How many from the start, or after `after`; 20 unless said otherwise, at most 100."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only messages after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, or before `before`; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only messages before this cursor.")] before: Option<String>,
+    ) -> Result<MessageConnection, Error> {
+        let chat = context.chat()?;
+        let row = match id::parse(&conversation_id) {
+            Some(id) => chat.conversation(id).await?,
+            None => None,
+        };
+        messages_page(context, row.as_ref(), first, after, last, before).await
+    }
+
+    /// One of the viewer's objects by its id alone. `null` if there is no such object.
+    async fn node(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The object.")] id: ID,
+    ) -> Option<Result<Node, Error>> {
+        let load = async {
+            let chat = context.chat()?;
+            let Some(id) = id::parse(&id) else { return Ok(None) };
+            if let Some(row) = chat.conversation(id).await? {
+                return Ok(Some(Node::Conversation(row.into())));
+            }
+            Ok(chat.message(id).await?.map(|row| Node::Message(row.into())))
+        };
+        load.await.transpose()
+    }
+}

@@ -1,0 +1,25 @@
+//! Scalars of our own.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{SecondsFormat, Utc};
+
+/// An instant in RFC 3339, in UTC with milliseconds: `2026-11-20T09:30:00.000Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DateTime(pub(super) chrono::DateTime<Utc>);
+
+/// An instant in RFC 3339, in UTC with milliseconds: `2026-11-20T09:30:00.000Z`.
+#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        let instant = chrono::DateTime::parse_from_rfc3339(text)
+            .map_err(|_| InputValueError::custom("A DateTime is written as in RFC 3339."))?;
+        Ok(Self(instant.to_utc()))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
