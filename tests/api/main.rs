@@ -7,4 +7,5 @@
     reason = "a helper of a test that fails should fail the test"
 )]
 
+mod assistant;
 mod auth;
