@@ -2,3 +2,4 @@
 
 pub mod assistant;
 pub mod auth;
+pub mod http;

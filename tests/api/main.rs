@@ -6,3 +6,5 @@
     clippy::unwrap_used,
     reason = "a helper of a test that fails should fail the test"
 )]
+
+mod pages;
