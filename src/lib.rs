@@ -16,6 +16,7 @@
 
 pub mod assistant;
 pub mod auth;
+<<<<<<< HEAD
 pub mod chat;
 pub mod database;
 pub mod entity;
@@ -23,3 +24,6 @@ pub mod error;
 pub mod graphql;
 pub mod reply;
 pub mod signal;
+=======
+pub mod http;
+>>>>>>> web

@@ -9,3 +9,4 @@
 
 mod assistant;
 mod auth;
+mod pages;

@@ -1,0 +1,66 @@
+# `make` lists what can be made.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+NPM ?= npm
+# Where results count, the lock file is taken as it is.
+LOCKED := $(if $(CI),--locked)
+CARGO_DENY := 0.20.2
+
+# npm ci takes the lock file's versions; no package may run code of its own while it is installed.
+NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+GRAPHIQL := web/graphiql
+GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
+
+.PHONY: help run test web schema fmt lint audit clients clean
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The debug profile: a first run then waits a few minutes less, and the server is quick enough for one person.
+run: ## start a development server, with GraphiQL if Node is there
+	@if ! command -v $(NPM) >/dev/null; then \
+	  echo 'npm was not found: the server will be without its GraphiQL page'; \
+	elif ! $(MAKE) --no-print-directory web; then \
+	  echo 'the GraphiQL page could not be built: the server will be without it, or with the last one'; \
+	fi
+	$(CARGO) run $(LOCKED) -- serve --dev $(ARGS)
+
+test: web lint audit ## everything: style, licences, tests on both databases, clients against the real server
+	scripts/with-postgres $(CARGO) test $(LOCKED) --workspace
+	$(MAKE) --no-print-directory clients
+
+web: $(GRAPHIQL)/dist/index.html ## bundle the GraphiQL page; the next build of the server takes it in
+
+$(GRAPHIQL)/dist/index.html: $(GRAPHIQL)/node_modules/.package-lock.json $(GRAPHIQL_SOURCES)
+	cd $(GRAPHIQL) && node build.mjs
+
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	cd $* && $(NPM_CI)
+	@touch $@
+
+schema: ## write schema.graphql anew from the code
+	$(CARGO) run $(LOCKED) --quiet -- schema > schema.graphql.new
+	mv schema.graphql.new schema.graphql
+
+fmt: ## format the Rust code
+	$(CARGO) fmt --all
+
+lint: $(GRAPHIQL)/node_modules/.package-lock.json ## check formatting, clippy's lints and the page's types
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	cd $(GRAPHIQL) && node_modules/.bin/tsc
+
+audit: ## check the licences, sources and known faults of what is linked in
+	@scripts/audit $(CARGO_DENY)
+
+clients: tests/clients/node_modules/.package-lock.json web ## run GraphQL clients and a browser against the real server
+	$(CARGO) build $(LOCKED)
+	chromium=$$(scripts/chromium) && CHROMIUM=$$chromium node tests/clients/run.mjs $(SUITES)
+
+clean: ## remove everything that was built
+	$(CARGO) clean
+	rm -rf $(GRAPHIQL)/node_modules $(GRAPHIQL)/dist/index.html $(GRAPHIQL)/dist/assets tests/clients/node_modules

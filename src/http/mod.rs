@@ -1,0 +1,4 @@
+//! Everything that speaks HTTP.
+
+pub mod graphiql;
+pub mod home;

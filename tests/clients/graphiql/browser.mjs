@@ -1,0 +1,48 @@
+// Chromium with no way out: whatever is not on this machine's loopback goes to a proxy that is not there.
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+/** The browser to use: `CHROMIUM` if set, else the first one in `PATH`. */
+function executable() {
+  if (process.env.CHROMIUM) return process.env.CHROMIUM;
+  const places = process.env.PATH.split(delimiter).flatMap((directory) => names.map((name) => join(directory, name)));
+  const found = places.find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  if (!found) throw new Error('no Chromium in PATH: run scripts/install-chromium, or set CHROMIUM to its path');
+  return found;
+}
+
+export function launch() {
+  return chromium.launch({
+    executablePath: executable(),
+    // Chromium refuses to run as root inside its sandbox, as containers do.
+    chromiumSandbox: process.getuid() !== 0,
+    proxy: { server: 'http://127.0.0.1:9', bypass: '127.0.0.1' },
+    args: ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
+  });
+}
+
+/** Opens an empty page and keeps what it must not do: requests to other hosts, errors, broken policies. */
+export async function open(browser, origin) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const faults = [];
+  context.on('request', (request) => {
+    const url = new URL(request.url());
+    const inside = url.origin === origin || url.protocol === 'data:' || url.protocol === 'blob:';
+    if (!inside) faults.push(`request to ${url}`);
+  });
+  context.on('console', (message) => {
+    if (message.type() === 'error') faults.push(`console: ${message.text()}`);
+  });
+  context.on('weberror', (error) => faults.push(`uncaught: ${error.error()}`));
+  return { context, page: await context.newPage(), faults };
+}
