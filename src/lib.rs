@@ -16,14 +16,12 @@
 
 pub mod assistant;
 pub mod auth;
-<<<<<<< HEAD
 pub mod chat;
+pub mod config;
 pub mod database;
 pub mod entity;
 pub mod error;
 pub mod graphql;
+pub mod http;
 pub mod reply;
 pub mod signal;
-=======
-pub mod http;
->>>>>>> web

@@ -6,7 +6,8 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use super::Database;
+use super::{Database, PATIENCE, within};
+use crate::error::Error;
 
 /// Any number that nothing else uses as an advisory lock.
 const ADVISORY_LOCK: i64 = 0x0063_6175_7365_7269;
@@ -32,31 +33,35 @@ impl Database {
     ///
     /// # Errors
     /// If the database is newer than this binary, or cannot be reached.
-    pub async fn migrate_up(&self) -> Result<(), DbErr> {
+    pub async fn migrate_up(&self) -> Result<(), Error> {
         let transaction = self.begin_alone().await?;
-        Migrator::up(&transaction, None).await?;
-        transaction.commit().await
+        Migrator::up(&transaction, None).await.map_err(explain)?;
+        Ok(transaction.commit().await?)
     }
 
     /// Takes the last `steps` steps back, with all that they hold.
-    pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
+    pub async fn migrate_down(&self, steps: u32) -> Result<(), Error> {
         let transaction = self.begin_alone().await?;
-        Migrator::down(&transaction, Some(steps)).await?;
-        transaction.commit().await
+        Migrator::down(&transaction, Some(steps)).await.map_err(explain)?;
+        Ok(transaction.commit().await?)
     }
 
     /// Tells which steps are applied; writes nothing.
     ///
     /// # Errors
     /// If the database is newer than this binary, or cannot be reached.
-    pub async fn migrations(&self) -> Result<Migrations, DbErr> {
-        let steps = Migrator::get_migration_with_status_read_only(&self.reader).await?;
-        let applied =
-            |step: &migration::Migration| matches!(step.status(), migration::MigrationStatus::Applied);
-        Ok(Migrations { steps: steps.iter().map(|step| (step.name().to_owned(), applied(step))).collect() })
+    pub async fn migrations(&self) -> Result<Migrations, Error> {
+        within(PATIENCE, async {
+            let steps = Migrator::get_migration_with_status_read_only(&self.writer).await.map_err(explain)?;
+            let applied = |step: &migration::Migration| step.status() == migration::MigrationStatus::Applied;
+            Ok(Migrations {
+                steps: steps.iter().map(|step| (step.name().to_owned(), applied(step))).collect(),
+            })
+        })
+        .await
     }
 
-    async fn begin_alone(&self) -> Result<DatabaseTransaction, DbErr> {
+    async fn begin_alone(&self) -> Result<DatabaseTransaction, Error> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -66,5 +71,13 @@ impl Database {
             transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")).await?;
         }
         Ok(transaction)
+    }
+}
+
+fn explain(error: DbErr) -> Error {
+    match error {
+        // The library's only error of this kind: a step was applied that this binary does not have.
+        DbErr::Custom(_) => Error::Internal("the database is newer than this version of causerie".to_owned()),
+        error => error.into(),
     }
 }

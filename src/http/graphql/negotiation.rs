@@ -1,0 +1,151 @@
+//! Which media types go in and out.
+
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use crate::http::problem::problem;
+
+/// The media type of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MediaType {
+    /// `application/json`: what clients of before the specification expect; its status is 200 for any answer to
+    /// a well-formed request.
+    Json,
+    /// `application/graphql-response+json`: its status tells a request that was refused from one that was run.
+    GraphqlResponse,
+}
+
+impl MediaType {
+    /// The value of `Content-Type`.
+    pub(super) fn header(self) -> &'static str {
+        match self {
+            Self::Json => "application/json; charset=utf-8",
+            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+        }
+    }
+}
+
+/// The media type that the client likes best; `application/json` when it does not say.
+pub(super) fn media_type(headers: &HeaderMap) -> Result<MediaType, Response> {
+    let accept: Vec<&str> =
+        headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    choose(&accept.join(",")).ok_or_else(|| {
+        let message = "Answers are application/json or application/graphql-response+json.";
+        problem(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message)
+    })
+}
+
+fn choose(accept: &str) -> Option<MediaType> {
+    if accept.trim().is_empty() {
+        return Some(MediaType::Json);
+    }
+    // The most specific range that fits a type says how well it is liked.
+    let quality = |subtype: &str| {
+        let ranges = accept.split(',').filter_map(read_range);
+        let fitting = ranges.filter_map(|(range, quality)| {
+            let specificity = match range.as_str() {
+                "*/*" => 0,
+                "application/*" => 1,
+                _ if range.strip_prefix("application/") == Some(subtype) => 2,
+                _ => return None,
+            };
+            Some((specificity, quality))
+        });
+        fitting.max_by_key(|(specificity, _)| *specificity).map_or(0, |(_, quality)| quality)
+    };
+    let (json, graphql) = (quality("json"), quality("graphql-response+json"));
+    match (json, graphql) {
+        (0, 0) => None,
+        _ if graphql > json => Some(MediaType::GraphqlResponse),
+        // Named at the same quality, the newer type is the one that the client went out of its way to name.
+        _ if graphql == json && names_graphql_response(accept) => Some(MediaType::GraphqlResponse),
+        _ => Some(MediaType::Json),
+    }
+}
+
+fn names_graphql_response(accept: &str) -> bool {
+    let mut ranges = accept.split(',').filter_map(read_range).map(|(range, _)| range);
+    ranges.find(|range| range.starts_with("application/") && !range.ends_with("/*"))
+        == Some("application/graphql-response+json".to_owned())
+}
+
+/// A media range in lower case, without its parameters, and its quality in thousandths.
+fn read_range(text: &str) -> Option<(String, u16)> {
+    let mut parts = text.split(';').map(str::trim);
+    let range = parts.next().filter(|range| range.contains('/'))?.to_ascii_lowercase();
+    let mut quality = 1000;
+    for parameter in parts {
+        let Some((name, value)) = parameter.split_once('=') else { continue };
+        match name.trim().to_ascii_lowercase().as_str() {
+            "q" => quality = read_quality(value.trim())?,
+            "charset" if !is_utf8(value) => return None,
+            _ => {}
+        }
+    }
+    Some((range, quality))
+}
+
+/// `0`, `0.5`, `1.000`: a number from 0 to 1 of at most three decimals, in thousandths.
+fn read_quality(text: &str) -> Option<u16> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !matches!(whole, "0" | "1") || decimals.len() > 3 || !digits(decimals) {
+        return None;
+    }
+    let thousandths = format!("{whole}{decimals:0<3}").parse::<u16>().ok()?;
+    (thousandths <= 1000).then_some(thousandths)
+}
+
+/// Checks that the body is JSON in UTF-8. This is also what keeps other sites' forms out: a browser asks before
+/// it sends `application/json` across sites.
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Response> {
+    let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = text.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|range| range.eq_ignore_ascii_case("application/json"));
+    let charset = parts
+        .filter_map(|parameter| parameter.split_once('='))
+        .find_map(|(name, value)| name.trim().eq_ignore_ascii_case("charset").then_some(value));
+    if is_json && charset.is_none_or(is_utf8) {
+        return Ok(());
+    }
+    let message = "Send a body of the type application/json, in UTF-8.";
+    Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message))
+}
+
+fn is_utf8(charset: &str) -> bool {
+    let charset = charset.trim().trim_matches('"');
+    charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_gets_what_it_likes_best() {
+        use MediaType::{GraphqlResponse, Json};
+        let cases = [
+            ("", Some(Json)),
+            ("*/*", Some(Json)),
+            ("application/*", Some(Json)),
+            ("application/json", Some(Json)),
+            ("APPLICATION/JSON; charset=utf-8", Some(Json)),
+            ("application/graphql-response+json", Some(GraphqlResponse)),
+            ("application/graphql-response+json, application/json;q=0.9", Some(GraphqlResponse)),
+            ("application/graphql-response+json, application/json", Some(GraphqlResponse)),
+            ("application/json, application/graphql-response+json", Some(Json)),
+            ("application/json;q=0.5, application/graphql-response+json;q=0.6", Some(GraphqlResponse)),
+            ("application/json;q=0, */*", Some(GraphqlResponse)),
+            ("application/graphql-response+json;q=0.1, application/json;q=1.0", Some(Json)),
+            ("text/html", None),
+            ("application/json;q=0", None),
+            ("application/json;q=7", None),
+            ("application/json; charset=latin1", None),
+            ("nonsense", None),
+        ];
+        for (accept, expected) in cases {
+            assert_eq!(choose(accept), expected, "{accept}");
+        }
+    }
+}

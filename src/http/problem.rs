@@ -1,0 +1,52 @@
+//! Answers that say what was wrong, in one shape: `{"errors": [{"message", "extensions": {"code"}}]}`.
+
+use axum::Json;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::auth::Rejection;
+use crate::error::Error;
+
+/// An answer with `status` and one error.
+pub(super) fn problem(status: StatusCode, code: &str, message: &str) -> Response {
+    let body = json!({ "errors": [{ "message": message, "extensions": { "code": code } }] });
+    (status, Json(body)).into_response()
+}
+
+/// There is nothing at this address.
+pub(super) fn not_found() -> Response {
+    problem(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this address.")
+}
+
+/// The address does not know this method. The router adds `Allow`.
+pub(super) fn method_not_allowed(method: &Method) -> Response {
+    let message = format!("{method} is not possible at this address.");
+    problem(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", &message)
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        self.log();
+        let status = match &self {
+            Self::Rejected(Rejection::KeysUnavailable) | Self::Unavailable(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Unauthenticated | Self::Rejected(_) => StatusCode::UNAUTHORIZED,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::BadUserInput(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::IdempotencyMismatch | Self::ConversationBusy => StatusCode::CONFLICT,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let mut response = problem(status, self.code(), &self.message());
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

@@ -1,0 +1,190 @@
+//! What each command does.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use causerie::auth::{self, Authenticator, Secret, Source, UserId};
+use causerie::config::{AuthArgs, Cli, Command, DatabaseArgs, Direction, LogFormat, Serve};
+use causerie::database::{Address, Database};
+use causerie::error::Error;
+use causerie::http::{App, Parts, graphiql};
+use causerie::reply::Replies;
+use causerie::signal::{Hub, Postgres, Signals};
+use causerie::{graphql, http};
+use sea_orm::DbBackend;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::dev;
+
+/// How long a development token is good for.
+const DEV_TOKEN_TTL: Duration = Duration::from_hours(24 * 30);
+
+/// Does what the command line asks for. The error is one line for the operator.
+pub(crate) async fn run(cli: Cli) -> Result<(), String> {
+    match cli.command {
+        Command::Serve(serve) => self::serve(*serve).await,
+        Command::Migrate { database, direction } => migrate(database.database_url, direction).await,
+        Command::Schema => print(&graphql::sdl()),
+        Command::Token { user, ttl, auth, database } => {
+            print(&format!("{}\n", token(&user, ttl, &auth, &database)?))
+        }
+    }
+}
+
+async fn serve(serve: Serve) -> Result<(), String> {
+    start_logging(&serve)?;
+    if serve.dev && !serve.listen.ip().is_loopback() {
+        return Err(format!("--dev listens on loopback only, not on {}", serve.listen));
+    }
+    let (auth, dev_token) = auth_options(&serve)?;
+    let replies_options = serve.replies()?;
+    let assistant = serve.assistant.assistant(replies_options.timeout, serve.allow_plaintext)?;
+    let listener = TcpListener::bind(serve.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", serve.listen))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+
+    let database = connect(serve.database.database_url.clone(), serve.database_connections).await?;
+    if !serve.no_migrate {
+        database.migrate_up().await.map_err(|error| database_trouble(&database, &error))?;
+    }
+    let authenticator = Authenticator::new(auth).await?;
+    let shutdown = CancellationToken::new();
+    let signals: Arc<dyn Signals> = match database.backend() {
+        DbBackend::Postgres => Arc::new(
+            Postgres::start(database.address(), &shutdown)
+                .map_err(|error| format!("cannot use {}: {error}", database.address()))?,
+        ),
+        _ => Arc::new(Hub::default()),
+    };
+    let replies = Replies::start(database.clone(), signals, assistant, replies_options);
+    let app = App::new(Parts {
+        schema: graphql::schema(),
+        authenticator,
+        database: database.clone(),
+        replies,
+        limits: serve.limits(),
+        page: graphiql::Page { token: dev_token.clone() },
+    });
+    announce(address, &database, dev_token.as_deref())?;
+    stop_on_signal(shutdown.clone())?;
+    http::serve(app, listener, shutdown, serve.drain)
+        .await
+        .map_err(|error| format!("cannot serve any more: {error}"))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn start_logging(serve: &Serve) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&serve.log).map_err(|error| format!("--log: {error}"))?;
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    match serve.log_format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+/// Whose tokens are accepted, and a token for the developer with `--dev`.
+fn auth_options(serve: &Serve) -> Result<(auth::Options, Option<String>), String> {
+    let options = serve.auth.options(serve.allow_plaintext)?;
+    if serve.dev {
+        let secret = match &options {
+            Some(auth::Options { source: Source::Secret(secret), .. }) => secret.clone(),
+            Some(_) => return Err("--dev makes its own tokens: leave out the JWKS settings".to_owned()),
+            None => dev::secret(&serve.database.database_url)?,
+        };
+        let options = auth::Options {
+            claims: serve.auth.claims(),
+            ..auth::Options::new(Source::Secret(secret.clone()))
+        };
+        let token = auth::mint(&secret, &serve.auth.claims(), &UserId::new("dev")?, DEV_TOKEN_TTL);
+        return Ok((options, Some(token)));
+    }
+    let options = options.ok_or(
+        "nothing says whose tokens to accept: set CAUSERIE_AUTH_JWKS_URL, CAUSERIE_AUTH_JWKS_FILE or \
+         CAUSERIE_AUTH_SECRET, or use `causerie serve --dev` to try it out",
+    )?;
+    Ok((options, None))
+}
+
+async fn connect(address: Address, connections: u32) -> Result<Database, String> {
+    let name = address.to_string();
+    Database::connect(address, connections).await.map_err(|error| format!("cannot open {name}: {error}"))
+}
+
+fn database_trouble(database: &Database, error: &Error) -> String {
+    match error {
+        Error::Unavailable(cause) => format!("cannot reach {}: {cause}", database.address()),
+        Error::Internal(cause) => format!("{}: {cause}", database.address()),
+        other => format!("{}: {}", database.address(), other.message()),
+    }
+}
+
+/// Says where everything is. People read this, and so do scripts.
+fn announce(address: SocketAddr, database: &Database, dev_token: Option<&str>) -> Result<(), String> {
+    let mut text = format!("causerie is listening on http://{address}\n\n");
+    text += &format!("  GraphQL    http://{address}/graphql\n");
+    text += &format!("  GraphiQL   http://{address}/graphiql\n");
+    text += &format!("  database   {}\n", database.address());
+    if let Some(token) = dev_token {
+        text += "  user       dev (development only: anybody on this machine may be anybody)\n";
+        text += &format!("  token      {token}\n");
+    }
+    print(&text)
+}
+
+fn stop_on_signal(shutdown: CancellationToken) -> Result<(), String> {
+    let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        shutdown.cancel();
+    });
+    Ok(())
+}
+
+async fn migrate(address: Address, direction: Direction) -> Result<(), String> {
+    let database = connect(address, 2).await?;
+    let trouble = |error: Error| database_trouble(&database, &error);
+    match direction {
+        Direction::Up => database.migrate_up().await.map_err(trouble)?,
+        Direction::Down { steps } => database.migrate_down(steps).await.map_err(trouble)?,
+        Direction::Status => {}
+    }
+    let migrations = database.migrations().await.map_err(trouble)?;
+    for (name, applied) in &migrations.steps {
+        print(&format!("{} {name}\n", if *applied { "applied" } else { "pending" }))?;
+    }
+    database.close().await;
+    Ok(())
+}
+
+fn token(user: &str, ttl: Duration, auth: &AuthArgs, database: &DatabaseArgs) -> Result<String, String> {
+    let user = UserId::new(user)?;
+    let secret: Secret = match &auth.auth_secret {
+        Some(secret) => secret.clone(),
+        None => dev::existing_secret(&database.database_url)?.ok_or(
+            "there is no secret to sign with: set CAUSERIE_AUTH_SECRET, or start `causerie serve --dev` here once",
+        )?,
+    };
+    Ok(auth::mint(&secret, &auth.claims(), &user, ttl))
+}
+
+fn print(text: &str) -> Result<(), String> {
+    let mut output = io::stdout().lock();
+    output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+        .map_err(|error| format!("cannot print: {error}"))
+}
