@@ -44,8 +44,7 @@ $(GRAPHIQL)/dist/index.html: $(GRAPHIQL)/node_modules/.package-lock.json $(GRAPH
 	@touch $@
 
 schema: ## write schema.graphql anew from the code
-	$(CARGO) run $(LOCKED) --quiet -- schema > schema.graphql.new
-	mv schema.graphql.new schema.graphql
+	new=$$(mktemp) && trap "rm -f $$new" EXIT && $(CARGO) run $(LOCKED) --quiet -- schema > $$new && cat $$new > schema.graphql
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all
