@@ -13,6 +13,7 @@ CARGO_DENY := 0.20.2
 
 # npm ci takes the lock file's versions; no package may run code of its own while it is installed.
 NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+BETTER_AUTH := tests/clients/better-auth
 GRAPHIQL := web/graphiql
 GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
 
@@ -29,8 +30,8 @@ run: ## start a development server, with GraphiQL if Node is there
 	fi
 	$(CARGO) run $(LOCKED) -- serve --dev $(ARGS)
 
-test: web lint audit ## everything: style, licences, tests on both databases, clients against the real server
-	scripts/with-postgres $(CARGO) test $(LOCKED) --workspace
+test: web lint audit $(BETTER_AUTH)/node_modules/.package-lock.json ## everything: style, licences, tests on both databases, clients against the real server
+	CAUSERIE_TEST_BETTER_AUTH=1 scripts/with-postgres $(CARGO) test $(LOCKED) --workspace
 	$(MAKE) --no-print-directory clients
 
 web: $(GRAPHIQL)/dist/index.html ## bundle the GraphiQL page; the next build of the server takes it in
@@ -43,8 +44,7 @@ $(GRAPHIQL)/dist/index.html: $(GRAPHIQL)/node_modules/.package-lock.json $(GRAPH
 	@touch $@
 
 schema: ## write schema.graphql anew from the code
-	$(CARGO) run $(LOCKED) --quiet -- schema > schema.graphql.new
-	mv schema.graphql.new schema.graphql
+	new=$$(mktemp) && trap "rm -f $$new" EXIT && $(CARGO) run $(LOCKED) --quiet -- schema > $$new && cat $$new > schema.graphql
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all
@@ -63,4 +63,5 @@ clients: tests/clients/node_modules/.package-lock.json web ## run GraphQL client
 
 clean: ## remove everything that was built
 	$(CARGO) clean
-	rm -rf $(GRAPHIQL)/node_modules $(GRAPHIQL)/dist/index.html $(GRAPHIQL)/dist/assets tests/clients/node_modules
+	rm -rf $(GRAPHIQL)/node_modules $(GRAPHIQL)/dist/index.html $(GRAPHIQL)/dist/assets tests/clients/node_modules \
+	  $(BETTER_AUTH)/node_modules

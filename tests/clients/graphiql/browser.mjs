@@ -24,8 +24,6 @@ function executable() {
 export function launch() {
   return chromium.launch({
     executablePath: executable(),
-    // Chromium refuses to run as root inside its sandbox, as containers do.
-    chromiumSandbox: process.getuid() !== 0,
     proxy: { server: 'http://127.0.0.1:9', bypass: '127.0.0.1' },
     args: ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
   });
