@@ -1,6 +1,6 @@
 //! What each command does.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,8 +82,11 @@ async fn serve(serve: Serve) -> Result<(), String> {
 
 fn start_logging(serve: &Serve) -> Result<(), String> {
     let filter = EnvFilter::try_new(&serve.log).map_err(|error| format!("--log: {error}"))?;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal());
     match serve.log_format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),

@@ -4,9 +4,12 @@
     clippy::missing_panics_doc,
     clippy::panic,
     clippy::unwrap_used,
+    unreachable_pub,
     reason = "a helper of a test that fails should fail the test"
 )]
 
 mod assistant;
 mod auth;
+mod conversations;
 mod pages;
+mod support;

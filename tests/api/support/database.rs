@@ -1,0 +1,91 @@
+//! A database of a test's own.
+
+use causerie::database::{Address, Database};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// A new, empty database. It is gone when this is.
+pub struct TestDatabase {
+    url: String,
+    /// Of an SQLite database: where its file is.
+    directory: TempDir,
+    /// Of a PostgreSQL database: its name, and where to drop it.
+    cluster: Option<(String, String)>,
+}
+
+impl TestDatabase {
+    /// A new SQLite file.
+    pub fn sqlite() -> Self {
+        let directory = TempDir::new().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
+        Self { url, directory, cluster: None }
+    }
+
+    /// A new database in the cluster that `TEST_POSTGRES_URL` leads to.
+    pub async fn postgres() -> Option<Self> {
+        let Ok(cluster) = std::env::var("TEST_POSTGRES_URL") else {
+            assert!(std::env::var_os("CI").is_none(), "TEST_POSTGRES_URL is not set");
+            println!("skipped: TEST_POSTGRES_URL is not set; scripts/with-postgres sets it");
+            return None;
+        };
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        administer(&cluster, &format!("CREATE DATABASE {name}")).await;
+        let mut url = url::Url::parse(&cluster).unwrap();
+        url.set_path(&name);
+        Some(Self { url: url.into(), directory: TempDir::new().unwrap(), cluster: Some((cluster, name)) })
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A directory that lives as long as the database.
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// A connection as the server makes one, migrated.
+    pub async fn connect(&self) -> Database {
+        let database = Database::connect(Address::parse(&self.url).unwrap(), 12).await.unwrap();
+        database.migrate_up().await.expect("the database can be migrated");
+        database
+    }
+
+    /// A connection of its own, past all rules of the server.
+    pub async fn raw(&self) -> DatabaseConnection {
+        sea_orm::Database::connect(&self.url).await.unwrap()
+    }
+
+    /// The first column of the first row of `sql`, which must be a number.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let connection = self.raw().await;
+        let backend = if self.is_postgres() { DbBackend::Postgres } else { DbBackend::Sqlite };
+        let row = connection.query_one_raw(Statement::from_string(backend, sql)).await.unwrap().unwrap();
+        let number = row.try_get_by_index(0).unwrap();
+        connection.close().await.unwrap();
+        number
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let Some((cluster, name)) = self.cluster.take() else { return };
+        // The test's runtime may be going down: a thread with one of its own is always possible.
+        let drop_it = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(administer(&cluster, &format!("DROP DATABASE {name} WITH (FORCE)")));
+        });
+        drop(drop_it.join());
+    }
+}
+
+async fn administer(cluster: &str, sql: &str) {
+    let connection = sea_orm::Database::connect(cluster).await.unwrap();
+    connection.execute_unprepared(sql).await.unwrap();
+    connection.close().await.unwrap();
+}

@@ -1,0 +1,38 @@
+//! What tests share: databases, servers, clients, and an assistant that does as it is told.
+
+mod assistant;
+mod client;
+mod database;
+mod process;
+mod server;
+
+pub use self::assistant::{Puppet, Puppeteer};
+pub use self::client::{Answer, Client};
+pub use self::database::TestDatabase;
+pub use self::process::Process;
+pub use self::server::{SECRET, Settings, TestServer, token_for};
+
+/// Runs each test on a new SQLite database and on a new PostgreSQL database.
+///
+/// Without `TEST_POSTGRES_URL` the PostgreSQL half says that it is skipped, and fails where `CI` is set.
+macro_rules! on_both_databases {
+    ($($(#[$meta:meta])* async fn $name:ident($database:ident) $body:block)+) => {$(
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name(crate::support::TestDatabase::sqlite()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if let Some(database) = crate::support::TestDatabase::postgres().await {
+                    super::$name(database).await;
+                }
+            }
+        }
+
+        $(#[$meta])*
+        async fn $name($database: crate::support::TestDatabase) $body
+    )+};
+}
+pub(crate) use on_both_databases;

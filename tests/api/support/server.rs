@@ -1,0 +1,143 @@
+//! A server in the test's own process, on a real socket.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use causerie::assistant::{Assistant, Echo};
+use causerie::auth::{self, Authenticator, ClaimRules, Secret, Source, UserId};
+use causerie::chat::Limits;
+use causerie::database::Database;
+use causerie::http::{App, Parts, graphiql};
+use causerie::reply::{self, Replies};
+use causerie::signal::{Hub, Postgres, Signals};
+use causerie::{graphql, http};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Client, TestDatabase};
+
+/// The secret that test servers share.
+pub const SECRET: &str = "a secret of tests that is long enough";
+
+/// How a test server differs from the default one.
+pub struct Settings {
+    pub assistant: Arc<dyn Assistant>,
+    pub replies: reply::Options,
+    pub message_chars: usize,
+    /// How wake-ups travel, if not as the database has it.
+    pub signals: Option<Arc<dyn Signals>>,
+    pub auth: auth::Options,
+    pub drain: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            assistant: Arc::new(Echo::new(Duration::ZERO)),
+            replies: reply::Options {
+                lease: Duration::from_secs(2),
+                checkpoint: Duration::from_millis(50),
+                ..reply::Options::default()
+            },
+            message_chars: 32_000,
+            signals: None,
+            auth: auth::Options::new(Source::Secret(Secret::new(SECRET).unwrap())),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A running server. Dropping it ends it without ceremony.
+pub struct TestServer {
+    url: String,
+    database: Database,
+    replies: Replies,
+    statements: Arc<Mutex<Vec<String>>>,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl TestServer {
+    /// A server as it is by default.
+    pub async fn start(database: &TestDatabase) -> Self {
+        Self::with(database, Settings::default()).await
+    }
+
+    /// A server that differs.
+    pub async fn with(test_database: &TestDatabase, settings: Settings) -> Self {
+        let statements = Arc::new(Mutex::new(Vec::new()));
+        let mut database = test_database.connect().await;
+        let seen = statements.clone();
+        database.observe(move |statement| seen.lock().unwrap().push(statement.sql.clone()));
+        let shutdown = CancellationToken::new();
+        let signals: Arc<dyn Signals> = match settings.signals {
+            Some(signals) => signals,
+            None if test_database.is_postgres() => {
+                Arc::new(Postgres::start(database.address(), &shutdown).unwrap())
+            }
+            None => Arc::new(Hub::default()),
+        };
+        let replies = Replies::start(database.clone(), signals, settings.assistant, settings.replies);
+        let app = App::new(Parts {
+            schema: graphql::schema(),
+            authenticator: Authenticator::new(settings.auth).await.unwrap(),
+            database: database.clone(),
+            replies: replies.clone(),
+            limits: Limits { message_chars: settings.message_chars },
+            page: graphiql::Page::default(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serving = http::serve(app, listener, shutdown.clone(), settings.drain);
+        let task = tokio::spawn(async move { serving.await.unwrap() });
+        Self { url, database, replies, statements, shutdown, task }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub fn replies(&self) -> &Replies {
+        &self.replies
+    }
+
+    /// A client of the user with this id.
+    pub fn user(&self, id: &str) -> Client {
+        Client::new(&self.url, Some(token_for(id)))
+    }
+
+    /// A client without a token.
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.url, None)
+    }
+
+    /// The statements run since the last call, without those that no request asks for.
+    pub fn take_statements(&self) -> Vec<String> {
+        std::mem::take(&mut *self.statements.lock().unwrap())
+    }
+
+    /// Asks the server to stop, as SIGTERM does, and waits until it has.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        (&mut self.task).await.unwrap();
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+        self.task.abort();
+    }
+}
+
+/// A token of the user with this id, good for an hour.
+pub fn token_for(id: &str) -> String {
+    let rules = ClaimRules::default();
+    let secret = Secret::new(SECRET).unwrap();
+    auth::mint(&secret, &rules, &UserId::new(id).unwrap(), Duration::from_hours(1))
+}
