@@ -11,5 +11,6 @@
 mod assistant;
 mod auth;
 mod conversations;
+mod isolation;
 mod pages;
 mod support;
