@@ -13,4 +13,5 @@ mod auth;
 mod conversations;
 mod isolation;
 mod pages;
+mod simultaneous;
 mod support;
