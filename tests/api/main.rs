@@ -14,5 +14,6 @@ mod conversations;
 mod cost;
 mod isolation;
 mod pages;
+mod servers;
 mod simultaneous;
 mod support;
