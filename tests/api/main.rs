@@ -12,6 +12,7 @@ mod assistant;
 mod auth;
 mod conversations;
 mod cost;
+mod crash;
 mod isolation;
 mod pages;
 mod servers;
