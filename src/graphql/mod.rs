@@ -1,5 +1,6 @@
 //! Names, shapes and documentation of the API; thin: every rule is in [`crate::chat`].
 
+mod change;
 mod connection;
 mod context;
 mod conversation;
@@ -11,21 +12,21 @@ mod mutation;
 mod node;
 mod query;
 mod scalar;
+mod subscription;
 mod viewer;
-
-use async_graphql::EmptySubscription;
 
 pub use self::context::Session;
 pub use self::mutation::Mutation;
 pub use self::query::Query;
+pub use self::subscription::Subscription;
 
 /// The executable schema. It holds no connection to a database: each request brings its own [`Session`].
-pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// Builds the schema.
 #[must_use]
 pub fn schema() -> Schema {
-    Schema::build(Query, Mutation, EmptySubscription).finish()
+    Schema::build(Query, Mutation, Subscription).finish()
 }
 
 /// The schema in the GraphQL schema language, as committed in `schema.graphql`.
