@@ -17,6 +17,7 @@ mod sse;
 mod think;
 mod tool_calls;
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,8 +73,10 @@ impl OpenAi {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let client = client(&endpoint, &options)
-            .map_err(|error| format!("the assistant's HTTP client cannot be built: {error:?}"))?;
+        let client = client(&endpoint, &options).map_err(|error| {
+            let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            format!("the assistant's HTTP client cannot be built: {cause}")
+        })?;
         let options = options.bounded();
         Ok(Self { upstream: Arc::new(Upstream { client, endpoint, headers, options }) })
     }
