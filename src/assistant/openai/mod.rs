@@ -2,7 +2,7 @@
 //!
 //! Providers agree on the outline and differ in everything else, so this client asks for little and forgives
 //! much: see `sse` for the framing, `chunk` for the fields, `tool_calls` and `think` for what is cut into
-//! pieces, `assembly` for where a reply ends, and `failure` for what went wrong.
+//! pieces, `assembly` for where a reply ends, and `report` for what went wrong.
 
 mod answer;
 mod assembly;
@@ -11,6 +11,7 @@ mod chunk;
 mod endpoint;
 mod failure;
 mod options;
+mod report;
 mod request;
 mod retry;
 mod sse;
