@@ -24,7 +24,7 @@ async fn the_first_token_may_take_its_time_but_not_for_ever() {
     }
 
     // The other limits do not count yet.
-    let script = Script::open([role]).wait(SHORT).send(&text("Hello")).send(DONE);
+    let script = Script::open([role]).wait(SHORT).send(&(text("Hello") + DONE));
     let provider = Provider::start(vec![script]);
     let patient = Options { idle_timeout: SHORT / 2, silence_timeout: SHORT / 2, ..options(&provider) };
     assert_eq!(Outcome::of(start(patient)).await.text, "Hello");
@@ -56,17 +56,17 @@ async fn silence_after_the_first_token_is_noticed_with_and_without_keepalives() 
 async fn a_slow_but_steady_reply_is_not_cut() {
     let mut script = Script::open([""]);
     for _ in 0..8 {
-        script = script.send(&text("tick ")).wait(SHORT / 4);
+        script = script.send(&text("tick ")).wait(SHORT);
     }
     let provider = Provider::start(vec![script.send(DONE)]);
-    let limits = Options { idle_timeout: SHORT, silence_timeout: SHORT, ..options(&provider) };
+    let limits = Options { idle_timeout: SHORT * 6, silence_timeout: SHORT * 6, ..options(&provider) };
     assert_eq!(Outcome::of(start(limits)).await.text, "tick ".repeat(8));
 }
 
 #[tokio::test]
 async fn a_reply_that_never_ends_is_ended() {
     let provider = Provider::start(vec![Script::open([""]).repeat(&text("more "), TICK)]);
-    let outcome = Outcome::of(start(Options { total_timeout: SHORT, ..options(&provider) })).await;
+    let outcome = Outcome::of(start(Options { total_timeout: SHORT * 5, ..options(&provider) })).await;
     assert_eq!(outcome.code(), Some((FailureCode::AssistantTimeout, true)));
     assert!(outcome.text.starts_with("more more"));
 
