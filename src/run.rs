@@ -132,13 +132,16 @@ fn database_trouble(database: &Database, error: &Error) -> String {
 
 /// Says where everything is. People read this, and so do scripts.
 fn announce(address: SocketAddr, database: &Database, dev_token: Option<&str>) -> Result<(), String> {
-    let mut text = format!("causerie is listening on http://{address}\n\n");
-    text += &format!("  GraphQL    http://{address}/graphql\n");
-    text += &format!("  GraphiQL   http://{address}/graphiql\n");
-    text += &format!("  database   {}\n", database.address());
+    let mut text = format!(
+        "causerie is listening on http://{address}\n\n  GraphQL    http://{address}/graphql\n  \
+         GraphiQL   http://{address}/graphiql\n  database   {}\n",
+        database.address()
+    );
     if let Some(token) = dev_token {
         text += "  user       dev (development only: anybody on this machine may be anybody)\n";
-        text += &format!("  token      {token}\n");
+        text += "  token      ";
+        text += token;
+        text.push('\n');
     }
     print(&text)
 }

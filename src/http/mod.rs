@@ -56,7 +56,6 @@ impl App {
     }
 
     /// All routes.
-    #[must_use]
     pub fn router(&self) -> Router {
         Router::new()
             .merge(graphql::router())

@@ -38,13 +38,10 @@ pub async fn serve(
     app.0.replies.drain(drain).await;
     let result = match result {
         Some(result) => result,
-        None => match timeout(GRACE, &mut server).await {
-            Ok(result) => result,
-            Err(_) => {
-                server.abort();
-                Ok(Ok(()))
-            }
-        },
+        None => timeout(GRACE, &mut server).await.unwrap_or_else(|_| {
+            server.abort();
+            Ok(Ok(()))
+        }),
     };
     app.0.database.close().await;
     result.map_err(io::Error::other)?

@@ -1,7 +1,7 @@
 //! Every promise, through real sockets; one binary, one module a topic.
 #![expect(
     clippy::expect_used,
-    clippy::missing_panics_doc,
+    clippy::print_stdout,
     clippy::panic,
     clippy::unwrap_used,
     unreachable_pub,
