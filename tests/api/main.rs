@@ -11,7 +11,9 @@
 mod assistant;
 mod auth;
 mod conversations;
+mod isolation;
 mod pages;
 mod progress;
 mod replies;
+mod simultaneous;
 mod support;
