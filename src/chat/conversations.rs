@@ -7,12 +7,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Chat, ConversationCursor, Page, Slice, text};
+use super::{Aftermath, Chat, ConversationCursor, Page, Slice, text};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity};
 use crate::entity::message;
 use crate::error::Error;
-use crate::signal::Topic;
 
 impl Chat {
     /// The viewer's conversations: the start of every query of them.
@@ -70,7 +69,7 @@ impl Chat {
                 Ok((write, row))
             })
             .await?;
-        self.announce();
+        self.follow_up(Aftermath::default());
         Ok(created)
     }
 
@@ -84,7 +83,7 @@ impl Chat {
                 Ok((write, row))
             })
             .await?;
-        self.announce();
+        self.follow_up(Aftermath::default());
         Ok(renamed)
     }
 
@@ -107,7 +106,7 @@ impl Chat {
                 Ok((write, ()))
             })
             .await?;
-        self.announce();
+        self.follow_up(Aftermath::default());
         Ok(())
     }
 
@@ -148,11 +147,6 @@ impl Chat {
             update = update.col_expr(column, value);
         }
         update.exec_with_returning(&**write).await?.pop().ok_or(Error::NotFound("conversation"))
-    }
-
-    /// Tells the viewer's other devices that there is news.
-    pub(super) fn announce(&self) {
-        self.replies.signal(Topic::of_user(self.user()));
     }
 }
 

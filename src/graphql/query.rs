@@ -2,13 +2,16 @@
 
 use async_graphql::{Context, ID, Object};
 
+use super::change::ChangeConnection;
 use super::connection::{ConversationConnection, MessageConnection};
 use super::context::ContextExt;
 use super::conversation::{Conversation, messages_page};
+use super::cursor::Cursor;
 use super::id;
 use super::message::Message;
 use super::node::Node;
 use super::viewer::{Viewer, conversations_page};
+use crate::chat::{ChangeCursor, Slice};
 use crate::error::Error;
 
 /// Reading. Everything is the viewer's own: what belongs to somebody else is as if it did not exist.
@@ -104,5 +107,21 @@ impl Query {
             Ok(chat.message(id).await?.map(|row| Node::Message(row.into())))
         };
         load.await.transpose()
+    }
+
+    /// What has changed for the viewer, in order: for a client that was away. Each row is there once, at the place
+    /// of its last change and as it is now.
+    async fn changes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Only changes after this cursor; from the beginning without one.")] since: Option<
+            String,
+        >,
+        #[graphql(desc = "How many; 20 unless said otherwise, at most 100.")] first: Option<i32>,
+    ) -> Result<ChangeConnection, Error> {
+        let chat = context.chat()?;
+        let since = ChangeCursor::parse("since", since.as_deref())?;
+        let slice = Slice::new(first, since, None, None)?;
+        Ok(ChangeConnection(chat.changes(slice.after, slice.limit).await?))
     }
 }

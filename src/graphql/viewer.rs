@@ -19,6 +19,12 @@ impl Viewer {
         Ok(context.chat()?.viewer().id().into())
     }
 
+    /// Where the user's changes end now. Read it before anything else, and give it to `changes` as `since`: then
+    /// nothing that changes while the rest is read is missed.
+    async fn change_cursor(&self, context: &Context<'_>) -> Result<String, Error> {
+        Ok(context.chat()?.change_cursor().await?.encode())
+    }
+
     /// The user's conversations, newest activity first.
     async fn conversations(
         &self,

@@ -96,7 +96,8 @@ pub(super) async fn close(write: &Write, claim: &message::Model, ending: &Ending
 
 const PROMOTE: &str = "
 UPDATE message
-SET status = 'GENERATING', attempt = attempt + 1, lease_owner = $3, lease_until = $4, revision = $5
+SET status = 'GENERATING', attempt = attempt + 1, lease_owner = $3, lease_until = $4, revision = $5,
+    content = '', tool_calls = '[]', model = NULL
 WHERE user_id = $1 AND id = (
     SELECT id FROM message
     WHERE user_id = $1 AND conversation_id = $2 AND status = 'QUEUED'

@@ -12,4 +12,6 @@ mod assistant;
 mod auth;
 mod conversations;
 mod pages;
+mod progress;
+mod replies;
 mod support;
