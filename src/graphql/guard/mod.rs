@@ -18,7 +18,7 @@ use std::sync::Arc;
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest};
 use async_graphql::{Request, ServerResult};
 
-pub use self::document::{Document, Documents, Selected};
+pub use self::document::{Document, Documents, Selected, hash};
 pub use self::limits::QueryLimits;
 use self::measure::measure;
 
