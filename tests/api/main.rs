@@ -11,6 +11,7 @@
 mod assistant;
 mod auth;
 mod conversations;
+mod cost;
 mod isolation;
 mod pages;
 mod progress;
