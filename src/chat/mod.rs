@@ -9,12 +9,14 @@ mod messages;
 mod page;
 mod path;
 mod replies;
+mod search;
 mod send;
 mod span;
 mod text;
 
 pub use self::changes::{Change, ChangeCursor, ChangeKind};
 pub use self::page::{ConversationCursor, Page, Slice};
+pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
 pub use self::send::{OnBusy, SendMessage, Sent};
 pub use self::span::Span;
 use crate::auth::Viewer;

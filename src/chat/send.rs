@@ -10,6 +10,7 @@ use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{self, Column, Role, Status, ToolCalls};
 use crate::error::Error;
+use crate::search;
 
 /// A message to send.
 #[derive(Clone, Debug)]
@@ -118,6 +119,7 @@ impl Chat {
         conversation::Entity::insert(conversation.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;
+        search::index_title(write, &conversation).await?;
         self.store(write, conversation, None, content, receipt, false, Aftermath::default()).await
     }
 
@@ -188,6 +190,7 @@ impl Chat {
         ])
         .exec_without_returning(&**write)
         .await?;
+        search::index_message(write, self.user(), message.id, &message.content).await?;
         if !busy {
             aftermath.begin = Some(reply.clone());
         }

@@ -9,6 +9,7 @@ use crate::assistant::{Failure, FailureCode};
 use crate::database::Write;
 use crate::entity::message::{self, Column, FinishReason, Status, ToolCalls};
 use crate::error::Error;
+use crate::search;
 use crate::signal::Topic;
 
 /// What an attempt has brought when it ends.
@@ -92,7 +93,11 @@ pub(super) async fn close(write: &Write, claim: &message::Model, ending: &Ending
         .filter(Column::Attempt.eq(claim.attempt))
         .exec(&**write)
         .await?;
-    Ok(result.rows_affected == 1)
+    let closed = result.rows_affected == 1;
+    if closed {
+        search::index_message(write, &claim.user_id, claim.id, &ending.content).await?;
+    }
+    Ok(closed)
 }
 
 const PROMOTE: &str = "
