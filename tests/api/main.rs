@@ -12,4 +12,5 @@ mod assistant;
 mod auth;
 mod conversations;
 mod pages;
+mod search;
 mod support;
