@@ -237,9 +237,9 @@ impl Chat {
 
 /// What tells a retry from another request under the same key.
 fn digest_of(conversation_id: Option<Uuid>, content: &str) -> Vec<u8> {
-    let mut context = digest::Context::new(&SHA256);
-    context.update(b"sendMessage\0");
-    context.update(conversation_id.unwrap_or(Uuid::nil()).as_bytes());
-    context.update(content.as_bytes());
-    context.finish().as_ref().to_vec()
+    let mut hash = digest::Context::new(&SHA256);
+    hash.update(b"sendMessage\0");
+    hash.update(conversation_id.unwrap_or(Uuid::nil()).as_bytes());
+    hash.update(content.as_bytes());
+    hash.finish().as_ref().to_vec()
 }

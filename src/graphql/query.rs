@@ -23,7 +23,8 @@ pub struct Query;
 #[Object]
 impl Query {
     /// The user behind the request.
-    async fn viewer(&self, context: &Context<'_>) -> Result<Viewer, Error> {
+    #[expect(clippy::unused_self, reason = "the macro wants it")]
+    fn viewer(&self, context: &Context<'_>) -> Result<Viewer, Error> {
         context.chat()?;
         Ok(Viewer)
     }
@@ -72,7 +73,6 @@ impl Query {
     }
 
     /// The messages of one of the viewer's conversations, oldest first. Empty if there is no such conversation.
-    #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
     async fn messages(
         &self,
         context: &Context<'_>,

@@ -42,9 +42,10 @@ impl Replies {
                 if !close(&write, claim, ending).await? {
                     return Ok((write, None));
                 }
-                let next = match self.0.draining.is_cancelled() {
-                    true => None,
-                    false => promote(&write, user, conversation, self.0.server, &self.0.options).await?,
+                let next = if self.0.draining.is_cancelled() {
+                    None
+                } else {
+                    promote(&write, user, conversation, self.0.server, &self.0.options).await?
                 };
                 Ok((write, next))
             })

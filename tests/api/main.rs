@@ -1,7 +1,7 @@
 //! Every promise, through real sockets; one binary, one module a topic.
 #![expect(
     clippy::expect_used,
-    clippy::missing_panics_doc,
+    clippy::print_stdout,
     clippy::panic,
     clippy::unwrap_used,
     unreachable_pub,
@@ -11,6 +11,11 @@
 mod assistant;
 mod auth;
 mod conversations;
+mod cost;
+mod isolation;
 mod pages;
 mod search;
+mod progress;
+mod replies;
+mod simultaneous;
 mod support;
