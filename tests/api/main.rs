@@ -15,6 +15,7 @@ mod cost;
 mod crash;
 mod isolation;
 mod pages;
+mod search;
 mod progress;
 mod replies;
 mod servers;
