@@ -202,6 +202,8 @@ mod tests {
         assert_eq!(with("user.id", json!({"user": {"id": "nested"}})), Ok("nested".into()));
         assert_eq!(with("user.id", json!({"user.id": "flat", "user": {"id": "nested"}})), Ok("flat".into()));
         assert_eq!(with("a.b.c.d", json!({"a": {"b.c": {"d": "deep"}}})), Ok("deep".into()));
+        let either = json!({"a": {"b.c": "short"}, "a.b": {"c": "long"}});
+        assert_eq!(with("a.b.c", either), Ok("long".into()));
         let url = "https://issuer.example/claims.user_id";
         assert_eq!(with(url, json!({"https://issuer.example/claims": {"user_id": "u"}})), Ok("u".into()));
         assert_eq!(with("user.id", json!({"sub": "u", "user": "u"})), Err(Cause::User));

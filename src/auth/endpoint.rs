@@ -131,6 +131,7 @@ mod tests {
     #[test]
     fn plaintext_stays_on_the_machine() {
         for good in [
+            "https://issuer.example/jwks",
             "http://localhost:3000/api/auth/jwks",
             "http://127.0.0.1/jwks",
             "http://127.9.9.9/jwks",

@@ -152,3 +152,27 @@ async fn refresh(shared: Arc<Shared>, interval: Duration) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::super::options::Source;
+    use super::*;
+
+    #[tokio::test]
+    async fn the_refresher_ends_with_its_owner() {
+        let url = Url::parse("http://127.0.0.1:1/jwks").unwrap();
+        let options = Options::new(Source::JwksUrl(url.clone()));
+        let keys = LiveKeys::start(Endpoint::new(&url, &options).unwrap(), &options).await;
+        let shared = Arc::downgrade(&keys.shared);
+        assert!(shared.strong_count() > 1, "the refresher runs");
+        drop(keys);
+        let ended = async {
+            while shared.strong_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
+    }
+}

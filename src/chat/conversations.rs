@@ -7,12 +7,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Chat, ConversationCursor, Page, Slice, text};
+use super::{Aftermath, Chat, ConversationCursor, Page, Slice, text};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity};
 use crate::entity::message;
 use crate::error::Error;
-use crate::signal::Topic;
+use crate::search;
 
 impl Chat {
     /// The viewer's conversations: the start of every query of them.
@@ -67,10 +67,11 @@ impl Chat {
             .write(self.user(), |write| async move {
                 let row = self.new_conversation(&write, title.map(str::to_owned), 0);
                 Entity::insert(row.clone().into_active_model()).exec_without_returning(&*write).await?;
+                search::index_title(&write, &row).await?;
                 Ok((write, row))
             })
             .await?;
-        self.announce();
+        self.follow_up(Aftermath::default());
         Ok(created)
     }
 
@@ -81,10 +82,11 @@ impl Chat {
             .database
             .write(self.user(), |write| async move {
                 let row = self.update_conversation(&write, id, [(Column::Title, Expr::value(title))]).await?;
+                search::index_title(&write, &row).await?;
                 Ok((write, row))
             })
             .await?;
-        self.announce();
+        self.follow_up(Aftermath::default());
         Ok(renamed)
     }
 
@@ -98,7 +100,8 @@ impl Chat {
                     (Column::Title, Expr::value(None::<String>)),
                     (Column::LastPosition, Expr::value(0)),
                 ];
-                self.update_conversation(&write, id, bury).await?;
+                let tombstone = self.update_conversation(&write, id, bury).await?;
+                search::index_title(&write, &tombstone).await?;
                 message::Entity::delete_many()
                     .filter(message::Column::UserId.eq(self.user()))
                     .filter(message::Column::ConversationId.eq(id))
@@ -107,7 +110,7 @@ impl Chat {
                 Ok((write, ()))
             })
             .await?;
-        self.announce();
+        self.follow_up(Aftermath::default());
         Ok(())
     }
 
@@ -148,11 +151,6 @@ impl Chat {
             update = update.col_expr(column, value);
         }
         update.exec_with_returning(&**write).await?.pop().ok_or(Error::NotFound("conversation"))
-    }
-
-    /// Tells the viewer's other devices that there is news.
-    pub(super) fn announce(&self) {
-        self.replies.signal(Topic::of_user(self.user()));
     }
 }
 

@@ -3,23 +3,28 @@
 //! [`Chat`] is the only door to the rows, and it cannot be made without a viewer: whoever holds one reads and
 //! writes that viewer's rows, and has no way to name anybody else's.
 
+mod changes;
 mod conversations;
 mod messages;
 mod page;
+mod path;
+mod replies;
+mod search;
 mod send;
 mod span;
 mod text;
 
-use uuid::Uuid;
-
+pub use self::changes::{Change, ChangeCursor, ChangeKind};
 pub use self::page::{ConversationCursor, Page, Slice};
-pub use self::send::{SendMessage, Sent};
+pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
+pub use self::send::{OnBusy, SendMessage, Sent};
 pub use self::span::Span;
 use crate::auth::Viewer;
 use crate::database::Database;
 use crate::entity::message;
 use crate::error::Error;
 use crate::reply::Replies;
+use crate::signal::Topic;
 
 /// The bounds on what a viewer may store.
 #[derive(Clone, Copy, Debug)]
@@ -54,11 +59,47 @@ impl Chat {
         self.viewer.id()
     }
 
-    /// Waits until a reply has ended, whichever server writes it.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] if the viewer has no such reply, or no longer.
-    pub async fn reply_ended(&self, id: Uuid) -> Result<message::Model, Error> {
-        self.replies.ended(self.user(), id).await
+    /// Does what is due once a write is committed.
+    fn follow_up(&self, aftermath: Aftermath) {
+        if let Some(reply) = aftermath.begin {
+            self.replies.write(reply);
+        }
+        for topic in aftermath.wake {
+            self.replies.signal(topic);
+        }
+        if aftermath.changed {
+            self.replies.signal(Topic::of_user(self.user()));
+        }
     }
+}
+
+/// What is due once a write is committed.
+#[derive(Debug)]
+struct Aftermath {
+    /// A reply that this server has the lease of.
+    begin: Option<message::Model>,
+    /// Who is to look at the database.
+    wake: Vec<Topic>,
+    /// Whether the viewer's other devices have something to learn.
+    changed: bool,
+}
+
+impl Default for Aftermath {
+    fn default() -> Self {
+        Self { begin: None, wake: Vec::new(), changed: true }
+    }
+}
+
+impl Aftermath {
+    /// Nothing was written.
+    fn nothing() -> Self {
+        Self { changed: false, ..Self::default() }
+    }
+}
+
+/// Runs `work` to its end even if the caller goes away: between a commit and its aftermath nothing may come.
+async fn undisturbed<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
 }

@@ -9,7 +9,7 @@ use crate::error::Error;
 const DEFAULT: u64 = 20;
 
 /// How many items a page may have.
-const MAXIMUM: u64 = 100;
+pub(super) const MAXIMUM: u64 = 100;
 
 /// Which part of a list is wanted; `C` is a place in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

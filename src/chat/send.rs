@@ -2,16 +2,15 @@
 
 use ring::digest::{self, SHA256};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder, Statement, Value,
-};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::{Chat, text};
+use super::{Aftermath, Chat, text, undisturbed};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{self, Column, Role, Status, ToolCalls};
 use crate::error::Error;
+use crate::search;
 
 /// A message to send.
 #[derive(Clone, Debug)]
@@ -22,6 +21,22 @@ pub struct SendMessage {
     pub content: String,
     /// The client's name for this request: a second one with the same key finds the first one's rows.
     pub idempotency_key: Option<String>,
+    /// What to do if a reply is under way in the conversation.
+    pub on_busy: OnBusy,
+}
+
+/// What a message does to replies that are under way in its conversation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBusy {
+    /// The new reply waits for its turn.
+    #[default]
+    Enqueue,
+    /// Nothing is sent.
+    Reject,
+    /// They are stopped, with what they have of text.
+    Interrupt,
+    /// They are stopped, and turns at the end that have no finished reply leave the active path.
+    Rollback,
 }
 
 /// What a sent message has become.
@@ -35,53 +50,35 @@ pub struct Sent {
     pub reply: message::Model,
 }
 
-/// What the end of a conversation's active path says.
-#[derive(Default, FromQueryResult)]
-struct Tail {
-    id: Option<Uuid>,
-    busy: bool,
-}
-
-const TAIL: &str = "
-SELECT
-    (SELECT id FROM message
-        WHERE user_id = $1 AND conversation_id = $2 AND active AND position = $3) AS id,
-    EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'GENERATING')
-    OR EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'QUEUED') AS busy";
-
 impl Chat {
     /// Stores a message and its reply's row in one transaction, has the reply written, and returns at once.
     ///
     /// What was asked for is done even if the caller goes away meanwhile.
     pub async fn send(&self, request: SendMessage) -> Result<Sent, Error> {
         let chat = self.clone();
-        tokio::spawn(async move { chat.send_now(request).await })
-            .await
-            .unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+        undisturbed(async move { chat.send_now(request).await }).await
     }
 
     async fn send_now(&self, request: SendMessage) -> Result<Sent, Error> {
         let content = text::message(&request.content, self.limits.message_chars)?;
         let key = request.idempotency_key.as_deref().map(text::idempotency_key).transpose()?;
         let receipt = key.map(|key| (key, digest_of(request.conversation_id, content)));
-        let (sent, new) = self
+        let (sent, aftermath) = self
             .database
             .write(self.user(), |write| async move {
                 if let Some((key, digest)) = &receipt
                     && let Some(sent) = self.sent_before(&write, key, digest).await?
                 {
-                    return Ok((write, (sent, false)));
+                    return Ok((write, (sent, Aftermath::nothing())));
                 }
-                let sent = self.store(&write, request.conversation_id, content, receipt).await?;
-                Ok((write, (sent, true)))
+                let stored = match request.conversation_id {
+                    Some(id) => self.append(&write, id, content, receipt, request.on_busy).await?,
+                    None => self.begin(&write, content, receipt).await?,
+                };
+                Ok((write, stored))
             })
             .await?;
-        if new {
-            if sent.reply.status == Status::Generating {
-                self.replies.write(sent.reply.clone());
-            }
-            self.announce();
-        }
+        self.follow_up(aftermath);
         Ok(sent)
     }
 
@@ -111,30 +108,72 @@ impl Chat {
         Ok(Some(Sent { conversation, message, reply }))
     }
 
+    /// Starts a conversation with a message.
+    async fn begin(
+        &self,
+        write: &Write,
+        content: &str,
+        receipt: Option<(&str, Vec<u8>)>,
+    ) -> Result<(Sent, Aftermath), Error> {
+        let conversation = self.new_conversation(write, Some(text::derive_title(content)), 2);
+        conversation::Entity::insert(conversation.clone().into_active_model())
+            .exec_without_returning(&**write)
+            .await?;
+        search::index_title(write, &conversation).await?;
+        self.store(write, conversation, None, content, receipt, false, Aftermath::default()).await
+    }
+
+    /// Adds a message to the end of a conversation.
+    async fn append(
+        &self,
+        write: &Write,
+        conversation_id: Uuid,
+        content: &str,
+        receipt: Option<(&str, Vec<u8>)>,
+        on_busy: OnBusy,
+    ) -> Result<(Sent, Aftermath), Error> {
+        let extend = [
+            (conversation::Column::LastPosition, Expr::col(conversation::Column::LastPosition).add(2)),
+            (conversation::Column::UpdatedAt, Expr::value(write.now)),
+        ];
+        let mut conversation = self.update_conversation(write, conversation_id, extend).await?;
+        let mut tail = self.tail(write, &conversation).await?;
+        let mut aftermath = Aftermath::default();
+        if tail.busy {
+            match on_busy {
+                OnBusy::Enqueue => {}
+                OnBusy::Reject => return Err(Error::ConversationBusy),
+                OnBusy::Interrupt | OnBusy::Rollback => {
+                    let unfinished = self.interrupt(write, conversation_id, &mut aftermath).await?;
+                    if on_busy == OnBusy::Rollback {
+                        let end = conversation.last_position - 2;
+                        let keep = unfinished.finished_before(end);
+                        if keep < end {
+                            conversation = self.cut(write, conversation_id, keep, keep + 2).await?;
+                            tail = self.tail(write, &conversation).await?;
+                        }
+                    }
+                    tail.busy = unfinished.running;
+                }
+            }
+        }
+        self.store(write, conversation, tail.id, content, receipt, tail.busy, aftermath).await
+    }
+
+    /// Stores a message and its reply in the two places that `conversation` already counts.
+    #[expect(clippy::too_many_arguments, reason = "they are what the two rows are made of")]
     async fn store(
         &self,
         write: &Write,
-        conversation_id: Option<Uuid>,
+        conversation: conversation::Model,
+        parent: Option<Uuid>,
         content: &str,
         receipt: Option<(&str, Vec<u8>)>,
-    ) -> Result<Sent, Error> {
-        let (conversation, tail) = if let Some(id) = conversation_id {
-            let extend = [
-                (conversation::Column::LastPosition, Expr::col(conversation::Column::LastPosition).add(2)),
-                (conversation::Column::UpdatedAt, Expr::value(write.now)),
-            ];
-            let conversation = self.update_conversation(write, id, extend).await?;
-            let tail = self.tail(write, &conversation).await?;
-            (conversation, tail)
-        } else {
-            let conversation = self.new_conversation(write, Some(text::derive_title(content)), 2);
-            conversation::Entity::insert(conversation.clone().into_active_model())
-                .exec_without_returning(&**write)
-                .await?;
-            (conversation, Tail::default())
-        };
+        busy: bool,
+        mut aftermath: Aftermath,
+    ) -> Result<(Sent, Aftermath), Error> {
         let position = conversation.last_position - 1;
-        let mut message = self.new_message(write, conversation.id, tail.id, position, Role::User);
+        let mut message = self.new_message(write, conversation.id, parent, position, Role::User);
         content.clone_into(&mut message.content);
         message.status = Status::Complete;
         message.finished_at = Some(write.now);
@@ -144,30 +183,18 @@ impl Chat {
         }
         let mut reply =
             self.new_message(write, conversation.id, Some(message.id), position + 1, Role::Assistant);
-        self.replies.admit(&mut reply, tail.busy, write.now);
+        self.replies.admit(&mut reply, busy, write.now);
         message::Entity::insert_many([
             message.clone().into_active_model(),
             reply.clone().into_active_model(),
         ])
         .exec_without_returning(&**write)
         .await?;
-        Ok(Sent { conversation, message, reply })
-    }
-
-    /// The message before a pair that was just made room for, and whether a reply is under way.
-    async fn tail(&self, write: &Write, conversation: &conversation::Model) -> Result<Tail, Error> {
-        use sea_orm::ConnectionTrait;
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            TAIL,
-            [
-                Value::from(self.user()),
-                Value::from(conversation.id),
-                Value::from(conversation.last_position - 2),
-            ],
-        );
-        let row = write.query_one_raw(statement).await?;
-        Ok(row.map(|row| Tail::from_query_result(&row, "")).transpose()?.unwrap_or_default())
+        search::index_message(write, self.user(), message.id, &message.content).await?;
+        if !busy {
+            aftermath.begin = Some(reply.clone());
+        }
+        Ok((Sent { conversation, message, reply }, aftermath))
     }
 
     /// A new message's row, not yet stored.
@@ -210,9 +237,9 @@ impl Chat {
 
 /// What tells a retry from another request under the same key.
 fn digest_of(conversation_id: Option<Uuid>, content: &str) -> Vec<u8> {
-    let mut context = digest::Context::new(&SHA256);
-    context.update(b"sendMessage\0");
-    context.update(conversation_id.unwrap_or(Uuid::nil()).as_bytes());
-    context.update(content.as_bytes());
-    context.finish().as_ref().to_vec()
+    let mut hash = digest::Context::new(&SHA256);
+    hash.update(b"sendMessage\0");
+    hash.update(conversation_id.unwrap_or(Uuid::nil()).as_bytes());
+    hash.update(content.as_bytes());
+    hash.finish().as_ref().to_vec()
 }

@@ -24,7 +24,7 @@ pub(super) struct PageInfo {
 }
 
 impl PageInfo {
-    fn of<T>(page: &Page<T>, cursor: impl Fn(&T) -> String) -> Self {
+    pub(super) fn of<T>(page: &Page<T>, cursor: impl Fn(&T) -> String) -> Self {
         Self {
             has_previous_page: page.has_previous,
             has_next_page: page.has_next,

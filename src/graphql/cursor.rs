@@ -5,8 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeZone, Utc};
 use uuid::Uuid;
 
-use crate::chat::ConversationCursor;
+use crate::chat::{ChangeCursor, ChangeKind, ConversationCursor, SearchCursor};
 use crate::error::Error;
+use crate::reply::Place;
 
 /// A place in a list that has a text form.
 pub(super) trait Cursor: Sized {
@@ -58,6 +59,73 @@ impl Cursor for ConversationCursor {
     }
 }
 
+impl Cursor for ChangeCursor {
+    fn encode(&self) -> String {
+        let mut bytes = vec![match self.kind {
+            ChangeKind::Conversation => b'C',
+            ChangeKind::Message => b'M',
+        }];
+        bytes.extend(self.revision.to_be_bytes());
+        bytes.extend(self.id.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (kind, rest) = bytes.split_first()?;
+        let kind = match kind {
+            b'C' => ChangeKind::Conversation,
+            b'M' => ChangeKind::Message,
+            _ => return None,
+        };
+        let (revision, id) = rest.split_at_checked(8)?;
+        let revision = i64::from_be_bytes(revision.try_into().ok()?);
+        Some(Self { revision, kind, id: Uuid::from_slice(id).ok()? })
+    }
+}
+
+/// A place in one reply; the reply's id is in it, as the same place in another reply would mean nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ReplyCursor {
+    pub(super) reply: Uuid,
+    pub(super) place: Place,
+}
+
+impl Cursor for ReplyCursor {
+    fn encode(&self) -> String {
+        let mut bytes = vec![b'r'];
+        bytes.extend(self.reply.as_bytes());
+        bytes.extend(self.place.attempt.to_be_bytes());
+        bytes.extend((self.place.offset as u64).to_be_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (reply, place) = bytes.strip_prefix(b"r")?.split_at_checked(16)?;
+        let (attempt, offset) = place.split_at_checked(4)?;
+        let attempt = i32::from_be_bytes(attempt.try_into().ok()?);
+        let offset = usize::try_from(u64::from_be_bytes(offset.try_into().ok()?)).ok()?;
+        Some(Self { reply: Uuid::from_slice(reply).ok()?, place: Place { attempt, offset } })
+    }
+}
+
+impl Cursor for SearchCursor {
+    fn encode(&self) -> String {
+        let mut bytes = vec![b's'];
+        bytes.extend(self.score.to_be_bytes());
+        bytes.extend(self.id.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (score, id) = bytes.strip_prefix(b"s")?.split_at_checked(8)?;
+        let score = i64::from_be_bytes(score.try_into().ok()?);
+        Some(Self { score, id: Uuid::from_slice(id).ok()? })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -72,13 +140,30 @@ mod tests {
             let place = ConversationCursor { updated_at, id: Uuid::from_u128(id) };
             prop_assert_eq!(ConversationCursor::decode(&place.encode()), Some(place));
             prop_assert_eq!(i64::decode(&place.encode()), None);
+            prop_assert_eq!(SearchCursor::decode(&place.encode()), None);
+            let hit = SearchCursor { score: position, id: Uuid::from_u128(id) };
+            prop_assert_eq!(SearchCursor::decode(&hit.encode()), Some(hit));
+            prop_assert_eq!(ConversationCursor::decode(&hit.encode()), None);
             prop_assert_eq!(ConversationCursor::decode(&position.encode()), None);
+        }
+
+        #[test]
+        fn places_in_feeds_and_replies_survive_too(revision: i64, id: u128, attempt: i32, offset in 0usize..) {
+            let id = Uuid::from_u128(id);
+            for kind in [ChangeKind::Conversation, ChangeKind::Message] {
+                let place = ChangeCursor { revision, kind, id };
+                prop_assert_eq!(ChangeCursor::decode(&place.encode()), Some(place));
+            }
+            let place = ReplyCursor { reply: id, place: Place { attempt, offset } };
+            prop_assert_eq!(ReplyCursor::decode(&place.encode()), Some(place));
+            prop_assert_eq!(ChangeCursor::decode(&place.encode()), None);
         }
 
         #[test]
         fn nonsense_never_panics_or_goes_backwards(text in ".*", bytes: Vec<u8>) {
             for text in [text, URL_SAFE_NO_PAD.encode(bytes)] {
                 prop_assert!(i64::decode(&text).is_none_or(|place| place >= 0));
+                let _ = SearchCursor::decode(&text);
                 let place = ConversationCursor::decode(&text);
                 prop_assert!(place.is_none_or(|place| place.updated_at >= DateTime::UNIX_EPOCH));
             }

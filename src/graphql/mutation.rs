@@ -1,12 +1,12 @@
 //! Writing.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::context::ContextExt;
 use super::conversation::Conversation;
 use super::id;
 use super::message::Message;
-use crate::chat::SendMessage;
+use crate::chat::{self, SendMessage};
 use crate::error::Error;
 
 /// Writing. What belongs to somebody else is as if it did not exist: `NOT_FOUND`.
@@ -52,9 +52,8 @@ impl Mutation {
     /// Sends a message and has the assistant reply.
     ///
     /// When this answers, the message is stored for good; with `awaitReply: false` the reply is then still to
-    /// come. A reply is written to its end even if the client goes away. In a conversation where a reply is
-    /// being written, the new one waits for its turn. A reply that fails is no error here: its `status` is
-    /// `FAILED`.
+    /// come. A reply is written to its end even if the client goes away. A reply that fails is no error here:
+    /// its `status` is `FAILED`.
     async fn send_message(
         &self,
         context: &Context<'_>,
@@ -63,8 +62,12 @@ impl Mutation {
         let chat = context.chat()?;
         let conversation_id =
             input.conversation_id.as_ref().map(|id| id::require(id, "conversation")).transpose()?;
-        let request =
-            SendMessage { conversation_id, content: input.content, idempotency_key: input.idempotency_key };
+        let request = SendMessage {
+            conversation_id,
+            content: input.content,
+            idempotency_key: input.idempotency_key,
+            on_busy: input.on_busy.unwrap_or_default().into(),
+        };
         let mut sent = chat.send(request).await?;
         if input.await_reply.unwrap_or(true) && !sent.reply.status.is_terminal() {
             sent.reply = chat.reply_ended(sent.reply.id).await?;
@@ -74,6 +77,33 @@ impl Mutation {
             message: sent.message.into(),
             reply: sent.reply.into(),
         })
+    }
+
+    /// Stops a reply, whichever server writes it, and answers once it has ended. Its text so far is kept. A reply
+    /// that has ended already stays as it is.
+    async fn stop_reply(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to stop.")] input: StopReplyInput,
+    ) -> Result<StopReplyPayload, Error> {
+        let chat = context.chat()?;
+        let row = chat.stop_reply(id::require(&input.message_id, "reply")?).await?;
+        Ok(StopReplyPayload { reply: row.into() })
+    }
+
+    /// Has a reply that failed or was stopped written anew, as the next attempt of the same reply. One that is
+    /// under way already stays as it is.
+    async fn retry_reply(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to retry.")] input: RetryReplyInput,
+    ) -> Result<RetryReplyPayload, Error> {
+        let chat = context.chat()?;
+        let mut row = chat.retry_reply(id::require(&input.message_id, "reply")?).await?;
+        if input.await_reply.unwrap_or(true) && !row.status.is_terminal() {
+            row = chat.reply_ended(row.id).await?;
+        }
+        Ok(RetryReplyPayload { reply: row.into() })
     }
 }
 
@@ -136,6 +166,25 @@ pub(super) struct SendMessageInput {
     /// Whether to answer only when the reply has ended.
     #[graphql(default_with = "Some(true)")]
     await_reply: Option<bool>,
+    /// What to do if a reply is under way in the conversation.
+    #[graphql(default_with = "Some(OnBusy::Enqueue)")]
+    on_busy: Option<OnBusy>,
+}
+
+/// What a message does to replies that are under way in its conversation.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Enum)]
+#[graphql(remote = "chat::OnBusy")]
+pub(super) enum OnBusy {
+    /// The new reply waits for its turn, and then sees those before it.
+    #[default]
+    Enqueue,
+    /// Nothing is sent: `CONVERSATION_BUSY`.
+    Reject,
+    /// They are stopped, their text so far is kept, and then the new reply is written.
+    Interrupt,
+    /// As `INTERRUPT`, and the turns that are left without a finished reply at the end of the conversation
+    /// leave the active path.
+    Rollback,
 }
 
 /// What a sent message has become.
@@ -146,5 +195,36 @@ pub(super) struct SendMessagePayload {
     /// The user's message.
     message: Message,
     /// The assistant's reply: ended, or with `awaitReply: false` perhaps not yet begun.
+    reply: Message,
+}
+
+/// A reply to stop.
+#[derive(InputObject)]
+pub(super) struct StopReplyInput {
+    /// The reply.
+    message_id: ID,
+}
+
+/// The reply that was stopped.
+#[derive(SimpleObject)]
+pub(super) struct StopReplyPayload {
+    /// The reply: `STOPPED`, unless it had ended otherwise before.
+    reply: Message,
+}
+
+/// A reply to retry.
+#[derive(InputObject)]
+pub(super) struct RetryReplyInput {
+    /// The reply, `FAILED` or `STOPPED`.
+    message_id: ID,
+    /// Whether to answer only when the reply has ended.
+    #[graphql(default_with = "Some(true)")]
+    await_reply: Option<bool>,
+}
+
+/// The reply that is written anew.
+#[derive(SimpleObject)]
+pub(super) struct RetryReplyPayload {
+    /// The reply: ended, or with `awaitReply: false` perhaps not yet begun.
     reply: Message,
 }

@@ -2,13 +2,17 @@
 
 use async_graphql::{Context, ID, Object};
 
+use super::change::ChangeConnection;
 use super::connection::{ConversationConnection, MessageConnection};
 use super::context::ContextExt;
 use super::conversation::{Conversation, messages_page};
+use super::cursor::Cursor;
 use super::id;
 use super::message::Message;
 use super::node::Node;
+use super::search::{SearchConnection, SearchFilter, search_page};
 use super::viewer::{Viewer, conversations_page};
+use crate::chat::{ChangeCursor, Slice};
 use crate::error::Error;
 
 /// Reading. Everything is the viewer's own: what belongs to somebody else is as if it did not exist.
@@ -19,7 +23,8 @@ pub struct Query;
 #[Object]
 impl Query {
     /// The user behind the request.
-    async fn viewer(&self, context: &Context<'_>) -> Result<Viewer, Error> {
+    #[expect(clippy::unused_self, reason = "the macro wants it")]
+    fn viewer(&self, context: &Context<'_>) -> Result<Viewer, Error> {
         context.chat()?;
         Ok(Viewer)
     }
@@ -68,7 +73,6 @@ impl Query {
     }
 
     /// The messages of one of the viewer's conversations, oldest first. Empty if there is no such conversation.
-    #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
     async fn messages(
         &self,
         context: &Context<'_>,
@@ -89,6 +93,31 @@ impl Query {
         messages_page(context, row.as_ref(), first, after, last, before).await
     }
 
+    /// Finds messages and titles of conversations by their words, best first: what says them more often in less
+    /// text, with titles counting double; of equals the newer.
+    ///
+    /// All words must be there. `"Words in quotes"` must follow each other, `beginn*` stands for every word that
+    /// begins so, and `-word` or `-"a phrase"` must not be there. Anything else stands for its words, so that no
+    /// text is a mistake. Case, accents and punctuation do not count. In Chinese, Japanese, Korean, Thai, Lao,
+    /// Khmer and Burmese any part of the text is found, and so are emoji; in other scripts whole words.
+    ///
+    /// A query without words finds nothing. At most the first 32 words and phrases count. A reply is found once
+    /// it has ended, and what was deleted is not found any more.
+    async fn search(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to search for, at most 10,000 characters.")] query: String,
+        #[graphql(
+            desc = "How many from the start, or after `after`; 20 unless said otherwise, at most 100."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only hits after this cursor, which must be of the same query and filter.")]
+        after: Option<String>,
+        #[graphql(desc = "Where to search; everywhere unless said otherwise.")] filter: Option<SearchFilter>,
+    ) -> Result<SearchConnection, Error> {
+        search_page(context.chat()?, &query, first, after.as_deref(), filter).await
+    }
+
     /// One of the viewer's objects by its id alone. `null` if there is no such object.
     async fn node(
         &self,
@@ -104,5 +133,21 @@ impl Query {
             Ok(chat.message(id).await?.map(|row| Node::Message(row.into())))
         };
         load.await.transpose()
+    }
+
+    /// What has changed for the viewer, in order: for a client that was away. Each row is there once, at the place
+    /// of its last change and as it is now.
+    async fn changes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Only changes after this cursor; from the beginning without one.")] since: Option<
+            String,
+        >,
+        #[graphql(desc = "How many; 20 unless said otherwise, at most 100.")] first: Option<i32>,
+    ) -> Result<ChangeConnection, Error> {
+        let chat = context.chat()?;
+        let since = ChangeCursor::parse("since", since.as_deref())?;
+        let slice = Slice::new(first, since, None, None)?;
+        Ok(ChangeConnection(chat.changes(slice.after, slice.limit).await?))
     }
 }

@@ -15,8 +15,15 @@ pub(super) struct Viewer;
 #[Object]
 impl Viewer {
     /// The user's id, as the token's issuer wrote it.
-    async fn id(&self, context: &Context<'_>) -> Result<ID, Error> {
+    #[expect(clippy::unused_self, reason = "the macro wants it")]
+    fn id(&self, context: &Context<'_>) -> Result<ID, Error> {
         Ok(context.chat()?.viewer().id().into())
+    }
+
+    /// Where the user's changes end now. Read it before anything else, and give it to `changes` as `since`: then
+    /// nothing that changes while the rest is read is missed.
+    async fn change_cursor(&self, context: &Context<'_>) -> Result<String, Error> {
+        Ok(context.chat()?.change_cursor().await?.encode())
     }
 
     /// The user's conversations, newest activity first.

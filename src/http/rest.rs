@@ -13,7 +13,7 @@ use super::App;
 use super::access::Notes;
 use super::problem::problem;
 use crate::assistant::ToolCall;
-use crate::chat::SendMessage;
+use crate::chat::{OnBusy, SendMessage};
 use crate::entity::message::Status;
 use crate::error::Error;
 
@@ -63,7 +63,14 @@ async fn chat(
         None => None,
     };
     let chat = app.chat(viewer);
-    let sent = chat.send(SendMessage { conversation_id, content: question.message, idempotency_key }).await?;
+    let sent = chat
+        .send(SendMessage {
+            conversation_id,
+            content: question.message,
+            idempotency_key,
+            on_busy: OnBusy::Enqueue,
+        })
+        .await?;
     let reply = chat.reply_ended(sent.reply.id).await?;
     if reply.status == Status::Failed {
         let failure = reply.failure.map(|failure| failure.0.message).unwrap_or_default();

@@ -9,6 +9,7 @@ use crate::assistant::{Failure, FailureCode};
 use crate::database::Write;
 use crate::entity::message::{self, Column, FinishReason, Status, ToolCalls};
 use crate::error::Error;
+use crate::search;
 use crate::signal::Topic;
 
 /// What an attempt has brought when it ends.
@@ -41,9 +42,10 @@ impl Replies {
                 if !close(&write, claim, ending).await? {
                     return Ok((write, None));
                 }
-                let next = match self.0.draining.is_cancelled() {
-                    true => None,
-                    false => promote(&write, user, conversation, self.0.server, &self.0.options).await?,
+                let next = if self.0.draining.is_cancelled() {
+                    None
+                } else {
+                    promote(&write, user, conversation, self.0.server, &self.0.options).await?
                 };
                 Ok((write, next))
             })
@@ -91,12 +93,17 @@ pub(super) async fn close(write: &Write, claim: &message::Model, ending: &Ending
         .filter(Column::Attempt.eq(claim.attempt))
         .exec(&**write)
         .await?;
-    Ok(result.rows_affected == 1)
+    let closed = result.rows_affected == 1;
+    if closed {
+        search::index_message(write, &claim.user_id, claim.id, &ending.content).await?;
+    }
+    Ok(closed)
 }
 
 const PROMOTE: &str = "
 UPDATE message
-SET status = 'GENERATING', attempt = attempt + 1, lease_owner = $3, lease_until = $4, revision = $5
+SET status = 'GENERATING', attempt = attempt + 1, lease_owner = $3, lease_until = $4, revision = $5,
+    content = '', tool_calls = '[]', model = NULL
 WHERE user_id = $1 AND id = (
     SELECT id FROM message
     WHERE user_id = $1 AND conversation_id = $2 AND status = 'QUEUED'

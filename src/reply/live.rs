@@ -3,21 +3,28 @@
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 /// One attempt's text as it grows. Readers come for what is past their own place, each at its own pace: a slow
-/// one costs nothing but the text that is held anyway.
+/// one costs nothing but the text, which is held anyway.
 #[derive(Debug)]
 pub(super) struct Live {
     attempt: i32,
     text: Mutex<String>,
-    length: watch::Sender<usize>,
-    stop: CancellationToken,
+    extent: watch::Sender<Extent>,
+}
+
+/// How far an attempt has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Extent {
+    /// Bytes of text.
+    pub(super) length: usize,
+    /// Whether this server has stopped writing, for whatever reason: the row says what became of the reply.
+    pub(super) closed: bool,
 }
 
 impl Live {
     pub(super) fn new(attempt: i32) -> Self {
-        Self { attempt, text: Mutex::default(), length: watch::channel(0).0, stop: CancellationToken::new() }
+        Self { attempt, text: Mutex::default(), extent: watch::channel(Extent::default()).0 }
     }
 
     /// Appends what the assistant wrote. PostgreSQL cannot store NUL, so it is left out for everyone.
@@ -27,7 +34,16 @@ impl Live {
             text.extend(more.chars().filter(|c| *c != '\0'));
             text.len()
         };
-        self.length.send_replace(length);
+        self.extent.send_modify(|extent| extent.length = length);
+    }
+
+    /// Sends readers to the row.
+    pub(super) fn close(&self) {
+        self.extent.send_modify(|extent| extent.closed = true);
+    }
+
+    pub(super) fn attempt(&self) -> i32 {
+        self.attempt
     }
 
     pub(super) fn text(&self) -> String {
@@ -35,26 +51,16 @@ impl Live {
     }
 
     pub(super) fn len(&self) -> usize {
-        *self.length.borrow()
+        self.extent.borrow().length
     }
 
-    /// What is past `offset` bytes; `None` if there is not so much text.
+    /// What is past `offset` bytes; `None` if that is no place in the text.
     pub(super) fn text_after(&self, offset: usize) -> Option<String> {
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         text.get(offset..).map(str::to_owned)
     }
 
-    pub(super) fn attempt(&self) -> i32 {
-        self.attempt
-    }
-
-    /// Tells when the text grows, and when this server stops writing it.
-    pub(super) fn follow(&self) -> watch::Receiver<usize> {
-        self.length.subscribe()
-    }
-
-    /// Cancelled when the user wants the reply to stop.
-    pub(super) fn stop(&self) -> &CancellationToken {
-        &self.stop
+    pub(super) fn follow(&self) -> watch::Receiver<Extent> {
+        self.extent.subscribe()
     }
 }

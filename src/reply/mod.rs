@@ -5,6 +5,7 @@
 
 mod ending;
 mod live;
+mod progress;
 mod prompt;
 mod sweep;
 mod writer;
@@ -20,11 +21,12 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use self::live::Live;
+pub use self::progress::{Event, Place};
 use crate::assistant::Assistant;
 use crate::database::Database;
 use crate::entity::message::{self, Status};
 use crate::error::Error;
-use crate::signal::{Signals, Topic};
+use crate::signal::{Listener, Signals, Topic};
 
 /// How replies are written.
 #[derive(Clone, Debug)]
@@ -48,7 +50,7 @@ impl Default for Options {
         Self {
             lease: Duration::from_secs(10),
             checkpoint: Duration::from_millis(250),
-            timeout: Duration::from_secs(600),
+            timeout: Duration::from_mins(10),
             attempts: 2,
             system_prompt: None,
             context_tokens: 8192,
@@ -128,6 +130,11 @@ impl Replies {
         self.0.signals.send(topic);
     }
 
+    /// Listens for news of a user's reply, or of the user.
+    pub(crate) fn listen(&self, topic: Topic) -> Listener {
+        self.0.signals.listen(topic)
+    }
+
     /// Writes `reply`, which this server has the lease of, and then those queued behind it.
     pub(crate) fn write(&self, reply: message::Model) {
         self.0.tasks.spawn(self.clone().write_queue(reply));
@@ -155,6 +162,9 @@ impl Replies {
             tokio::pin!(pause);
             loop {
                 tokio::select! {
+                    () = self.0.released.cancelled() => {
+                        return Err(Error::Unavailable("this server is stopping".to_owned()));
+                    }
                     () = &mut pause => break,
                     () = listener.woken() => if !self.is_running(id) { break },
                 }

@@ -52,7 +52,9 @@ impl Replies {
     async fn write_attempt(&self, claim: &message::Model) -> Option<message::Model> {
         let live = Arc::new(Live::new(claim.attempt));
         self.lock_running().insert(claim.id, live.clone());
-        let running = Running { replies: self, claim };
+        let running = Running { replies: self, claim, live: &live };
+        // Readers who wait for the first word now find it here.
+        self.signal(Topic::Reply(claim.id));
         let span = tracing::info_span!("reply", id = %claim.id, attempt = claim.attempt);
         let outcome = tracing::Instrument::instrument(self.run(claim, &live), span).await;
         let next = match outcome {
@@ -83,17 +85,16 @@ impl Replies {
         let deadline = sleep_until(Instant::now() + options.timeout);
         tokio::pin!(deadline);
         let mut draft = Draft::default();
+        let mut listener = self.0.signals.listen(Topic::Stop(claim.id));
         let prompt = tokio::select! {
             prompt = self.prompt(claim) => prompt,
-            () = live.stop().cancelled() => return Outcome::Ended(draft.end(live, Status::Stopped, None)),
             () = &mut deadline => return Outcome::Ended(draft.end(live, Status::Failed, Some(timed_out()))),
             () = self.0.released.cancelled() => return Outcome::Released,
         };
         let mut deltas = self.0.assistant.reply(prompt);
-        let mut listener = self.0.signals.listen(Topic::Stop(claim.id));
         let mut tick = interval(options.checkpoint);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut saving: Option<Pin<Box<dyn Future<Output = Result<Mark, Error>> + Send + '_>>> = None;
+        let mut saving: Option<Work<'_, Result<Mark, Error>>> = None;
         let mut saved = Saved { length: 0, extended: Instant::now(), looked: Instant::now() };
         loop {
             tokio::select! {
@@ -120,7 +121,9 @@ impl Replies {
                     saving = None;
                     match mark {
                         Ok(Mark::Continue) => {}
-                        Ok(Mark::Stop) => live.stop().cancel(),
+                        Ok(Mark::Stop) => {
+                            return Outcome::Ended(draft.end(live, Status::Stopped, None));
+                        }
                         Ok(Mark::Fenced) => return Outcome::Fenced,
                         // The text is safe in memory, and the next tick tries again.
                         Err(error) => {
@@ -129,7 +132,6 @@ impl Replies {
                         }
                     }
                 }
-                () = live.stop().cancelled() => return Outcome::Ended(draft.end(live, Status::Stopped, None)),
                 () = &mut deadline => return Outcome::Ended(draft.end(live, Status::Failed, Some(timed_out()))),
                 () = self.0.released.cancelled() => return Outcome::Released,
             }
@@ -229,8 +231,10 @@ fn read_mark(row: &sea_orm::QueryResult) -> Result<Mark, Error> {
     Ok(if asked.is_some() { Mark::Stop } else { Mark::Continue })
 }
 
+type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// Waits for the work in `slot`, for ever if there is none.
-async fn settled<T>(slot: &mut Option<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> T {
+async fn settled<T>(slot: &mut Option<Work<'_, T>>) -> T {
     match slot {
         Some(work) => work.await,
         None => std::future::pending().await,
@@ -289,11 +293,13 @@ impl Draft {
 struct Running<'a> {
     replies: &'a Replies,
     claim: &'a message::Model,
+    live: &'a Live,
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.replies.lock_running().remove(&self.claim.id);
+        self.live.close();
         self.replies.signal(Topic::Reply(self.claim.id));
     }
 }

@@ -1,7 +1,7 @@
 //! Every promise, through real sockets; one binary, one module a topic.
 #![expect(
     clippy::expect_used,
-    clippy::missing_panics_doc,
+    clippy::print_stdout,
     clippy::panic,
     clippy::unwrap_used,
     unreachable_pub,
@@ -19,6 +19,9 @@ mod input;
 mod isolation;
 mod pages;
 mod pagination;
+mod search;
+mod progress;
+mod replies;
 mod servers;
 mod simultaneous;
 mod support;

@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 use super::chunk::Chunk;
-use super::failure::{Fault, Report};
+use super::failure::Fault;
+use super::report::Report;
 use super::sse::Event;
 use super::think::Think;
 use super::tool_calls::ToolCalls;
 use crate::assistant::{Delta, FailureCode, FinishReason, Usage};
 
-/// The most that one reply may hold, in bytes, text, reasoning and tool calls together.
+/// The most that one reply may hold, in bytes: text, inline reasoning and tool calls together.
 const MAX_REPLY: usize = 4 << 20;
 
 /// The longest name of a model, in characters.

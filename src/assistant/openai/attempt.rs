@@ -11,7 +11,8 @@ use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, Late};
-use super::failure::{Fault, Report, Retry};
+use super::failure::{Fault, Retry};
+use super::report::Report;
 use super::{Upstream, retry};
 use crate::assistant::{Delta, Failure};
 
@@ -23,7 +24,6 @@ const ERROR_TIMEOUT: Duration = Duration::from_secs(5);
 const MIN_COMPARED: u64 = 1000;
 
 /// Everything that one attempt owns: dropping it closes its connection.
-#[derive(Debug)]
 pub(super) struct Attempt {
     upstream: Arc<Upstream>,
     request: Bytes,
@@ -37,7 +37,6 @@ pub(super) struct Attempt {
     ready: VecDeque<Delta>,
 }
 
-#[derive(Debug)]
 enum State {
     Ask,
     Read(Box<Answer>),

@@ -2,7 +2,7 @@
 //!
 //! Providers agree on the outline and differ in everything else, so this client asks for little and forgives
 //! much: see `sse` for the framing, `chunk` for the fields, `tool_calls` and `think` for what is cut into
-//! pieces, `assembly` for where a reply ends, and `failure` for what went wrong.
+//! pieces, `assembly` for where a reply ends, and `report` for what went wrong.
 
 mod answer;
 mod assembly;
@@ -11,12 +11,14 @@ mod chunk;
 mod endpoint;
 mod failure;
 mod options;
+mod report;
 mod request;
 mod retry;
 mod sse;
 mod think;
 mod tool_calls;
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,8 +74,10 @@ impl OpenAi {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let client = client(&endpoint, &options)
-            .map_err(|error| format!("the assistant's HTTP client cannot be built: {error:?}"))?;
+        let client = client(&endpoint, &options).map_err(|error| {
+            let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            format!("the assistant's HTTP client cannot be built: {cause}")
+        })?;
         let options = options.bounded();
         Ok(Self { upstream: Arc::new(Upstream { client, endpoint, headers, options }) })
     }

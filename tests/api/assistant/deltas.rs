@@ -155,4 +155,5 @@ async fn reasoning_is_kept_out_of_the_text() {
     }
     let outcome = stream(&[&text("Write <think>hm</think>."), DONE]).await;
     assert_eq!(outcome.text, "Write <think>hm</think>.", "further on it is text");
+    assert_eq!(stream(&[&text(" <th"), DONE]).await.text, " <th", "half a tag is text");
 }

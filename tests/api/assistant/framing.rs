@@ -64,6 +64,10 @@ async fn lines_and_replies_without_end_do_not_fill_the_memory() {
     let outcome = stream(&["data: ", &long]).await;
     assert_eq!(outcome.code(), Some((FailureCode::AssistantUnavailable, false)));
 
+    let body = format!("{{{}", " ".repeat(9 << 20));
+    let outcome = play(Script::answer(200, "", &body)).await;
+    assert_eq!(outcome.code(), Some((FailureCode::AssistantUnavailable, false)));
+
     let page = text(&long[1024..]);
     let outcome = stream(&[&page, &page, &page, &page, &page]).await;
     assert_eq!(outcome.code(), Some((FailureCode::Truncated, false)));

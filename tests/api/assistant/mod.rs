@@ -5,6 +5,7 @@ mod echo;
 mod ending;
 mod errors;
 mod framing;
+mod mocks;
 mod provider;
 mod requests;
 mod retries;

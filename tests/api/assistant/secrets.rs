@@ -52,6 +52,7 @@ async fn neither_key_nor_address_nor_content_is_told() {
         Script::stream([&*text("Hello"), &format!("data: {echoed}\n\n")]),
         Script::answer(200, "", "data: Hello? sk-verysecret\n\n"),
         Script::silent(),
+        Script::open([text("Hello")]),
         Script::stream([&*text("Hello"), DONE]),
     ] {
         let provider = Provider::start(vec![script]);

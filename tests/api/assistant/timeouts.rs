@@ -24,7 +24,7 @@ async fn the_first_token_may_take_its_time_but_not_for_ever() {
     }
 
     // The other limits do not count yet.
-    let script = Script::open([role]).wait(SHORT).send(&text("Hello")).send(DONE);
+    let script = Script::open([role]).wait(SHORT).send(&(text("Hello") + DONE));
     let provider = Provider::start(vec![script]);
     let patient = Options { idle_timeout: SHORT / 2, silence_timeout: SHORT / 2, ..options(&provider) };
     assert_eq!(Outcome::of(start(patient)).await.text, "Hello");
@@ -32,24 +32,41 @@ async fn the_first_token_may_take_its_time_but_not_for_ever() {
 
 #[tokio::test]
 async fn silence_after_the_first_token_is_noticed_with_and_without_keepalives() {
-    for (script, idle, silence) in [
-        (Script::open([text("Hello")]).hold(), SHORT, SHORT * 100),
-        (Script::open([text("Hello")]).repeat(":\n\n", TICK), SHORT * 100, SHORT),
+    for (script, idle, silence, message) in [
+        (Script::open([text("Hello")]).hold(), SHORT, SHORT * 100, "The assistant fell silent for 60ms."),
+        (
+            Script::open([text("Hello")]).repeat(":\n\n", TICK),
+            SHORT * 100,
+            SHORT,
+            "The assistant wrote nothing for 60ms.",
+        ),
     ] {
-        let mut provider = Provider::start(vec![script.clone()]);
+        let mut provider = Provider::start(vec![script]);
         let limits = Options { idle_timeout: idle, silence_timeout: silence, ..options(&provider) };
         let outcome = Outcome::of(start(limits)).await;
-        assert_eq!(outcome.code(), Some((FailureCode::AssistantTimeout, true)), "{script:?}");
-        assert_eq!(outcome.text, "Hello");
+        let failure = outcome.failure.expect("a failure");
+        assert_eq!((failure.code, failure.retryable), (FailureCode::AssistantTimeout, true));
+        assert_eq!((&*failure.message, &*outcome.text), (message, "Hello"));
         provider.request().await;
         provider.closed().await;
     }
 }
 
 #[tokio::test]
+async fn a_slow_but_steady_reply_is_not_cut() {
+    let mut script = Script::open([""]);
+    for _ in 0..8 {
+        script = script.send(&text("tick ")).wait(SHORT);
+    }
+    let provider = Provider::start(vec![script.send(DONE)]);
+    let limits = Options { idle_timeout: SHORT * 6, silence_timeout: SHORT * 6, ..options(&provider) };
+    assert_eq!(Outcome::of(start(limits)).await.text, "tick ".repeat(8));
+}
+
+#[tokio::test]
 async fn a_reply_that_never_ends_is_ended() {
     let provider = Provider::start(vec![Script::open([""]).repeat(&text("more "), TICK)]);
-    let outcome = Outcome::of(start(Options { total_timeout: SHORT, ..options(&provider) })).await;
+    let outcome = Outcome::of(start(Options { total_timeout: SHORT * 5, ..options(&provider) })).await;
     assert_eq!(outcome.code(), Some((FailureCode::AssistantTimeout, true)));
     assert!(outcome.text.starts_with("more more"));
 

@@ -1,6 +1,9 @@
 //! An issuer's web server that publishes a key set, well or badly.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -21,6 +24,8 @@ pub(super) enum Answer {
     Keys(Value),
     Text(&'static str),
     Status(StatusCode),
+    /// A key set under a status that says it is none.
+    Failed(StatusCode, Value),
     Redirect(Url),
     /// The keys, preceded by so many spaces, sent without a length.
     Padded(usize, Value),
@@ -30,6 +35,11 @@ pub(super) enum Answer {
     Trickle,
     /// The keys, once [`Issuer::open`] has been called.
     Gated(Value),
+}
+
+/// What should take no time to happen; a test that waits for ever says less than one that fails.
+pub(super) async fn soon<F: Future>(event: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(10), event).await.expect("it happens within 10 s")
 }
 
 struct Shared {
@@ -69,7 +79,8 @@ impl Issuer {
 
     /// Returns once `count` requests have come.
     pub(super) async fn asked(&self, count: usize) {
-        self.shared.requests.subscribe().wait_for(|requests| *requests >= count).await.unwrap();
+        let mut requests = self.shared.requests.subscribe();
+        soon(requests.wait_for(|requests| *requests >= count)).await.unwrap();
     }
 
     /// Lets gated answers go.
@@ -91,6 +102,7 @@ async fn serve(State(shared): State<Arc<Shared>>) -> Response {
         Answer::Keys(keys) => axum::Json(keys).into_response(),
         Answer::Text(text) => text.into_response(),
         Answer::Status(status) => status.into_response(),
+        Answer::Failed(status, keys) => (status, axum::Json(keys)).into_response(),
         Answer::Redirect(url) => (StatusCode::FOUND, [(header::LOCATION, url.to_string())]).into_response(),
         Answer::Padded(spaces, keys) => {
             let padding = " ".repeat(spaces).into_bytes();

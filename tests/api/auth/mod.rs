@@ -1,10 +1,13 @@
 //! Bearer tokens: which are accepted, for whom, and with which keys.
 
+mod algorithms;
 mod better_auth;
 mod claims;
 mod issuer;
+mod key_sets;
 mod live;
 mod logs;
+mod outages;
 mod signer;
 mod tokens;
 

@@ -17,7 +17,17 @@ use serde_json::{Value, json};
 /// protects nothing.
 const RSA_2048: &[u8] = include_bytes!("rsa_2048.pk8");
 
+/// Every algorithm with public keys.
+pub(super) const ALGORITHMS: [&str; 10] =
+    ["EdDSA", "Ed25519", "ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+
 pub(super) const RSA_ALGORITHMS: [&str; 6] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+
+/// Every name that a header may be given to mislead.
+pub(super) const NAMES: [&str; 19] = [
+    "none", "None", "", "HS256", "HS384", "HS512", "EdDSA", "Ed25519", "Ed448", "ES256", "ES256K", "ES384",
+    "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+];
 
 enum PrivateKey {
     Ed25519(Ed25519KeyPair),
@@ -84,6 +94,13 @@ impl Signer {
         };
         jwk["alg"] = json!(self.algorithm);
         jwk["kid"] = json!(self.kid);
+        jwk
+    }
+
+    /// The public half, free to check every algorithm that it can.
+    pub(super) fn jwk_without_alg(&self) -> Value {
+        let mut jwk = self.jwk();
+        jwk.as_object_mut().unwrap().remove("alg");
         jwk
     }
 

@@ -1,0 +1,166 @@
+//! What has changed for the viewer, complete and in order.
+//!
+//! Every write raises the viewer's revision and stamps it on the rows that it touches, one write after another, so
+//! the rows with a higher revision than one that a client has seen are exactly what it has missed.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures_util::stream::{BoxStream, StreamExt, try_unfold};
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::page::MAXIMUM;
+use super::{Chat, Page};
+use crate::entity::{account, conversation, message};
+use crate::error::Error;
+use crate::signal::{Listener, Topic};
+
+/// How often a silent feed looks at the database, should signals be lost.
+const PACE: Duration = Duration::from_secs(5);
+
+/// A place in the viewer's changes. Several rows may share a revision: within it conversations come before
+/// messages, and each in the order of their ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChangeCursor {
+    /// The revision.
+    pub revision: i64,
+    /// The table.
+    pub kind: ChangeKind,
+    /// The row.
+    pub id: Uuid,
+}
+
+/// The table that a change is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChangeKind {
+    /// A conversation.
+    Conversation,
+    /// A message.
+    Message,
+}
+
+/// A row that has changed, as it is now.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A conversation was started, renamed, deleted, or changed otherwise.
+    Conversation(conversation::Model),
+    /// A message was added, or a reply has begun or ended.
+    Message(message::Model),
+}
+
+impl Change {
+    /// The place of this change.
+    #[must_use]
+    pub fn cursor(&self) -> ChangeCursor {
+        let (revision, kind, id) = match self {
+            Self::Conversation(row) => (row.revision, ChangeKind::Conversation, row.id),
+            Self::Message(row) => (row.revision, ChangeKind::Message, row.id),
+        };
+        ChangeCursor { revision, kind, id }
+    }
+}
+
+impl Chat {
+    /// The place after all that has changed so far.
+    pub async fn change_cursor(&self) -> Result<ChangeCursor, Error> {
+        Ok(ChangeCursor { revision: self.revision().await?, kind: ChangeKind::Message, id: Uuid::max() })
+    }
+
+    /// The first `limit` changes after `since`, or from the beginning, in order. Each row is there at most once, at
+    /// the place of its last change.
+    pub async fn changes(&self, since: Option<ChangeCursor>, limit: u64) -> Result<Page<Change>, Error> {
+        // What is written between the statements has a higher revision than this, and comes next time.
+        let until = self.revision().await?;
+        let of_conversations = after(since, ChangeKind::Conversation);
+        let conversations = conversation::Entity::find()
+            .filter(conversation::Column::UserId.eq(self.user()))
+            .filter(conversation::Column::Revision.lte(until))
+            .filter(of_conversations)
+            .order_by_asc(conversation::Column::Revision)
+            .order_by_asc(conversation::Column::Id)
+            .limit(limit + 1);
+        let messages = message::Entity::find()
+            .filter(message::Column::UserId.eq(self.user()))
+            .filter(message::Column::Revision.lte(until))
+            .filter(after(since, ChangeKind::Message))
+            .order_by_asc(message::Column::Revision)
+            .order_by_asc(message::Column::Id)
+            .limit(limit + 1);
+        let conversations = self.database.read(|connection| conversations.clone().all(connection)).await?;
+        let messages = self.database.read(|connection| messages.clone().all(connection)).await?;
+        let mut changes: Vec<Change> = conversations.into_iter().map(Change::Conversation).collect();
+        changes.extend(messages.into_iter().map(Change::Message));
+        changes.sort_by_key(Change::cursor);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_next = changes.len() > limit;
+        changes.truncate(limit);
+        Ok(Page { items: changes, has_previous: since.is_some(), has_next })
+    }
+
+    /// The changes after `since`, or from the beginning, and then those that come, for ever.
+    #[must_use]
+    pub fn follow_changes(&self, since: Option<ChangeCursor>) -> BoxStream<'static, Result<Change, Error>> {
+        let listener = self.replies.listen(Topic::of_user(self.user()));
+        let feed = Feed { chat: self.clone(), since, listener, pending: VecDeque::new() };
+        try_unfold(feed, |mut feed| async move {
+            let change = feed.next().await?;
+            Ok(Some((change, feed)))
+        })
+        .boxed()
+    }
+
+    /// How often the viewer has written.
+    async fn revision(&self) -> Result<i64, Error> {
+        let query = account::Entity::find_by_id(self.user()).select_only().column(account::Column::Revision);
+        let revision: Option<i64> =
+            self.database.read(|connection| query.clone().into_tuple().one(connection)).await?;
+        Ok(revision.unwrap_or(0))
+    }
+}
+
+/// What of a table lies after a place.
+fn after(since: Option<ChangeCursor>, kind: ChangeKind) -> SimpleExpr {
+    let Some(since) = since else { return Expr::value(true) };
+    let (revision, id) = (Expr::col("revision"), Expr::col("id"));
+    match kind.cmp(&since.kind) {
+        std::cmp::Ordering::Less => revision.gt(since.revision),
+        std::cmp::Ordering::Equal => {
+            Expr::tuple([revision, id]).gt(Expr::tuple([Expr::value(since.revision), Expr::value(since.id)]))
+        }
+        std::cmp::Ordering::Greater => revision.gte(since.revision),
+    }
+}
+
+struct Feed {
+    chat: Chat,
+    since: Option<ChangeCursor>,
+    listener: Listener,
+    pending: VecDeque<Change>,
+}
+
+impl Feed {
+    async fn next(&mut self) -> Result<Change, Error> {
+        loop {
+            if let Some(change) = self.pending.pop_front() {
+                self.since = Some(change.cursor());
+                return Ok(change);
+            }
+            // A feed outlives an outage of the database.
+            match self.chat.changes(self.since, MAXIMUM).await {
+                Ok(page) if !page.items.is_empty() => {
+                    self.pending = page.items.into();
+                    continue;
+                }
+                Err(error) if !error.is_unavailable() => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+            tokio::select! {
+                () = self.listener.woken() => {}
+                () = sleep(PACE) => {}
+            }
+        }
+    }
+}

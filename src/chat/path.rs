@@ -1,0 +1,123 @@
+//! The active path's end, and taking it back.
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Statement, Value,
+};
+use uuid::Uuid;
+
+use super::{Aftermath, Chat};
+use crate::database::Write;
+use crate::entity::conversation;
+use crate::entity::message::{Column, Entity, Status};
+use crate::error::Error;
+use crate::signal::Topic;
+
+/// What the end of a conversation's active path says.
+#[derive(Default, FromQueryResult)]
+pub(super) struct Tail {
+    /// The last message.
+    pub(super) id: Option<Uuid>,
+    /// Whether a reply is under way in the conversation.
+    pub(super) busy: bool,
+}
+
+const TAIL: &str = "
+SELECT
+    (SELECT id FROM message
+        WHERE user_id = $1 AND conversation_id = $2 AND active AND position = $3) AS id,
+    EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'GENERATING')
+    OR EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'QUEUED') AS busy";
+
+/// The replies that were under way in a conversation when they were interrupted.
+pub(super) struct Unfinished {
+    /// The positions of those on the active path.
+    positions: Vec<i64>,
+    /// Whether one was being written: its server, or the successor of that, has yet to close it.
+    pub(super) running: bool,
+}
+
+impl Unfinished {
+    /// The last position before the turns at the path's `end` whose replies are unfinished.
+    pub(super) fn finished_before(&self, end: i64) -> i64 {
+        let mut end = end;
+        while self.positions.contains(&end) {
+            end -= 2;
+        }
+        end
+    }
+}
+
+impl Chat {
+    /// The message before a pair that was just made room for, and whether a reply is under way.
+    pub(super) async fn tail(
+        &self,
+        write: &Write,
+        conversation: &conversation::Model,
+    ) -> Result<Tail, Error> {
+        let statement = Statement::from_sql_and_values(
+            write.get_database_backend(),
+            TAIL,
+            [
+                Value::from(self.user()),
+                Value::from(conversation.id),
+                Value::from(conversation.last_position - 2),
+            ],
+        );
+        let row = write.query_one_raw(statement).await?;
+        Ok(row.map(|row| Tail::from_query_result(&row, "")).transpose()?.unwrap_or_default())
+    }
+
+    /// Stops all replies under way in a conversation: those that wait at once, the one that is being written by a
+    /// word to its server.
+    pub(super) async fn interrupt(
+        &self,
+        write: &Write,
+        conversation_id: Uuid,
+        aftermath: &mut Aftermath,
+    ) -> Result<Unfinished, Error> {
+        let under_way = |condition: &'static str| {
+            Entity::update_many()
+                .col_expr(Column::StopRequestedAt, Expr::value(write.now))
+                .col_expr(Column::Revision, Expr::value(write.revision))
+                .filter(Column::UserId.eq(self.user()))
+                .filter(Column::ConversationId.eq(conversation_id))
+                .filter(Expr::cust(condition))
+        };
+        let waiting = under_way("status = 'QUEUED'")
+            .col_expr(Column::Status, Expr::value(Status::Stopped.to_value()))
+            .col_expr(Column::FinishedAt, Expr::value(write.now))
+            .exec_with_returning(&**write)
+            .await?;
+        let running = under_way("status = 'GENERATING'").exec_with_returning(&**write).await?;
+        aftermath.wake.extend(waiting.iter().map(|reply| Topic::Reply(reply.id)));
+        aftermath.wake.extend(running.iter().map(|reply| Topic::Stop(reply.id)));
+        let active = waiting.iter().chain(&running).filter(|reply| reply.active);
+        Ok(Unfinished {
+            positions: active.map(|reply| reply.position).collect(),
+            running: !running.is_empty(),
+        })
+    }
+
+    /// Takes what lies after position `keep` off the active path, and counts `last_position` messages on it from
+    /// now on.
+    pub(super) async fn cut(
+        &self,
+        write: &Write,
+        conversation_id: Uuid,
+        keep: i64,
+        last_position: i64,
+    ) -> Result<conversation::Model, Error> {
+        Entity::update_many()
+            .col_expr(Column::Active, Expr::value(false))
+            .col_expr(Column::Revision, Expr::value(write.revision))
+            .filter(Column::UserId.eq(self.user()))
+            .filter(Column::ConversationId.eq(conversation_id))
+            .filter(Expr::col(Column::Active))
+            .filter(Expr::col(Column::Position).gt(keep))
+            .exec(&**write)
+            .await?;
+        let count = [(conversation::Column::LastPosition, Expr::value(last_position))];
+        self.update_conversation(write, conversation_id, count).await
+    }
+}

@@ -1,0 +1,152 @@
+//! Replies of the viewer while they are under way, and after they ended badly.
+
+use futures_util::stream::BoxStream;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveEnum, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use uuid::Uuid;
+
+use super::{Aftermath, Chat, undisturbed};
+use crate::database::Write;
+use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
+use crate::error::Error;
+use crate::reply::{Event, Place};
+use crate::signal::Topic;
+
+impl Chat {
+    /// Waits until a reply has ended, whichever server writes it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the viewer has no such reply, or no longer.
+    pub async fn reply_ended(&self, id: Uuid) -> Result<message::Model, Error> {
+        self.replies.ended(self.user(), id).await
+    }
+
+    /// Follows a reply from a place on; see [`crate::reply::Replies::progress`].
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the viewer has no such reply.
+    pub async fn reply_progress(
+        &self,
+        id: Uuid,
+        after: Option<Place>,
+    ) -> Result<BoxStream<'static, Result<(Event, Place), Error>>, Error> {
+        let row = self.message(id).await?.filter(|row| row.role == Role::Assistant);
+        row.ok_or(Error::NotFound("reply"))?;
+        Ok(self.replies.progress(self.user(), id, after))
+    }
+
+    /// Stops a reply, whichever server writes it, and returns it once it has ended. What it has of text is kept. A
+    /// reply that has ended already stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the viewer has no such reply.
+    pub async fn stop_reply(&self, id: Uuid) -> Result<message::Model, Error> {
+        let chat = self.clone();
+        undisturbed(async move { chat.request_stop(id).await }).await?;
+        self.reply_ended(id).await
+    }
+
+    async fn request_stop(&self, id: Uuid) -> Result<(), Error> {
+        let aftermath = self
+            .database
+            .write(self.user(), |write| async move {
+                let reply = self.own_reply(&write, id).await?;
+                let stop = Entity::update_many()
+                    .col_expr(Column::StopRequestedAt, Expr::value(write.now))
+                    .col_expr(Column::Revision, Expr::value(write.revision))
+                    .filter(Column::UserId.eq(self.user()))
+                    .filter(Column::Id.eq(id));
+                let mut aftermath = Aftermath::default();
+                match reply.status {
+                    Status::Queued => {
+                        stop.col_expr(Column::Status, Expr::value(Status::Stopped.to_value()))
+                            .col_expr(Column::FinishedAt, Expr::value(write.now))
+                            .exec(&*write)
+                            .await?;
+                        aftermath.wake.push(Topic::Reply(id));
+                    }
+                    Status::Generating => {
+                        stop.exec(&*write).await?;
+                        aftermath.wake.push(Topic::Stop(id));
+                    }
+                    Status::Complete | Status::Stopped | Status::Failed => aftermath = Aftermath::nothing(),
+                }
+                Ok((write, aftermath))
+            })
+            .await?;
+        self.follow_up(aftermath);
+        Ok(())
+    }
+
+    /// Has a reply that failed or was stopped written anew, as the next attempt of the same reply, and returns at
+    /// once. One that is under way already stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the viewer has no such reply; [`Error::BadUserInput`] if it is complete.
+    pub async fn retry_reply(&self, id: Uuid) -> Result<message::Model, Error> {
+        let chat = self.clone();
+        undisturbed(async move { chat.retry_now(id).await }).await
+    }
+
+    async fn retry_now(&self, id: Uuid) -> Result<message::Model, Error> {
+        let (reply, aftermath) = self
+            .database
+            .write(self.user(), |write| async move {
+                let mut reply = self.own_reply(&write, id).await?;
+                match reply.status {
+                    Status::Queued | Status::Generating => return Ok((write, (reply, Aftermath::nothing()))),
+                    Status::Complete => {
+                        let message = "Only a reply that failed or was stopped can be retried.";
+                        return Err(Error::BadUserInput(message.to_owned()));
+                    }
+                    Status::Stopped | Status::Failed => {}
+                }
+                let conversation = self.update_conversation(&write, reply.conversation_id, []).await?;
+                let busy = self.tail(&write, &conversation).await?.busy;
+                self.replies.admit(&mut reply, busy, write.now);
+                if !busy {
+                    reply.content.clear();
+                    reply.tool_calls = ToolCalls::default();
+                    reply.model = None;
+                }
+                let reply = self.revive(&write, reply).await?;
+                let begin = (!busy).then(|| reply.clone());
+                let wake = vec![Topic::Reply(id)];
+                Ok((write, (reply, Aftermath { begin, wake, ..Aftermath::default() })))
+            })
+            .await?;
+        self.follow_up(aftermath);
+        Ok(reply)
+    }
+
+    /// Stores a reply that is under way again.
+    async fn revive(&self, write: &Write, reply: message::Model) -> Result<message::Model, Error> {
+        let revived = message::Model {
+            finish_reason: None,
+            failure: None,
+            usage: None,
+            stop_requested_at: None,
+            finished_at: None,
+            revision: write.revision,
+            ..reply
+        };
+        let row = revived.clone().into_active_model().reset_all();
+        Entity::update_many()
+            .set(row)
+            .filter(Column::UserId.eq(self.user()))
+            .filter(Column::Id.eq(revived.id))
+            .exec(&**write)
+            .await?;
+        Ok(revived)
+    }
+
+    async fn own_reply(&self, write: &Write, id: Uuid) -> Result<message::Model, Error> {
+        let row = Entity::find()
+            .filter(Column::UserId.eq(self.user()))
+            .filter(Column::Id.eq(id))
+            .filter(Column::Role.eq(Role::Assistant))
+            .one(&**write)
+            .await?;
+        row.ok_or(Error::NotFound("reply"))
+    }
+}

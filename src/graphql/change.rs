@@ -1,0 +1,92 @@
+//! Changes as clients see them.
+
+use async_graphql::{ID, Object, SimpleObject, Union};
+
+use super::connection::PageInfo;
+use super::conversation::Conversation;
+use super::cursor::Cursor;
+use super::message::Message;
+use crate::chat::{Change, Page};
+
+/// Something that has changed for the viewer.
+#[derive(Union)]
+pub(super) enum ChangeEvent {
+    Conversation(ConversationChanged),
+    ConversationDeleted(ConversationDeleted),
+    Message(MessageChanged),
+}
+
+/// A conversation was started, renamed, or changed otherwise.
+#[derive(SimpleObject)]
+pub(super) struct ConversationChanged {
+    /// The place of this change: give the last one received as `since` to go on.
+    cursor: String,
+    /// The conversation as it is now.
+    conversation: Conversation,
+}
+
+/// A conversation was deleted with all its messages.
+#[derive(SimpleObject)]
+pub(super) struct ConversationDeleted {
+    /// The place of this change: give the last one received as `since` to go on.
+    cursor: String,
+    /// The id that now names nothing.
+    conversation_id: ID,
+}
+
+/// A message was added, or a reply has begun, ended, or left the active path.
+#[derive(SimpleObject)]
+pub(super) struct MessageChanged {
+    /// The place of this change: give the last one received as `since` to go on.
+    cursor: String,
+    /// The message as it is now.
+    message: Message,
+}
+
+impl From<Change> for ChangeEvent {
+    fn from(change: Change) -> Self {
+        let cursor = change.cursor().encode();
+        match change {
+            Change::Conversation(row) if row.deleted_at.is_some() => {
+                Self::ConversationDeleted(ConversationDeleted { cursor, conversation_id: row.id.into() })
+            }
+            Change::Conversation(row) => {
+                Self::Conversation(ConversationChanged { cursor, conversation: row.into() })
+            }
+            Change::Message(row) => Self::Message(MessageChanged { cursor, message: row.into() }),
+        }
+    }
+}
+
+/// A page of changes, oldest first.
+pub(super) struct ChangeConnection(pub(super) Page<Change>);
+
+/// A change's place.
+#[derive(SimpleObject)]
+pub(super) struct ChangeEdge {
+    /// The place, for `since`.
+    cursor: String,
+    /// The change.
+    node: ChangeEvent,
+}
+
+/// A page of changes, oldest first.
+#[Object]
+impl ChangeConnection {
+    /// The changes with their places.
+    async fn edges(&self) -> Vec<ChangeEdge> {
+        let edge =
+            |change: &Change| ChangeEdge { cursor: change.cursor().encode(), node: change.clone().into() };
+        self.0.items.iter().map(edge).collect()
+    }
+
+    /// The changes.
+    async fn nodes(&self) -> Vec<ChangeEvent> {
+        self.0.items.iter().cloned().map(ChangeEvent::from).collect()
+    }
+
+    /// Where this page lies among the changes.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::of(&self.0, |change| change.cursor().encode())
+    }
+}

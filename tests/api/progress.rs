@@ -1,0 +1,215 @@
+//! Readers of a reply get exactly its text, whatever happens to them, to the signals and to the servers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use causerie::entity::message;
+use causerie::reply::{self, Event, Place, Replies};
+use causerie::signal::{Hub, Listener, Signals, Topic};
+use futures_util::StreamExt;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use sea_orm::ConnectionTrait;
+use serde_json::json;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::support::{Puppeteer, Settings, TestDatabase, TestServer};
+
+/// Loses every other wake-up, more or less.
+#[derive(Debug, Default)]
+struct Lossy {
+    hub: Hub,
+    count: AtomicU64,
+}
+
+impl Signals for Lossy {
+    fn send(&self, topic: Topic) {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        if count.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63 == 0 || topic == Topic::Orphans {
+            self.hub.send(topic);
+        }
+    }
+
+    fn listen(&self, topic: Topic) -> Listener {
+        self.hub.listen(topic)
+    }
+}
+
+/// What happens to a reply, in order.
+#[derive(Clone, Debug)]
+enum Step {
+    Say(String),
+    /// The text so far reaches the database.
+    Checkpoint,
+    /// The lease runs out while the server is alive: another one takes over, and the first must notice.
+    LoseLease,
+}
+
+/// How a reader behaves: after how many events it leaves, and to which server it then goes.
+#[derive(Clone, Debug)]
+struct Habit {
+    events: usize,
+    server: usize,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        8 => "[a-zé漢🙂 ]{1,12}".prop_map(Step::Say),
+        2 => Just(Step::Checkpoint),
+        1 => Just(Step::LoseLease),
+    ];
+    prop::collection::vec(step, 1..14)
+}
+
+fn habits() -> impl Strategy<Value = Vec<Vec<Habit>>> {
+    let habit = (1usize..5, 0usize..2).prop_map(|(events, server)| Habit { events, server });
+    prop::collection::vec(prop::collection::vec(habit, 1..6), 3)
+}
+
+/// Reads a reply with these habits until it ends, and checks what was read against what is stored.
+async fn read(servers: [Replies; 2], id: Uuid, habits: Vec<Habit>) -> Result<(), TestCaseError> {
+    let mut text = String::new();
+    let mut place: Option<Place> = None;
+    for habit in habits.iter().cycle() {
+        let mut events = servers[habit.server].progress("ann", id, place);
+        for _ in 0..habit.events {
+            let next = timeout(Duration::from_secs(20), events.next()).await;
+            let Some(event) = next.map_err(|_| TestCaseError::fail("a reader waits for ever"))? else {
+                return Err(TestCaseError::fail("a stream ended without its end"));
+            };
+            let (event, now) = event.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
+            place = Some(now);
+            match event {
+                Event::Text(more) => {
+                    prop_assert!(!more.is_empty());
+                    text += &more;
+                }
+                Event::Restarted => text.clear(),
+                Event::Ended(row) => {
+                    prop_assert_eq!(&text, &row.content);
+                    prop_assert!(events.next().await.is_none(), "nothing comes after the end");
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Stage {
+    database: TestDatabase,
+    servers: [TestServer; 2],
+    puppeteers: [Puppeteer; 2],
+    signals: Arc<Lossy>,
+}
+
+impl Stage {
+    async fn set(database: TestDatabase) -> Self {
+        let signals = Arc::new(Lossy::default());
+        let start = async || {
+            let (assistant, puppeteer) = Puppeteer::new();
+            let settings = Settings {
+                assistant,
+                signals: Some(signals.clone()),
+                replies: reply::Options {
+                    lease: Duration::from_secs(30),
+                    checkpoint: Duration::from_millis(15),
+                    attempts: 100,
+                    ..reply::Options::default()
+                },
+                ..Settings::default()
+            };
+            (TestServer::with(&database, settings).await, puppeteer)
+        };
+        let ((one, first), (two, second)) = (start().await, start().await);
+        Self { database, servers: [one, two], puppeteers: [first, second], signals }
+    }
+
+    async fn play(&self, steps: &[Step], habits: Vec<Vec<Habit>>) -> Result<(), TestCaseError> {
+        let ann = self.servers[0].user("ann");
+        let sent = ann.send("Tell me", json!({ "awaitReply": false })).await;
+        let id: Uuid = sent["reply"]["id"].as_str().unwrap().parse().unwrap();
+        let replies = [self.servers[0].replies().clone(), self.servers[1].replies().clone()];
+        let readers: Vec<_> =
+            habits.into_iter().map(|habits| tokio::spawn(read(replies.clone(), id, habits))).collect();
+        let mut writer = self.puppeteers[0].next().await;
+        let mut fenced = Vec::new();
+        for step in steps {
+            match step {
+                Step::Say(text) => writer.say(text),
+                Step::Checkpoint => tokio::time::sleep(Duration::from_millis(20)).await,
+                Step::LoseLease => {
+                    let successor = self.lose_lease(id).await;
+                    // The old one does not know yet: it goes on, or believes that it has finished.
+                    writer.say(" lost");
+                    if fenced.len() % 2 == 0 {
+                        writer.finish();
+                    }
+                    fenced.push(std::mem::replace(&mut writer, successor));
+                }
+            }
+        }
+        writer.say(".");
+        writer.finish();
+        for reader in readers {
+            reader.await.unwrap()?;
+        }
+        let row = replies[0].ended("ann", id).await.unwrap();
+        prop_assert_eq!(row.status, message::Status::Complete);
+        prop_assert!(row.content.ends_with('.'));
+        Ok(())
+    }
+
+    /// Makes the reply's lease run out and waits for its successor.
+    async fn lose_lease(&self, id: Uuid) -> crate::support::Puppet {
+        let connection = self.database.raw().await;
+        let (past, id) = if self.database.is_postgres() {
+            ("now() - interval '1 hour'", format!("'{id}'"))
+        } else {
+            ("'2020-01-01T00:00:00+00:00'", format!("X'{}'", id.simple()))
+        };
+        loop {
+            let sql = format!("UPDATE message SET lease_until = {past} WHERE id = {id}");
+            connection.execute_unprepared(&sql).await.unwrap();
+            self.signals.send(Topic::Orphans);
+            // A checkpoint of the old writer may have come in between and extended the lease.
+            let pause = Duration::from_millis(300);
+            let next = async {
+                tokio::select! {
+                    puppet = self.puppeteers[0].next() => puppet,
+                    puppet = self.puppeteers[1].next() => puppet,
+                }
+            };
+            if let Ok(puppet) = timeout(pause, next).await {
+                connection.close().await.unwrap();
+                return puppet;
+            }
+        }
+    }
+}
+
+fn run(cases: u32, database: impl AsyncFnOnce() -> Option<TestDatabase>) {
+    let runtime = Runtime::new().unwrap();
+    let Some(database) = runtime.block_on(database()) else { return };
+    let stage = runtime.block_on(Stage::set(database));
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 50, ..Config::default() };
+    let result = TestRunner::new(config)
+        .run(&(steps(), habits()), |(steps, habits)| runtime.block_on(stage.play(&steps, habits)));
+    runtime.block_on(async { drop(stage) });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn every_reader_gets_exactly_the_text_sqlite() {
+    run(48, async || Some(TestDatabase::sqlite()));
+}
+
+#[test]
+fn every_reader_gets_exactly_the_text_postgres() {
+    run(48, TestDatabase::postgres);
+}
