@@ -302,6 +302,16 @@ impl Call {
         self.answer_to(world, &world.attacker, &world.attackers_conversation, value).await
     }
 
+    /// Nobody without a token gets anything but a refusal.
+    pub async fn assert_needs_a_token(&self, world: &World, value: &str) {
+        if matches!(self.request, Request::RestUser | Request::RestConversation | Request::RestKey) {
+            return;
+        }
+        let seen = self.answer_to(world, &world.anonymous, &world.attackers_conversation, value).await;
+        assert!(seen.body.contains(r#""code":"UNAUTHENTICATED""#), "{}: {}", self.place, seen.body);
+        world.assert_holds_no_secret(&seen, self.place);
+    }
+
     /// The answer to `client`, who has the conversation `own`.
     pub async fn answer_to(&self, world: &World, client: &Client, own: &str, value: &str) -> Seen {
         let rest = |user: &str, body: &Value| world.accomplice.post(&format!("/api/{user}/chat")).json(body);

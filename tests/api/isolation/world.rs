@@ -24,6 +24,7 @@ pub struct World {
     pub attacker: Client,
     /// Another attacker, for the REST endpoint.
     pub accomplice: Client,
+    pub anonymous: Client,
     /// A conversation of the attacker's own, with six messages.
     pub attackers_conversation: String,
     /// A reply in it.
@@ -141,6 +142,7 @@ impl World {
         let keyed = keyed["conversation"]["id"].as_str().unwrap().to_owned();
         let mut world = Self {
             accomplice: server.user("accomplice"),
+            anonymous: server.anonymous(),
             server,
             answering,
             attacker,
