@@ -91,23 +91,6 @@ on_both_databases! {
         assert_eq!(count(&ann, "never").await, 0);
     }
 
-    async fn nobody_finds_anybody_elses(database) {
-        let server = TestServer::start(&database).await;
-        let (ann, bob) = (server.user("ann"), server.user("bob"));
-        let id = ann.start("confidential plans").await;
-        bob.start("other plans").await;
-        assert_eq!(texts(&bob, "plans").await, ["other plans"]);
-        let scope = causerie::search::scope("ann");
-        for query in ["confidential", "confidential*", "-zzz confidential", &format!("{scope}confidential"), &format!("{scope}*")] {
-            assert_eq!(count(&bob, query).await, 0, "{query:?}");
-        }
-        let other = hits(&bob, "-zzz", json!({})).await;
-        assert!(other.iter().all(|hit| hit["conversation"]["title"] == "other plans"));
-        assert_eq!(hits(&bob, "plans", json!({ "conversationId": id })).await.len(), 0);
-        let missing = uuid::Uuid::now_v7().to_string();
-        assert_eq!(hits(&bob, "plans", json!({ "conversationId": missing })).await.len(), 0);
-    }
-
     async fn the_longest_texts_are_stored_and_found(database) {
         let settings = Settings { message_chars: 400_000, ..Settings::default() };
         let server = TestServer::with(&database, settings).await;
