@@ -100,7 +100,7 @@ impl Database {
     where
         F: Future<Output = Result<(Write, T), Error>>,
     {
-        let turn = self.turns.take(user).await?;
+        let mut turn = self.turns.take(user).await?;
         let result = within(PATIENCE, async {
             let write = persist(|| self.begin(user)).await?;
             let (write, value) = work(write).await?;

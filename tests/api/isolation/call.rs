@@ -4,7 +4,7 @@ use reqwest::header::{DATE, HeaderMap};
 use serde_json::{Value, json};
 
 use super::world::World;
-use crate::support::Client;
+use crate::support::{Client, without_ids};
 
 /// What kind of value a place takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -248,28 +248,4 @@ fn visible(headers: &HeaderMap) -> Vec<(String, String)> {
         stable.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
     seen.sort();
     seen
-}
-
-/// `text` with each UUID replaced by its number in order of appearance.
-fn without_ids(text: &str) -> String {
-    let mut ids: Vec<&str> = Vec::new();
-    let mut result = String::new();
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        match rest.get(..36).filter(|id| uuid::Uuid::try_parse(id).is_ok()) {
-            Some(id) => {
-                let number = ids.iter().position(|known| *known == id).unwrap_or_else(|| {
-                    ids.push(id);
-                    ids.len() - 1
-                });
-                result += &format!("«id {number}»");
-                rest = &rest[36..];
-            }
-            None => {
-                result.push(next);
-                rest = &rest[next.len_utf8()..];
-            }
-        }
-    }
-    result
 }

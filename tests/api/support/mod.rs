@@ -7,7 +7,7 @@ mod process;
 mod server;
 
 pub use self::assistant::{Puppet, Puppeteer};
-pub use self::client::{Answer, Client};
+pub use self::client::{Answer, Client, without_ids};
 pub use self::database::TestDatabase;
 pub use self::process::Process;
 pub use self::server::{SECRET, Settings, TestServer, is_sweep, token_for};
