@@ -22,6 +22,7 @@ mod pagination;
 mod search;
 mod progress;
 mod replies;
+mod search;
 mod servers;
 mod simultaneous;
 mod support;

@@ -197,13 +197,13 @@ fn runtime() -> Runtime {
 
 #[test]
 fn search_equals_a_simple_search_sqlite() {
-    compare(&TestDatabase::sqlite(), &runtime(), 64);
+    compare(&TestDatabase::sqlite(), &runtime(), 32);
 }
 
 #[test]
 fn search_equals_a_simple_search_postgres() {
     let runtime = runtime();
     if let Some(database) = runtime.block_on(TestDatabase::postgres()) {
-        compare(&database, &runtime, 24);
+        compare(&database, &runtime, 12);
     }
 }
