@@ -12,7 +12,9 @@ mod mutation;
 mod node;
 mod query;
 mod scalar;
+mod sibling;
 mod subscription;
+mod tree;
 mod viewer;
 
 pub use self::context::Session;
