@@ -19,7 +19,6 @@ mod input;
 mod isolation;
 mod pages;
 mod pagination;
-mod search;
 mod progress;
 mod replies;
 mod search;
