@@ -63,7 +63,7 @@ async fn serve(serve: Serve) -> Result<(), String> {
         ),
         _ => Arc::new(Hub::default()),
     };
-    tokio::spawn(search::catch_up(database.clone(), shutdown.clone()));
+    tokio::spawn(search::catch_up(database.clone(), signals.clone(), shutdown.clone()));
     let replies = Replies::start(database.clone(), signals, assistant, replies_options);
     let app = App::new(Parts {
         schema: graphql::schema_with(http_options.limits.query),

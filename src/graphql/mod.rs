@@ -14,7 +14,9 @@ mod node;
 mod query;
 mod scalar;
 mod search;
+mod sibling;
 mod subscription;
+mod tree;
 mod viewer;
 
 pub use self::context::Session;

@@ -91,21 +91,19 @@ on_both_databases! {
         assert_eq!(count(&ann, "never").await, 0);
     }
 
-    async fn nobody_finds_anybody_elses(database) {
-        let server = TestServer::start(&database).await;
-        let (ann, bob) = (server.user("ann"), server.user("bob"));
-        let id = ann.start("confidential plans").await;
-        bob.start("other plans").await;
-        assert_eq!(texts(&bob, "plans").await, ["other plans"]);
-        let scope = causerie::search::scope("ann");
-        for query in ["confidential", "confidential*", "-zzz confidential", &format!("{scope}confidential"), &format!("{scope}*")] {
-            assert_eq!(count(&bob, query).await, 0, "{query:?}");
-        }
-        let other = hits(&bob, "-zzz", json!({})).await;
-        assert!(other.iter().all(|hit| hit["conversation"]["title"] == "other plans"));
-        assert_eq!(hits(&bob, "plans", json!({ "conversationId": id })).await.len(), 0);
-        let missing = uuid::Uuid::now_v7().to_string();
-        assert_eq!(hits(&bob, "plans", json!({ "conversationId": missing })).await.len(), 0);
+    async fn the_longest_texts_are_stored_and_found(database) {
+        let settings = Settings { message_chars: 400_000, ..Settings::default() };
+        let server = TestServer::with(&database, settings).await;
+        let ann = server.user("ann");
+        // 60,000 different pairs of characters of four bytes: as much as an entry is promised to hold.
+        let there = (0..29_999).filter_map(|n| char::from_u32(0x20000 + n));
+        let text: String = there.clone().chain(there.rev()).chain("終末".chars()).collect();
+        ann.send(&text, json!({ "awaitReply": false })).await;
+        assert!(texts(&ann, "終末").await == [text], "to its end");
+        // And more than it can hold.
+        let text: String = (0..40_000).map(|number| format!("{number:08} ")).collect();
+        ann.send(&text, json!({ "awaitReply": false })).await;
+        assert!(texts(&ann, "00000077").await == [text.trim()], "at its beginning");
     }
 
     async fn a_search_is_three_statements_however_long_the_page(database) {

@@ -4,6 +4,7 @@ mod backlog;
 mod corpus;
 mod filters;
 mod hostile;
+mod isolation;
 mod life;
 mod model;
 mod paging;
