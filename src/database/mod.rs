@@ -232,6 +232,8 @@ async fn connect(address: &Address, connections: u32, read_only: bool) -> Result
         .test_before_acquire_if_idle_for(Duration::from_secs(1))
         .sqlx_logging(false)
         .set_application_name("causerie")
+        // Each start would tell that there is nothing to migrate, in the words of the database.
+        .map_sqlx_postgres_opts(|options| options.options([("client_min_messages", "warning")]))
         .map_sqlx_sqlite_opts(move |options| {
             options
                 .create_if_missing(!read_only)
