@@ -10,6 +10,7 @@
 
 mod assistant;
 mod auth;
+mod command_line;
 mod conversations;
 mod cost;
 mod crash;
