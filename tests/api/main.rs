@@ -18,6 +18,7 @@ mod executor;
 mod idempotency;
 mod input;
 mod isolation;
+mod log_lines;
 mod outage;
 mod pages;
 mod pagination;
