@@ -7,6 +7,8 @@ use tokio::net::TcpListener;
 use super::run;
 use crate::support::{SECRET, on_both_databases};
 
+type Environment<'a> = &'a [(&'a str, &'a str)];
+
 const SERVE: &[&str] = &["serve", "--listen", "127.0.0.1:0"];
 
 #[tokio::test]
@@ -62,7 +64,7 @@ async fn without_a_word_on_tokens_it_does_not_start() {
 #[tokio::test]
 async fn a_refusal_does_not_repeat_a_secret() {
     let directory = TempDir::new().unwrap();
-    let cases: &[(&[(&str, &str)], &[&str], &str)] = &[
+    let cases: &[(Environment<'_>, &[&str], &str)] = &[
         (&[("CAUSERIE_AUTH_SECRET", "swordfish")], &[], "32"),
         (&[], &["--auth-secret", "swordfish"], "--auth-secret"),
         (&[("DATABASE_URL", "mysql://ann:swordfish@127.0.0.1/chat")], &["--dev"], "sqlite: or postgres:"),

@@ -1,6 +1,6 @@
 //! A server that is told to stop finishes what it has begun.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{Client, Process, on_both_databases};
 
@@ -54,7 +54,7 @@ async fn wait_for_text(client: &Client) {
     loop {
         let data = client.data(query, json!({})).await;
         let last = &data["conversations"]["nodes"][0]["lastMessage"];
-        if last["role"] == "ASSISTANT" && last["content"] != Value::from("") {
+        if last["role"] == "ASSISTANT" && last["content"] != "" {
             return;
         }
         tokio::task::yield_now().await;
