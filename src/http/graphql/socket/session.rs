@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use async_graphql::{Response as Answer, ServerError};
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
@@ -15,6 +16,8 @@ use super::message::{Incoming, Outgoing};
 use super::subscriber::{Event, Subscriber};
 use crate::auth::Viewer;
 use crate::http::App;
+use crate::http::graphql::answer::Shape;
+use crate::http::graphql::coded;
 use crate::http::graphql::request::Fields;
 use crate::http::streams::{KEEP_ALIVE, expiry};
 
@@ -26,6 +29,9 @@ const INIT_TIME: Duration = Duration::from_secs(10);
 
 /// How long one message may take to be sent: a client that reads nothing holds nothing for longer.
 const WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// How long a client may take to agree that the socket is closed.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// How long a client may be silent, pings unanswered, before it is taken for gone.
 const SILENCE: Duration = KEEP_ALIVE.saturating_mul(3);
@@ -103,8 +109,7 @@ impl Session {
     pub(super) async fn close(&mut self, close: &Close) {
         self.tasks.abort_all();
         if self.send(close.frame()).await.is_ok() {
-            let heard = async { while let Some(Ok(_)) = self.socket.next().await {} };
-            let _ = timeout(Duration::from_secs(1), heard).await;
+            self.farewell().await;
         }
     }
 
@@ -161,8 +166,17 @@ impl Session {
             Message::Text(text) => self.handle(Incoming::read(&text)?).await,
             Message::Binary(_) => Err(Close::bad_request("Messages must be text.").into()),
             Message::Ping(_) | Message::Pong(_) => Ok(()),
-            Message::Close(_) => Err(End::Gone),
+            Message::Close(_) => {
+                self.farewell().await;
+                Err(End::Gone)
+            }
         }
+    }
+
+    /// Reads to the end: that also answers the client's close frame.
+    async fn farewell(&mut self) {
+        let end = async { while let Some(Ok(_)) = self.socket.next().await {} };
+        let _ = timeout(CLOSE_TIME, end).await;
     }
 
     async fn handle(&mut self, message: Incoming) -> Result<(), End> {
@@ -221,6 +235,11 @@ impl Session {
         if self.running.contains_key(&id) {
             return Err(Close::taken(&id).into());
         }
+        let maximum = self.app.0.options.limits.socket_operations;
+        if self.running.len() >= maximum {
+            let message = format!("A socket may have {maximum} operations at a time.");
+            return self.refuse(&id, coded("RATE_LIMITED", &message)).await;
+        }
         while self.tasks.try_join_next().is_some() {}
         self.serial += 1;
         let subscriber = Subscriber {
@@ -247,6 +266,12 @@ impl Session {
             self.idle_since = Instant::now();
         }
         self.send(Message::Text(event.text.into())).await
+    }
+
+    async fn refuse(&mut self, id: &str, error: ServerError) -> Result<(), End> {
+        let answer = Answer::from_errors(vec![error]);
+        let shape = Shape::new(&answer, 1);
+        Ok(self.say(&Outgoing::Error { id, payload: &shape.errors }).await?)
     }
 
     async fn say(&mut self, message: &Outgoing<'_>) -> Result<(), Gone> {
