@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use super::App;
 use super::access::Notes;
+use super::address::Client;
 use super::problem::problem;
+use super::traffic::{What, Who};
 use crate::assistant::ToolCall;
 use crate::chat::{OnBusy, SendMessage};
 use crate::entity::message::Status;
@@ -40,11 +42,18 @@ async fn chat(
     State(app): State<App>,
     Path(user_id): Path<String>,
     Extension(notes): Extension<Notes>,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
     question: Result<Json<Question>, JsonRejection>,
 ) -> Result<Response, Error> {
     let viewer = app.viewer(&headers).await?.ok_or(Error::Unauthenticated)?;
     notes.user(&viewer);
+    let who = Who::new(Some(&viewer), client.0);
+    let admitted = app.0.traffic.count(&who).and_then(|()| app.0.traffic.hold(who, What::Request));
+    let _held = match admitted {
+        Ok(held) => held,
+        Err(refusal) => return Ok(refusal.into_response()),
+    };
     if viewer.id() != user_id {
         let message = "The token is not of the user in the address.";
         return Ok(problem(StatusCode::FORBIDDEN, "FORBIDDEN", message));

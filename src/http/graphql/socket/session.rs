@@ -16,10 +16,12 @@ use super::message::{Incoming, Outgoing};
 use super::subscriber::{Event, Subscriber};
 use crate::auth::Viewer;
 use crate::http::App;
+use crate::http::address::Client;
 use crate::http::graphql::answer::Shape;
 use crate::http::graphql::coded;
 use crate::http::graphql::request::Fields;
 use crate::http::streams::{KEEP_ALIVE, expiry};
+use crate::http::traffic::{Held, What, Who};
 
 /// How many events wait for a slow reader. Operations wait after that.
 const QUEUE: usize = 8;
@@ -60,6 +62,9 @@ pub(super) struct Session {
     app: App,
     socket: WebSocket,
     viewer: Option<Viewer>,
+    client: Client,
+    /// The socket's place among its user's.
+    place: Option<Held>,
     is_initialised: bool,
     /// The running operations by id, each with its serial number.
     running: HashMap<String, (u64, AbortHandle)>,
@@ -74,13 +79,15 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(app: App, socket: WebSocket, viewer: Option<Viewer>) -> Self {
+    pub(super) fn new(app: App, socket: WebSocket, viewer: Option<Viewer>, client: Client) -> Self {
         let (sender, events) = mpsc::channel(QUEUE);
         let now = Instant::now();
         Self {
             app,
             socket,
             viewer,
+            client,
+            place: None,
             is_initialised: false,
             running: HashMap::new(),
             serial: 0,
@@ -191,6 +198,8 @@ impl Session {
                     }
                     self.viewer = Some(viewer);
                 }
+                let place = self.app.0.traffic.hold(self.who(), What::Socket);
+                self.place = Some(place.map_err(|_| Close::TOO_MANY_SOCKETS)?);
                 self.is_initialised = true;
                 self.idle_since = Instant::now();
                 Ok(self.say(&Outgoing::ConnectionAck).await?)
@@ -240,11 +249,20 @@ impl Session {
             let message = format!("A socket may have {maximum} operations at a time.");
             return self.refuse(&id, coded("RATE_LIMITED", &message)).await;
         }
+        let who = self.who();
+        let counted = match who {
+            Who::User(_) => self.app.0.traffic.count(&who),
+            Who::Address(_) => self.app.0.traffic.knock(self.client.0),
+        };
+        if let Err(refusal) = counted {
+            return self.refuse(&id, refusal.error()).await;
+        }
         while self.tasks.try_join_next().is_some() {}
         self.serial += 1;
         let subscriber = Subscriber {
             app: self.app.clone(),
             viewer: self.viewer.clone(),
+            who,
             id: id.clone(),
             serial: self.serial,
             events: self.sender.clone(),
@@ -266,6 +284,10 @@ impl Session {
             self.idle_since = Instant::now();
         }
         self.send(Message::Text(event.text.into())).await
+    }
+
+    fn who(&self) -> Who {
+        Who::new(self.viewer.as_ref(), self.client.0)
     }
 
     async fn refuse(&mut self, id: &str, error: ServerError) -> Result<(), End> {
