@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeZone, Utc};
 use uuid::Uuid;
 
-use crate::chat::{ChangeCursor, ChangeKind, ConversationCursor};
+use crate::chat::{ChangeCursor, ChangeKind, ConversationCursor, SearchCursor};
 use crate::error::Error;
 use crate::reply::Place;
 
@@ -30,14 +30,36 @@ pub(super) trait Cursor: Sized {
 /// Message lists: the position in the conversation.
 impl Cursor for i64 {
     fn encode(&self) -> String {
-        URL_SAFE_NO_PAD.encode(format!("m{self}"))
+        encode_number('m', *self)
     }
 
     fn decode(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let digits = std::str::from_utf8(&bytes).ok()?.strip_prefix('m')?;
-        if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+        decode_number('m', text)
     }
+}
+
+/// A place among siblings: the revision that made the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SiblingCursor(pub(super) i64);
+
+impl Cursor for SiblingCursor {
+    fn encode(&self) -> String {
+        encode_number('s', self.0)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        decode_number('s', text).map(Self)
+    }
+}
+
+fn encode_number(list: char, number: i64) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{list}{number}"))
+}
+
+fn decode_number(list: char, text: &str) -> Option<i64> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let digits = std::str::from_utf8(&bytes).ok()?.strip_prefix(list)?;
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
 impl Cursor for ConversationCursor {
@@ -64,6 +86,7 @@ impl Cursor for ChangeCursor {
         let mut bytes = vec![match self.kind {
             ChangeKind::Conversation => b'C',
             ChangeKind::Message => b'M',
+            ChangeKind::DeletedMessage => b'D',
         }];
         bytes.extend(self.revision.to_be_bytes());
         bytes.extend(self.id.as_bytes());
@@ -76,6 +99,7 @@ impl Cursor for ChangeCursor {
         let kind = match kind {
             b'C' => ChangeKind::Conversation,
             b'M' => ChangeKind::Message,
+            b'D' => ChangeKind::DeletedMessage,
             _ => return None,
         };
         let (revision, id) = rest.split_at_checked(8)?;
@@ -110,6 +134,22 @@ impl Cursor for ReplyCursor {
     }
 }
 
+impl Cursor for SearchCursor {
+    fn encode(&self) -> String {
+        let mut bytes = vec![b's'];
+        bytes.extend(self.score.to_be_bytes());
+        bytes.extend(self.id.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (score, id) = bytes.strip_prefix(b"s")?.split_at_checked(8)?;
+        let score = i64::from_be_bytes(score.try_into().ok()?);
+        Some(Self { score, id: Uuid::from_slice(id).ok()? })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -120,17 +160,24 @@ mod tests {
         #[test]
         fn places_survive_the_journey(position in 0i64.., millis in 0i64..253_402_300_800_000, id: u128) {
             prop_assert_eq!(i64::decode(&position.encode()), Some(position));
+            let sibling = SiblingCursor(position);
+            prop_assert_eq!(SiblingCursor::decode(&sibling.encode()), Some(sibling));
+            prop_assert_eq!(i64::decode(&sibling.encode()), None);
             let updated_at = Utc.timestamp_millis_opt(millis).unwrap();
             let place = ConversationCursor { updated_at, id: Uuid::from_u128(id) };
             prop_assert_eq!(ConversationCursor::decode(&place.encode()), Some(place));
             prop_assert_eq!(i64::decode(&place.encode()), None);
+            prop_assert_eq!(SearchCursor::decode(&place.encode()), None);
+            let hit = SearchCursor { score: position, id: Uuid::from_u128(id) };
+            prop_assert_eq!(SearchCursor::decode(&hit.encode()), Some(hit));
+            prop_assert_eq!(ConversationCursor::decode(&hit.encode()), None);
             prop_assert_eq!(ConversationCursor::decode(&position.encode()), None);
         }
 
         #[test]
         fn places_in_feeds_and_replies_survive_too(revision: i64, id: u128, attempt: i32, offset in 0usize..) {
             let id = Uuid::from_u128(id);
-            for kind in [ChangeKind::Conversation, ChangeKind::Message] {
+            for kind in [ChangeKind::Conversation, ChangeKind::Message, ChangeKind::DeletedMessage] {
                 let place = ChangeCursor { revision, kind, id };
                 prop_assert_eq!(ChangeCursor::decode(&place.encode()), Some(place));
             }
@@ -143,6 +190,7 @@ mod tests {
         fn nonsense_never_panics_or_goes_backwards(text in ".*", bytes: Vec<u8>) {
             for text in [text, URL_SAFE_NO_PAD.encode(bytes)] {
                 prop_assert!(i64::decode(&text).is_none_or(|place| place >= 0));
+                let _ = SearchCursor::decode(&text);
                 let place = ConversationCursor::decode(&text);
                 prop_assert!(place.is_none_or(|place| place.updated_at >= DateTime::UNIX_EPOCH));
             }

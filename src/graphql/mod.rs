@@ -13,7 +13,10 @@ mod mutation;
 mod node;
 mod query;
 mod scalar;
+mod search;
+mod sibling;
 mod subscription;
+mod tree;
 mod viewer;
 
 pub use self::context::Session;

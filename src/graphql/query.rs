@@ -5,11 +5,12 @@ use async_graphql::{Context, ID, Object};
 use super::change::ChangeConnection;
 use super::connection::{ConversationConnection, MessageConnection};
 use super::context::ContextExt;
-use super::conversation::{Conversation, messages_page};
+use super::conversation::{Conversation, Paging, messages_page};
 use super::cursor::Cursor;
 use super::id;
 use super::message::Message;
 use super::node::Node;
+use super::search::{SearchConnection, SearchFilter, search_page};
 use super::viewer::{Viewer, conversations_page};
 use crate::chat::{ChangeCursor, Slice};
 use crate::error::Error;
@@ -22,7 +23,8 @@ pub struct Query;
 #[Object]
 impl Query {
     /// The user behind the request.
-    async fn viewer(&self, context: &Context<'_>) -> Result<Viewer, Error> {
+    #[expect(clippy::unused_self, reason = "the macro wants it")]
+    fn viewer(&self, context: &Context<'_>) -> Result<Viewer, Error> {
         context.chat()?;
         Ok(Viewer)
     }
@@ -70,7 +72,8 @@ impl Query {
         load.await.transpose()
     }
 
-    /// The messages of one of the viewer's conversations, oldest first. Empty if there is no such conversation.
+    /// The messages of the active path of one of the viewer's conversations, or of another branch, oldest first.
+    /// Empty if there is no such conversation.
     #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
     async fn messages(
         &self,
@@ -83,13 +86,42 @@ impl Query {
         #[graphql(desc = "Only messages after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, or before `before`; at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only messages before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The last message of the branch to read; the active path stays as it is. Without \
+                          one, the active path. No messages if the conversation has no such message.")]
+        leaf_id: Option<ID>,
     ) -> Result<MessageConnection, Error> {
         let chat = context.chat()?;
         let row = match id::parse(&conversation_id) {
             Some(id) => chat.conversation(id).await?,
             None => None,
         };
-        messages_page(context, row.as_ref(), first, after, last, before).await
+        let paging = Paging { first, after, last, before };
+        messages_page(context, row.as_ref(), leaf_id.as_ref(), paging).await
+    }
+
+    /// Finds messages and titles of conversations by their words, best first: what says them more often in less
+    /// text, with titles counting double; of equals the newer.
+    ///
+    /// All words must be there. `"Words in quotes"` must follow each other, `beginn*` stands for every word that
+    /// begins so, and `-word` or `-"a phrase"` must not be there. Anything else stands for its words, so that no
+    /// text is a mistake. Case, accents and punctuation do not count. In Chinese, Japanese, Korean, Thai, Lao,
+    /// Khmer and Burmese any part of the text is found, and so are emoji; in other scripts whole words.
+    ///
+    /// A query without words finds nothing. At most the first 32 words and phrases count. A reply is found once
+    /// it has ended, and what was deleted is not found any more.
+    async fn search(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to search for, at most 10,000 characters.")] query: String,
+        #[graphql(
+            desc = "How many from the start, or after `after`; 20 unless said otherwise, at most 100."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only hits after this cursor, which must be of the same query and filter.")]
+        after: Option<String>,
+        #[graphql(desc = "Where to search; everywhere unless said otherwise.")] filter: Option<SearchFilter>,
+    ) -> Result<SearchConnection, Error> {
+        search_page(context.chat()?, &query, first, after.as_deref(), filter).await
     }
 
     /// One of the viewer's objects by its id alone. `null` if there is no such object.

@@ -92,7 +92,6 @@ impl App {
     }
 
     /// All routes.
-    #[must_use]
     pub fn router(&self) -> Router {
         let mut api = Router::new()
             .merge(graphql::router())

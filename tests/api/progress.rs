@@ -143,8 +143,11 @@ impl Stage {
                 Step::Checkpoint => tokio::time::sleep(Duration::from_millis(20)).await,
                 Step::LoseLease => {
                     let successor = self.lose_lease(id).await;
-                    // The old one does not know yet, and goes on.
+                    // The old one does not know yet: it goes on, or believes that it has finished.
                     writer.say(" lost");
+                    if fenced.len() % 2 == 0 {
+                        writer.finish();
+                    }
                     fenced.push(std::mem::replace(&mut writer, successor));
                 }
             }
