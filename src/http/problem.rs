@@ -18,7 +18,8 @@ pub(super) fn problem(status: StatusCode, code: &str, message: &str) -> Response
 /// As [`problem`], with the seconds after which the client may try again.
 pub(super) fn retry(status: StatusCode, code: &str, message: &str, seconds: u64) -> Response {
     let extensions = json!({ "code": code, "retryAfter": seconds });
-    (status, Json(json!({ "errors": [{ "message": message, "extensions": extensions }] }))).into_response()
+    let body = json!({ "errors": [{ "message": message, "extensions": extensions }] });
+    (status, [(RETRY_AFTER, HeaderValue::from(seconds))], Json(body)).into_response()
 }
 
 /// There is nothing at this address.

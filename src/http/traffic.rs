@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_graphql::ServerError;
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
@@ -86,10 +85,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let seconds = self.seconds();
-        let mut response = retry(self.status, self.code, &self.message, seconds);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        response
+        retry(self.status, self.code, &self.message, self.seconds())
     }
 }
 

@@ -22,6 +22,7 @@ use axum::routing::get;
 use axum::{Extension, Router};
 
 use self::negotiation::Accepted;
+pub(super) use self::negotiation::check_content_type;
 pub use self::persisted::TrustedDocuments;
 use self::request::Fields;
 use super::App;
@@ -48,7 +49,7 @@ async fn by_post(
 ) -> Response {
     let read = async {
         let accepted = negotiation::accepted(&headers)?;
-        negotiation::check_content_type(&headers)?;
+        check_content_type(&headers)?;
         let bytes = body::read(body, &app.0.options.limits).await?;
         Ok((accepted, Fields::from_body(&bytes).map_err(malformed)?))
     };
