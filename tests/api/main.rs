@@ -15,3 +15,4 @@ mod pages;
 mod progress;
 mod replies;
 mod support;
+mod tree;
