@@ -143,8 +143,7 @@ on_both_databases! {
             let (answer, asked) = (id(last), json!({ "conversationId": conversation }));
             let interrupt = json!({ "content": "quick", "onBusy": "INTERRUPT" });
             let key = json!({ "content": "keyed", "idempotencyKey": format!("key {round}") });
-            let mut answers = vec![];
-            let (a, b, c, d, e, f, g) = tokio::join!(
+            let mut answers = Vec::from(<[Answer; 7]>::from(tokio::join!(
                 try_do(&ann, EDIT, &question, interrupt),
                 try_do(&there, EDIT, &question, key.clone()),
                 try_do(&ann, EDIT, &question, key),
@@ -152,8 +151,7 @@ on_both_databases! {
                 try_do(&ann, ACTIVATE, &answer, json!({})),
                 try_do(&there, FORK, &answer, json!({})),
                 ann.try_send("more", asked),
-            );
-            answers.extend([a, b, c, d, e, f, g]);
+            )));
             if round % 2 == 1 {
                 answers.push(try_do(&there, DELETE, &answer, json!({})).await);
             }

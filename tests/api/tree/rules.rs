@@ -128,7 +128,7 @@ on_both_databases! {
         }
         // Without one before, the one after.
         act(&ann, ACTIVATE, &old[0], json!({})).await;
-        let (_, since) = { let _ = since; changes(&ann, &Value::Null).await };
+        let (_, since) = changes(&ann, &since).await;
         act(&ann, DELETE, &old[0], json!({})).await;
         assert_eq!(path(&ann, &conversation).await, [id(&second["message"]), id(&second["reply"])]);
         let (said, _) = changes(&ann, &since).await;
@@ -163,8 +163,8 @@ on_both_databases! {
         let fork = act(&ann, FORK, &old[2], json!({})).await["conversation"].take();
         assert_eq!((fork["title"].as_str(), fork["messageCount"].as_i64()), (Some("one"), Some(3)));
         let copies = ann.messages(&id(&fork)).await;
-        let copied: Vec<_> = copies.iter().map(|copy| copy["content"].clone()).collect();
-        assert_eq!(copied, [json!("one"), before[1]["content"].clone(), json!("two")]);
+        let said: Vec<_> = copies.iter().map(|copy| copy["content"].clone()).collect();
+        assert_eq!(said, [json!("one"), before[1]["content"].clone(), json!("two")]);
         for (index, copy) in copies.iter().enumerate() {
             assert!(!old.contains(&id(copy)), "a copy is another message");
             let parent = index.checked_sub(1).map_or(Value::Null, |before| copies[before]["id"].clone());
