@@ -27,3 +27,4 @@ mod search;
 mod servers;
 mod simultaneous;
 mod support;
+mod tree;
