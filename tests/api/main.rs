@@ -29,3 +29,4 @@ mod search;
 mod servers;
 mod simultaneous;
 mod support;
+mod tree;
