@@ -8,6 +8,7 @@
 //! - [`chat`]: what a viewer may do: every query and every rule
 //! - [`reply`]: the life of a reply: lease, checkpoints, takeover
 //! - [`assistant`]: who writes replies
+//! - [`trash`]: erasing what was deleted long enough ago
 //! - [`auth`]: bearer token → viewer
 //! - [`signal`]: wake-ups between servers
 //! - [`database`]: connecting and transactions
@@ -25,3 +26,4 @@ pub mod graphql;
 pub mod http;
 pub mod reply;
 pub mod signal;
+pub mod trash;

@@ -5,16 +5,26 @@
 
 mod changes;
 mod conversations;
+mod feedback;
+mod list;
 mod messages;
+mod metadata;
+mod organise;
 mod page;
 mod path;
 mod replies;
 mod send;
 mod span;
 mod text;
+mod trash;
+mod unread;
+
+use std::time::Duration;
 
 pub use self::changes::{Change, ChangeCursor, ChangeKind};
-pub use self::page::{ConversationCursor, Page, Slice};
+pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder};
+pub use self::metadata::Metadata;
+pub use self::page::{Page, Slice};
 pub use self::send::{OnBusy, SendMessage, Sent};
 pub use self::span::Span;
 use crate::auth::Viewer;
@@ -29,6 +39,8 @@ use crate::signal::Topic;
 pub struct Limits {
     /// How many characters a message may have.
     pub message_chars: usize,
+    /// How long a deleted conversation can be restored.
+    pub trash: Duration,
 }
 
 /// One viewer's conversations.

@@ -1,8 +1,5 @@
 //! Pages of a list.
 
-use chrono::{DateTime, Utc};
-use uuid::Uuid;
-
 use crate::error::Error;
 
 /// How many items a page has unless the client says otherwise.
@@ -82,13 +79,4 @@ impl<T> Page<T> {
             Self { items: rows, has_previous: slice.after.is_some(), has_next: more }
         }
     }
-}
-
-/// A place in the list of conversations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConversationCursor {
-    /// The conversation's last activity.
-    pub updated_at: DateTime<Utc>,
-    /// The conversation, as activities may coincide.
-    pub id: Uuid,
 }

@@ -68,21 +68,24 @@ impl Chat {
         Ok(row.map(|row| Tail::from_query_result(&row, "")).transpose()?.unwrap_or_default())
     }
 
-    /// Stops all replies under way in a conversation: those that wait at once, the one that is being written by a
+    /// Stops all replies under way in a conversation, or in all of the viewer's: those that wait at once, the one that is being written by a
     /// word to its server.
     pub(super) async fn interrupt(
         &self,
         write: &Write,
-        conversation_id: Uuid,
+        conversation_id: Option<Uuid>,
         aftermath: &mut Aftermath,
     ) -> Result<Unfinished, Error> {
         let under_way = |condition: &'static str| {
-            Entity::update_many()
+            let mut update = Entity::update_many()
                 .col_expr(Column::StopRequestedAt, Expr::value(write.now))
                 .col_expr(Column::Revision, Expr::value(write.revision))
                 .filter(Column::UserId.eq(self.user()))
-                .filter(Column::ConversationId.eq(conversation_id))
-                .filter(Expr::cust(condition))
+                .filter(Expr::cust(condition));
+            if let Some(id) = conversation_id {
+                update = update.filter(Column::ConversationId.eq(id));
+            }
+            update
         };
         let waiting = under_way("status = 'QUEUED'")
             .col_expr(Column::Status, Expr::value(Status::Stopped.to_value()))
@@ -117,7 +120,14 @@ impl Chat {
             .filter(Expr::col(Column::Position).gt(keep))
             .exec(&**write)
             .await?;
-        let count = [(conversation::Column::LastPosition, Expr::value(last_position))];
+        let known = Ord::max(keep, last_position - 1);
+        let read = Expr::case(Expr::col(conversation::Column::ReadPosition).gt(known), known)
+            .finally(Expr::col(conversation::Column::ReadPosition));
+        let count = [
+            (conversation::Column::LastPosition, Expr::value(last_position)),
+            // What comes in place of what was read has not been read, but for the message that is being sent.
+            (conversation::Column::ReadPosition, read.into()),
+        ];
         self.update_conversation(write, conversation_id, count).await
     }
 }

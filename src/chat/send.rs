@@ -1,13 +1,13 @@
 //! Sending a message and asking for its reply.
 
 use ring::digest::{self, SHA256};
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::{Aftermath, Chat, text, undisturbed};
+use super::{Aftermath, Chat, Metadata, text, undisturbed};
 use crate::database::Write;
-use crate::entity::conversation;
+use crate::entity::conversation::{self, TitleOrigin};
 use crate::entity::message::{self, Column, Role, Status, ToolCalls};
 use crate::error::Error;
 
@@ -22,6 +22,8 @@ pub struct SendMessage {
     pub idempotency_key: Option<String>,
     /// What to do if a reply is under way in the conversation.
     pub on_busy: OnBusy,
+    /// What the client keeps of its own beside the message.
+    pub metadata: Metadata,
 }
 
 /// What a message does to replies that are under way in its conversation.
@@ -49,19 +51,28 @@ pub struct Sent {
     pub reply: message::Model,
 }
 
+/// A message that is to be stored.
+struct Draft<'r> {
+    content: &'r str,
+    /// The request's idempotency key, and the digest of its arguments.
+    receipt: Option<(&'r str, Vec<u8>)>,
+    metadata: Metadata,
+}
+
 impl Chat {
     /// Stores a message and its reply's row in one transaction, has the reply written, and returns at once.
     ///
     /// What was asked for is done even if the caller goes away meanwhile.
     pub async fn send(&self, request: SendMessage) -> Result<Sent, Error> {
         let chat = self.clone();
-        undisturbed(async move { chat.send_now(request).await }).await
+        undisturbed(async move { Box::pin(chat.send_now(request)).await }).await
     }
 
     async fn send_now(&self, request: SendMessage) -> Result<Sent, Error> {
         let content = text::message(&request.content, self.limits.message_chars)?;
         let key = request.idempotency_key.as_deref().map(text::idempotency_key).transpose()?;
-        let receipt = key.map(|key| (key, digest_of(request.conversation_id, content)));
+        let digest = || digest_of(request.conversation_id, content, &request.metadata);
+        let receipt = key.map(|key| (key, digest()));
         let (sent, aftermath) = self
             .database
             .write(self.user(), |write| async move {
@@ -70,9 +81,10 @@ impl Chat {
                 {
                     return Ok((write, (sent, Aftermath::nothing())));
                 }
+                let draft = Draft { content, receipt, metadata: request.metadata };
                 let stored = match request.conversation_id {
-                    Some(id) => self.append(&write, id, content, receipt, request.on_busy).await?,
-                    None => self.begin(&write, content, receipt).await?,
+                    Some(id) => self.append(&write, id, draft, request.on_busy).await?,
+                    None => self.begin(&write, draft).await?,
                 };
                 Ok((write, stored))
             })
@@ -87,8 +99,11 @@ impl Chat {
         let Some(message) = own().filter(Column::IdempotencyKey.eq(key)).one(&**write).await? else {
             return Ok(None);
         };
-        if message.request_digest.as_deref() != Some(digest) {
-            return Err(Error::IdempotencyMismatch);
+        match message.request_digest.as_deref() {
+            Some(known) if known == digest => {}
+            Some(_) => return Err(Error::IdempotencyMismatch),
+            // What the key was for has been erased; it must not come back under the same key.
+            None => return Err(Error::NotFound("conversation")),
         }
         let reply = own()
             .filter(Column::ConversationId.eq(message.conversation_id))
@@ -108,17 +123,14 @@ impl Chat {
     }
 
     /// Starts a conversation with a message.
-    async fn begin(
-        &self,
-        write: &Write,
-        content: &str,
-        receipt: Option<(&str, Vec<u8>)>,
-    ) -> Result<(Sent, Aftermath), Error> {
-        let conversation = self.new_conversation(write, Some(text::derive_title(content)), 2);
+    async fn begin(&self, write: &Write, draft: Draft<'_>) -> Result<(Sent, Aftermath), Error> {
+        let title = (text::derive_title(draft.content), TitleOrigin::Message);
+        let conversation =
+            conversation::Model { read_position: 1, ..self.new_conversation(write, Some(title), 2) };
         conversation::Entity::insert(conversation.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;
-        self.store(write, conversation, None, content, receipt, false, Aftermath::default()).await
+        self.store(write, conversation, None, draft, false, Aftermath::default()).await
     }
 
     /// Adds a message to the end of a conversation.
@@ -126,13 +138,26 @@ impl Chat {
         &self,
         write: &Write,
         conversation_id: Uuid,
-        content: &str,
-        receipt: Option<(&str, Vec<u8>)>,
+        draft: Draft<'_>,
         on_busy: OnBusy,
     ) -> Result<(Sent, Aftermath), Error> {
+        let title = text::derive_title(draft.content);
+        let key = Expr::case(Expr::col(conversation::Column::Title).is_null(), text::title_key(&title));
+        let origin = TitleOrigin::Message.to_value();
         let extend = [
             (conversation::Column::LastPosition, Expr::col(conversation::Column::LastPosition).add(2)),
+            // Who sends a message has read what is before it.
+            (conversation::Column::ReadPosition, Expr::col(conversation::Column::LastPosition).add(1)),
             (conversation::Column::UpdatedAt, Expr::value(write.now)),
+            (conversation::Column::TitleKey, key.finally(Expr::col(conversation::Column::TitleKey)).into()),
+            (
+                conversation::Column::TitleOrigin,
+                Func::coalesce([Expr::col(conversation::Column::TitleOrigin), Expr::value(origin)]).into(),
+            ),
+            (
+                conversation::Column::Title,
+                Func::coalesce([Expr::col(conversation::Column::Title), Expr::value(title)]).into(),
+            ),
         ];
         let mut conversation = self.update_conversation(write, conversation_id, extend).await?;
         let mut tail = self.tail(write, &conversation).await?;
@@ -142,7 +167,7 @@ impl Chat {
                 OnBusy::Enqueue => {}
                 OnBusy::Reject => return Err(Error::ConversationBusy),
                 OnBusy::Interrupt | OnBusy::Rollback => {
-                    let unfinished = self.interrupt(write, conversation_id, &mut aftermath).await?;
+                    let unfinished = self.interrupt(write, Some(conversation_id), &mut aftermath).await?;
                     if on_busy == OnBusy::Rollback {
                         let end = conversation.last_position - 2;
                         let keep = unfinished.finished_before(end);
@@ -155,27 +180,26 @@ impl Chat {
                 }
             }
         }
-        self.store(write, conversation, tail.id, content, receipt, tail.busy, aftermath).await
+        self.store(write, conversation, tail.id, draft, tail.busy, aftermath).await
     }
 
     /// Stores a message and its reply in the two places that `conversation` already counts.
-    #[expect(clippy::too_many_arguments, reason = "they are what the two rows are made of")]
     async fn store(
         &self,
         write: &Write,
         conversation: conversation::Model,
         parent: Option<Uuid>,
-        content: &str,
-        receipt: Option<(&str, Vec<u8>)>,
+        draft: Draft<'_>,
         busy: bool,
         mut aftermath: Aftermath,
     ) -> Result<(Sent, Aftermath), Error> {
         let position = conversation.last_position - 1;
         let mut message = self.new_message(write, conversation.id, parent, position, Role::User);
-        content.clone_into(&mut message.content);
+        draft.content.clone_into(&mut message.content);
+        message.metadata = draft.metadata.into_text();
         message.status = Status::Complete;
         message.finished_at = Some(write.now);
-        if let Some((key, digest)) = receipt {
+        if let Some((key, digest)) = draft.receipt {
             message.idempotency_key = Some(key.to_owned());
             message.request_digest = Some(digest);
         }
@@ -225,6 +249,9 @@ impl Chat {
             stop_requested_at: None,
             idempotency_key: None,
             request_digest: None,
+            metadata: Metadata::default().into_text(),
+            rating: None,
+            rating_comment: None,
             created_at: write.now,
             finished_at: None,
             revision: write.revision,
@@ -233,10 +260,12 @@ impl Chat {
 }
 
 /// What tells a retry from another request under the same key.
-fn digest_of(conversation_id: Option<Uuid>, content: &str) -> Vec<u8> {
-    let mut context = digest::Context::new(&SHA256);
-    context.update(b"sendMessage\0");
-    context.update(conversation_id.unwrap_or(Uuid::nil()).as_bytes());
-    context.update(content.as_bytes());
-    context.finish().as_ref().to_vec()
+fn digest_of(conversation_id: Option<Uuid>, content: &str, metadata: &Metadata) -> Vec<u8> {
+    let mut hash = digest::Context::new(&SHA256);
+    hash.update(b"sendMessage\0");
+    hash.update(conversation_id.unwrap_or(Uuid::nil()).as_bytes());
+    hash.update(&(content.len() as u64).to_be_bytes());
+    hash.update(content.as_bytes());
+    hash.update(metadata.bytes());
+    hash.finish().as_ref().to_vec()
 }

@@ -53,8 +53,14 @@ pub struct Model {
     pub stop_requested_at: Option<DateTimeUtc>,
     /// The client's name for the request that made the row.
     pub idempotency_key: Option<String>,
-    /// The SHA-256 of that request's arguments.
+    /// The SHA-256 of that request's arguments; `None` beside a key if the message was erased.
     pub request_digest: Option<Vec<u8>>,
+    /// The client's own JSON object, as compact text.
+    pub metadata: String,
+    /// What the user thinks of the reply.
+    pub rating: Option<Rating>,
+    /// The user's words about that.
+    pub rating_comment: Option<String>,
     /// When it was sent, or the reply was asked for.
     pub created_at: DateTimeUtc,
     /// When it was complete, stopped or failed.
@@ -117,6 +123,14 @@ impl From<assistant::FinishReason> for FinishReason {
             assistant::FinishReason::Other => Self::Other,
         }
     }
+}
+
+/// What a user thinks of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Rating {
+    Up,
+    Down,
 }
 
 /// A list of tool calls, stored as JSON.

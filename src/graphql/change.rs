@@ -13,6 +13,7 @@ use crate::chat::{Change, Page};
 pub(super) enum ChangeEvent {
     Conversation(ConversationChanged),
     ConversationDeleted(ConversationDeleted),
+    ConversationRestored(ConversationRestored),
     Message(MessageChanged),
 }
 
@@ -25,7 +26,7 @@ pub(super) struct ConversationChanged {
     conversation: Conversation,
 }
 
-/// A conversation was deleted with all its messages.
+/// A conversation was deleted, and with it all its messages, which are not told of one by one.
 #[derive(SimpleObject)]
 pub(super) struct ConversationDeleted {
     /// The place of this change: give the last one received as `since` to go on.
@@ -34,7 +35,17 @@ pub(super) struct ConversationDeleted {
     conversation_id: ID,
 }
 
-/// A message was added, or a reply has begun, ended, or left the active path.
+/// A conversation was taken out of the trash, and with it all its messages, which are not told of one by one: read
+/// them anew.
+#[derive(SimpleObject)]
+pub(super) struct ConversationRestored {
+    /// The place of this change: give the last one received as `since` to go on.
+    cursor: String,
+    /// The conversation as it is now.
+    conversation: Conversation,
+}
+
+/// A message was added, rated or otherwise changed, or a reply has begun, ended, or left the active path.
 #[derive(SimpleObject)]
 pub(super) struct MessageChanged {
     /// The place of this change: give the last one received as `since` to go on.
@@ -52,6 +63,9 @@ impl From<Change> for ChangeEvent {
             }
             Change::Conversation(row) => {
                 Self::Conversation(ConversationChanged { cursor, conversation: row.into() })
+            }
+            Change::Restored(row) => {
+                Self::ConversationRestored(ConversationRestored { cursor, conversation: row.into() })
             }
             Change::Message(row) => Self::Message(MessageChanged { cursor, message: row.into() }),
         }

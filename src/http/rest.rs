@@ -13,7 +13,7 @@ use super::App;
 use super::access::Notes;
 use super::problem::problem;
 use crate::assistant::ToolCall;
-use crate::chat::{OnBusy, SendMessage};
+use crate::chat::{Metadata, OnBusy, SendMessage};
 use crate::entity::message::Status;
 use crate::error::Error;
 
@@ -69,6 +69,7 @@ async fn chat(
             content: question.message,
             idempotency_key,
             on_busy: OnBusy::Enqueue,
+            metadata: Metadata::default(),
         })
         .await?;
     let reply = chat.reply_ended(sent.reply.id).await?;

@@ -10,7 +10,7 @@ use causerie::database::Database;
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http};
+use causerie::{graphql, http, trash};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,8 @@ pub struct Settings {
     pub assistant: Arc<dyn Assistant>,
     pub replies: reply::Options,
     pub message_chars: usize,
+    /// When deleted conversations are erased; by default no pass begins during a test.
+    pub trash: trash::Options,
     /// How wake-ups travel, if not as the database has it.
     pub signals: Option<Arc<dyn Signals>>,
     pub auth: auth::Options,
@@ -41,6 +43,7 @@ impl Default for Settings {
                 ..reply::Options::default()
             },
             message_chars: 32_000,
+            trash: trash::Options { keep: Duration::from_hours(720), period: Duration::from_hours(1) },
             signals: None,
             auth: auth::Options::new(Source::Secret(Secret::new(SECRET).unwrap())),
             drain: Duration::from_secs(5),
@@ -79,12 +82,13 @@ impl TestServer {
             None => Arc::new(Hub::default()),
         };
         let replies = Replies::start(database.clone(), signals, settings.assistant, settings.replies);
+        trash::start(database.clone(), settings.trash, shutdown.clone());
         let app = App::new(Parts {
             schema: graphql::schema(),
             authenticator: Authenticator::new(settings.auth).await.unwrap(),
             database: database.clone(),
             replies: replies.clone(),
-            limits: Limits { message_chars: settings.message_chars },
+            limits: Limits { message_chars: settings.message_chars, trash: settings.trash.keep },
             page: graphiql::Page::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
