@@ -10,6 +10,7 @@
 //! - [`assistant`]: who writes replies
 //! - [`trash`]: erasing what was deleted long enough ago
 //! - [`auth`]: bearer token → viewer
+//! - [`search`]: the words of texts, and the index of them
 //! - [`signal`]: wake-ups between servers
 //! - [`database`]: connecting and transactions
 //! - [`entity`]: rows, one file a table
@@ -25,5 +26,6 @@ pub mod error;
 pub mod graphql;
 pub mod http;
 pub mod reply;
+pub mod search;
 pub mod signal;
 pub mod trash;

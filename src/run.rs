@@ -12,7 +12,7 @@ use causerie::error::Error;
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::Replies;
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http, trash};
+use causerie::{graphql, http, search, trash};
 use sea_orm::DbBackend;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,6 +46,7 @@ async fn serve(serve: Serve) -> Result<(), String> {
     }
     let (auth, dev_token) = auth_options(&serve)?;
     let replies_options = serve.replies()?;
+    let http_options = http::Options::default();
     let assistant = serve.assistant.assistant(replies_options.timeout, serve.allow_plaintext)?;
     let listener = TcpListener::bind(serve.listen)
         .await
@@ -65,16 +66,18 @@ async fn serve(serve: Serve) -> Result<(), String> {
         ),
         _ => Arc::new(Hub::default()),
     };
+    tokio::spawn(search::catch_up(database.clone(), shutdown.clone()));
     let replies = Replies::start(database.clone(), signals, assistant, replies_options);
     let trash_options = trash::Options { keep: serve.trash(), period: TRASH_PERIOD };
     trash::start(database.clone(), trash_options, shutdown.clone());
     let app = App::new(Parts {
-        schema: graphql::schema(),
+        schema: graphql::schema_with(http_options.limits.query),
         authenticator,
         database: database.clone(),
         replies,
         limits: serve.limits(),
         page: graphiql::Page { token: dev_token.clone() },
+        options: http_options,
     });
     announce(address, &database, dev_token.as_deref())?;
     stop_on_signal(shutdown.clone())?;
@@ -137,13 +140,16 @@ fn database_trouble(database: &Database, error: &Error) -> String {
 
 /// Says where everything is. People read this, and so do scripts.
 fn announce(address: SocketAddr, database: &Database, dev_token: Option<&str>) -> Result<(), String> {
-    let mut text = format!("causerie is listening on http://{address}\n\n");
-    text += &format!("  GraphQL    http://{address}/graphql\n");
-    text += &format!("  GraphiQL   http://{address}/graphiql\n");
-    text += &format!("  database   {}\n", database.address());
+    let mut text = format!(
+        "causerie is listening on http://{address}\n\n  GraphQL    http://{address}/graphql\n  \
+         GraphiQL   http://{address}/graphiql\n  database   {}\n",
+        database.address()
+    );
     if let Some(token) = dev_token {
         text += "  user       dev (development only: anybody on this machine may be anybody)\n";
-        text += &format!("  token      {token}\n");
+        text += "  token      ";
+        text += token;
+        text.push('\n');
     }
     print(&text)
 }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::database::Database;
 use crate::entity::{conversation, message};
 use crate::error::Error;
+use crate::search;
 
 /// How many conversations to erase in a pass; the next pass begins at once if there may be more.
 const CONVERSATIONS: u64 = 64;
@@ -84,6 +85,7 @@ async fn empty(database: &Database, keep: Duration) -> Result<u64, Error> {
         database.read(|connection| due.clone().into_tuple().all(connection)).await?;
     for (user, id) in &found {
         if claim(database, keep, user, *id).await? {
+            database.update(&search::erase_title(database.backend(), user, *id)).await?;
             erase_messages(database, user, *id).await?;
             bury(database, user, *id).await?;
             tracing::info!(conversation = %id, "erased a deleted conversation");
@@ -130,6 +132,7 @@ async fn claim(database: &Database, keep: Duration, user: &str, id: Uuid) -> Res
 /// Erases the messages of a conversation, those at its end first: no message is there without its parent.
 async fn erase_messages(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
     use message::Column;
+    let backend = database.backend();
     let left = message::Entity::find()
         .select_only()
         .column(Column::Id)
@@ -142,14 +145,14 @@ async fn erase_messages(database: &Database, user: &str, conversation: Uuid) -> 
         let ids: Vec<Uuid> = database.read(|connection| left.clone().into_tuple().all(connection)).await?;
         for batch in ids.chunks(BATCH) {
             let rows = || Expr::col(Column::Id).is_in(batch.iter().copied());
-            for statement in [
-                database.backend().build(&spend(database, user).and_where(rows()).to_owned()),
-                message::Entity::delete_many()
-                    .filter(own(Column::UserId, user))
-                    .filter(rows())
-                    .filter(Column::IdempotencyKey.is_null())
-                    .build(database.backend()),
-            ] {
+            let spent = spend(database, user).and_where(rows()).to_owned();
+            let delete = message::Entity::delete_many()
+                .filter(own(Column::UserId, user))
+                .filter(rows())
+                .filter(Column::IdempotencyKey.is_null());
+            for statement in
+                [backend.build(&spent), search::erase_messages(backend, user, batch), delete.build(backend)]
+            {
                 database.update(&statement).await?;
             }
             // Others write between the batches.

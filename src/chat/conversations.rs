@@ -8,6 +8,7 @@ use super::{Aftermath, Chat, Metadata, text};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity, TitleOrigin};
 use crate::error::Error;
+use crate::search;
 
 impl Chat {
     /// The viewer's conversations: the start of every query of them.
@@ -43,6 +44,7 @@ impl Chat {
                     ..self.new_conversation(&write, title, 0)
                 };
                 Entity::insert(row.clone().into_active_model()).exec_without_returning(&*write).await?;
+                search::index_title(&write, &row).await?;
                 Ok((write, row))
             })
             .await?;
@@ -62,6 +64,7 @@ impl Chat {
                     (Column::TitleOrigin, Expr::value(TitleOrigin::User.to_value())),
                 ];
                 let row = self.update_conversation(&write, id, name).await?;
+                search::index_title(&write, &row).await?;
                 Ok((write, row))
             })
             .await?;

@@ -16,7 +16,7 @@ pub struct ConversationFilter {
     pub archived: Option<bool>,
     /// Only pinned ones, or only those that are not.
     pub pinned: Option<bool>,
-    /// Only those whose title has this in it, in whatever case.
+    /// Only those whose title has this in it, whatever its case and accents.
     pub title_contains: Option<String>,
     /// Only those with activity at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
@@ -48,7 +48,7 @@ pub enum ConversationOrder {
     CreatedAtDesc,
     /// Oldest first.
     CreatedAtAsc,
-    /// By title in lower case, character by character; those without a title first.
+    /// By title without case and accents, character by character; those without a title first.
     TitleAsc,
     /// The same backwards.
     TitleDesc,

@@ -10,6 +10,7 @@ use crate::database::Write;
 use crate::entity::conversation::{self, TitleOrigin};
 use crate::entity::message::{self, Column, Role, Status, ToolCalls};
 use crate::error::Error;
+use crate::search;
 
 /// A message to send.
 #[derive(Clone, Debug)]
@@ -130,6 +131,7 @@ impl Chat {
         conversation::Entity::insert(conversation.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;
+        search::index_title(write, &conversation).await?;
         self.store(write, conversation, None, draft, false, Aftermath::default()).await
     }
 
@@ -160,6 +162,9 @@ impl Chat {
             ),
         ];
         let mut conversation = self.update_conversation(write, conversation_id, extend).await?;
+        if conversation.last_position == 2 {
+            search::index_title(write, &conversation).await?;
+        }
         let mut tail = self.tail(write, &conversation).await?;
         let mut aftermath = Aftermath::default();
         if tail.busy {
@@ -212,6 +217,7 @@ impl Chat {
         ])
         .exec_without_returning(&**write)
         .await?;
+        search::index_message(write, self.user(), message.id, &message.content).await?;
         if !busy {
             aftermath.begin = Some(reply.clone());
         }

@@ -1,6 +1,7 @@
 //! What texts of users may be.
 
 use crate::error::Error;
+use crate::search;
 
 /// How many characters a title may have.
 pub(super) const TITLE_CHARS: usize = 200;
@@ -25,9 +26,9 @@ pub(super) fn title(title: &str) -> Result<&str, Error> {
     Ok(title)
 }
 
-/// What a title is ordered by and searched in: upper and lower case are the same there.
+/// What a title is ordered by and searched in: there case and accents make no difference.
 pub(super) fn title_key(title: &str) -> String {
-    title.to_lowercase()
+    search::plain(title)
 }
 
 /// What is searched for in titles, as [`title_key`] has it. Nothing is in every title.

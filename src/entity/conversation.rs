@@ -9,12 +9,12 @@ pub struct Model {
     /// The owner.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: String,
-    /// A UUIDv7.
+    /// A UUID of version 7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// What the user sees in a list; `None` until there is one.
     pub title: Option<String>,
-    /// The title in lower case, empty without one: what titles are ordered by and searched in.
+    /// The title without case and accents, empty without one: what titles are ordered by and searched in.
     pub title_key: String,
     /// Where the title comes from; `None` without one.
     pub title_origin: Option<TitleOrigin>,

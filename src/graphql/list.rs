@@ -17,7 +17,7 @@ pub(super) struct ConversationFilter {
     archived: Option<bool>,
     /// `true`: only pinned ones; `false`: only those that are not.
     pinned: Option<bool>,
-    /// Only those whose title has this text in it; upper and lower case are the same. At most 200 characters.
+    /// Only those whose title has this text in it; case and accents make no difference. At most 200 characters.
     title_contains: Option<String>,
     /// Only those in which a message was sent at this instant or later.
     updated_since: Option<DateTime>,
@@ -52,7 +52,7 @@ pub(super) enum ConversationOrder {
     CreatedAtDesc,
     /// Started first first.
     CreatedAtAsc,
-    /// By title, character by character; upper and lower case are the same, and those without a title come first.
+    /// By title, character by character; case and accents make no difference, and those without a title come first.
     TitleAsc,
     /// By title, backwards.
     TitleDesc,

@@ -9,6 +9,7 @@ use crate::assistant::{Failure, FailureCode};
 use crate::database::Write;
 use crate::entity::message::{self, Column, FinishReason, Status, ToolCalls};
 use crate::error::Error;
+use crate::search;
 use crate::signal::Topic;
 
 /// What an attempt has brought when it ends.
@@ -41,9 +42,10 @@ impl Replies {
                 if !close(&write, claim, ending).await? {
                     return Ok((write, (false, None)));
                 }
-                let next = match self.0.draining.is_cancelled() {
-                    true => None,
-                    false => promote(&write, user, conversation, self.0.server, &self.0.options).await?,
+                let next = if self.0.draining.is_cancelled() {
+                    None
+                } else {
+                    promote(&write, user, conversation, self.0.server, &self.0.options).await?
                 };
                 Ok((write, (true, next)))
             })
@@ -94,7 +96,11 @@ pub(super) async fn close(write: &Write, claim: &message::Model, ending: &Ending
         .filter(Column::Attempt.eq(claim.attempt))
         .exec(&**write)
         .await?;
-    Ok(result.rows_affected == 1)
+    let closed = result.rows_affected == 1;
+    if closed {
+        search::index_message(write, &claim.user_id, claim.id, &ending.content).await?;
+    }
+    Ok(closed)
 }
 
 const PROMOTE: &str = "

@@ -17,6 +17,7 @@ use crate::assistant::{Assistant, Delta, Prompt, Speaker, Turn};
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::entity::message::{self, Role};
 use crate::error::Error;
+use crate::search;
 use crate::signal::Topic;
 
 /// Replies at later positions no longer ask for a title.
@@ -75,18 +76,21 @@ impl Replies {
             .0
             .database
             .write(user, |write| async move {
-                let result = conversation::Entity::update_many()
+                let renamed = conversation::Entity::update_many()
                     .col_expr(Column::Title, Expr::value(title))
-                    .col_expr(Column::TitleKey, Expr::value(title.to_lowercase()))
+                    .col_expr(Column::TitleKey, Expr::value(search::plain(title)))
                     .col_expr(Column::TitleOrigin, Expr::value(TitleOrigin::Assistant.to_value()))
                     .col_expr(Column::Revision, Expr::value(write.revision))
                     .filter(Column::UserId.eq(user))
                     .filter(Column::Id.eq(id))
                     .filter(Column::DeletedAt.is_null())
                     .filter(Column::TitleOrigin.eq(TitleOrigin::Message))
-                    .exec(&*write)
+                    .exec_with_returning(&*write)
                     .await?;
-                Ok((write, result.rows_affected > 0))
+                for row in &renamed {
+                    search::index_title(&write, row).await?;
+                }
+                Ok((write, !renamed.is_empty()))
             })
             .await?;
         if renamed {

@@ -11,6 +11,7 @@ use causerie::http::{App, Parts, graphiql};
 use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
 use causerie::{graphql, http, trash};
+use sea_orm::Statement;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub signals: Option<Arc<dyn Signals>>,
     pub auth: auth::Options,
     pub drain: Duration,
+    /// How requests are served.
+    pub http: http::Options,
 }
 
 impl Default for Settings {
@@ -47,6 +50,7 @@ impl Default for Settings {
             signals: None,
             auth: auth::Options::new(Source::Secret(Secret::new(SECRET).unwrap())),
             drain: Duration::from_secs(5),
+            http: http::Options::default(),
         }
     }
 }
@@ -56,7 +60,7 @@ pub struct TestServer {
     url: String,
     database: Database,
     replies: Replies,
-    statements: Arc<Mutex<Vec<String>>>,
+    statements: Arc<Mutex<Vec<Statement>>>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -69,10 +73,10 @@ impl TestServer {
 
     /// A server that differs.
     pub async fn with(test_database: &TestDatabase, settings: Settings) -> Self {
-        let statements = Arc::new(Mutex::new(Vec::new()));
+        let statements = Arc::<Mutex<Vec<Statement>>>::default();
         let mut database = test_database.connect().await;
         let seen = statements.clone();
-        database.observe(move |statement| seen.lock().unwrap().push(statement.sql.clone()));
+        database.observe(move |statement| seen.lock().unwrap().push(statement.clone()));
         let shutdown = CancellationToken::new();
         let signals: Arc<dyn Signals> = match settings.signals {
             Some(signals) => signals,
@@ -84,12 +88,13 @@ impl TestServer {
         let replies = Replies::start(database.clone(), signals, settings.assistant, settings.replies);
         trash::start(database.clone(), settings.trash, shutdown.clone());
         let app = App::new(Parts {
-            schema: graphql::schema(),
+            schema: graphql::schema_with(settings.http.limits.query),
             authenticator: Authenticator::new(settings.auth).await.unwrap(),
             database: database.clone(),
             replies: replies.clone(),
             limits: Limits { message_chars: settings.message_chars, trash: settings.trash.keep },
             page: graphiql::Page::default(),
+            options: settings.http,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -121,7 +126,15 @@ impl TestServer {
     }
 
     /// The statements run since the last call, without those that no request asks for.
-    pub fn take_statements(&self) -> Vec<String> {
+    pub fn take_statements(&self) -> Vec<Statement> {
+        self.take_all_statements()
+            .into_iter()
+            .filter(|statement| !is_sweep(statement) && !is_look(statement))
+            .collect()
+    }
+
+    /// The statements run since the last call.
+    pub fn take_all_statements(&self) -> Vec<Statement> {
         std::mem::take(&mut *self.statements.lock().unwrap())
     }
 
@@ -137,6 +150,16 @@ impl Drop for TestServer {
         self.shutdown.cancel();
         self.task.abort();
     }
+}
+
+/// Whether it is the sweep for orphans, which runs by the clock, that asks for a statement.
+pub fn is_sweep(statement: &Statement) -> bool {
+    ["\"lease_until\" <", "AS queued"].iter().any(|part| statement.sql.contains(part))
+}
+
+/// Whether a running reply looks if it is to stop, which it does by the clock and when servers find each other.
+fn is_look(statement: &Statement) -> bool {
+    statement.sql.starts_with("SELECT \"stop_requested_at\"")
 }
 
 /// A token of the user with this id, good for an hour.
