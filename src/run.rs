@@ -66,7 +66,7 @@ async fn serve(serve: Serve) -> Result<(), String> {
         ),
         _ => Arc::new(Hub::default()),
     };
-    tokio::spawn(search::catch_up(database.clone(), shutdown.clone()));
+    tokio::spawn(search::catch_up(database.clone(), signals.clone(), shutdown.clone()));
     let replies = Replies::start(database.clone(), signals, assistant, replies_options);
     let trash_options = trash::Options { keep: serve.trash(), period: TRASH_PERIOD };
     trash::start(database.clone(), trash_options, shutdown.clone());

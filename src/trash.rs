@@ -5,19 +5,19 @@
 //! transaction of its own, so that no write waits for long; then it is a tombstone, from which devices that were
 //! away learn of it. A server that dies meanwhile leaves the mark, and the next pass goes on.
 //!
-//! A message that came with an idempotency key leaves the key, and nothing else: a retry that arrives after months
+//! The receipt of a request with an idempotency key stays, without its digest: a retry that arrives after months
 //! still must not store its message a second time.
 
 use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::database::Database;
-use crate::entity::{conversation, message};
+use crate::entity::{conversation, deleted_message, message, receipt};
 use crate::error::Error;
 use crate::search;
 
@@ -87,6 +87,7 @@ async fn empty(database: &Database, keep: Duration) -> Result<u64, Error> {
         if claim(database, keep, user, *id).await? {
             database.update(&search::erase_title(database.backend(), user, *id)).await?;
             erase_messages(database, user, *id).await?;
+            erase_tombstones(database, user, *id).await?;
             bury(database, user, *id).await?;
             tracing::info!(conversation = %id, "erased a deleted conversation");
         }
@@ -111,7 +112,6 @@ fn due(database: &Database, keep: Duration) -> Condition {
 /// Marks a conversation as being erased, and takes the user's words out of it; tells whether it still was to be.
 async fn claim(database: &Database, keep: Duration, user: &str, id: Uuid) -> Result<bool, Error> {
     use conversation::Column;
-    let none = || Expr::value(None::<String>);
     let update = Query::update()
         .table(conversation::Entity)
         .value(Column::ErasingAt, database.clock().now())
@@ -129,78 +129,75 @@ async fn claim(database: &Database, keep: Duration, user: &str, id: Uuid) -> Res
     Ok(database.update(&database.backend().build(&update)).await?.is_some())
 }
 
-/// Erases the messages of a conversation, those at its end first: no message is there without its parent.
+/// Erases the messages of a conversation, those at its end first: no message is there without its parent. The
+/// receipts of the requests that made them stay, without the digests of the texts.
 async fn erase_messages(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
     use message::Column;
-    let backend = database.backend();
     let left = message::Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(own(Column::UserId, user))
         .filter(Column::ConversationId.eq(conversation))
-        .filter(Column::IdempotencyKey.is_null().or(Column::RequestDigest.is_not_null()))
         .order_by_desc(Column::Position)
         .limit(LOOK);
     loop {
         let ids: Vec<Uuid> = database.read(|connection| left.clone().into_tuple().all(connection)).await?;
         for batch in ids.chunks(BATCH) {
-            let rows = || Expr::col(Column::Id).is_in(batch.iter().copied());
-            let spent = spend(database, user).and_where(rows()).to_owned();
-            let delete = message::Entity::delete_many()
-                .filter(own(Column::UserId, user))
-                .filter(rows())
-                .filter(Column::IdempotencyKey.is_null());
-            for statement in
-                [backend.build(&spent), search::erase_messages(backend, user, batch), delete.build(backend)]
-            {
-                database.update(&statement).await?;
-            }
+            let forget = Query::update()
+                .table(receipt::Entity)
+                .value(receipt::Column::RequestDigest, none())
+                .and_where(own(receipt::Column::UserId, user))
+                .and_where(Expr::col(receipt::Column::MessageId).is_in(batch.iter().copied()))
+                .to_owned();
+            let erase = Query::delete()
+                .from_table(message::Entity)
+                .and_where(own(Column::UserId, user))
+                .and_where(Expr::col(Column::Id).is_in(batch.iter().copied()))
+                .to_owned();
+            database.update(&database.backend().build(&forget)).await?;
+            database.update(&database.backend().build(&erase)).await?;
             // Others write between the batches.
             tokio::task::yield_now().await;
         }
-        if ids.len() < usize::try_from(LOOK).unwrap_or(usize::MAX) {
+        if is_last(&ids) {
             return Ok(());
         }
     }
 }
 
-/// Leaves nothing of a message but its idempotency key, which is then spent. A reply still under way there is
-/// fenced.
-fn spend(database: &Database, user: &str) -> sea_orm::sea_query::UpdateStatement {
-    use message::Column;
-    let now = || database.clock().now();
-    Query::update()
-        .table(message::Entity)
-        .values([
-            (Column::ParentId, Expr::value(None::<Uuid>)),
-            (Column::Position, Expr::value(1)),
-            (Column::Active, Expr::value(false)),
-            (Column::Status, Expr::value("COMPLETE")),
-            (Column::Content, Expr::value("")),
-            (Column::ToolCalls, Expr::cust("'[]'")),
-            (Column::FinishReason, Expr::value(None::<String>)),
-            (Column::Failure, Expr::cust("NULL")),
-            (Column::Model, Expr::value(None::<String>)),
-            (Column::Usage, Expr::cust("NULL")),
-            (Column::LeaseOwner, Expr::value(None::<Uuid>)),
-            (Column::LeaseUntil, Expr::cust("NULL")),
-            (Column::StopRequestedAt, Expr::cust("NULL")),
-            (Column::RequestDigest, Expr::value(None::<Vec<u8>>)),
-            (Column::Metadata, Expr::value("{}")),
-            (Column::Rating, Expr::value(None::<String>)),
-            (Column::RatingComment, Expr::value(None::<String>)),
-            (Column::CreatedAt, now()),
-            (Column::FinishedAt, now()),
-        ])
-        .and_where(own(Column::UserId, user))
-        .and_where(Expr::col(Column::IdempotencyKey).is_not_null())
-        .to_owned()
+/// Erases what is left of messages that were deleted before their conversation was: their tombstones.
+async fn erase_tombstones(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
+    use deleted_message::Column;
+    let left = deleted_message::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(own(Column::UserId, user))
+        .filter(Column::ConversationId.eq(conversation))
+        .limit(LOOK);
+    loop {
+        let ids: Vec<Uuid> = database.read(|connection| left.clone().into_tuple().all(connection)).await?;
+        for batch in ids.chunks(BATCH) {
+            let erase = Query::delete()
+                .from_table(deleted_message::Entity)
+                .and_where(own(Column::UserId, user))
+                .and_where(Expr::col(Column::Id).is_in(batch.iter().copied()))
+                .to_owned();
+            database.update(&database.backend().build(&erase)).await?;
+            tokio::task::yield_now().await;
+        }
+        if is_last(&ids) {
+            return Ok(());
+        }
+    }
+}
+
+fn is_last(ids: &[Uuid]) -> bool {
+    ids.len() < usize::try_from(LOOK).unwrap_or(usize::MAX)
 }
 
 /// Notes that nothing is left to erase.
 async fn bury(database: &Database, user: &str, id: Uuid) -> Result<(), Error> {
     use conversation::Column;
-    let none = || Expr::cust("NULL");
     let update = Query::update()
         .table(conversation::Entity)
         .value(Column::ErasedAt, database.clock().now())
@@ -212,6 +209,10 @@ async fn bury(database: &Database, user: &str, id: Uuid) -> Result<(), Error> {
         .to_owned();
     database.update(&database.backend().build(&update)).await?;
     Ok(())
+}
+
+fn none() -> SimpleExpr {
+    Expr::cust("NULL")
 }
 
 fn own(column: impl sea_orm::sea_query::IntoColumnRef, user: &str) -> SimpleExpr {

@@ -12,12 +12,15 @@ mod metadata;
 mod organise;
 mod page;
 mod path;
+mod receipt;
 mod replies;
 mod search;
 mod send;
 mod span;
 mod text;
 mod trash;
+mod tree;
+mod turn;
 mod unread;
 
 use std::time::Duration;
@@ -27,8 +30,13 @@ pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, Co
 pub use self::metadata::Metadata;
 pub use self::page::{Page, Slice};
 pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
-pub use self::send::{OnBusy, SendMessage, Sent};
+pub use self::send::{OnBusy, SendMessage};
 pub use self::span::Span;
+pub use self::tree::{
+    ActivateMessage, Activated, DeleteMessage, Deleted, EditMessage, Family, ForkConversation,
+    RegenerateReply, Regenerated, Sibling,
+};
+pub use self::turn::Sent;
 use crate::auth::Viewer;
 use crate::database::Database;
 use crate::entity::message;

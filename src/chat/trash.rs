@@ -15,10 +15,10 @@ impl Chat {
     /// Puts a conversation into the trash, with all its messages. Replies under way in it are stopped.
     pub async fn delete_conversation(&self, id: Uuid) -> Result<(), Error> {
         let chat = self.clone();
-        undisturbed(async move { chat.delete_now(id).await }).await
+        undisturbed(async move { chat.trash_now(id).await }).await
     }
 
-    async fn delete_now(&self, id: Uuid) -> Result<(), Error> {
+    async fn trash_now(&self, id: Uuid) -> Result<(), Error> {
         let aftermath = self
             .database
             .write(self.user(), |write| async move {
@@ -35,10 +35,10 @@ impl Chat {
     /// Puts all of the viewer's conversations into the trash, those in the archive too. Returns how many.
     pub async fn delete_all_conversations(&self) -> Result<u64, Error> {
         let chat = self.clone();
-        undisturbed(async move { chat.delete_all_now().await }).await
+        undisturbed(async move { chat.trash_all_now().await }).await
     }
 
-    async fn delete_all_now(&self) -> Result<u64, Error> {
+    async fn trash_all_now(&self) -> Result<u64, Error> {
         let (count, aftermath) = self
             .database
             .write(self.user(), |write| async move {

@@ -1,16 +1,24 @@
 //! How far the viewer has read.
 //!
 //! A conversation remembers one place: all of the active path up to it is read. So a count of unread messages costs
-//! nothing, and devices that report late, or twice, do no harm. Sending a message reads all that is before it; what
-//! leaves the active path takes its share of the read part with it.
+//! nothing, and devices that report late, or twice, do no harm. Sending a message reads all that is before it, and
+//! moving to another version reads that version; what leaves the active path takes its share of the read part with
+//! it.
 
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::{Aftermath, Chat};
 use crate::entity::{conversation, message};
 use crate::error::Error;
+
+/// The change of a conversation whose active path is another one after `position`: what comes there has not been
+/// read.
+pub(super) fn read_at_most(position: i64) -> (conversation::Column, SimpleExpr) {
+    let read = || Expr::col(conversation::Column::ReadPosition);
+    (conversation::Column::ReadPosition, Expr::case(read().gt(position), position).finally(read()).into())
+}
 
 impl Chat {
     /// Notes that the viewer has read a conversation up to a message. It changes nothing if they have read further

@@ -51,10 +51,6 @@ pub struct Model {
     pub lease_until: Option<DateTimeUtc>,
     /// When the user asked to stop the reply.
     pub stop_requested_at: Option<DateTimeUtc>,
-    /// The client's name for the request that made the row.
-    pub idempotency_key: Option<String>,
-    /// The SHA-256 of that request's arguments; `None` beside a key if the message was erased.
-    pub request_digest: Option<Vec<u8>>,
     /// The client's own JSON object, as compact text.
     pub metadata: String,
     /// What the user thinks of the reply.
@@ -65,6 +61,8 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When it was complete, stopped or failed.
     pub finished_at: Option<DateTimeUtc>,
+    /// The owner's revision that made the row: the order of creation, whichever servers' clocks were right.
+    pub created_revision: i64,
     /// The owner's revision that last touched the row.
     pub revision: i64,
 }

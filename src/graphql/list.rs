@@ -4,6 +4,7 @@ use async_graphql::{Context, Enum, InputObject};
 
 use super::connection::ConversationConnection;
 use super::context::ContextExt;
+use super::conversation::Paging;
 use super::cursor::Cursor;
 use super::scalar::DateTime;
 use crate::chat::{self, ConversationCursor, Slice};
@@ -58,14 +59,6 @@ pub(super) enum ConversationOrder {
     TitleDesc,
     /// Pinned ones, then the others; newest activity first among each.
     PinnedFirst,
-}
-
-/// A list's arguments, beside its filter and order.
-pub(super) struct Paging {
-    pub(super) first: Option<i32>,
-    pub(super) after: Option<String>,
-    pub(super) last: Option<i32>,
-    pub(super) before: Option<String>,
 }
 
 /// A page of the viewer's conversations.

@@ -17,7 +17,9 @@ mod organise;
 mod query;
 mod scalar;
 mod search;
+mod sibling;
 mod subscription;
+mod tree;
 mod viewer;
 
 pub use self::context::Session;

@@ -4,8 +4,9 @@ use async_graphql::{Context, ID, Object};
 
 use super::connection::ConversationConnection;
 use super::context::ContextExt;
+use super::conversation::Paging;
 use super::cursor::Cursor;
-use super::list::{ConversationFilter, ConversationOrder, Paging, conversations_page};
+use super::list::{ConversationFilter, ConversationOrder, conversations_page};
 use crate::error::Error;
 
 /// The user behind the request.

@@ -1,6 +1,5 @@
 //! Entries of the index, kept in the transaction of what they are of. The database deletes them with it.
 
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
 
@@ -21,25 +20,10 @@ pub async fn index_title(write: &Write, conversation: &conversation::Model) -> R
     put(write, &TITLES, &conversation.user_id, conversation.id, title).await
 }
 
-/// The statement that makes messages of a user unfindable whose rows may stay.
-#[must_use]
-pub fn erase_messages(backend: DbBackend, user: &str, ids: &[Uuid]) -> Statement {
-    erase(backend, "message_search", user, ids)
-}
-
 /// The statement that makes the title of a user's conversation unfindable.
 #[must_use]
 pub fn erase_title(backend: DbBackend, user: &str, id: Uuid) -> Statement {
-    erase(backend, "title_search", user, &[id])
-}
-
-fn erase(backend: DbBackend, entries: &'static str, user: &str, ids: &[Uuid]) -> Statement {
-    let delete = Query::delete()
-        .from_table(entries)
-        .and_where(Expr::col("user_id").eq(user))
-        .and_where(Expr::col("id").is_in(ids.iter().copied()))
-        .to_owned();
-    backend.build(&delete)
+    Statement::from_sql_and_values(backend, TITLES.delete, [Value::from(user), Value::from(id)])
 }
 
 struct Table {

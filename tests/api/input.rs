@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Settings, TestServer, on_both_databases};
+use crate::support::{Answer, Settings, TestServer, on_both_databases};
 
 const CREATE: &str = "mutation($title: String) {
   createConversation(input: { title: $title }) { conversation { id title messageCount lastMessage { id } } }

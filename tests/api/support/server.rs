@@ -10,7 +10,7 @@ use causerie::database::Database;
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http, trash};
+use causerie::{graphql, http, search, trash};
 use sea_orm::Statement;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -85,6 +85,7 @@ impl TestServer {
             }
             None => Arc::new(Hub::default()),
         };
+        tokio::spawn(search::catch_up(database.clone(), signals.clone(), shutdown.clone()));
         let replies = Replies::start(database.clone(), signals, settings.assistant, settings.replies);
         trash::start(database.clone(), settings.trash, shutdown.clone());
         let app = App::new(Parts {
