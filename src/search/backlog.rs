@@ -1,9 +1,10 @@
-//! Indexing what was written before there was an index, or before it was made as it is now.
+//! Indexing beside requests: what was written before there was an index, and what is copied by the thousand.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult, Statement, Value};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use super::entry::{index_message, index_title};
 use crate::database::{Database, Write};
 use crate::entity::{conversation, message};
 use crate::error::Error;
+use crate::signal::{Signals, Topic};
 
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -23,14 +25,32 @@ DELETE FROM search_backlog
 WHERE user_id = $1 AND id IN (SELECT id FROM search_backlog WHERE user_id = $1 ORDER BY id DESC LIMIT 32)
 RETURNING id";
 
-/// Works the backlog off, beside requests, until it is empty or `shutdown` comes. Several servers may do so at
-/// once: each batch belongs to the one that holds its user's lock.
-pub async fn catch_up(database: Database, shutdown: CancellationToken) {
+/// How often to look, should signals be lost.
+const PACE: Duration = Duration::from_secs(30);
+
+const PUT: &str = "
+INSERT INTO search_backlog (user_id, id)
+SELECT user_id, id FROM message WHERE user_id = $1 AND conversation_id = $2 AND content <> ''
+ON CONFLICT DO NOTHING";
+
+/// Has all messages of a conversation indexed soon. [`Topic::Backlog`] is to be sent after the commit.
+pub async fn index_conversation(write: &Write, user: &str, conversation: Uuid) -> Result<(), Error> {
+    let values = [Value::from(user), Value::from(conversation)];
+    write.execute_raw(Statement::from_sql_and_values(write.get_database_backend(), PUT, values)).await?;
+    Ok(())
+}
+
+/// Works the backlog off, beside requests, until `shutdown` comes. Several servers may do so at once: each batch
+/// belongs to the one that holds its user's lock.
+pub async fn catch_up(database: Database, signals: Arc<dyn Signals>, shutdown: CancellationToken) {
     let work = async {
+        let mut listener = signals.listen(Topic::Backlog);
         loop {
             match batch(&database).await {
                 Ok(true) => {}
-                Ok(false) => return,
+                Ok(false) => {
+                    let _ = timeout(PACE, listener.woken()).await;
+                }
                 Err(error) => {
                     error.log();
                     sleep(PAUSE).await;

@@ -21,7 +21,7 @@ mod query;
 mod snippet;
 mod token;
 
-pub use self::backlog::catch_up;
+pub use self::backlog::{catch_up, index_conversation};
 pub use self::entry::{index_message, index_title};
 pub use self::folded::Folded;
 pub use self::query::{MAX_CHARS, MAX_TERMS, Query, Term};

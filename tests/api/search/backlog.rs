@@ -1,6 +1,9 @@
 //! What is older than the index is indexed.
 
+use std::sync::Arc;
+
 use causerie::search::catch_up;
+use causerie::signal::Hub;
 use tokio_util::sync::CancellationToken;
 
 use super::count;
@@ -23,9 +26,12 @@ on_both_databases! {
         assert_eq!(database.number("SELECT count(*) FROM search_backlog").await, 72);
 
         // Two servers may start at once.
-        let work = || catch_up(connection.clone(), CancellationToken::new());
-        tokio::join!(work(), work());
-        assert_eq!(database.number("SELECT count(*) FROM search_backlog").await, 0);
+        let shutdown = CancellationToken::new();
+        for _ in 0..2 {
+            tokio::spawn(catch_up(connection.clone(), Arc::new(Hub::default()), shutdown.clone()));
+        }
+        while database.number("SELECT count(*) FROM search_backlog").await > 0 {}
+        shutdown.cancel();
         assert_eq!(database.number("SELECT count(*) FROM message_search").await, 48);
         let server = TestServer::start(&database).await;
         for user in ["ann", "bob"] {

@@ -10,7 +10,7 @@ use causerie::database::Database;
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http};
+use causerie::{graphql, http, search};
 use sea_orm::Statement;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -82,6 +82,7 @@ impl TestServer {
             }
             None => Arc::new(Hub::default()),
         };
+        tokio::spawn(search::catch_up(database.clone(), signals.clone(), shutdown.clone()));
         let replies = Replies::start(database.clone(), signals, settings.assistant, settings.replies);
         let app = App::new(Parts {
             schema: graphql::schema_with(settings.http.limits.query),
