@@ -15,6 +15,7 @@ mod conversations;
 mod cost;
 mod crash;
 mod executor;
+mod http;
 mod idempotency;
 mod input;
 mod isolation;
