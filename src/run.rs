@@ -43,6 +43,7 @@ async fn serve(serve: Serve) -> Result<(), String> {
     }
     let (auth, dev_token) = auth_options(&serve)?;
     let replies_options = serve.replies()?;
+    let http_options = http::Options::default();
     let assistant = serve.assistant.assistant(replies_options.timeout, serve.allow_plaintext)?;
     let listener = TcpListener::bind(serve.listen)
         .await
@@ -64,12 +65,13 @@ async fn serve(serve: Serve) -> Result<(), String> {
     };
     let replies = Replies::start(database.clone(), signals, assistant, replies_options);
     let app = App::new(Parts {
-        schema: graphql::schema(),
+        schema: graphql::schema_with(http_options.limits.query),
         authenticator,
         database: database.clone(),
         replies,
         limits: serve.limits(),
         page: graphiql::Page { token: dev_token.clone() },
+        options: http_options,
     });
     announce(address, &database, dev_token.as_deref())?;
     stop_on_signal(shutdown.clone())?;

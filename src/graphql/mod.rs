@@ -5,6 +5,7 @@ mod connection;
 mod context;
 mod conversation;
 mod cursor;
+pub mod guard;
 mod id;
 mod loader;
 mod message;
@@ -16,6 +17,8 @@ mod subscription;
 mod viewer;
 
 pub use self::context::Session;
+use self::guard::Guard;
+pub use self::guard::QueryLimits;
 pub use self::mutation::Mutation;
 pub use self::query::Query;
 pub use self::subscription::Subscription;
@@ -23,10 +26,21 @@ pub use self::subscription::Subscription;
 /// The executable schema. It holds no connection to a database: each request brings its own [`Session`].
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
-/// Builds the schema.
+/// Builds the schema, with the default limits on queries.
 #[must_use]
 pub fn schema() -> Schema {
-    Schema::build(Query, Mutation, Subscription).finish()
+    schema_with(QueryLimits::default())
+}
+
+/// Builds the schema, with these limits on queries.
+#[must_use]
+pub fn schema_with(limits: QueryLimits) -> Schema {
+    // The guard is asked first; the library's own limit would only be another one.
+    let depth = usize::try_from(limits.depth).unwrap_or(usize::MAX).saturating_add(1);
+    Schema::build(Query, Mutation, Subscription)
+        .extension(Guard(limits))
+        .limit_recursive_depth(depth)
+        .finish()
 }
 
 /// The schema in the GraphQL schema language, as committed in `schema.graphql`.

@@ -2,13 +2,18 @@
 
 mod access;
 mod bearer;
+mod body;
+mod connection;
 pub mod graphiql;
 mod graphql;
 mod health;
 pub mod home;
+mod limits;
+mod options;
 mod problem;
 mod rest;
 mod serve;
+mod streams;
 
 use std::sync::Arc;
 
@@ -16,16 +21,21 @@ use axum::Router;
 use axum::http::Method;
 use axum::middleware;
 
+pub use self::graphql::TrustedDocuments;
+pub use self::limits::Limits;
+pub use self::options::{Introspection, Options};
 pub use self::serve::serve;
+use self::streams::Streams;
 use crate::auth::{Authenticator, Viewer};
-use crate::chat::{Chat, Limits};
+use crate::chat::{self, Chat};
 use crate::database::Database;
 use crate::graphql::Schema;
+use crate::graphql::guard::Documents;
 use crate::reply::Replies;
 
 /// What requests are answered from. Cloning it is cheap.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct App(Arc<Inner>);
 
 /// The parts of an [`App`].
 pub struct Parts {
@@ -38,16 +48,34 @@ pub struct Parts {
     /// The replies that this server writes or waits for.
     pub replies: Replies,
     /// The bounds on what a viewer may store.
-    pub limits: Limits,
+    pub limits: chat::Limits,
     /// What the GraphiQL page opens with.
     pub page: graphiql::Page,
+    /// How requests are served.
+    pub options: Options,
+}
+
+/// An [`App`]'s parts, and what it makes of them.
+struct Inner {
+    parts: Parts,
+    documents: Documents,
+    streams: Streams,
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 impl App {
     /// An app of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        let documents = Documents::new(parts.options.limits.query);
+        Self(Arc::new(Inner { parts, documents, streams: Streams::default() }))
     }
 
     /// `viewer`'s conversations: the only way from a request to rows.

@@ -1,8 +1,8 @@
-//! Writing a GraphQL response into an HTTP response.
+//! The shape of answers, the same on every transport.
 
 use async_graphql::{Response as Answer, ServerError, Value as Data};
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -11,35 +11,67 @@ use serde_json::{Value, json};
 use super::negotiation::MediaType;
 use crate::http::problem::problem;
 
-/// A response as the specification shapes it.
+/// How many characters of a message are sent: the library quotes what it was sent.
+const MESSAGE_CHARS: usize = 300;
+
+/// An answer as the specification shapes it.
 #[derive(Serialize)]
-struct Shape<'a> {
+pub(super) struct Shape<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Data>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Value>,
+    pub(super) errors: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extensions: Option<Value>,
+}
+
+impl<'a> Shape<'a> {
+    /// The shape of `answer`, with at most `errors` errors.
+    pub(super) fn new(answer: &'a Answer, errors: usize) -> Self {
+        let refused = is_refusal(answer);
+        let omitted = answer.errors.len().saturating_sub(errors);
+        Self {
+            data: (!refused).then_some(&answer.data),
+            errors: answer.errors.iter().take(errors).map(|error| shape_error(error, refused)).collect(),
+            extensions: (omitted > 0).then(|| json!({ "omittedErrors": omitted })),
+        }
+    }
+
+    /// Whether nothing of the request was run.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.data.is_none()
+    }
+
+    fn first_code(&self) -> Option<&str> {
+        self.errors.first()?["extensions"]["code"].as_str()
+    }
 }
 
 /// Renders `answer` as `media_type`.
-pub(super) fn render(media_type: MediaType, answer: Answer) -> Response {
-    let refused = is_refusal(&answer);
-    let shape = Shape {
-        data: (!refused).then_some(&answer.data),
-        errors: answer.errors.iter().map(|error| shape_error(error, refused)).collect(),
-    };
+pub(super) fn render(media_type: MediaType, answer: &Answer, errors: usize) -> Response {
+    let shape = Shape::new(answer, errors);
     let Ok(body) = serde_json::to_vec(&shape) else {
-        let message = "Something went wrong on the server.";
-        return problem(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", message);
+        return problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "INTERNAL_SERVER_ERROR",
+            "Something went wrong on the server.",
+        );
     };
-    let status = match media_type {
-        MediaType::GraphqlResponse if refused => StatusCode::BAD_REQUEST,
+    let status = match (shape.is_refusal(), media_type) {
+        (true, _) if shape.first_code() == Some("TIMEOUT") => StatusCode::SERVICE_UNAVAILABLE,
+        (true, MediaType::GraphqlResponse) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(media_type.header())),
         (VARY, HeaderValue::from_static("Accept")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    (status, headers, Body::from(body)).into_response()
+    let mut response = (status, headers, Body::from(body)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
 }
 
 /// Whether the request was refused before anything of it was run. Errors of fields have a path.
@@ -48,7 +80,7 @@ fn is_refusal(answer: &Answer) -> bool {
 }
 
 fn shape_error(error: &ServerError, refused: bool) -> Value {
-    let mut shape = json!({ "message": error.message });
+    let mut shape = json!({ "message": shorten(&error.message) });
     if !error.locations.is_empty() {
         shape["locations"] =
             error.locations.iter().map(|at| json!({ "line": at.line, "column": at.column })).collect();
@@ -59,14 +91,17 @@ fn shape_error(error: &ServerError, refused: bool) -> Value {
     let extensions = error.extensions.as_ref().and_then(|extensions| serde_json::to_value(extensions).ok());
     let mut extensions = extensions.unwrap_or_else(|| json!({}));
     if extensions.get("code").is_none() {
-        // What the library says by itself: it could not read the document, or an argument.
-        let code = match refused {
-            true if error.message.trim_start().starts_with("-->") => "GRAPHQL_PARSE_FAILED",
-            true => "GRAPHQL_VALIDATION_FAILED",
-            false => "BAD_USER_INPUT",
-        };
+        // What the library says by itself: the document breaks a rule, or an argument is no value of its type.
+        let code = if refused { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" };
         extensions["code"] = code.into();
     }
     shape["extensions"] = extensions;
     shape
+}
+
+fn shorten(message: &str) -> String {
+    match message.char_indices().nth(MESSAGE_CHARS) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
 }

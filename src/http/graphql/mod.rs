@@ -1,24 +1,35 @@
-//! GraphQL over HTTP at `/graphql`, as the specification of that name asks.
+//! GraphQL at `/graphql`: over HTTP as the specification of that name asks, over server-sent events, and over
+//! WebSockets.
 
 mod answer;
 mod negotiation;
+mod operation;
+mod persisted;
 mod request;
+mod socket;
+mod sse;
 
-use async_graphql::parser::types::{DocumentOperations, OperationType};
-use async_graphql::{Request, Response as Answer};
+use async_graphql::parser::types::OperationType;
+use async_graphql::{ErrorExtensionValues, Response as Answer, ServerError};
 use axum::body::Body;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{RawQuery, State};
-use axum::http::header::ALLOW;
+use axum::http::header::{ALLOW, UPGRADE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 
+use self::negotiation::Accepted;
+pub use self::persisted::TrustedDocuments;
+use self::request::Fields;
 use super::App;
 use super::access::Notes;
+use super::body;
 use super::problem::problem;
-use crate::auth::Viewer;
-use crate::graphql::Session;
+use crate::auth::Rejection;
+use crate::error::Error;
 
 /// `/graphql`.
 pub(super) fn router() -> Router<App> {
@@ -31,19 +42,14 @@ async fn by_post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let media_type = match negotiation::media_type(&headers) {
-        Ok(media_type) => media_type,
-        Err(refusal) => return refusal,
+    let read = async {
+        let accepted = negotiation::accepted(&headers)?;
+        negotiation::check_content_type(&headers)?;
+        let bytes = body::read(body, &app.0.options.limits).await?;
+        Ok((accepted, Fields::from_body(&bytes).map_err(malformed)?))
     };
-    if let Err(refusal) = negotiation::check_content_type(&headers) {
-        return refusal;
-    }
-    let viewer = match app.viewer(&headers).await {
-        Ok(viewer) => viewer,
-        Err(error) => return error.into_response(),
-    };
-    match request::from_body(body).await {
-        Ok(request) => answer::render(media_type, app.execute(viewer, request, &notes).await),
+    match read.await {
+        Ok((accepted, fields)) => respond(&app, &notes, &headers, accepted, fields, true).await,
         Err(refusal) => refusal,
     }
 }
@@ -53,66 +59,89 @@ async fn by_get(
     Extension(notes): Extension<Notes>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let media_type = match negotiation::media_type(&headers) {
-        Ok(media_type) => media_type,
-        Err(refusal) => return refusal,
-    };
-    let viewer = match app.viewer(&headers).await {
+    if let Ok(upgrade) = upgrade {
+        return socket::upgrade(&app, &notes, &headers, upgrade).await;
+    }
+    if headers.contains_key(UPGRADE) {
+        return malformed("This is not a WebSocket handshake of version 13.".to_owned());
+    }
+    let read = negotiation::accepted(&headers).and_then(|accepted| {
+        let fields = Fields::from_query(query.as_deref().unwrap_or_default()).map_err(malformed)?;
+        Ok((accepted, fields))
+    });
+    match read {
+        Ok((accepted, fields)) => respond(&app, &notes, &headers, accepted, fields, false).await,
+        Err(refusal) => refusal,
+    }
+}
+
+async fn respond(
+    app: &App,
+    notes: &Notes,
+    headers: &HeaderMap,
+    accepted: Accepted,
+    fields: Fields,
+    may_write: bool,
+) -> Response {
+    let errors = app.0.options.limits.errors;
+    let viewer = match app.viewer(headers).await {
         Ok(viewer) => viewer,
         Err(error) => return error.into_response(),
     };
-    let mut request = match request::from_query(query.as_deref().unwrap_or_default()) {
-        Ok(request) => request,
-        Err(refusal) => return refusal,
+    if let Some(viewer) = &viewer {
+        notes.user(viewer);
+    }
+    let operation = match app.prepare(fields, viewer.as_ref()) {
+        Ok(operation) => operation,
+        Err(error) => {
+            let answer = Answer::from_errors(vec![error]);
+            return match accepted.media_type(OperationType::Query) {
+                Some(media_type) => answer::render(media_type, &answer, errors),
+                None => sse::render(app, once(answer), None, ()),
+            };
+        }
     };
+    if let Some(name) = &operation.selected.name {
+        notes.operation(name);
+    }
+    let kind = operation.selected.kind;
     // A link must not change anything.
-    if operation_type(&mut request).is_some_and(|operation| operation != OperationType::Query) {
-        let message = "GET is for queries; send this by POST.";
+    if kind == OperationType::Mutation && !may_write {
+        let message = "GET is for queries and subscriptions; send this by POST.";
         let mut refusal = problem(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message);
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         return refusal;
     }
-    answer::render(media_type, app.execute(viewer, request, &notes).await)
-}
-
-impl App {
-    async fn execute(&self, viewer: Option<Viewer>, mut request: Request, notes: &Notes) -> Answer {
-        if let Some(name) = operation_name(&mut request) {
-            notes.operation(&name);
+    match accepted.media_type(kind) {
+        None => sse::render(app, app.stream(operation), viewer.as_ref(), ()),
+        Some(media_type) if operation.is_subscription() => {
+            let message = "Subscriptions need a WebSocket, or `Accept: text/event-stream`.";
+            let answer = Answer::from_errors(vec![coded("BAD_REQUEST", message)]);
+            answer::render(media_type, &answer, errors)
         }
-        let session = match viewer {
-            Some(viewer) => {
-                notes.user(&viewer);
-                Session::of(self.chat(viewer))
-            }
-            None => Session::anonymous(),
-        };
-        self.0.schema.execute(request.data(session)).await
+        Some(media_type) => answer::render(media_type, &app.run(operation).await, errors),
     }
 }
 
-/// The name of the operation that is asked for.
-fn operation_name(request: &mut Request) -> Option<String> {
-    if request.operation_name.is_some() {
-        return request.operation_name.clone();
-    }
-    match &request.parsed_query().ok()?.operations {
-        DocumentOperations::Multiple(operations) if operations.len() == 1 => {
-            operations.keys().next().map(ToString::to_string)
-        }
-        _ => None,
-    }
+fn once(answer: Answer) -> futures_util::stream::BoxStream<'static, Answer> {
+    Box::pin(futures_util::stream::once(std::future::ready(answer)))
 }
 
-/// The type of the operation that is asked for; `None` if the request names none of its document's.
-fn operation_type(request: &mut Request) -> Option<OperationType> {
-    let name = operation_name(request);
-    let document = request.parsed_query().ok()?;
-    match &document.operations {
-        DocumentOperations::Single(operation) => Some(operation.node.ty),
-        DocumentOperations::Multiple(operations) => {
-            operations.get(name?.as_str()).map(|operation| operation.node.ty)
-        }
-    }
+fn malformed(message: String) -> Response {
+    problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", &message)
+}
+
+/// An error of a request as a whole.
+fn coded(code: &str, message: &str) -> ServerError {
+    let mut error = ServerError::new(message, None);
+    error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code);
+    error
+}
+
+/// The answer with which a stream ends when its viewer's token does.
+fn expired() -> Answer {
+    let error = Error::Rejected(Rejection::Expired);
+    Answer::from_errors(vec![coded(error.code(), &error.message())])
 }

@@ -1,5 +1,6 @@
 //! Which media types go in and out.
 
+use async_graphql::parser::types::OperationType;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -26,41 +27,65 @@ impl MediaType {
     }
 }
 
-/// The media type that the client likes best; `application/json` when it does not say.
-pub(super) fn media_type(headers: &HeaderMap) -> Result<MediaType, Response> {
+/// How well the client likes each media type, in thousandths. At least one of them is above 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    json: u16,
+    graphql: u16,
+    events: u16,
+    /// Whether the newer type is named before the older one.
+    prefers_graphql: bool,
+}
+
+/// What the client accepts; `application/json` when it does not say.
+pub(super) fn accepted(headers: &HeaderMap) -> Result<Accepted, Response> {
     let accept: Vec<&str> =
         headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or_default()).collect();
-    choose(&accept.join(",")).ok_or_else(|| {
-        let message = "Answers are application/json or application/graphql-response+json.";
+    Accepted::read(&accept.join(",")).ok_or_else(|| {
+        let message = "Answers are application/json, application/graphql-response+json or text/event-stream.";
         problem(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message)
     })
 }
 
-fn choose(accept: &str) -> Option<MediaType> {
-    if accept.trim().is_empty() {
-        return Some(MediaType::Json);
+impl Accepted {
+    fn read(accept: &str) -> Option<Self> {
+        if accept.trim().is_empty() {
+            return Some(Self { json: 1000, graphql: 0, events: 0, prefers_graphql: false });
+        }
+        // The most specific range that fits a type says how well it is liked.
+        let quality = |wanted: &str| {
+            let any = wanted.split_once('/').map_or("", |(kind, _)| kind);
+            let ranges = accept.split(',').filter_map(read_range);
+            let fitting = ranges.filter_map(|(range, quality)| {
+                let specificity = match range.split_once('/') {
+                    Some(("*", "*")) => 0,
+                    Some((kind, "*")) if kind == any => 1,
+                    _ if range == wanted => 2,
+                    _ => return None,
+                };
+                Some((specificity, quality))
+            });
+            fitting.max_by_key(|(specificity, _)| *specificity).map_or(0, |(_, quality)| quality)
+        };
+        let accepted = Self {
+            json: quality("application/json"),
+            graphql: quality("application/graphql-response+json"),
+            events: quality("text/event-stream"),
+            prefers_graphql: names_graphql_response(accept),
+        };
+        (accepted.json > 0 || accepted.graphql > 0 || accepted.events > 0).then_some(accepted)
     }
-    // The most specific range that fits a type says how well it is liked.
-    let quality = |subtype: &str| {
-        let ranges = accept.split(',').filter_map(read_range);
-        let fitting = ranges.filter_map(|(range, quality)| {
-            let specificity = match range.as_str() {
-                "*/*" => 0,
-                "application/*" => 1,
-                _ if range.strip_prefix("application/") == Some(subtype) => 2,
-                _ => return None,
-            };
-            Some((specificity, quality))
-        });
-        fitting.max_by_key(|(specificity, _)| *specificity).map_or(0, |(_, quality)| quality)
-    };
-    let (json, graphql) = (quality("json"), quality("graphql-response+json"));
-    match (json, graphql) {
-        (0, 0) => None,
-        _ if graphql > json => Some(MediaType::GraphqlResponse),
+
+    /// The media type for the answer to an operation; `None` for a stream of events. Subscriptions are streamed
+    /// whenever the client takes streams at all, everything else only if it likes them best.
+    pub(super) fn media_type(self, kind: OperationType) -> Option<MediaType> {
+        let best = self.json.max(self.graphql);
+        if self.events > best || (kind == OperationType::Subscription && self.events > 0) {
+            return None;
+        }
         // Named at the same quality, the newer type is the one that the client went out of its way to name.
-        _ if graphql == json && names_graphql_response(accept) => Some(MediaType::GraphqlResponse),
-        _ => Some(MediaType::Json),
+        let graphql = self.graphql > self.json || (self.graphql == self.json && self.prefers_graphql);
+        Some(if graphql { MediaType::GraphqlResponse } else { MediaType::Json })
     }
 }
 
@@ -145,7 +170,27 @@ mod tests {
             ("nonsense", None),
         ];
         for (accept, expected) in cases {
-            assert_eq!(choose(accept), expected, "{accept}");
+            let chosen = Accepted::read(accept).map(|accepted| accepted.media_type(OperationType::Query));
+            assert_eq!(chosen, expected.map(Some), "{accept}");
         }
+    }
+
+    #[test]
+    fn subscriptions_are_streamed() {
+        let chosen = |accept| {
+            let accepted = Accepted::read(accept).unwrap();
+            let is_stream = |kind| accepted.media_type(kind).is_none();
+            (is_stream(OperationType::Query), is_stream(OperationType::Subscription))
+        };
+        assert_eq!(chosen("text/event-stream"), (true, true));
+        assert_eq!(chosen("application/json, text/event-stream;q=0.5"), (false, true));
+        assert_eq!(chosen("application/json;q=0.5, text/event-stream"), (true, true));
+        assert_eq!(
+            chosen("application/graphql-response+json, application/json, text/event-stream"),
+            (false, true)
+        );
+        assert_eq!(chosen("*/*"), (false, true));
+        assert_eq!(chosen("application/json, text/event-stream;q=0"), (false, false));
+        assert_eq!(chosen(""), (false, false));
     }
 }

@@ -1,68 +1,80 @@
-//! Reading a GraphQL request out of an HTTP request.
+//! Reading a GraphQL request out of what a transport brings.
 
-use async_graphql::{Request, Variables};
-use axum::body::{Body, to_bytes};
-use axum::http::StatusCode;
-use axum::response::Response;
+use async_graphql::Variables;
 use serde_json::{Map, Value};
 
-use crate::http::problem::problem;
-
-/// How many bytes a body may have.
-const BODY_BYTES: usize = 1024 * 1024;
-
-/// Reads a request from the body of a POST.
-pub(super) async fn from_body(body: Body) -> Result<Request, Response> {
-    let bytes = to_bytes(body, BODY_BYTES).await.map_err(|_| {
-        let message = format!("The body has more than {BODY_BYTES} bytes, or broke off.");
-        problem(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", &message)
-    })?;
-    match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(fields)) => from_fields(fields),
-        Ok(Value::Array(_)) => Err(malformed("Send one request at a time: arrays are not accepted.")),
-        Ok(_) => Err(malformed("The body must be a JSON object.")),
-        Err(_) => Err(malformed("The body is not valid JSON.")),
-    }
+/// A request as the client wrote it.
+#[derive(Default)]
+pub(super) struct Fields {
+    /// The text of the document.
+    pub(super) query: Option<String>,
+    /// The name of a document that the server knows: the SHA-256 of its text, or as its list of trusted documents
+    /// names it.
+    pub(super) document: Option<String>,
+    pub(super) operation_name: Option<String>,
+    pub(super) variables: Variables,
 }
 
-/// Reads a request from the query string of a GET.
-pub(super) fn from_query(query: &str) -> Result<Request, Response> {
-    let mut fields = Map::new();
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        let value = match &*name {
-            "query" | "operationName" => Value::String(value.into_owned()),
-            "variables" | "extensions" => serde_json::from_str(&value)
-                .map_err(|_| malformed(&format!("`{name}` is not valid JSON.")))?,
-            _ => continue,
-        };
-        if fields.insert(name.to_string(), value).is_some() {
-            return Err(malformed(&format!("`{name}` is given twice.")));
+impl Fields {
+    /// Reads the body of a POST. The error is a sentence for the client.
+    pub(super) fn from_body(bytes: &[u8]) -> Result<Self, String> {
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(fields)) => Self::from_object(fields),
+            Ok(Value::Array(_)) => Err("Send one request at a time: arrays are not accepted.".to_owned()),
+            Ok(_) => Err("The body must be a JSON object.".to_owned()),
+            Err(_) => Err("The body is not valid JSON.".to_owned()),
         }
     }
-    from_fields(fields)
+
+    /// Reads the query string of a GET. The error is a sentence for the client.
+    pub(super) fn from_query(query: &str) -> Result<Self, String> {
+        let mut fields = Map::new();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let value = match &*name {
+                "query" | "operationName" | "documentId" => Value::String(value.into_owned()),
+                "variables" | "extensions" => {
+                    serde_json::from_str(&value).map_err(|_| format!("`{name}` is not valid JSON."))?
+                }
+                _ => continue,
+            };
+            if fields.insert(name.to_string(), value).is_some() {
+                return Err(format!("`{name}` is given twice."));
+            }
+        }
+        Self::from_object(fields)
+    }
+
+    /// Reads a JSON object. The error is a sentence for the client.
+    pub(super) fn from_object(mut object: Map<String, Value>) -> Result<Self, String> {
+        let mut text = |name: &str| match object.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(format!("`{name}` must be a string.")),
+        };
+        let (query, operation_name) = (text("query")?, text("operationName")?);
+        let document = text("documentId")?;
+        let variables = match object.remove("variables") {
+            None | Some(Value::Null) => Variables::default(),
+            Some(variables @ Value::Object(_)) => Variables::from_json(variables),
+            Some(_) => return Err("`variables` must be an object or null.".to_owned()),
+        };
+        let document = match object.remove("extensions") {
+            None | Some(Value::Null) => document,
+            Some(Value::Object(extensions)) => persisted(&extensions)?.or(document),
+            Some(_) => return Err("`extensions` must be an object or null.".to_owned()),
+        };
+        if query.is_none() && document.is_none() {
+            return Err("`query` must be a string.".to_owned());
+        }
+        Ok(Self { query, document, operation_name, variables })
+    }
 }
 
-fn from_fields(mut fields: Map<String, Value>) -> Result<Request, Response> {
-    let Some(Value::String(query)) = fields.remove("query") else {
-        return Err(malformed("`query` must be a string."));
-    };
-    let mut request = Request::new(query);
-    match fields.remove("operationName") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(name)) => request = request.operation_name(name),
-        Some(_) => return Err(malformed("`operationName` must be a string or null.")),
+/// The name of the document by the protocol of automatic persisted queries.
+fn persisted(extensions: &Map<String, Value>) -> Result<Option<String>, String> {
+    let Some(persisted) = extensions.get("persistedQuery") else { return Ok(None) };
+    match (persisted.get("version").and_then(Value::as_u64), persisted.get("sha256Hash")) {
+        (Some(1), Some(Value::String(hash))) => Ok(Some(hash.clone())),
+        _ => Err("`persistedQuery` must have `version`, 1, and `sha256Hash`, a string.".to_owned()),
     }
-    match fields.remove("variables") {
-        None | Some(Value::Null) => {}
-        Some(variables @ Value::Object(_)) => request = request.variables(Variables::from_json(variables)),
-        Some(_) => return Err(malformed("`variables` must be an object or null.")),
-    }
-    match fields.remove("extensions") {
-        None | Some(Value::Null | Value::Object(_)) => Ok(request),
-        Some(_) => Err(malformed("`extensions` must be an object or null.")),
-    }
-}
-
-fn malformed(message: &str) -> Response {
-    problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
 }

@@ -29,6 +29,8 @@ pub struct Settings {
     pub signals: Option<Arc<dyn Signals>>,
     pub auth: auth::Options,
     pub drain: Duration,
+    /// How requests are served.
+    pub http: http::Options,
 }
 
 impl Default for Settings {
@@ -44,6 +46,7 @@ impl Default for Settings {
             signals: None,
             auth: auth::Options::new(Source::Secret(Secret::new(SECRET).unwrap())),
             drain: Duration::from_secs(5),
+            http: http::Options::default(),
         }
     }
 }
@@ -80,12 +83,13 @@ impl TestServer {
         };
         let replies = Replies::start(database.clone(), signals, settings.assistant, settings.replies);
         let app = App::new(Parts {
-            schema: graphql::schema(),
+            schema: graphql::schema_with(settings.http.limits.query),
             authenticator: Authenticator::new(settings.auth).await.unwrap(),
             database: database.clone(),
             replies: replies.clone(),
             limits: Limits { message_chars: settings.message_chars },
             page: graphiql::Page::default(),
+            options: settings.http,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,0 +1,114 @@
+//! Whether a request's variables are what its operation declares.
+
+use std::collections::HashSet;
+
+use async_graphql::parser::types::VariableDefinition;
+use async_graphql::registry::{MetaType, MetaTypeName, Registry};
+use async_graphql::{Positioned, ServerResult, Value, Variables};
+
+use super::refusal::refuse;
+
+/// What does not fit, and where within the value.
+struct Mismatch {
+    path: String,
+    problem: String,
+}
+
+impl Mismatch {
+    fn new(problem: impl Into<String>) -> Self {
+        Self { path: String::new(), problem: problem.into() }
+    }
+
+    fn below(mut self, segment: &str) -> Self {
+        self.path.insert_str(0, segment);
+        self
+    }
+}
+
+/// Checks the values of all declared variables.
+///
+/// The library would find most of this only while it runs the operation, when a missing or wrong variable can no
+/// longer refuse the request as a whole.
+///
+/// # Errors
+/// `BAD_USER_INPUT`, with the variable's name.
+pub(super) fn check(
+    registry: &Registry,
+    definitions: &[Positioned<VariableDefinition>],
+    variables: &Variables,
+) -> ServerResult<()> {
+    for definition in definitions {
+        let variable = &definition.node;
+        let type_name = variable.var_type.node.to_string();
+        let checked = match variables.get(&variable.name.node) {
+            Some(value) => check_value(registry, &type_name, value),
+            None if variable.default_value().is_some() => Ok(()),
+            None => Err(Mismatch::new(format!("a value of type `{type_name}` is required"))),
+        };
+        checked.map_err(|mismatch| {
+            let Mismatch { path, problem } = mismatch;
+            let message = format!("Variable `${}{path}`: {problem}.", variable.name.node);
+            refuse("BAD_USER_INPUT", message, Some(definition.pos))
+        })?;
+    }
+    Ok(())
+}
+
+fn check_value(registry: &Registry, type_name: &str, value: &Value) -> Result<(), Mismatch> {
+    match (MetaTypeName::create(type_name), value) {
+        (MetaTypeName::NonNull(_), Value::Null) => {
+            Err(Mismatch::new(format!("it must be `{type_name}`, not null")))
+        }
+        (MetaTypeName::NonNull(inner), _) => check_value(registry, inner, value),
+        (_, Value::Null) => Ok(()),
+        (MetaTypeName::List(inner), Value::List(items)) => {
+            items.iter().enumerate().try_for_each(|(index, item)| {
+                check_value(registry, inner, item).map_err(|mismatch| mismatch.below(&format!("[{index}]")))
+            })
+        }
+        // One item stands for a list with it.
+        (MetaTypeName::List(inner), _) => check_value(registry, inner, value),
+        (MetaTypeName::Named(name), _) => match registry.types.get(name) {
+            Some(named) => check_named(registry, named, value),
+            // Validation says that there is no such type.
+            None => Ok(()),
+        },
+    }
+}
+
+fn check_named(registry: &Registry, named: &MetaType, value: &Value) -> Result<(), Mismatch> {
+    let name = named.name();
+    let fits = match (named, value) {
+        (MetaType::Scalar { .. }, _) if name == "Int" => is_int(value),
+        (MetaType::Scalar { is_valid, .. }, _) => is_valid.as_ref().is_none_or(|is_valid| is_valid(value)),
+        (MetaType::Enum { enum_values, .. }, Value::String(text)) => enum_values.contains_key(text),
+        (MetaType::InputObject { input_fields, oneof, .. }, Value::Object(fields)) => {
+            if *oneof && (fields.len() != 1 || fields.values().any(|value| *value == Value::Null)) {
+                return Err(Mismatch::new(format!("`{name}` must have exactly one field that is not null")));
+            }
+            let mut unknown: HashSet<&str> = fields.keys().map(|key| key.as_str()).collect();
+            for field in input_fields.values() {
+                unknown.remove(field.name.as_str());
+                let checked = match fields.get(field.name.as_str()) {
+                    Some(value) => check_value(registry, &field.ty, value),
+                    None if field.ty.ends_with('!') && field.default_value.is_none() => {
+                        Err(Mismatch::new(format!("a value of type `{}` is required", field.ty)))
+                    }
+                    None => Ok(()),
+                };
+                checked.map_err(|mismatch| mismatch.below(&format!(".{}", field.name)))?;
+            }
+            if !unknown.is_empty() {
+                return Err(Mismatch::new(format!("`{name}` has no such field as one of those given")));
+            }
+            true
+        }
+        _ => false,
+    };
+    if fits { Ok(()) } else { Err(Mismatch::new(format!("it must be `{name}`"))) }
+}
+
+/// Whether `value` is a whole number of 32 bits.
+fn is_int(value: &Value) -> bool {
+    matches!(value, Value::Number(number) if number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()))
+}

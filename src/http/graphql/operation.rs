@@ -1,0 +1,74 @@
+//! From a request to its answers, the same on every transport.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{ErrorExtensionValues, Request, Response as Answer, ServerError};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, stream};
+use tokio::time::timeout;
+
+use super::persisted;
+use super::request::Fields;
+use crate::auth::Viewer;
+use crate::graphql::Session;
+use crate::graphql::guard::Selected;
+use crate::http::{App, Introspection};
+
+/// A request that was read and can be run.
+pub(super) struct Operation {
+    request: Request,
+    pub(super) selected: Selected,
+}
+
+impl Operation {
+    pub(super) fn is_subscription(&self) -> bool {
+        self.selected.kind == OperationType::Subscription
+    }
+}
+
+impl App {
+    /// Finds the document and the operation that `fields` ask for.
+    pub(super) fn prepare(&self, fields: Fields, viewer: Option<&Viewer>) -> Result<Operation, ServerError> {
+        let options = &self.0.options;
+        let document = persisted::document(&fields, &self.0.documents, options.trusted_documents.as_ref())?;
+        let selected = document.select(fields.operation_name.as_deref())?;
+        let session = match viewer {
+            Some(viewer) => Session::of(self.chat(viewer.clone())),
+            None => Session::anonymous(),
+        };
+        let mut request = Request::new(document.text())
+            .variables(fields.variables)
+            .data(session)
+            .data(Arc::clone(&document));
+        request.operation_name = fields.operation_name;
+        let may_explore = match options.introspection {
+            Introspection::On => true,
+            Introspection::SignedIn => viewer.is_some(),
+            Introspection::Off => false,
+        };
+        if !may_explore {
+            request = request.disable_introspection();
+        }
+        Ok(Operation { request, selected })
+    }
+
+    /// Runs a query or a mutation.
+    pub(super) async fn run(&self, operation: Operation) -> Answer {
+        let answer = timeout(self.0.options.limits.request_time, self.0.schema.execute(operation.request));
+        answer.await.unwrap_or_else(|_| {
+            let mut error = ServerError::new("The request took too long.", None);
+            error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", "TIMEOUT");
+            Answer::from_errors(vec![error])
+        })
+    }
+
+    /// Runs any operation: the answers of a subscription, or the one of something else.
+    pub(super) fn stream(&self, operation: Operation) -> BoxStream<'static, Answer> {
+        if operation.is_subscription() {
+            return self.0.schema.execute_stream(operation.request);
+        }
+        let app = self.clone();
+        stream::once(async move { app.run(operation).await }).boxed()
+    }
+}

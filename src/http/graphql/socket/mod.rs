@@ -1,0 +1,54 @@
+//! GraphQL over WebSockets: the protocol `graphql-transport-ws`.
+
+mod close;
+mod message;
+mod session;
+mod subscriber;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+
+use self::close::Close;
+use self::session::Session;
+use crate::http::App;
+use crate::http::access::Notes;
+
+const PROTOCOL: &str = "graphql-transport-ws";
+
+/// How many bytes a socket's buffers hold. Most sockets are quiet most of the time.
+const BUFFER_BYTES: usize = 8 * 1024;
+
+/// Answers a handshake. A token in its header counts as one in `connection_init`.
+pub(super) async fn upgrade(
+    app: &App,
+    notes: &Notes,
+    headers: &HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let viewer = match app.viewer(headers).await {
+        Ok(viewer) => viewer,
+        Err(error) => return error.into_response(),
+    };
+    if let Some(viewer) = &viewer {
+        notes.user(viewer);
+    }
+    let bytes = app.0.options.limits.body_bytes;
+    let upgrade = upgrade
+        .protocols([PROTOCOL])
+        .max_message_size(bytes)
+        .max_frame_size(bytes)
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES);
+    let speaks_it = upgrade.selected_protocol().is_some();
+    let tracked = app.0.streams.tracker.token();
+    let app = app.clone();
+    upgrade.on_upgrade(async move |socket| {
+        let mut session = Session::new(app, socket, viewer);
+        let close = if speaks_it { session.run().await } else { Some(Close::SUBPROTOCOL) };
+        if let Some(close) = close {
+            session.close(&close).await;
+        }
+        drop(tracked);
+    })
+}

@@ -1,0 +1,271 @@
+//! A socket from its opening to its end.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::ws::{Message, WebSocket};
+use futures_util::StreamExt;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::close::Close;
+use super::message::{Incoming, Outgoing};
+use super::subscriber::{Event, Subscriber};
+use crate::auth::Viewer;
+use crate::http::App;
+use crate::http::graphql::request::Fields;
+use crate::http::streams::{KEEP_ALIVE, expiry};
+
+/// How many events wait for a slow reader. Operations wait after that.
+const QUEUE: usize = 8;
+
+/// How long a client may take to introduce itself.
+const INIT_TIME: Duration = Duration::from_secs(10);
+
+/// How long one message may take to be sent: a client that reads nothing holds nothing for longer.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// How long a client may be silent, pings unanswered, before it is taken for gone.
+const SILENCE: Duration = KEEP_ALIVE.saturating_mul(3);
+
+/// Ends a session without a word: there is nobody to tell.
+struct Gone;
+
+enum End {
+    Close(Close),
+    Gone,
+}
+
+impl From<Close> for End {
+    fn from(close: Close) -> Self {
+        Self::Close(close)
+    }
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+pub(super) struct Session {
+    app: App,
+    socket: WebSocket,
+    viewer: Option<Viewer>,
+    is_initialised: bool,
+    /// The running operations by id, each with its serial number.
+    running: HashMap<String, (u64, AbortHandle)>,
+    serial: u64,
+    tasks: JoinSet<()>,
+    sender: Sender<Event>,
+    events: Receiver<Event>,
+    opened_at: Instant,
+    heard_at: Instant,
+    idle_since: Instant,
+    ping_at: Instant,
+}
+
+impl Session {
+    pub(super) fn new(app: App, socket: WebSocket, viewer: Option<Viewer>) -> Self {
+        let (sender, events) = mpsc::channel(QUEUE);
+        let now = Instant::now();
+        Self {
+            app,
+            socket,
+            viewer,
+            is_initialised: false,
+            running: HashMap::new(),
+            serial: 0,
+            tasks: JoinSet::new(),
+            sender,
+            events,
+            opened_at: now,
+            heard_at: now,
+            idle_since: now,
+            ping_at: now + KEEP_ALIVE,
+        }
+    }
+
+    /// Serves until there is a reason to close; `None` if the client has gone.
+    pub(super) async fn run(&mut self) -> Option<Close> {
+        loop {
+            match self.step().await {
+                Ok(()) => {}
+                Err(End::Close(close)) => return Some(close),
+                Err(End::Gone) => return None,
+            }
+        }
+    }
+
+    /// Says why, and waits a little for the client to say that it has heard.
+    pub(super) async fn close(&mut self, close: &Close) {
+        self.tasks.abort_all();
+        if self.send(close.frame()).await.is_ok() {
+            let heard = async { while let Some(Ok(_)) = self.socket.next().await {} };
+            let _ = timeout(Duration::from_secs(1), heard).await;
+        }
+    }
+
+    async fn step(&mut self) -> Result<(), End> {
+        let (deadline, at_deadline) = self.deadline();
+        let streams = &self.app.0.streams;
+        tokio::select! {
+            event = self.events.recv() => match event {
+                Some(event) => Ok(self.forward(event).await?),
+                None => Err(End::Gone),
+            },
+            frame = self.socket.next() => match frame {
+                Some(Ok(frame)) => self.receive(frame).await,
+                Some(Err(error)) if is_too_large(&error) => Err(Close::TOO_LARGE.into()),
+                Some(Err(_)) | None => Err(End::Gone),
+            },
+            () = sleep_until(deadline) => Err(at_deadline.into()),
+            () = sleep_until(self.ping_at) => self.ping().await,
+            () = streams.closing.cancelled() => {
+                while let Ok(event) = self.events.try_recv() {
+                    self.forward(event).await?;
+                }
+                Err(Close::STOPPING.into())
+            }
+            () = streams.stopping.cancelled(), if self.running.is_empty() => Err(Close::STOPPING.into()),
+        }
+    }
+
+    /// When the socket is to be closed unless something happens before, and why.
+    fn deadline(&self) -> (Instant, Close) {
+        if !self.is_initialised {
+            return (self.opened_at + INIT_TIME, Close::INIT_TIMEOUT);
+        }
+        let idle = self
+            .running
+            .is_empty()
+            .then(|| (self.idle_since + self.app.0.options.limits.socket_idle_time, Close::IDLE));
+        let expiry = self.viewer.as_ref().and_then(expiry).map(|at| (at, Close::EXPIRED));
+        let far = (Instant::now() + Duration::from_hours(24), Close::IDLE);
+        idle.into_iter().chain(expiry).min_by_key(|(at, _)| *at).unwrap_or(far)
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        if self.heard_at.elapsed() > SILENCE {
+            return Err(End::Gone);
+        }
+        self.ping_at = Instant::now() + KEEP_ALIVE;
+        Ok(self.send(Message::Ping(Bytes::new())).await?)
+    }
+
+    async fn receive(&mut self, frame: Message) -> Result<(), End> {
+        self.heard_at = Instant::now();
+        match frame {
+            Message::Text(text) => self.handle(Incoming::read(&text)?).await,
+            Message::Binary(_) => Err(Close::bad_request("Messages must be text.").into()),
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Close(_) => Err(End::Gone),
+        }
+    }
+
+    async fn handle(&mut self, message: Incoming) -> Result<(), End> {
+        match message {
+            Incoming::Init { .. } if self.is_initialised => Err(Close::INIT_AGAIN.into()),
+            Incoming::Init { authorization } => {
+                if let Some(authorization) = authorization {
+                    let viewer = authenticate(&self.app, &authorization).await?;
+                    // The handshake may have named somebody already.
+                    if self.viewer.as_ref().is_some_and(|known| known.user_id() != viewer.user_id()) {
+                        return Err(Close::OTHER_USER.into());
+                    }
+                    self.viewer = Some(viewer);
+                }
+                self.is_initialised = true;
+                self.idle_since = Instant::now();
+                Ok(self.say(&Outgoing::ConnectionAck).await?)
+            }
+            Incoming::Ping { authorization } => {
+                if let Some(authorization) = authorization.filter(|_| self.is_initialised) {
+                    self.renew(&authorization).await?;
+                }
+                Ok(self.say(&Outgoing::Pong).await?)
+            }
+            Incoming::Pong => Ok(()),
+            Incoming::Subscribe { .. } if !self.is_initialised => Err(Close::UNAUTHORIZED.into()),
+            Incoming::Subscribe { id, fields } => self.subscribe(id, *fields).await,
+            Incoming::Complete { id } => {
+                if let Some((_, task)) = self.running.remove(&id) {
+                    task.abort();
+                    self.idle_since = Instant::now();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes a new token of the same user. Operations go on as they are.
+    async fn renew(&mut self, authorization: &str) -> Result<(), Close> {
+        let viewer = match authenticate(&self.app, authorization).await {
+            Ok(viewer) => viewer,
+            // The token that is there stays good as long as it is.
+            Err(close) if close == Close::UNAVAILABLE => return Ok(()),
+            Err(close) => return Err(close),
+        };
+        match &self.viewer {
+            Some(known) if known.user_id() == viewer.user_id() => {
+                self.viewer = Some(viewer);
+                Ok(())
+            }
+            _ => Err(Close::OTHER_USER),
+        }
+    }
+
+    async fn subscribe(&mut self, id: String, fields: Fields) -> Result<(), End> {
+        if self.running.contains_key(&id) {
+            return Err(Close::taken(&id).into());
+        }
+        while self.tasks.try_join_next().is_some() {}
+        self.serial += 1;
+        let subscriber = Subscriber {
+            app: self.app.clone(),
+            viewer: self.viewer.clone(),
+            id: id.clone(),
+            serial: self.serial,
+            events: self.sender.clone(),
+        };
+        let task = self.tasks.spawn(subscriber.run(fields));
+        self.running.insert(id, (self.serial, task));
+        Ok(())
+    }
+
+    /// Sends an event, unless its operation has been completed by the client. The id is free before the client can
+    /// know that the operation has ended.
+    async fn forward(&mut self, event: Event) -> Result<(), Gone> {
+        let is_running = self.running.get(&event.id).is_some_and(|(serial, _)| *serial == event.serial);
+        if !is_running {
+            return Ok(());
+        }
+        if event.ended {
+            self.running.remove(&event.id);
+            self.idle_since = Instant::now();
+        }
+        self.send(Message::Text(event.text.into())).await
+    }
+
+    async fn say(&mut self, message: &Outgoing<'_>) -> Result<(), Gone> {
+        self.send(Message::Text(message.write().into())).await
+    }
+
+    async fn send(&mut self, frame: Message) -> Result<(), Gone> {
+        match timeout(WRITE_TIME, self.socket.send(frame)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
+    }
+}
+
+async fn authenticate(app: &App, authorization: &str) -> Result<Viewer, Close> {
+    app.viewer_of(authorization).await.map_err(|error| Close::rejected(&error))
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    matches!(cause, Some(tungstenite::Error::Capacity(_)))
+}

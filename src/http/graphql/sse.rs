@@ -1,0 +1,119 @@
+//! Answers as server-sent events, in the "distinct connections" mode of `graphql-sse`.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use async_graphql::Response as Answer;
+use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::answer::Shape;
+use super::expired;
+use crate::auth::Viewer;
+use crate::http::App;
+use crate::http::streams::{KEEP_ALIVE, expiry};
+
+/// A response that sends each of `answers` as it comes.
+///
+/// The stream ends early, with an error, when the viewer's token expires; and without a `complete` event, so that
+/// the client comes again, when the server stops. `held` is let go with it.
+pub(super) fn render(
+    app: &App,
+    answers: BoxStream<'static, Answer>,
+    viewer: Option<&Viewer>,
+    held: impl Send + 'static,
+) -> Response {
+    let events = Events {
+        answers,
+        errors: app.0.options.limits.errors,
+        expiry: viewer.and_then(expiry),
+        closing: app.0.streams.closing.clone(),
+        begun: false,
+        ended: false,
+        _tracked: app.0.streams.tracker.token(),
+    };
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8")),
+        (VARY, HeaderValue::from_static("Accept")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")),
+        // nginx would keep events back until it has many.
+        (axum::http::HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ];
+    (headers, Body::from_stream(into_stream(events, held))).into_response()
+}
+
+struct Events {
+    answers: BoxStream<'static, Answer>,
+    errors: usize,
+    expiry: Option<Instant>,
+    closing: CancellationToken,
+    begun: bool,
+    ended: bool,
+    _tracked: TaskTrackerToken,
+}
+
+fn into_stream(
+    events: Events,
+    held: impl Send + 'static,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+    stream::unfold((events, held), |(mut events, held)| async move {
+        let bytes = events.next().await?;
+        Some((Ok(bytes), (events, held)))
+    })
+}
+
+impl Events {
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.ended {
+            return None;
+        }
+        if !self.begun {
+            // Sent at once, so that proxies and clients see that the stream is there.
+            self.begun = true;
+            return Some(COMMENT);
+        }
+        let far = Instant::now() + Duration::from_hours(24);
+        tokio::select! {
+            biased;
+            () = sleep_until(self.expiry.unwrap_or(far)), if self.expiry.is_some() => {
+                self.ended = true;
+                let mut bytes = next(&expired(), self.errors);
+                bytes.extend_from_slice(COMPLETE);
+                Some(bytes.into())
+            }
+            answer = self.answers.next() => match answer {
+                Some(answer) => Some(next(&answer, self.errors).into()),
+                None => {
+                    self.ended = true;
+                    Some(Bytes::from_static(COMPLETE))
+                }
+            },
+            () = self.closing.cancelled() => None,
+            () = sleep(KEEP_ALIVE) => Some(COMMENT),
+        }
+    }
+}
+
+const COMMENT: Bytes = Bytes::from_static(b":\n\n");
+
+/// Browsers pass an event on only if it has data, be it empty.
+const COMPLETE: &[u8] = b"event: complete\ndata: \n\n";
+
+fn next(answer: &Answer, errors: usize) -> Vec<u8> {
+    let mut bytes = b"event: next\ndata: ".to_vec();
+    // JSON of serde's has no line breaks, so one line holds it all.
+    let written = serde_json::to_writer(&mut bytes, &Shape::new(answer, errors));
+    if let Err(error) = written {
+        tracing::error!(%error, "an answer could not be written");
+    }
+    bytes.extend_from_slice(b"\n\n");
+    bytes
+}

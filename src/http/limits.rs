@@ -1,0 +1,64 @@
+//! How much of the server one client, one user and all of them together may take.
+
+use std::time::Duration;
+
+use crate::graphql::QueryLimits;
+
+/// How much of the server one client, one user and all of them together may take. All of it is counted by each
+/// server for itself.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// What a query may cost.
+    pub query: QueryLimits,
+    /// How many errors one answer may have; the others are counted in `extensions.omittedErrors`.
+    pub errors: usize,
+    /// How many bytes the body of a request, or a message on a WebSocket, may have. Above: 413, or close code 1009.
+    pub body_bytes: usize,
+    /// How long a body may take to arrive. Longer: 408.
+    pub body_time: Duration,
+    /// How long a connection may take to send a request's head, the first one or the next one.
+    pub idle_time: Duration,
+    /// How long a request may take to be answered; subscriptions excepted. Longer: 503, `TIMEOUT`.
+    pub request_time: Duration,
+    /// How many connections there may be. More wait to be accepted.
+    pub connections: usize,
+    /// How many requests may be in hand, streams excepted. More: 503, `UNAVAILABLE`.
+    pub requests: usize,
+    /// How many requests of one user may be in hand, streams excepted. More: 429, `RATE_LIMITED`.
+    pub user_requests: usize,
+    /// How many WebSockets one user, or one address without a user, may hold open. More: close code 1013.
+    pub user_sockets: usize,
+    /// How many subscriptions one user, or one address without a user, may have, on WebSockets and event streams
+    /// together. More: `RATE_LIMITED`.
+    pub user_subscriptions: usize,
+    /// How many operations one WebSocket may have at a time. More: `RATE_LIMITED`.
+    pub socket_operations: usize,
+    /// How long a WebSocket may be open without an operation. Longer: close code 1000.
+    pub socket_idle_time: Duration,
+    /// How many requests a second one user may send on average; ten times as many at once. 0: any number.
+    pub user_rate: u32,
+    /// How many requests a second one address may send on average; ten times as many at once. 0: any number.
+    pub address_rate: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            query: QueryLimits::default(),
+            errors: 10,
+            body_bytes: 1024 * 1024,
+            body_time: Duration::from_secs(15),
+            idle_time: Duration::from_secs(75),
+            request_time: Duration::from_mins(15),
+            connections: 10_000,
+            requests: 2_000,
+            user_requests: 250,
+            user_sockets: 50,
+            user_subscriptions: 500,
+            socket_operations: 100,
+            socket_idle_time: Duration::from_hours(1),
+            user_rate: 50,
+            address_rate: 200,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! How requests are served.
+
+use super::graphql::TrustedDocuments;
+use super::limits::Limits;
+
+/// How requests are served.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// How much anybody may take.
+    pub limits: Limits,
+    /// Who may explore the schema.
+    pub introspection: Introspection,
+    /// If given, the only documents that are served.
+    pub trusted_documents: Option<TrustedDocuments>,
+}
+
+/// Who may explore the schema by introspection. `__typename` is always possible.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Introspection {
+    /// Anybody.
+    #[default]
+    On,
+    /// Whoever has a good token.
+    SignedIn,
+    /// Nobody.
+    Off,
+}
