@@ -1,4 +1,4 @@
-//! Accounts, conversations and messages.
+//! Accounts, conversations and messages, and what makes a repeated request harmless.
 
 use sea_orm_migration::prelude::*;
 
@@ -50,6 +50,7 @@ CREATE TABLE message (
     conversation_id {uuid} NOT NULL,
     parent_id {uuid},
     position {big} NOT NULL CHECK (position >= 1),
+    parent_position {big} GENERATED ALWAYS AS (position - 1) STORED,
     active {flag} NOT NULL,
     role TEXT NOT NULL CHECK (role IN ('USER', 'ASSISTANT')),
     status TEXT NOT NULL CHECK (status IN ('QUEUED', 'GENERATING', 'COMPLETE', 'STOPPED', 'FAILED')),
@@ -64,20 +65,20 @@ CREATE TABLE message (
     lease_owner {uuid},
     lease_until {instant},
     stop_requested_at {instant},
-    idempotency_key TEXT,
-    request_digest {bytes},
     created_at {instant} NOT NULL,
     finished_at {instant},
+    created_revision {big} NOT NULL,
     revision {big} NOT NULL,
     PRIMARY KEY (user_id, id),
     FOREIGN KEY (user_id, conversation_id) REFERENCES conversation (user_id, id) ON DELETE CASCADE,
-    UNIQUE (user_id, conversation_id, id),
-    -- The parent is of the same conversation.
-    FOREIGN KEY (user_id, conversation_id, parent_id) REFERENCES message (user_id, conversation_id, id),
+    UNIQUE (user_id, conversation_id, id, position),
+    -- The parent is of the same conversation, one place before.
+    FOREIGN KEY (user_id, conversation_id, parent_id, parent_position)
+        REFERENCES message (user_id, conversation_id, id, position),
     CHECK ((status = 'GENERATING') = (lease_owner IS NOT NULL)),
     CHECK ((lease_owner IS NULL) = (lease_until IS NULL)),
     CHECK ((status IN ('COMPLETE', 'STOPPED', 'FAILED')) = (finished_at IS NOT NULL)),
-    CHECK ((idempotency_key IS NULL) = (request_digest IS NULL))
+    CHECK ((parent_id IS NULL) = (position = 1))
 ) {table};
 
 -- One visible message per place, whatever races; also every page of a conversation.
@@ -86,15 +87,44 @@ CREATE UNIQUE INDEX message_active_position ON message (user_id, conversation_id
 CREATE UNIQUE INDEX message_generating ON message (user_id, conversation_id) WHERE status = 'GENERATING';
 -- Replies that wait for their turn.
 CREATE INDEX message_queued ON message (user_id, conversation_id, position) WHERE status = 'QUEUED';
--- A retry cannot be a second message.
-CREATE UNIQUE INDEX message_idempotency ON message (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
--- Siblings, in order of creation.
-CREATE INDEX message_siblings ON message (user_id, conversation_id, parent_id, id);
+-- Siblings, in order of creation; one write makes one at most.
+CREATE UNIQUE INDEX message_siblings ON message (user_id, conversation_id, parent_id, created_revision);
 -- What has changed since a revision.
 CREATE INDEX message_revision ON message (user_id, revision, id);
+
+-- What other devices need to learn of a deleted message: no content, and no key into the other tables.
+CREATE TABLE deleted_message (
+    user_id {user} NOT NULL,
+    id {uuid} NOT NULL,
+    conversation_id {uuid} NOT NULL,
+    revision {big} NOT NULL,
+    PRIMARY KEY (user_id, id),
+    FOREIGN KEY (user_id, conversation_id) REFERENCES conversation (user_id, id) ON DELETE CASCADE
+) {table};
+
+-- What was deleted since a revision.
+CREATE UNIQUE INDEX deleted_message_revision ON deleted_message (user_id, revision, id);
+
+-- A repeated request finds what the first one made. It outlives the rows, lest a late retry bring back what was
+-- deleted; the digest of a text does not outlive it.
+CREATE TABLE receipt (
+    user_id {user} NOT NULL REFERENCES account (user_id),
+    idempotency_key TEXT NOT NULL,
+    request_digest {bytes},
+    conversation_id {uuid},
+    message_id {uuid},
+    reply_id {uuid},
+    created_at {instant} NOT NULL,
+    PRIMARY KEY (user_id, idempotency_key)
+) {table};
+
+-- The receipt of a message that is deleted.
+CREATE INDEX receipt_message ON receipt (user_id, message_id) WHERE message_id IS NOT NULL;
 ";
 
 const DOWN: &str = r"
+DROP TABLE receipt;
+DROP TABLE deleted_message;
 DROP TABLE message;
 DROP TABLE conversation;
 DROP TABLE account;

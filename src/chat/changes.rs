@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::page::MAXIMUM;
 use super::{Chat, Page};
-use crate::entity::{account, conversation, message};
+use crate::entity::{account, conversation, deleted_message, message};
 use crate::error::Error;
 use crate::signal::{Listener, Topic};
 
@@ -22,7 +22,7 @@ use crate::signal::{Listener, Topic};
 const PACE: Duration = Duration::from_secs(5);
 
 /// A place in the viewer's changes. Several rows may share a revision: within it conversations come before
-/// messages, and each in the order of their ids.
+/// messages, messages before deleted ones, and each in the order of their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChangeCursor {
     /// The revision.
@@ -40,6 +40,8 @@ pub enum ChangeKind {
     Conversation,
     /// A message.
     Message,
+    /// The tombstone of a message.
+    DeletedMessage,
 }
 
 /// A row that has changed, as it is now.
@@ -47,8 +49,10 @@ pub enum ChangeKind {
 pub enum Change {
     /// A conversation was started, renamed, deleted, or changed otherwise.
     Conversation(conversation::Model),
-    /// A message was added, or a reply has begun or ended.
+    /// A message was added, a reply has begun or ended, or a message has entered or left the active path.
     Message(message::Model),
+    /// A message was deleted.
+    DeletedMessage(deleted_message::Model),
 }
 
 impl Change {
@@ -58,6 +62,7 @@ impl Change {
         let (revision, kind, id) = match self {
             Self::Conversation(row) => (row.revision, ChangeKind::Conversation, row.id),
             Self::Message(row) => (row.revision, ChangeKind::Message, row.id),
+            Self::DeletedMessage(row) => (row.revision, ChangeKind::DeletedMessage, row.id),
         };
         ChangeCursor { revision, kind, id }
     }
@@ -66,7 +71,11 @@ impl Change {
 impl Chat {
     /// The place after all that has changed so far.
     pub async fn change_cursor(&self) -> Result<ChangeCursor, Error> {
-        Ok(ChangeCursor { revision: self.revision().await?, kind: ChangeKind::Message, id: Uuid::max() })
+        Ok(ChangeCursor {
+            revision: self.revision().await?,
+            kind: ChangeKind::DeletedMessage,
+            id: Uuid::max(),
+        })
     }
 
     /// The first `limit` changes after `since`, or from the beginning, in order. Each row is there at most once, at
@@ -89,10 +98,19 @@ impl Chat {
             .order_by_asc(message::Column::Revision)
             .order_by_asc(message::Column::Id)
             .limit(limit + 1);
+        let deleted = deleted_message::Entity::find()
+            .filter(deleted_message::Column::UserId.eq(self.user()))
+            .filter(deleted_message::Column::Revision.lte(until))
+            .filter(after(since, ChangeKind::DeletedMessage))
+            .order_by_asc(deleted_message::Column::Revision)
+            .order_by_asc(deleted_message::Column::Id)
+            .limit(limit + 1);
         let conversations = self.database.read(|connection| conversations.clone().all(connection)).await?;
         let messages = self.database.read(|connection| messages.clone().all(connection)).await?;
+        let deleted = self.database.read(|connection| deleted.clone().all(connection)).await?;
         let mut changes: Vec<Change> = conversations.into_iter().map(Change::Conversation).collect();
         changes.extend(messages.into_iter().map(Change::Message));
+        changes.extend(deleted.into_iter().map(Change::DeletedMessage));
         changes.sort_by_key(Change::cursor);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_next = changes.len() > limit;

@@ -110,6 +110,19 @@ impl Chat {
         Ok(())
     }
 
+    /// The conversation, as the transaction sees it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the viewer has no such conversation.
+    pub(super) async fn conversation_within(
+        &self,
+        write: &Write,
+        id: Uuid,
+    ) -> Result<conversation::Model, Error> {
+        let row = self.own_conversations().filter(Column::Id.eq(id)).one(&**write).await?;
+        row.ok_or(Error::NotFound("conversation"))
+    }
+
     /// A new conversation's row, not yet stored.
     pub(super) fn new_conversation(
         &self,

@@ -8,15 +8,23 @@ mod conversations;
 mod messages;
 mod page;
 mod path;
+mod receipt;
 mod replies;
 mod send;
 mod span;
 mod text;
+mod tree;
+mod turn;
 
 pub use self::changes::{Change, ChangeCursor, ChangeKind};
 pub use self::page::{ConversationCursor, Page, Slice};
-pub use self::send::{OnBusy, SendMessage, Sent};
+pub use self::send::{OnBusy, SendMessage};
 pub use self::span::Span;
+pub use self::tree::{
+    ActivateMessage, Activated, DeleteMessage, Deleted, EditMessage, Family, ForkConversation,
+    RegenerateReply, Regenerated, Sibling,
+};
+pub use self::turn::Sent;
 use crate::auth::Viewer;
 use crate::database::Database;
 use crate::entity::message;

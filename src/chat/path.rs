@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Aftermath, Chat};
+use super::{Aftermath, Chat, OnBusy};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{Column, Entity, Status};
@@ -29,19 +29,21 @@ SELECT
     EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'GENERATING')
     OR EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'QUEUED') AS busy";
 
-/// The replies that were under way in a conversation when they were interrupted.
-pub(super) struct Unfinished {
-    /// The positions of those on the active path.
-    positions: Vec<i64>,
-    /// Whether one was being written: its server, or the successor of that, has yet to close it.
-    pub(super) running: bool,
+/// What stands before a new reply, once its request has had its way.
+#[derive(Default)]
+pub(super) struct Way {
+    /// The positions on the active path whose replies were interrupted.
+    interrupted: Vec<i64>,
+    /// Whether the new reply has to wait: for one that is being written, even if it is to stop, its server, or the
+    /// successor of that, has yet to close.
+    pub(super) busy: bool,
 }
 
-impl Unfinished {
-    /// The last position before the turns at the path's `end` whose replies are unfinished.
+impl Way {
+    /// The last position before the turns at the path's `end` whose replies were interrupted.
     pub(super) fn finished_before(&self, end: i64) -> i64 {
         let mut end = end;
-        while self.positions.contains(&end) {
+        while self.interrupted.contains(&end) {
             end -= 2;
         }
         end
@@ -68,14 +70,34 @@ impl Chat {
         Ok(row.map(|row| Tail::from_query_result(&row, "")).transpose()?.unwrap_or_default())
     }
 
+    /// Does what `on_busy` says about the replies under way in a conversation that is `busy`.
+    ///
+    /// # Errors
+    /// [`Error::ConversationBusy`] if it says so.
+    pub(super) async fn clear_way(
+        &self,
+        write: &Write,
+        conversation_id: Uuid,
+        busy: bool,
+        on_busy: OnBusy,
+        aftermath: &mut Aftermath,
+    ) -> Result<Way, Error> {
+        match on_busy {
+            _ if !busy => Ok(Way::default()),
+            OnBusy::Enqueue => Ok(Way { busy, ..Way::default() }),
+            OnBusy::Reject => Err(Error::ConversationBusy),
+            OnBusy::Interrupt | OnBusy::Rollback => self.interrupt(write, conversation_id, aftermath).await,
+        }
+    }
+
     /// Stops all replies under way in a conversation: those that wait at once, the one that is being written by a
     /// word to its server.
-    pub(super) async fn interrupt(
+    async fn interrupt(
         &self,
         write: &Write,
         conversation_id: Uuid,
         aftermath: &mut Aftermath,
-    ) -> Result<Unfinished, Error> {
+    ) -> Result<Way, Error> {
         let under_way = |condition: &'static str| {
             Entity::update_many()
                 .col_expr(Column::StopRequestedAt, Expr::value(write.now))
@@ -93,21 +115,11 @@ impl Chat {
         aftermath.wake.extend(waiting.iter().map(|reply| Topic::Reply(reply.id)));
         aftermath.wake.extend(running.iter().map(|reply| Topic::Stop(reply.id)));
         let active = waiting.iter().chain(&running).filter(|reply| reply.active);
-        Ok(Unfinished {
-            positions: active.map(|reply| reply.position).collect(),
-            running: !running.is_empty(),
-        })
+        Ok(Way { interrupted: active.map(|reply| reply.position).collect(), busy: !running.is_empty() })
     }
 
-    /// Takes what lies after position `keep` off the active path, and counts `last_position` messages on it from
-    /// now on.
-    pub(super) async fn cut(
-        &self,
-        write: &Write,
-        conversation_id: Uuid,
-        keep: i64,
-        last_position: i64,
-    ) -> Result<conversation::Model, Error> {
+    /// Takes what lies after position `keep` off the active path.
+    pub(super) async fn cut(&self, write: &Write, conversation_id: Uuid, keep: i64) -> Result<(), Error> {
         Entity::update_many()
             .col_expr(Column::Active, Expr::value(false))
             .col_expr(Column::Revision, Expr::value(write.revision))
@@ -117,7 +129,6 @@ impl Chat {
             .filter(Expr::col(Column::Position).gt(keep))
             .exec(&**write)
             .await?;
-        let count = [(conversation::Column::LastPosition, Expr::value(last_position))];
-        self.update_conversation(write, conversation_id, count).await
+        Ok(())
     }
 }

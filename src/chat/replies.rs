@@ -140,7 +140,7 @@ impl Chat {
         Ok(revived)
     }
 
-    async fn own_reply(&self, write: &Write, id: Uuid) -> Result<message::Model, Error> {
+    pub(super) async fn own_reply(&self, write: &Write, id: Uuid) -> Result<message::Model, Error> {
         let row = Entity::find()
             .filter(Column::UserId.eq(self.user()))
             .filter(Column::Id.eq(id))

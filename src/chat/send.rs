@@ -1,14 +1,14 @@
 //! Sending a message and asking for its reply.
 
-use ring::digest::{self, SHA256};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
+use super::receipt::{Made, Repeatable};
+use super::turn::{Seat, Sent};
 use super::{Aftermath, Chat, text, undisturbed};
 use crate::database::Write;
 use crate::entity::conversation;
-use crate::entity::message::{self, Column, Role, Status, ToolCalls};
 use crate::error::Error;
 
 /// A message to send.
@@ -38,17 +38,6 @@ pub enum OnBusy {
     Rollback,
 }
 
-/// What a sent message has become.
-#[derive(Clone, Debug)]
-pub struct Sent {
-    /// The conversation.
-    pub conversation: conversation::Model,
-    /// The user's message.
-    pub message: message::Model,
-    /// The reply, as it was when the request was answered.
-    pub reply: message::Model,
-}
-
 impl Chat {
     /// Stores a message and its reply's row in one transaction, has the reply written, and returns at once.
     ///
@@ -60,183 +49,65 @@ impl Chat {
 
     async fn send_now(&self, request: SendMessage) -> Result<Sent, Error> {
         let content = text::message(&request.content, self.limits.message_chars)?;
-        let key = request.idempotency_key.as_deref().map(text::idempotency_key).transpose()?;
-        let receipt = key.map(|key| (key, digest_of(request.conversation_id, content)));
+        let conversation_id = request.conversation_id.unwrap_or(Uuid::nil());
+        let arguments = [conversation_id.as_bytes(), content.as_bytes()];
+        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "sendMessage", &arguments)?;
+        let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
         let (sent, aftermath) = self
             .database
             .write(self.user(), |write| async move {
-                if let Some((key, digest)) = &receipt
-                    && let Some(sent) = self.sent_before(&write, key, digest).await?
-                {
+                if let Some(earlier) = self.receive(&write, repeatable.as_ref(), made).await? {
+                    let sent = self.sent_before(&write, earlier).await?;
                     return Ok((write, (sent, Aftermath::nothing())));
                 }
-                let stored = match request.conversation_id {
-                    Some(id) => self.append(&write, id, content, receipt, request.on_busy).await?,
-                    None => self.begin(&write, content, receipt).await?,
+                let mut aftermath = Aftermath::default();
+                let (conversation, seat) = match request.conversation_id {
+                    Some(id) => self.extend(&write, id, request.on_busy, &mut aftermath).await?,
+                    None => self.begin(&write, content).await?,
                 };
-                Ok((write, stored))
+                let sent = self.store_turn(&write, conversation, seat, content, made, &mut aftermath).await?;
+                Ok((write, (sent, aftermath)))
             })
             .await?;
         self.follow_up(aftermath);
         Ok(sent)
     }
 
-    /// What an earlier request with this key has become.
-    async fn sent_before(&self, write: &Write, key: &str, digest: &[u8]) -> Result<Option<Sent>, Error> {
-        let own = || message::Entity::find().filter(Column::UserId.eq(self.user()));
-        let Some(message) = own().filter(Column::IdempotencyKey.eq(key)).one(&**write).await? else {
-            return Ok(None);
-        };
-        if message.request_digest.as_deref() != Some(digest) {
-            return Err(Error::IdempotencyMismatch);
-        }
-        let reply = own()
-            .filter(Column::ConversationId.eq(message.conversation_id))
-            .filter(Column::ParentId.eq(message.id))
-            .order_by_asc(Column::Id)
-            .one(&**write)
-            .await?
-            .ok_or(Error::NotFound("message"))?;
-        let conversation = conversation::Entity::find()
-            .filter(conversation::Column::UserId.eq(self.user()))
-            .filter(conversation::Column::Id.eq(message.conversation_id))
-            .filter(conversation::Column::DeletedAt.is_null())
-            .one(&**write)
-            .await?
-            .ok_or(Error::NotFound("conversation"))?;
-        Ok(Some(Sent { conversation, message, reply }))
-    }
-
-    /// Starts a conversation with a message.
-    async fn begin(
-        &self,
-        write: &Write,
-        content: &str,
-        receipt: Option<(&str, Vec<u8>)>,
-    ) -> Result<(Sent, Aftermath), Error> {
+    /// Starts a conversation with room for a first turn.
+    async fn begin(&self, write: &Write, content: &str) -> Result<(conversation::Model, Seat), Error> {
         let conversation = self.new_conversation(write, Some(text::derive_title(content)), 2);
         conversation::Entity::insert(conversation.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;
-        self.store(write, conversation, None, content, receipt, false, Aftermath::default()).await
+        Ok((conversation, Seat { parent: None, position: 1, busy: false }))
     }
 
-    /// Adds a message to the end of a conversation.
-    async fn append(
+    /// Makes room for a turn at the end of a conversation.
+    async fn extend(
         &self,
         write: &Write,
         conversation_id: Uuid,
-        content: &str,
-        receipt: Option<(&str, Vec<u8>)>,
         on_busy: OnBusy,
-    ) -> Result<(Sent, Aftermath), Error> {
+        aftermath: &mut Aftermath,
+    ) -> Result<(conversation::Model, Seat), Error> {
         let extend = [
             (conversation::Column::LastPosition, Expr::col(conversation::Column::LastPosition).add(2)),
             (conversation::Column::UpdatedAt, Expr::value(write.now)),
         ];
         let mut conversation = self.update_conversation(write, conversation_id, extend).await?;
         let mut tail = self.tail(write, &conversation).await?;
-        let mut aftermath = Aftermath::default();
-        if tail.busy {
-            match on_busy {
-                OnBusy::Enqueue => {}
-                OnBusy::Reject => return Err(Error::ConversationBusy),
-                OnBusy::Interrupt | OnBusy::Rollback => {
-                    let unfinished = self.interrupt(write, conversation_id, &mut aftermath).await?;
-                    if on_busy == OnBusy::Rollback {
-                        let end = conversation.last_position - 2;
-                        let keep = unfinished.finished_before(end);
-                        if keep < end {
-                            conversation = self.cut(write, conversation_id, keep, keep + 2).await?;
-                            tail = self.tail(write, &conversation).await?;
-                        }
-                    }
-                    tail.busy = unfinished.running;
-                }
+        let way = self.clear_way(write, conversation_id, tail.busy, on_busy, aftermath).await?;
+        if on_busy == OnBusy::Rollback {
+            let end = conversation.last_position - 2;
+            let keep = way.finished_before(end);
+            if keep < end {
+                self.cut(write, conversation_id, keep).await?;
+                let count = [(conversation::Column::LastPosition, Expr::value(keep + 2))];
+                conversation = self.update_conversation(write, conversation_id, count).await?;
+                tail = self.tail(write, &conversation).await?;
             }
         }
-        self.store(write, conversation, tail.id, content, receipt, tail.busy, aftermath).await
-    }
-
-    /// Stores a message and its reply in the two places that `conversation` already counts.
-    #[expect(clippy::too_many_arguments, reason = "they are what the two rows are made of")]
-    async fn store(
-        &self,
-        write: &Write,
-        conversation: conversation::Model,
-        parent: Option<Uuid>,
-        content: &str,
-        receipt: Option<(&str, Vec<u8>)>,
-        busy: bool,
-        mut aftermath: Aftermath,
-    ) -> Result<(Sent, Aftermath), Error> {
         let position = conversation.last_position - 1;
-        let mut message = self.new_message(write, conversation.id, parent, position, Role::User);
-        content.clone_into(&mut message.content);
-        message.status = Status::Complete;
-        message.finished_at = Some(write.now);
-        if let Some((key, digest)) = receipt {
-            message.idempotency_key = Some(key.to_owned());
-            message.request_digest = Some(digest);
-        }
-        let mut reply =
-            self.new_message(write, conversation.id, Some(message.id), position + 1, Role::Assistant);
-        self.replies.admit(&mut reply, busy, write.now);
-        message::Entity::insert_many([
-            message.clone().into_active_model(),
-            reply.clone().into_active_model(),
-        ])
-        .exec_without_returning(&**write)
-        .await?;
-        if !busy {
-            aftermath.begin = Some(reply.clone());
-        }
-        Ok((Sent { conversation, message, reply }, aftermath))
+        Ok((conversation, Seat { parent: tail.id, position, busy: way.busy }))
     }
-
-    /// A new message's row, not yet stored.
-    fn new_message(
-        &self,
-        write: &Write,
-        conversation_id: Uuid,
-        parent_id: Option<Uuid>,
-        position: i64,
-        role: Role,
-    ) -> message::Model {
-        message::Model {
-            user_id: self.user().to_owned(),
-            id: Uuid::now_v7(),
-            conversation_id,
-            parent_id,
-            position,
-            active: true,
-            role,
-            status: Status::Queued,
-            content: String::new(),
-            tool_calls: ToolCalls::default(),
-            finish_reason: None,
-            failure: None,
-            model: None,
-            usage: None,
-            attempt: 0,
-            restarts_left: 0,
-            lease_owner: None,
-            lease_until: None,
-            stop_requested_at: None,
-            idempotency_key: None,
-            request_digest: None,
-            created_at: write.now,
-            finished_at: None,
-            revision: write.revision,
-        }
-    }
-}
-
-/// What tells a retry from another request under the same key.
-fn digest_of(conversation_id: Option<Uuid>, content: &str) -> Vec<u8> {
-    let mut context = digest::Context::new(&SHA256);
-    context.update(b"sendMessage\0");
-    context.update(conversation_id.unwrap_or(Uuid::nil()).as_bytes());
-    context.update(content.as_bytes());
-    context.finish().as_ref().to_vec()
 }

@@ -1,13 +1,13 @@
-//! Stretches of a conversation's active path.
+//! Stretches of a path through a conversation.
 
 use uuid::Uuid;
 
 use super::Slice;
 use crate::entity::{conversation, message};
 
-/// A stretch of a conversation's active path.
+/// A stretch of a path through a conversation.
 ///
-/// Positions run from 1 to the conversation's last without a gap, so a page's bounds, and whether there is more
+/// Positions run from 1 to the path's last without a gap, so a page's bounds, and whether there is more
 /// on either side, are known before a message is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
@@ -20,11 +20,12 @@ pub struct Span {
 }
 
 impl Span {
-    /// The part of `conversation` that `slice`, whose places are positions, asks for.
+    /// The part of a path through `conversation` with `length` messages that `slice`, whose places are positions,
+    /// asks for.
     #[must_use]
-    pub fn of(conversation: &conversation::Model, slice: &Slice<i64>) -> Self {
+    pub fn of(conversation: Uuid, length: i64, slice: &Slice<i64>) -> Self {
         let limit = i64::try_from(slice.limit).unwrap_or(i64::MAX);
-        let all = 1..conversation.last_position.saturating_add(1);
+        let all = 1..length.saturating_add(1);
         let mut start =
             slice.after.map_or(all.start, |place| place.saturating_add(1)).clamp(all.start, all.end);
         let mut end = slice.before.unwrap_or(all.end).clamp(start, all.end);
@@ -33,7 +34,7 @@ impl Span {
         } else {
             end = end.min(start.saturating_add(limit));
         }
-        Self { conversation: conversation.id, start, end }
+        Self { conversation, start, end }
     }
 
     /// The last message alone.
@@ -54,25 +55,9 @@ impl Span {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
     use proptest::prelude::*;
 
     use super::*;
-
-    fn conversation(last_position: i64) -> conversation::Model {
-        conversation::Model {
-            user_id: String::new(),
-            id: Uuid::nil(),
-            title: None,
-            last_position,
-            created_at: DateTime::UNIX_EPOCH,
-            updated_at: DateTime::UNIX_EPOCH,
-            archived_at: None,
-            pinned_at: None,
-            deleted_at: None,
-            revision: 1,
-        }
-    }
 
     proptest! {
         #[test]
@@ -84,7 +69,7 @@ mod tests {
             from_end: bool,
         ) {
             let slice = Slice { after, before, limit, from_end };
-            let span = Span::of(&conversation(length), &slice);
+            let span = Span::of(Uuid::nil(), length, &slice);
             let mut expected: Vec<i64> = (1..=length)
                 .filter(|place| after.is_none_or(|after| *place > after))
                 .filter(|place| before.is_none_or(|before| *place < before))

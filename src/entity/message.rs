@@ -51,14 +51,12 @@ pub struct Model {
     pub lease_until: Option<DateTimeUtc>,
     /// When the user asked to stop the reply.
     pub stop_requested_at: Option<DateTimeUtc>,
-    /// The client's name for the request that made the row.
-    pub idempotency_key: Option<String>,
-    /// The SHA-256 of that request's arguments.
-    pub request_digest: Option<Vec<u8>>,
     /// When it was sent, or the reply was asked for.
     pub created_at: DateTimeUtc,
     /// When it was complete, stopped or failed.
     pub finished_at: Option<DateTimeUtc>,
+    /// The owner's revision that made the row: the order of creation, whichever servers' clocks were right.
+    pub created_revision: i64,
     /// The owner's revision that last touched the row.
     pub revision: i64,
 }

@@ -2,4 +2,6 @@
 
 pub mod account;
 pub mod conversation;
+pub mod deleted_message;
 pub mod message;
+pub mod receipt;

@@ -14,6 +14,7 @@ pub(super) enum ChangeEvent {
     Conversation(ConversationChanged),
     ConversationDeleted(ConversationDeleted),
     Message(MessageChanged),
+    MessageDeleted(MessageDeleted),
 }
 
 /// A conversation was started, renamed, or changed otherwise.
@@ -34,13 +35,24 @@ pub(super) struct ConversationDeleted {
     conversation_id: ID,
 }
 
-/// A message was added, or a reply has begun, ended, or left the active path.
+/// A message was added, a reply has begun or ended, or a message has entered or left the active path.
 #[derive(SimpleObject)]
 pub(super) struct MessageChanged {
     /// The place of this change: give the last one received as `since` to go on.
     cursor: String,
     /// The message as it is now.
     message: Message,
+}
+
+/// A message was deleted. What hung below it was too, and each has an event of its own.
+#[derive(SimpleObject)]
+pub(super) struct MessageDeleted {
+    /// The place of this change: give the last one received as `since` to go on.
+    cursor: String,
+    /// The id that now names nothing.
+    message_id: ID,
+    /// The id of the conversation that it was part of.
+    conversation_id: ID,
 }
 
 impl From<Change> for ChangeEvent {
@@ -54,6 +66,11 @@ impl From<Change> for ChangeEvent {
                 Self::Conversation(ConversationChanged { cursor, conversation: row.into() })
             }
             Change::Message(row) => Self::Message(MessageChanged { cursor, message: row.into() }),
+            Change::DeletedMessage(row) => Self::MessageDeleted(MessageDeleted {
+                cursor,
+                message_id: row.id.into(),
+                conversation_id: row.conversation_id.into(),
+            }),
         }
     }
 }

@@ -78,10 +78,12 @@ fn conversation_cursor(row: &conversation::Model) -> String {
     ConversationCursor { updated_at: row.updated_at, id: row.id }.encode()
 }
 
-/// A page of messages.
+/// A page of messages: of a path through a conversation, or of siblings.
 pub(super) struct MessageConnection {
     pub(super) page: Page<message::Model>,
     pub(super) total: i64,
+    /// A message's place in this list.
+    pub(super) cursor: fn(&message::Model) -> String,
 }
 
 /// A message's place in a list.
@@ -99,7 +101,7 @@ impl MessageConnection {
     /// The messages with their places.
     async fn edges(&self) -> Vec<MessageEdge> {
         let edge =
-            |row: &message::Model| MessageEdge { cursor: row.position.encode(), node: row.clone().into() };
+            |row: &message::Model| MessageEdge { cursor: (self.cursor)(row), node: row.clone().into() };
         self.page.items.iter().map(edge).collect()
     }
 
@@ -110,7 +112,7 @@ impl MessageConnection {
 
     /// Where this page lies in the list.
     async fn page_info(&self) -> PageInfo {
-        PageInfo::of(&self.page, |row| row.position.encode())
+        PageInfo::of(&self.page, self.cursor)
     }
 
     /// How many messages the whole list has.

@@ -5,10 +5,12 @@ use async_graphql::{Context, ID, Object};
 use super::connection::MessageConnection;
 use super::context::ContextExt;
 use super::cursor::Cursor;
+use super::id;
+use super::loader::MessageId;
 use super::message::Message;
 use super::scalar::DateTime;
 use crate::chat::{Page, Slice, Span};
-use crate::entity::conversation;
+use crate::entity::{conversation, message};
 use crate::error::Error;
 
 /// A thread of messages between its owner and the assistant.
@@ -46,12 +48,12 @@ impl Conversation {
         DateTime(self.row.updated_at)
     }
 
-    /// How many messages the conversation has.
+    /// How many messages the active path has.
     async fn message_count(&self) -> i64 {
         self.row.last_position
     }
 
-    /// The newest message. `null` in a conversation without messages.
+    /// The active path's last message. `null` in a conversation without messages.
     async fn last_message(&self, context: &Context<'_>) -> Option<Result<Message, Error>> {
         let load = async {
             let rows = context.rows()?.load_one(Span::last_of(&self.row)).await?;
@@ -60,7 +62,8 @@ impl Conversation {
         load.await.transpose()
     }
 
-    /// The messages, oldest first.
+    /// The messages of the active path, oldest first, or of another branch.
+    #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
     async fn messages(
         &self,
         context: &Context<'_>,
@@ -71,28 +74,53 @@ impl Conversation {
         #[graphql(desc = "Only messages after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, or before `before`; at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only messages before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The last message of the branch to read; the active path stays as it is. Without \
+                          one, the active path. No messages if the conversation has no such message.")]
+        leaf_id: Option<ID>,
     ) -> Result<MessageConnection, Error> {
-        messages_page(context, Some(&self.row), first, after, last, before).await
+        let paging = Paging { first, after, last, before };
+        messages_page(context, Some(&self.row), leaf_id.as_ref(), paging).await
     }
 }
 
-/// A page of a conversation's messages; an empty one where there is no conversation.
+/// Which page of a list is asked for.
+pub(super) struct Paging {
+    pub(super) first: Option<i32>,
+    pub(super) after: Option<String>,
+    pub(super) last: Option<i32>,
+    pub(super) before: Option<String>,
+}
+
+/// A page of a path through a conversation; an empty one where there is no such conversation or message.
 pub(super) async fn messages_page(
     context: &Context<'_>,
     row: Option<&conversation::Model>,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
+    leaf_id: Option<&ID>,
+    paging: Paging,
 ) -> Result<MessageConnection, Error> {
-    let after = i64::parse("after", after.as_deref())?;
-    let before = i64::parse("before", before.as_deref())?;
-    let slice = Slice::new(first, after, last, before)?;
-    let Some(row) = row else {
-        return Ok(MessageConnection { page: Page::empty(), total: 0 });
+    let after = i64::parse("after", paging.after.as_deref())?;
+    let before = i64::parse("before", paging.before.as_deref())?;
+    let slice = Slice::new(paging.first, after, paging.last, before)?;
+    let cursor = |row: &message::Model| row.position.encode();
+    let nothing = MessageConnection { page: Page::empty(), total: 0, cursor };
+    let Some(row) = row else { return Ok(nothing) };
+    let rows = context.rows()?;
+    let (length, branch) = match leaf_id {
+        None => (row.last_position, None),
+        Some(id) => {
+            let Some(id) = id::parse(id) else { return Ok(nothing) };
+            let leaf = rows.load_one(MessageId(id)).await?;
+            match leaf.filter(|leaf| leaf.conversation_id == row.id) {
+                None => return Ok(nothing),
+                Some(leaf) => (leaf.position, Some(leaf.id)),
+            }
+        }
     };
-    let span = Span::of(row, &slice);
-    let items = context.rows()?.load_one(span).await?.unwrap_or_default();
-    let page = Page { items, has_previous: span.start > 1, has_next: span.end <= row.last_position };
-    Ok(MessageConnection { page, total: row.last_position })
+    let span = Span::of(row.id, length, &slice);
+    let items = match branch {
+        None => rows.load_one(span).await?.unwrap_or_default(),
+        Some(leaf) => context.chat()?.branch(leaf, span).await?,
+    };
+    let page = Page { items, has_previous: span.start > 1, has_next: span.end <= length };
+    Ok(MessageConnection { page, total: length, cursor })
 }

@@ -30,14 +30,36 @@ pub(super) trait Cursor: Sized {
 /// Message lists: the position in the conversation.
 impl Cursor for i64 {
     fn encode(&self) -> String {
-        URL_SAFE_NO_PAD.encode(format!("m{self}"))
+        encode_number('m', *self)
     }
 
     fn decode(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let digits = std::str::from_utf8(&bytes).ok()?.strip_prefix('m')?;
-        if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+        decode_number('m', text)
     }
+}
+
+/// A place among siblings: the revision that made the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SiblingCursor(pub(super) i64);
+
+impl Cursor for SiblingCursor {
+    fn encode(&self) -> String {
+        encode_number('s', self.0)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        decode_number('s', text).map(Self)
+    }
+}
+
+fn encode_number(list: char, number: i64) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{list}{number}"))
+}
+
+fn decode_number(list: char, text: &str) -> Option<i64> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let digits = std::str::from_utf8(&bytes).ok()?.strip_prefix(list)?;
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
 impl Cursor for ConversationCursor {
@@ -64,6 +86,7 @@ impl Cursor for ChangeCursor {
         let mut bytes = vec![match self.kind {
             ChangeKind::Conversation => b'C',
             ChangeKind::Message => b'M',
+            ChangeKind::DeletedMessage => b'D',
         }];
         bytes.extend(self.revision.to_be_bytes());
         bytes.extend(self.id.as_bytes());
@@ -76,6 +99,7 @@ impl Cursor for ChangeCursor {
         let kind = match kind {
             b'C' => ChangeKind::Conversation,
             b'M' => ChangeKind::Message,
+            b'D' => ChangeKind::DeletedMessage,
             _ => return None,
         };
         let (revision, id) = rest.split_at_checked(8)?;
@@ -120,6 +144,9 @@ mod tests {
         #[test]
         fn places_survive_the_journey(position in 0i64.., millis in 0i64..253_402_300_800_000, id: u128) {
             prop_assert_eq!(i64::decode(&position.encode()), Some(position));
+            let sibling = SiblingCursor(position);
+            prop_assert_eq!(SiblingCursor::decode(&sibling.encode()), Some(sibling));
+            prop_assert_eq!(i64::decode(&sibling.encode()), None);
             let updated_at = Utc.timestamp_millis_opt(millis).unwrap();
             let place = ConversationCursor { updated_at, id: Uuid::from_u128(id) };
             prop_assert_eq!(ConversationCursor::decode(&place.encode()), Some(place));
@@ -130,7 +157,7 @@ mod tests {
         #[test]
         fn places_in_feeds_and_replies_survive_too(revision: i64, id: u128, attempt: i32, offset in 0usize..) {
             let id = Uuid::from_u128(id);
-            for kind in [ChangeKind::Conversation, ChangeKind::Message] {
+            for kind in [ChangeKind::Conversation, ChangeKind::Message, ChangeKind::DeletedMessage] {
                 let place = ChangeCursor { revision, kind, id };
                 prop_assert_eq!(ChangeCursor::decode(&place.encode()), Some(place));
             }

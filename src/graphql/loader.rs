@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_graphql::dataloader::Loader;
 use uuid::Uuid;
 
-use crate::chat::{Chat, Span};
+use crate::chat::{Chat, Family, Sibling, Span};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -56,5 +56,14 @@ impl Loader<Span> for Rows {
 
     async fn load(&self, keys: &[Span]) -> Result<HashMap<Span, Self::Value>, Error> {
         self.chat.spans(keys).await
+    }
+}
+
+impl Loader<Family> for Rows {
+    type Value = Vec<Sibling>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[Family]) -> Result<HashMap<Family, Self::Value>, Error> {
+        self.chat.families(keys).await
     }
 }

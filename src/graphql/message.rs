@@ -2,10 +2,12 @@
 
 use async_graphql::{Context, Enum, ID, Object};
 
+use super::connection::MessageConnection;
 use super::context::ContextExt;
-use super::conversation::Conversation;
+use super::conversation::{Conversation, Paging};
 use super::loader::{ConversationId, MessageId};
 use super::scalar::DateTime;
+use super::sibling::{siblings, siblings_page};
 use crate::assistant;
 use crate::entity::message;
 use crate::error::Error;
@@ -87,6 +89,38 @@ impl Message {
     /// The message's place in its conversation, counted from 1.
     async fn position(&self) -> i64 {
         self.row.position
+    }
+
+    /// Whether the message is on the active path: whether the conversation now shows it.
+    async fn active(&self) -> bool {
+        self.row.active
+    }
+
+    /// The versions of the message, itself among them, in order of creation: what has the same parent. An edit makes
+    /// a version of a user's message, and a regeneration one of a reply.
+    async fn siblings(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "How many from the start, or after `after`; 20 unless said otherwise, at most 100."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only messages after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, or before `before`; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only messages before this cursor.")] before: Option<String>,
+    ) -> Result<MessageConnection, Error> {
+        siblings_page(context, &self.row, Paging { first, after, last, before }).await
+    }
+
+    /// The message's place among its siblings, counted from 0.
+    async fn sibling_index(&self, context: &Context<'_>) -> Result<usize, Error> {
+        let siblings = siblings(context, &self.row).await?;
+        Ok(siblings.iter().position(|sibling| sibling.id == self.row.id).unwrap_or_default())
+    }
+
+    /// How many siblings there are, the message itself among them.
+    async fn sibling_count(&self, context: &Context<'_>) -> Result<usize, Error> {
+        Ok(siblings(context, &self.row).await?.len().max(1))
     }
 
     /// When the message was sent, or the reply asked for.

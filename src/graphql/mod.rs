@@ -13,7 +13,9 @@ mod mutation;
 mod node;
 mod query;
 mod scalar;
+mod sibling;
 mod subscription;
+mod tree;
 mod viewer;
 
 pub use self::context::Session;

@@ -6,7 +6,15 @@ use super::context::ContextExt;
 use super::conversation::Conversation;
 use super::id;
 use super::message::Message;
-use crate::chat::{self, SendMessage};
+use super::tree::{
+    ActivateMessageInput, ActivateMessagePayload, DeleteMessageInput, DeleteMessagePayload, EditMessageInput,
+    EditMessagePayload, ForkConversationInput, ForkConversationPayload, RegenerateReplyInput,
+    RegenerateReplyPayload,
+};
+use crate::chat::{
+    self, ActivateMessage, Chat, DeleteMessage, EditMessage, ForkConversation, RegenerateReply, SendMessage,
+};
+use crate::entity::message;
 use crate::error::Error;
 
 /// Writing. What belongs to somebody else is as if it did not exist: `NOT_FOUND`.
@@ -68,14 +76,12 @@ impl Mutation {
             idempotency_key: input.idempotency_key,
             on_busy: input.on_busy.unwrap_or_default().into(),
         };
-        let mut sent = chat.send(request).await?;
-        if input.await_reply.unwrap_or(true) && !sent.reply.status.is_terminal() {
-            sent.reply = chat.reply_ended(sent.reply.id).await?;
-        }
+        let sent = chat.send(request).await?;
+        let reply = awaited(chat, sent.reply, input.await_reply).await?;
         Ok(SendMessagePayload {
             conversation: sent.conversation.into(),
             message: sent.message.into(),
-            reply: sent.reply.into(),
+            reply: reply.into(),
         })
     }
 
@@ -99,11 +105,111 @@ impl Mutation {
         #[graphql(desc = "What to retry.")] input: RetryReplyInput,
     ) -> Result<RetryReplyPayload, Error> {
         let chat = context.chat()?;
-        let mut row = chat.retry_reply(id::require(&input.message_id, "reply")?).await?;
-        if input.await_reply.unwrap_or(true) && !row.status.is_terminal() {
-            row = chat.reply_ended(row.id).await?;
-        }
+        let row = chat.retry_reply(id::require(&input.message_id, "reply")?).await?;
+        let row = awaited(chat, row, input.await_reply).await?;
         Ok(RetryReplyPayload { reply: row.into() })
+    }
+
+    /// Sends another version of a user's message and has the assistant reply to it. Both are put on the active path;
+    /// the old version and what hangs below it stay, and can be activated again.
+    async fn edit_message(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to edit.")] input: EditMessageInput,
+    ) -> Result<EditMessagePayload, Error> {
+        let chat = context.chat()?;
+        let request = EditMessage {
+            message_id: id::require(&input.message_id, "message of the user")?,
+            content: input.content,
+            idempotency_key: input.idempotency_key,
+            on_busy: input.on_busy.unwrap_or_default().into(),
+        };
+        let sent = chat.edit_message(request).await?;
+        let reply = awaited(chat, sent.reply, input.await_reply).await?;
+        Ok(EditMessagePayload {
+            conversation: sent.conversation.into(),
+            message: sent.message.into(),
+            reply: reply.into(),
+        })
+    }
+
+    /// Has the assistant write another version of a reply. It is put on the active path; the old version and what
+    /// hangs below it stay, and can be activated again.
+    async fn regenerate_reply(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to regenerate.")] input: RegenerateReplyInput,
+    ) -> Result<RegenerateReplyPayload, Error> {
+        let chat = context.chat()?;
+        let request = RegenerateReply {
+            message_id: id::require(&input.message_id, "reply")?,
+            idempotency_key: input.idempotency_key,
+            on_busy: input.on_busy.unwrap_or_default().into(),
+        };
+        let regenerated = chat.regenerate_reply(request).await?;
+        let reply = awaited(chat, regenerated.reply, input.await_reply).await?;
+        Ok(RegenerateReplyPayload { conversation: regenerated.conversation.into(), reply: reply.into() })
+    }
+
+    /// Puts a message on the active path, with what leads to it, and with what leads on from it to the newest
+    /// message below it. Replies that are under way go on, on the path or off it.
+    async fn activate_message(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to activate.")] input: ActivateMessageInput,
+    ) -> Result<ActivateMessagePayload, Error> {
+        let request = ActivateMessage {
+            message_id: id::require(&input.message_id, "message")?,
+            idempotency_key: input.idempotency_key,
+        };
+        let activated = context.chat()?.activate_message(request).await?;
+        Ok(ActivateMessagePayload {
+            conversation: activated.conversation.into(),
+            message: activated.message.into(),
+        })
+    }
+
+    /// Deletes a message and all that hangs below it, for good. If it was on the active path, the path goes on with
+    /// the sibling made next before it, or else next after it, and the newest message below that; without a sibling
+    /// it ends with the message before. A reply that is being written below it is stopped.
+    async fn delete_message(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to delete.")] input: DeleteMessageInput,
+    ) -> Result<DeleteMessagePayload, Error> {
+        let request = DeleteMessage {
+            message_id: id::require(&input.message_id, "message")?,
+            idempotency_key: input.idempotency_key,
+        };
+        let deleted = context.chat()?.delete_message(request).await?;
+        Ok(DeleteMessagePayload {
+            deleted_message_id: input.message_id,
+            conversation: deleted.conversation.into(),
+        })
+    }
+
+    /// Copies a message and what leads to it into a new conversation with the same title. The original stays as it
+    /// is. `CONVERSATION_BUSY` if a reply among them is still under way.
+    async fn fork_conversation(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to copy.")] input: ForkConversationInput,
+    ) -> Result<ForkConversationPayload, Error> {
+        let request = ForkConversation {
+            message_id: id::require(&input.message_id, "message")?,
+            idempotency_key: input.idempotency_key,
+        };
+        let row = context.chat()?.fork_conversation(request).await?;
+        Ok(ForkConversationPayload { conversation: row.into() })
+    }
+}
+
+/// The reply once it has ended, unless the client does not want to wait for that.
+async fn awaited(chat: &Chat, reply: message::Model, wait: Option<bool>) -> Result<message::Model, Error> {
+    if wait.unwrap_or(true) && !reply.status.is_terminal() {
+        chat.reply_ended(reply.id).await
+    } else {
+        Ok(reply)
     }
 }
 
@@ -161,7 +267,8 @@ pub(super) struct SendMessageInput {
     content: String,
     /// The client's name for this request, 1 to 128 printable ASCII characters, unique among the viewer's: a
     /// request that is repeated with the same key and the same arguments is answered with the first one's
-    /// message and reply, and nothing is sent twice. With other arguments it is `IDEMPOTENCY_MISMATCH`.
+    /// message and reply, and nothing is sent twice. With other arguments it is `IDEMPOTENCY_MISMATCH`. The keys of
+    /// all mutations are one set. What was deleted since is `NOT_FOUND`.
     idempotency_key: Option<String>,
     /// Whether to answer only when the reply has ended.
     #[graphql(default_with = "Some(true)")]

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, Object};
 use super::change::ChangeConnection;
 use super::connection::{ConversationConnection, MessageConnection};
 use super::context::ContextExt;
-use super::conversation::{Conversation, messages_page};
+use super::conversation::{Conversation, Paging, messages_page};
 use super::cursor::Cursor;
 use super::id;
 use super::message::Message;
@@ -70,7 +70,8 @@ impl Query {
         load.await.transpose()
     }
 
-    /// The messages of one of the viewer's conversations, oldest first. Empty if there is no such conversation.
+    /// The messages of the active path of one of the viewer's conversations, or of another branch, oldest first.
+    /// Empty if there is no such conversation.
     #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
     async fn messages(
         &self,
@@ -83,13 +84,17 @@ impl Query {
         #[graphql(desc = "Only messages after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, or before `before`; at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only messages before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The last message of the branch to read; the active path stays as it is. Without \
+                          one, the active path. No messages if the conversation has no such message.")]
+        leaf_id: Option<ID>,
     ) -> Result<MessageConnection, Error> {
         let chat = context.chat()?;
         let row = match id::parse(&conversation_id) {
             Some(id) => chat.conversation(id).await?,
             None => None,
         };
-        messages_page(context, row.as_ref(), first, after, last, before).await
+        let paging = Paging { first, after, last, before };
+        messages_page(context, row.as_ref(), leaf_id.as_ref(), paging).await
     }
 
     /// One of the viewer's objects by its id alone. `null` if there is no such object.

@@ -1,7 +1,10 @@
 //! How an attempt ends, and what is then due in its conversation.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, Statement, Value};
+use sea_orm::{
+    ActiveEnum, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait,
+    QueryFilter, Statement, Value,
+};
 use uuid::Uuid;
 
 use super::{Options, Replies};
@@ -53,6 +56,20 @@ impl Replies {
             self.signal(Topic::Orphans);
         }
         Ok(next)
+    }
+
+    /// Gives the first queued reply of a conversation in which none is running to this server. Returns it if there
+    /// was one: it is to be written once the transaction is committed.
+    pub(crate) async fn advance(
+        &self,
+        write: &Write,
+        user: &str,
+        conversation: Uuid,
+    ) -> Result<Option<message::Model>, Error> {
+        if self.0.draining.is_cancelled() || is_running(&**write, user, conversation).await? {
+            return Ok(None);
+        }
+        promote(write, user, conversation, self.0.server, &self.0.options).await
     }
 
     /// Tells readers of a reply, and its user's other devices, that there is news.
@@ -113,7 +130,6 @@ pub(super) async fn promote(
     server: Uuid,
     options: &Options,
 ) -> Result<Option<message::Model>, Error> {
-    use sea_orm::ConnectionTrait;
     let statement = Statement::from_sql_and_values(
         write.get_database_backend(),
         PROMOTE,
@@ -127,4 +143,16 @@ pub(super) async fn promote(
     );
     let row = write.query_one_raw(statement).await?;
     Ok(row.map(|row| message::Model::from_query_result(&row, "")).transpose()?)
+}
+
+async fn is_running(
+    connection: &impl ConnectionTrait,
+    user: &str,
+    conversation: Uuid,
+) -> Result<bool, DbErr> {
+    let running = message::Entity::find()
+        .filter(Column::UserId.eq(user))
+        .filter(Column::ConversationId.eq(conversation))
+        .filter(Expr::cust("status = 'GENERATING'"));
+    Ok(running.count(connection).await? > 0)
 }

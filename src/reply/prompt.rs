@@ -14,15 +14,31 @@ const TOKENS_PER_TURN: u32 = 4;
 /// No estimate counts more bytes to one token.
 const BYTES_PER_TOKEN: u32 = 4;
 
-/// The newest messages before a place of the active path whose text may fit, newest first; failed, unfinished and
-/// empty ones left out. The bound on rows and the sum over lengths, which reads no text, make one statement cost
-/// the same however long the conversation is.
+/// The newest messages on the way to a reply whose text may fit, newest first; failed, unfinished and empty ones
+/// left out. The way is climbed from the reply's parent to the first message on the active path, and from there on
+/// it is the path, known by positions. The bound on rows and the sum over lengths, which reads no text, make one
+/// statement cost the same however long the path is.
 const HISTORY: &str = "
+WITH RECURSIVE branch (id, parent_id, position, active) AS (
+    SELECT id, parent_id, position, active FROM message WHERE user_id = $1 AND id = $3
+    UNION ALL
+    SELECT above.id, above.parent_id, above.position, above.active
+    FROM branch JOIN message AS above ON above.user_id = $1 AND above.id = branch.parent_id
+    WHERE NOT branch.active
+)
 SELECT role, content FROM (
     SELECT role, content, position, SUM(octet_length(content)) OVER (ORDER BY position DESC) AS bytes
     FROM (
+        SELECT * FROM (
+            SELECT role, content, position FROM message
+            WHERE user_id = $1 AND conversation_id = $2 AND active
+                AND position <= (SELECT COALESCE(MAX(position), 0) FROM branch WHERE active)
+                AND status IN ('COMPLETE', 'STOPPED') AND content <> ''
+            ORDER BY position DESC LIMIT $4
+        ) AS path
+        UNION ALL
         SELECT role, content, position FROM message
-        WHERE user_id = $1 AND conversation_id = $2 AND active AND position < $3
+        WHERE user_id = $1 AND id IN (SELECT id FROM branch WHERE NOT active)
             AND status IN ('COMPLETE', 'STOPPED') AND content <> ''
         ORDER BY position DESC LIMIT $4
     ) AS newest
@@ -49,7 +65,7 @@ pub(super) async fn load(
         [
             Value::from(reply.user_id.as_str()),
             Value::from(reply.conversation_id),
-            Value::from(reply.position),
+            Value::from(reply.parent_id),
             Value::from(i64::from(budget / TOKENS_PER_TURN + 1)),
             Value::from(i64::from(budget) * i64::from(BYTES_PER_TOKEN)),
         ],

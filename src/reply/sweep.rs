@@ -61,16 +61,11 @@ impl Replies {
         }
         for Stranded { user_id, conversation_id } in self.stranded().await? {
             let user = user_id.as_str();
-            let (server, options) = (self.0.server, &self.0.options);
             let reply = self
                 .0
                 .database
                 .write(user, |write| async move {
-                    let reply = if is_running(&*write, user, conversation_id).await? {
-                        None
-                    } else {
-                        promote(&write, user, conversation_id, server, options).await?
-                    };
+                    let reply = self.advance(&write, user, conversation_id).await?;
                     Ok((write, reply))
                 })
                 .await?;
@@ -176,19 +171,6 @@ impl Replies {
         self.announce(orphan);
         Ok(next)
     }
-}
-
-async fn is_running(
-    connection: &impl ConnectionTrait,
-    user: &str,
-    conversation: Uuid,
-) -> Result<bool, DbErr> {
-    use sea_orm::PaginatorTrait;
-    let running = message::Entity::find()
-        .filter(Column::UserId.eq(user))
-        .filter(Column::ConversationId.eq(conversation))
-        .filter(Expr::cust("status = 'GENERATING'"));
-    Ok(running.count(connection).await? > 0)
 }
 
 /// A number from 0 to 1 out of an id's random part.

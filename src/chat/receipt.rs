@@ -1,0 +1,95 @@
+//! Requests that may be repeated, and what the first one made.
+
+use ring::digest::{self, SHA256};
+use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
+use uuid::Uuid;
+
+use super::{Chat, text};
+use crate::database::Write;
+use crate::entity::receipt;
+use crate::error::Error;
+
+/// A request that its client may repeat: the key that it chose, and what tells it from other requests.
+#[derive(Clone, Debug)]
+pub(super) struct Repeatable {
+    key: String,
+    digest: Vec<u8>,
+}
+
+/// The rows that a request makes. Their ids are chosen before anything is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Made {
+    /// A conversation.
+    pub(super) conversation: Option<Uuid>,
+    /// A user's message.
+    pub(super) message: Option<Uuid>,
+    /// A reply.
+    pub(super) reply: Option<Uuid>,
+}
+
+impl Repeatable {
+    /// The request to do `operation` with `arguments` under `key`; `None` without a key.
+    pub(super) fn new(
+        key: Option<&str>,
+        operation: &str,
+        arguments: &[&[u8]],
+    ) -> Result<Option<Self>, Error> {
+        let Some(key) = key.map(text::idempotency_key).transpose()? else { return Ok(None) };
+        let mut context = digest::Context::new(&SHA256);
+        for part in [operation.as_bytes()].iter().chain(arguments) {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let digest = context.finish().as_ref().to_vec();
+        Ok(Some(Self { key: key.to_owned(), digest }))
+    }
+}
+
+const INSERT: &str = "
+INSERT INTO receipt (user_id, idempotency_key, request_digest, conversation_id, message_id, reply_id, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (user_id, idempotency_key) DO NOTHING";
+
+impl Chat {
+    /// Stores the receipt of a request that is about to make `made`, or returns what an earlier one with its key
+    /// has made.
+    ///
+    /// # Errors
+    /// [`Error::IdempotencyMismatch`] if the earlier one was another; [`Error::NotFound`] if its message is deleted.
+    pub(super) async fn receive(
+        &self,
+        write: &Write,
+        request: Option<&Repeatable>,
+        made: Made,
+    ) -> Result<Option<Made>, Error> {
+        let Some(request) = request else { return Ok(None) };
+        let statement = Statement::from_sql_and_values(
+            write.get_database_backend(),
+            INSERT,
+            [
+                Value::from(self.user()),
+                Value::from(request.key.as_str()),
+                Value::from(request.digest.clone()),
+                Value::from(made.conversation),
+                Value::from(made.message),
+                Value::from(made.reply),
+                Value::from(write.now),
+            ],
+        );
+        if write.execute_raw(statement).await?.rows_affected() == 1 {
+            return Ok(None);
+        }
+        let key = (self.user().to_owned(), request.key.clone());
+        let earlier = receipt::Entity::find_by_id(key).one(&**write).await?;
+        let earlier = earlier.ok_or_else(|| Error::Internal("a receipt is gone".to_owned()))?;
+        match earlier.request_digest {
+            None => Err(Error::NotFound("message")),
+            Some(digest) if digest != request.digest => Err(Error::IdempotencyMismatch),
+            Some(_) => Ok(Some(Made {
+                conversation: earlier.conversation_id,
+                message: earlier.message_id,
+                reply: earlier.reply_id,
+            })),
+        }
+    }
+}

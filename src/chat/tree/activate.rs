@@ -1,0 +1,110 @@
+//! Moving between versions.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
+use uuid::Uuid;
+
+use super::super::receipt::{Made, Repeatable};
+use super::super::{Aftermath, Chat, undisturbed};
+use crate::database::Write;
+use crate::entity::conversation::{self, Column};
+use crate::entity::message;
+use crate::error::Error;
+
+/// A message to put on the active path.
+#[derive(Clone, Debug)]
+pub struct ActivateMessage {
+    /// The message.
+    pub message_id: Uuid,
+    /// The client's name for this request: a second one with the same key changes nothing.
+    pub idempotency_key: Option<String>,
+}
+
+/// A message that is on the active path.
+#[derive(Clone, Debug)]
+pub struct Activated {
+    /// The conversation.
+    pub conversation: conversation::Model,
+    /// The message.
+    pub message: message::Model,
+}
+
+/// Message `$3` of conversation `$2` of user `$1`, and all that hangs below it.
+pub(super) const BELOW: &str = "
+WITH RECURSIVE below (id, position, created_revision) AS (
+    SELECT id, position, created_revision FROM message
+    WHERE user_id = $1 AND conversation_id = $2 AND id = $3
+    UNION ALL
+    SELECT child.id, child.position, child.created_revision
+    FROM below JOIN message AS child
+        ON child.user_id = $1 AND child.conversation_id = $2 AND child.parent_id = below.id
+)";
+
+const NEWEST: &str = "
+SELECT id, position FROM below ORDER BY created_revision DESC, position DESC LIMIT 1";
+
+/// The newest message of a part of the tree. Nothing hangs below it: that would be newer.
+#[derive(FromQueryResult)]
+pub(super) struct Leaf {
+    pub(super) id: Uuid,
+    pub(super) position: i64,
+}
+
+impl Chat {
+    /// Puts a message on the active path, with what leads to it, and with what leads on from it to the newest
+    /// message below it. Replies that are under way go on, on the path or off it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the viewer has no such message.
+    pub async fn activate_message(&self, request: ActivateMessage) -> Result<Activated, Error> {
+        let chat = self.clone();
+        undisturbed(async move { chat.activate_now(&request).await }).await
+    }
+
+    async fn activate_now(&self, request: &ActivateMessage) -> Result<Activated, Error> {
+        let arguments = [request.message_id.as_bytes().as_slice()];
+        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "activateMessage", &arguments)?;
+        let (activated, aftermath) = self
+            .database
+            .write(self.user(), |write| async move {
+                let earlier = self.receive(&write, repeatable.as_ref(), Made::default()).await?;
+                let message = self.message_within(&write, request.message_id).await?;
+                let mut message = message.ok_or(Error::NotFound("message"))?;
+                let conversation_id = message.conversation_id;
+                if earlier.is_some() {
+                    let conversation = self.conversation_within(&write, conversation_id).await?;
+                    return Ok((write, (Activated { conversation, message }, Aftermath::nothing())));
+                }
+                let leaf = self.newest_below(&write, conversation_id, message.id).await?;
+                let standing = self.standing(&write, conversation_id, Some(leaf.id)).await?;
+                let length = [(Column::LastPosition, Expr::value(leaf.position))];
+                let conversation = self.update_conversation(&write, conversation_id, length).await?;
+                self.lead_path(&write, conversation_id, Some(leaf.id), leaf.position, standing.junction)
+                    .await?;
+                if !message.active {
+                    message.active = true;
+                    message.revision = write.revision;
+                }
+                Ok((write, (Activated { conversation, message }, Aftermath::default())))
+            })
+            .await?;
+        self.follow_up(aftermath);
+        Ok(activated)
+    }
+
+    /// The newest message among one and all that hangs below it.
+    pub(super) async fn newest_below(
+        &self,
+        write: &Write,
+        conversation_id: Uuid,
+        id: Uuid,
+    ) -> Result<Leaf, Error> {
+        let statement = Statement::from_sql_and_values(
+            write.get_database_backend(),
+            format!("{BELOW}{NEWEST}"),
+            [Value::from(self.user()), Value::from(conversation_id), Value::from(id)],
+        );
+        let row = write.query_one_raw(statement).await?.ok_or(Error::NotFound("message"))?;
+        Ok(Leaf::from_query_result(&row, "")?)
+    }
+}

@@ -1,0 +1,81 @@
+//! Another version of a user's message.
+
+use sea_orm::sea_query::Expr;
+use uuid::Uuid;
+
+use super::super::receipt::{Made, Repeatable};
+use super::super::turn::{Seat, Sent};
+use super::super::{Aftermath, Chat, OnBusy, text, undisturbed};
+use crate::database::Write;
+use crate::entity::conversation::Column;
+use crate::entity::message::Role;
+use crate::error::Error;
+
+/// Another version to make of a user's message.
+#[derive(Clone, Debug)]
+pub struct EditMessage {
+    /// The message.
+    pub message_id: Uuid,
+    /// The new version's text.
+    pub content: String,
+    /// The client's name for this request: a second one with the same key finds the first one's rows.
+    pub idempotency_key: Option<String>,
+    /// What to do if a reply is under way in the conversation. [`OnBusy::Rollback`] is [`OnBusy::Interrupt`] here:
+    /// the turns after the message leave the active path in any case.
+    pub on_busy: OnBusy,
+}
+
+impl Chat {
+    /// Stores another version of a user's message with a reply of its own, puts both on the active path, has the
+    /// reply written, and returns at once. The old version and what hangs below it stay.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the viewer has no such message, or it is a reply.
+    pub async fn edit_message(&self, request: EditMessage) -> Result<Sent, Error> {
+        let chat = self.clone();
+        undisturbed(async move { chat.edit_now(&request).await }).await
+    }
+
+    async fn edit_now(&self, request: &EditMessage) -> Result<Sent, Error> {
+        let content = text::message(&request.content, self.limits.message_chars)?;
+        let arguments = [request.message_id.as_bytes(), content.as_bytes()];
+        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "editMessage", &arguments)?;
+        let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
+        let (sent, aftermath) = self
+            .database
+            .write(self.user(), |write| async move {
+                let done = match self.receive(&write, repeatable.as_ref(), made).await? {
+                    Some(earlier) => (self.sent_before(&write, earlier).await?, Aftermath::nothing()),
+                    None => self.edit(&write, request, content, made).await?,
+                };
+                Ok((write, done))
+            })
+            .await?;
+        self.follow_up(aftermath);
+        Ok(sent)
+    }
+
+    async fn edit(
+        &self,
+        write: &Write,
+        request: &EditMessage,
+        content: &str,
+        made: Made,
+    ) -> Result<(Sent, Aftermath), Error> {
+        let mut aftermath = Aftermath::default();
+        let old = self.message_within(write, request.message_id).await?;
+        let old = old.filter(|old| old.role == Role::User).ok_or(Error::NotFound("message of the user"))?;
+        let standing = self.standing(write, old.conversation_id, old.parent_id).await?;
+        let changes = [
+            (Column::LastPosition, Expr::value(old.position + 1)),
+            (Column::UpdatedAt, Expr::value(write.now)),
+        ];
+        let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
+        let way =
+            self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut aftermath).await?;
+        self.lead_path(write, conversation.id, old.parent_id, old.position - 1, standing.junction).await?;
+        let seat = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
+        let sent = self.store_turn(write, conversation, seat, content, made, &mut aftermath).await?;
+        Ok((sent, aftermath))
+    }
+}

@@ -1,0 +1,89 @@
+//! Another version of a reply.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{EntityTrait, IntoActiveModel};
+use uuid::Uuid;
+
+use super::super::receipt::{Made, Repeatable};
+use super::super::turn::Seat;
+use super::super::{Aftermath, Chat, OnBusy, undisturbed};
+use crate::database::Write;
+use crate::entity::conversation::{self, Column};
+use crate::entity::message;
+use crate::error::Error;
+
+/// Another version to ask for of a reply.
+#[derive(Clone, Debug)]
+pub struct RegenerateReply {
+    /// The reply.
+    pub message_id: Uuid,
+    /// The client's name for this request: a second one with the same key finds the first one's reply.
+    pub idempotency_key: Option<String>,
+    /// What to do if a reply is under way in the conversation. [`OnBusy::Rollback`] is [`OnBusy::Interrupt`] here:
+    /// the reply and the turns after it leave the active path in any case.
+    pub on_busy: OnBusy,
+}
+
+/// What a reply that was asked for again has become.
+#[derive(Clone, Debug)]
+pub struct Regenerated {
+    /// The conversation.
+    pub conversation: conversation::Model,
+    /// The new reply, as it was when the request was answered.
+    pub reply: message::Model,
+}
+
+impl Chat {
+    /// Stores another reply to the message that a reply answers, puts it on the active path, has it written, and
+    /// returns at once. The old reply and what hangs below it stay.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the viewer has no such reply.
+    pub async fn regenerate_reply(&self, request: RegenerateReply) -> Result<Regenerated, Error> {
+        let chat = self.clone();
+        undisturbed(async move { chat.regenerate_now(&request).await }).await
+    }
+
+    async fn regenerate_now(&self, request: &RegenerateReply) -> Result<Regenerated, Error> {
+        let arguments = [request.message_id.as_bytes().as_slice()];
+        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "regenerateReply", &arguments)?;
+        let made = Made { reply: Some(Uuid::now_v7()), ..Made::default() };
+        let (regenerated, aftermath) = self
+            .database
+            .write(self.user(), |write| async move {
+                let done = match self.receive(&write, repeatable.as_ref(), made).await? {
+                    Some(earlier) => {
+                        let reply = self.made_message(&write, earlier.reply).await?;
+                        let conversation = self.conversation_within(&write, reply.conversation_id).await?;
+                        (Regenerated { conversation, reply }, Aftermath::nothing())
+                    }
+                    None => self.regenerate(&write, request, made).await?,
+                };
+                Ok((write, done))
+            })
+            .await?;
+        self.follow_up(aftermath);
+        Ok(regenerated)
+    }
+
+    async fn regenerate(
+        &self,
+        write: &Write,
+        request: &RegenerateReply,
+        made: Made,
+    ) -> Result<(Regenerated, Aftermath), Error> {
+        let mut aftermath = Aftermath::default();
+        let old = self.own_reply(write, request.message_id).await?;
+        let standing = self.standing(write, old.conversation_id, old.parent_id).await?;
+        let changes =
+            [(Column::LastPosition, Expr::value(old.position)), (Column::UpdatedAt, Expr::value(write.now))];
+        let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
+        let way =
+            self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut aftermath).await?;
+        self.lead_path(write, conversation.id, old.parent_id, old.position - 1, standing.junction).await?;
+        let seat = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
+        let reply = self.new_reply(write, conversation.id, made.reply, &seat, &mut aftermath);
+        message::Entity::insert(reply.clone().into_active_model()).exec_without_returning(&**write).await?;
+        Ok((Regenerated { conversation, reply }, aftermath))
+    }
+}
