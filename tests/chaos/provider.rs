@@ -81,13 +81,13 @@ impl Provider {
             Pace::Even(count, pause) => (count, pause),
         };
         let owner = said.split(':').next().unwrap_or_default();
-        let mut words = vec![format!("#{number} for {owner}:")];
+        let mut pieces = vec![format!("#{number} for {owner}:")];
         words.extend(
             (1..=count).map(|word| format!(" {number}.{word}{}", ["", "é", "→", "🙂"][chance.usize(0..4)])),
         );
         let breaks = matches!(self.0.pace, Pace::Random) && chance.u8(0..20) == 0;
-        works.push(Work { said, text: words.concat() });
-        (words, pause, breaks)
+        works.push(Work { said, text: pieces.concat() });
+        (pieces, pause, breaks)
     }
 }
 

@@ -67,9 +67,9 @@ pub async fn run(settings: Settings) -> Result<usize, String> {
         resting: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
-    let watched = CancellationToken::new();
-    let watching = sampler::watch(cluster.connect().await?, fleet.clone(), journal.clone(), watched.clone());
-    let watcher = tokio::spawn(watching);
+    let enough = CancellationToken::new();
+    let sampling = sampler::watch(cluster.connect().await?, fleet.clone(), journal.clone(), enough.clone());
+    let sampler = tokio::spawn(sampling);
     let mut devices = people(&world);
 
     let mut posts = direct(&settings, &fleet, posts, &cluster, &journal).await;
@@ -81,8 +81,8 @@ pub async fn run(settings: Settings) -> Result<usize, String> {
     }
     let connection = cluster.connect().await?;
     settle(&connection, &journal).await;
-    watched.cancel();
-    let _ = watcher.await;
+    enough.cancel();
+    let _ = sampler.await;
     world.resting.cancel();
     world.tasks.close();
     if timeout(SETTLING, world.tasks.wait()).await.is_err() {

@@ -15,8 +15,8 @@ use crate::settings::{LEASE, TAKEOVER_SLACK};
 
 const PERIOD: Duration = Duration::from_millis(40);
 
-/// Where the sampler itself comes so late, no server had its time either.
-const STALL: Duration = Duration::from_millis(400);
+/// Where the sampler itself comes, or is answered, so late, no server had its time either.
+const STALL: Duration = Duration::from_millis(200);
 
 const RUNNING: &str =
     "SELECT id, user_id, conversation_id, attempt, lease_owner FROM message WHERE status = 'GENERATING'";
@@ -41,11 +41,15 @@ pub async fn watch(
     let mut last = Instant::now();
     while !end.is_cancelled() {
         let now = Instant::now();
-        if now - last > STALL {
+        if now - last > STALL + PERIOD {
             journal.disturbed(last, now);
         }
         last = now;
-        if let Ok(rows) = look(&connection).await {
+        let rows = look(&connection).await;
+        if now.elapsed() > STALL {
+            journal.disturbed(now, Instant::now());
+        }
+        if let Ok(rows) = rows {
             journal.count("looks at running replies");
             let mut places = HashSet::new();
             for row in &rows {
