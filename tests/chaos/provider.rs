@@ -82,7 +82,7 @@ impl Provider {
         };
         let owner = said.split(':').next().unwrap_or_default();
         let mut pieces = vec![format!("#{number} for {owner}:")];
-        words.extend(
+        pieces.extend(
             (1..=count).map(|word| format!(" {number}.{word}{}", ["", "é", "→", "🙂"][chance.usize(0..4)])),
         );
         let breaks = matches!(self.0.pace, Pace::Random) && chance.u8(0..20) == 0;
