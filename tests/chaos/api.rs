@@ -45,7 +45,7 @@ impl Api {
     ) -> Result<Value, Trouble> {
         let ask = async {
             let response = self.post(url, token, operation, variables, "application/json").await?;
-            response.json().await.map_err(lost)
+            response.json().await.map_err(|error| lost(&error))
         };
         let body = timeout(patience, ask).await.map_err(|_| Trouble::Lost("no answer".to_owned()))??;
         data(body)
@@ -67,7 +67,7 @@ impl Api {
         let response = timeout(patience, ask).await.map_err(|_| Trouble::Lost("no answer".to_owned()))??;
         let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         if !kind.is_some_and(|kind| kind.starts_with("text/event-stream")) {
-            let body = response.json().await.map_err(lost)?;
+            let body = response.json().await.map_err(|error| lost(&error))?;
             data(body)?;
             return Err(Trouble::Refused("no stream".to_owned()));
         }
@@ -84,7 +84,7 @@ impl Api {
     ) -> Result<Response, Trouble> {
         let body = json!({ "query": operation, "variables": variables });
         let request = self.0.post(format!("{url}/graphql")).bearer_auth(token).header(ACCEPT, accept);
-        request.json(&body).send().await.map_err(lost)
+        request.json(&body).send().await.map_err(|error| lost(&error))
     }
 }
 
@@ -129,7 +129,7 @@ impl Events {
                 Err(_) => return Ok(Said::Silence),
                 Ok(Ok(Some(bytes))) => self.buffer.extend_from_slice(&bytes),
                 Ok(Ok(None)) => return Err(Trouble::Lost("the stream broke off".to_owned())),
-                Ok(Err(error)) => return Err(lost(error)),
+                Ok(Err(error)) => return Err(lost(&error)),
             }
         }
     }
@@ -167,6 +167,6 @@ fn data(mut body: Value) -> Result<Value, Trouble> {
     }
 }
 
-fn lost(error: reqwest::Error) -> Trouble {
+fn lost(error: &reqwest::Error) -> Trouble {
     Trouble::Lost(error.to_string())
 }

@@ -93,7 +93,7 @@ impl<'a> Checker<'a> {
                 }
                 Fate::Refused if !rows.is_empty() => self.broken(&format!("{key} was refused, and is there")),
                 Fate::Unknown if rows.len() > 1 => {
-                    self.broken(&format!("{key} is there {} times", rows.len()))
+                    self.broken(&format!("{key} is there {} times", rows.len()));
                 }
                 Fate::Refused | Fate::Unknown => {}
             }

@@ -64,7 +64,9 @@ pub async fn direct(
         while let Some(post) = broken.try_join_next() {
             whole.push(post.unwrap());
         }
-        whole.iter_mut().for_each(|post| fleet.check(post));
+        for post in &mut whole {
+            fleet.check(post);
+        }
         let fault = deck.pop().unwrap_or(Fault::Kill);
         match fault {
             Fault::Restart(_) | Fault::Outage => {
