@@ -147,7 +147,7 @@ pub struct AuthArgs {
     #[arg(long, env = "CAUSERIE_AUTH_SECRET", value_name = "SECRET", hide_env_values = true,
         value_parser = |text: &str| Secret::new(text))]
     pub auth_secret: Option<Secret>,
-    /// Where the issuer publishes its keys, for EdDSA, ES256, ES384, RS256 to RS512 and PS256 to PS512.
+    /// Where the issuer publishes its keys, for `EdDSA`, ES256, ES384, RS256 to RS512 and PS256 to PS512.
     #[arg(long, env = "CAUSERIE_AUTH_JWKS_URL", value_name = "URL", hide_env_values = true)]
     pub auth_jwks_url: Option<Url>,
     /// A file with the issuer's keys, read on start.

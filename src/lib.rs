@@ -9,6 +9,7 @@
 //! - [`reply`]: the life of a reply: lease, checkpoints, takeover
 //! - [`assistant`]: who writes replies
 //! - [`auth`]: bearer token → viewer
+//! - [`search`]: the words of texts, and the index of them
 //! - [`signal`]: wake-ups between servers
 //! - [`database`]: connecting and transactions
 //! - [`entity`]: rows, one file a table
@@ -24,4 +25,5 @@ pub mod error;
 pub mod graphql;
 pub mod http;
 pub mod reply;
+pub mod search;
 pub mod signal;

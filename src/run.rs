@@ -12,7 +12,7 @@ use causerie::error::Error;
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::Replies;
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http};
+use causerie::{graphql, http, search};
 use sea_orm::DbBackend;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,6 +63,7 @@ async fn serve(serve: Serve) -> Result<(), String> {
         ),
         _ => Arc::new(Hub::default()),
     };
+    tokio::spawn(search::catch_up(database.clone(), signals.clone(), shutdown.clone()));
     let replies = Replies::start(database.clone(), signals, assistant, replies_options);
     let app = App::new(Parts {
         schema: graphql::schema_with(http_options.limits.query),
@@ -134,13 +135,16 @@ fn database_trouble(database: &Database, error: &Error) -> String {
 
 /// Says where everything is. People read this, and so do scripts.
 fn announce(address: SocketAddr, database: &Database, dev_token: Option<&str>) -> Result<(), String> {
-    let mut text = format!("causerie is listening on http://{address}\n\n");
-    text += &format!("  GraphQL    http://{address}/graphql\n");
-    text += &format!("  GraphiQL   http://{address}/graphiql\n");
-    text += &format!("  database   {}\n", database.address());
+    let mut text = format!(
+        "causerie is listening on http://{address}\n\n  GraphQL    http://{address}/graphql\n  \
+         GraphiQL   http://{address}/graphiql\n  database   {}\n",
+        database.address()
+    );
     if let Some(token) = dev_token {
         text += "  user       dev (development only: anybody on this machine may be anybody)\n";
-        text += &format!("  token      {token}\n");
+        text += "  token      ";
+        text += token;
+        text.push('\n');
     }
     print(&text)
 }

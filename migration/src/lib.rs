@@ -6,6 +6,7 @@
 
 mod dialect;
 mod m20261120_000001_conversations;
+mod m20261120_000002_search;
 
 pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait};
 
@@ -15,6 +16,9 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
-        vec![Box::new(m20261120_000001_conversations::Migration)]
+        vec![
+            Box::new(m20261120_000001_conversations::Migration),
+            Box::new(m20261120_000002_search::Migration),
+        ]
     }
 }

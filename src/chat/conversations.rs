@@ -12,6 +12,7 @@ use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity};
 use crate::entity::message;
 use crate::error::Error;
+use crate::search;
 
 impl Chat {
     /// The viewer's conversations: the start of every query of them.
@@ -66,6 +67,7 @@ impl Chat {
             .write(self.user(), |write| async move {
                 let row = self.new_conversation(&write, title.map(str::to_owned), 0);
                 Entity::insert(row.clone().into_active_model()).exec_without_returning(&*write).await?;
+                search::index_title(&write, &row).await?;
                 Ok((write, row))
             })
             .await?;
@@ -80,6 +82,7 @@ impl Chat {
             .database
             .write(self.user(), |write| async move {
                 let row = self.update_conversation(&write, id, [(Column::Title, Expr::value(title))]).await?;
+                search::index_title(&write, &row).await?;
                 Ok((write, row))
             })
             .await?;
@@ -97,7 +100,8 @@ impl Chat {
                     (Column::Title, Expr::value(None::<String>)),
                     (Column::LastPosition, Expr::value(0)),
                 ];
-                self.update_conversation(&write, id, bury).await?;
+                let tombstone = self.update_conversation(&write, id, bury).await?;
+                search::index_title(&write, &tombstone).await?;
                 message::Entity::delete_many()
                     .filter(message::Column::UserId.eq(self.user()))
                     .filter(message::Column::ConversationId.eq(id))

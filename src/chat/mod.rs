@@ -10,6 +10,7 @@ mod page;
 mod path;
 mod receipt;
 mod replies;
+mod search;
 mod send;
 mod span;
 mod text;
@@ -18,6 +19,7 @@ mod turn;
 
 pub use self::changes::{Change, ChangeCursor, ChangeKind};
 pub use self::page::{ConversationCursor, Page, Slice};
+pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
 pub use self::send::{OnBusy, SendMessage};
 pub use self::span::Span;
 pub use self::tree::{

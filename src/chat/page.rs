@@ -77,9 +77,11 @@ impl<T> Page<T> {
         rows.truncate(limit);
         if slice.from_end {
             rows.reverse();
-            Self { items: rows, has_previous: more, has_next: slice.before.is_some() }
-        } else {
-            Self { items: rows, has_previous: slice.after.is_some(), has_next: more }
+        }
+        Self {
+            items: rows,
+            has_previous: slice.after.is_some() || (more && slice.from_end),
+            has_next: slice.before.is_some() || (more && !slice.from_end),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::database::Write;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
 use crate::error::Error;
 use crate::reply::{Event, Place};
+use crate::search;
 use crate::signal::Topic;
 
 impl Chat {
@@ -108,6 +109,7 @@ impl Chat {
                     reply.content.clear();
                     reply.tool_calls = ToolCalls::default();
                     reply.model = None;
+                    search::index_message(&write, self.user(), id, "").await?;
                 }
                 let reply = self.revive(&write, reply).await?;
                 let begin = (!busy).then(|| reply.clone());

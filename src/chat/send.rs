@@ -10,6 +10,7 @@ use super::{Aftermath, Chat, text, undisturbed};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::error::Error;
+use crate::search;
 
 /// A message to send.
 #[derive(Clone, Debug)]
@@ -79,6 +80,7 @@ impl Chat {
         conversation::Entity::insert(conversation.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;
+        search::index_title(write, &conversation).await?;
         Ok((conversation, Seat { parent: None, position: 1, busy: false }))
     }
 

@@ -9,6 +9,7 @@ use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
 use crate::error::Error;
+use crate::search;
 
 /// What a message that asks for a reply has become.
 #[derive(Clone, Debug)]
@@ -50,6 +51,7 @@ impl Chat {
         let reply = self.new_reply(write, conversation.id, made.reply, &after, aftermath);
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
         Entity::insert_many(rows).exec_without_returning(&**write).await?;
+        search::index_message(write, self.user(), message.id, &message.content).await?;
         Ok(Sent { conversation, message, reply })
     }
 

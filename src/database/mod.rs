@@ -54,15 +54,12 @@ impl Database {
     /// On SQLite one connection writes and the others read: the file allows one writer at a time, and
     /// readers of the write-ahead log wait for nobody.
     pub async fn connect(address: Address, connections: u32) -> Result<Self, DbErr> {
-        let (reader, writer) = match address.backend() {
-            DbBackend::Sqlite => {
-                let writer = connect(&address, 1, false).await?;
-                (connect(&address, connections.max(2) - 1, true).await?, writer)
-            }
-            _ => {
-                let pool = connect(&address, connections, false).await?;
-                (pool.clone(), pool)
-            }
+        let (reader, writer) = if address.backend() == DbBackend::Sqlite {
+            let writer = connect(&address, 1, false).await?;
+            (connect(&address, connections.max(2) - 1, true).await?, writer)
+        } else {
+            let pool = connect(&address, connections, false).await?;
+            (pool.clone(), pool)
         };
         Ok(Self { reader, writer, turns: Arc::default(), address: Arc::new(address) })
     }
@@ -107,7 +104,7 @@ impl Database {
     where
         F: Future<Output = Result<(Write, T), Error>>,
     {
-        let turn = self.turns.take(user).await?;
+        let mut turn = self.turns.take(user).await?;
         let result = within(PATIENCE, async {
             let write = persist(|| self.begin(user)).await?;
             let (write, value) = work(write).await?;

@@ -1,7 +1,7 @@
 //! One user's writes queue here before they take a connection.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
@@ -11,58 +11,81 @@ use crate::error::Error;
 /// A queue for each user who is writing now. No promise rests on it: across servers it is the account row's
 /// lock that puts writes in order.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
-    queues: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
-    outage: Mutex<Option<(Instant, String)>>,
-}
+pub(super) struct Turns(Mutex<HashMap<String, Queue>>);
+
+/// When a user's write last found the database away, and why; its lock is the queue.
+type Queue = Arc<AsyncMutex<Option<(Instant, String)>>>;
 
 impl Turns {
     /// Waits until no other write of `user` is under way in this server.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the database was found to be away meanwhile: all who waited for it then
-    /// learn of it at once, and not one after another.
+    /// [`Error::Unavailable`] if a write before this one found the database away meanwhile: all who waited for it
+    /// then learn of it at once, and not one after another.
     pub(super) async fn take(self: &Arc<Self>, user: &str) -> Result<Turn, Error> {
         let since = Instant::now();
-        let queue = {
-            let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-            queues.entry(user.to_owned()).or_default().clone()
-        };
-        let turn = Turn { guard: Some(queue.lock_owned().await), user: user.to_owned(), turns: self.clone() };
-        let outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*outage {
-            Some((at, cause)) if *at > since => Err(Error::Unavailable(cause.clone())),
-            _ => {
-                drop(outage);
-                Ok(turn)
-            }
+        let queue = self.lock().entry(user.to_owned()).or_default().clone();
+        let outage = queue.lock_owned().await;
+        let turn = Turn { outage: Some(outage), user: user.to_owned(), turns: self.clone() };
+        match turn.outage.as_deref() {
+            Some(Some((at, cause))) if *at > since => Err(Error::Unavailable(cause.clone())),
+            _ => Ok(turn),
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Queue>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The right to write for a user, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
-    guard: Option<OwnedMutexGuard<()>>,
+    outage: Option<OwnedMutexGuard<Option<(Instant, String)>>>,
     user: String,
     turns: Arc<Turns>,
 }
 
 impl Turn {
-    /// Tells those who wait that the database is away.
-    pub(super) fn report_outage(&self, cause: &str) {
-        let mut outage = self.turns.outage.lock().unwrap_or_else(PoisonError::into_inner);
-        *outage = Some((Instant::now(), cause.to_owned()));
+    /// Tells those who wait behind this one that the database is away.
+    pub(super) fn report_outage(&mut self, cause: &str) {
+        if let Some(outage) = &mut self.outage {
+            **outage = Some((Instant::now(), cause.to_owned()));
+        }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        drop(self.guard.take());
-        let mut queues = self.turns.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.outage.take());
+        let mut queues = self.turns.lock();
         // Nobody but the map holds the queue: nobody writes or waits.
         if queues.get(&self.user).is_some_and(|queue| Arc::strong_count(queue) == 1) {
             queues.remove(&self.user);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn those_who_wait_learn_of_an_outage_and_those_who_come_later_try_for_themselves() {
+        let turns = Arc::new(Turns::default());
+        let mut first = turns.take("ann").await.unwrap();
+        let waiting = tokio::spawn({
+            let turns = turns.clone();
+            async move { turns.take("ann").await.map(drop) }
+        });
+        while Arc::strong_count(&turns.lock()["ann"]) < 3 {
+            tokio::task::yield_now().await;
+        }
+        turns.take("bob").await.expect("another user's queue is another");
+        first.report_outage("it is away");
+        drop(first);
+        assert!(waiting.await.unwrap().is_err_and(|error| error.is_unavailable()));
+        turns.take("ann").await.unwrap();
+        assert!(turns.lock().is_empty());
     }
 }

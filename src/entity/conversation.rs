@@ -9,7 +9,7 @@ pub struct Model {
     /// The owner.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: String,
-    /// A UUIDv7.
+    /// A UUID of version 7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// What the user sees in a list; `None` until there is one.

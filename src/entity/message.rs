@@ -14,7 +14,7 @@ pub struct Model {
     /// The owner.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: String,
-    /// A UUIDv7.
+    /// A UUID of version 7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// The conversation; it has the same owner.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeZone, Utc};
 use uuid::Uuid;
 
-use crate::chat::{ChangeCursor, ChangeKind, ConversationCursor};
+use crate::chat::{ChangeCursor, ChangeKind, ConversationCursor, SearchCursor};
 use crate::error::Error;
 use crate::reply::Place;
 
@@ -134,6 +134,22 @@ impl Cursor for ReplyCursor {
     }
 }
 
+impl Cursor for SearchCursor {
+    fn encode(&self) -> String {
+        let mut bytes = vec![b's'];
+        bytes.extend(self.score.to_be_bytes());
+        bytes.extend(self.id.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (score, id) = bytes.strip_prefix(b"s")?.split_at_checked(8)?;
+        let score = i64::from_be_bytes(score.try_into().ok()?);
+        Some(Self { score, id: Uuid::from_slice(id).ok()? })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -151,6 +167,10 @@ mod tests {
             let place = ConversationCursor { updated_at, id: Uuid::from_u128(id) };
             prop_assert_eq!(ConversationCursor::decode(&place.encode()), Some(place));
             prop_assert_eq!(i64::decode(&place.encode()), None);
+            prop_assert_eq!(SearchCursor::decode(&place.encode()), None);
+            let hit = SearchCursor { score: position, id: Uuid::from_u128(id) };
+            prop_assert_eq!(SearchCursor::decode(&hit.encode()), Some(hit));
+            prop_assert_eq!(ConversationCursor::decode(&hit.encode()), None);
             prop_assert_eq!(ConversationCursor::decode(&position.encode()), None);
         }
 
@@ -170,6 +190,7 @@ mod tests {
         fn nonsense_never_panics_or_goes_backwards(text in ".*", bytes: Vec<u8>) {
             for text in [text, URL_SAFE_NO_PAD.encode(bytes)] {
                 prop_assert!(i64::decode(&text).is_none_or(|place| place >= 0));
+                let _ = SearchCursor::decode(&text);
                 let place = ConversationCursor::decode(&text);
                 prop_assert!(place.is_none_or(|place| place.updated_at >= DateTime::UNIX_EPOCH));
             }

@@ -13,6 +13,7 @@ mod mutation;
 mod node;
 mod query;
 mod scalar;
+mod search;
 mod sibling;
 mod subscription;
 mod tree;

@@ -10,6 +10,7 @@ use super::cursor::Cursor;
 use super::id;
 use super::message::Message;
 use super::node::Node;
+use super::search::{SearchConnection, SearchFilter, search_page};
 use super::viewer::{Viewer, conversations_page};
 use crate::chat::{ChangeCursor, Slice};
 use crate::error::Error;
@@ -22,7 +23,8 @@ pub struct Query;
 #[Object]
 impl Query {
     /// The user behind the request.
-    async fn viewer(&self, context: &Context<'_>) -> Result<Viewer, Error> {
+    #[expect(clippy::unused_self, reason = "the macro wants it")]
+    fn viewer(&self, context: &Context<'_>) -> Result<Viewer, Error> {
         context.chat()?;
         Ok(Viewer)
     }
@@ -95,6 +97,31 @@ impl Query {
         };
         let paging = Paging { first, after, last, before };
         messages_page(context, row.as_ref(), leaf_id.as_ref(), paging).await
+    }
+
+    /// Finds messages and titles of conversations by their words, best first: what says them more often in less
+    /// text, with titles counting double; of equals the newer.
+    ///
+    /// All words must be there. `"Words in quotes"` must follow each other, `beginn*` stands for every word that
+    /// begins so, and `-word` or `-"a phrase"` must not be there. Anything else stands for its words, so that no
+    /// text is a mistake. Case, accents and punctuation do not count. In Chinese, Japanese, Korean, Thai, Lao,
+    /// Khmer and Burmese any part of the text is found, and so are emoji; in other scripts whole words.
+    ///
+    /// A query without words finds nothing. At most the first 32 words and phrases count. A reply is found once
+    /// it has ended, and what was deleted is not found any more.
+    async fn search(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to search for, at most 10,000 characters.")] query: String,
+        #[graphql(
+            desc = "How many from the start, or after `after`; 20 unless said otherwise, at most 100."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only hits after this cursor, which must be of the same query and filter.")]
+        after: Option<String>,
+        #[graphql(desc = "Where to search; everywhere unless said otherwise.")] filter: Option<SearchFilter>,
+    ) -> Result<SearchConnection, Error> {
+        search_page(context.chat()?, &query, first, after.as_deref(), filter).await
     }
 
     /// One of the viewer's objects by its id alone. `null` if there is no such object.

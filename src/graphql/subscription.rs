@@ -52,6 +52,7 @@ impl Subscription {
 
     /// Follows everything that changes for the viewer, in order: first what was missed since a cursor, then what
     /// comes. No change is skipped, whichever server it came through.
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
     async fn changes(
         &self,
         context: &Context<'_>,

@@ -84,7 +84,6 @@ impl App {
     }
 
     /// All routes.
-    #[must_use]
     pub fn router(&self) -> Router {
         Router::new()
             .merge(graphql::router())

@@ -12,6 +12,7 @@ use crate::assistant::{Failure, FailureCode};
 use crate::database::Write;
 use crate::entity::message::{self, Column, FinishReason, Status, ToolCalls};
 use crate::error::Error;
+use crate::search;
 use crate::signal::Topic;
 
 /// What an attempt has brought when it ends.
@@ -44,9 +45,10 @@ impl Replies {
                 if !close(&write, claim, ending).await? {
                     return Ok((write, None));
                 }
-                let next = match self.0.draining.is_cancelled() {
-                    true => None,
-                    false => promote(&write, user, conversation, self.0.server, &self.0.options).await?,
+                let next = if self.0.draining.is_cancelled() {
+                    None
+                } else {
+                    promote(&write, user, conversation, self.0.server, &self.0.options).await?
                 };
                 Ok((write, next))
             })
@@ -108,7 +110,11 @@ pub(super) async fn close(write: &Write, claim: &message::Model, ending: &Ending
         .filter(Column::Attempt.eq(claim.attempt))
         .exec(&**write)
         .await?;
-    Ok(result.rows_affected == 1)
+    let closed = result.rows_affected == 1;
+    if closed {
+        search::index_message(write, &claim.user_id, claim.id, &ending.content).await?;
+    }
+    Ok(closed)
 }
 
 const PROMOTE: &str = "
@@ -142,7 +148,12 @@ pub(super) async fn promote(
         ],
     );
     let row = write.query_one_raw(statement).await?;
-    Ok(row.map(|row| message::Model::from_query_result(&row, "")).transpose()?)
+    let promoted = row.map(|row| message::Model::from_query_result(&row, "")).transpose()?;
+    if let Some(again) = promoted.as_ref().filter(|reply| reply.attempt > 1) {
+        // The text of the attempt before is void.
+        search::index_message(write, user, again.id, "").await?;
+    }
+    Ok(promoted)
 }
 
 async fn is_running(

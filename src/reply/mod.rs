@@ -50,7 +50,7 @@ impl Default for Options {
         Self {
             lease: Duration::from_secs(10),
             checkpoint: Duration::from_millis(250),
-            timeout: Duration::from_secs(600),
+            timeout: Duration::from_mins(10),
             attempts: 2,
             system_prompt: None,
             context_tokens: 8192,

@@ -53,6 +53,8 @@ impl Replies {
         let live = Arc::new(Live::new(claim.attempt));
         self.lock_running().insert(claim.id, live.clone());
         let running = Running { replies: self, claim, live: &live };
+        // Readers who wait for the first word now find it here.
+        self.signal(Topic::Reply(claim.id));
         let span = tracing::info_span!("reply", id = %claim.id, attempt = claim.attempt);
         let outcome = tracing::Instrument::instrument(self.run(claim, &live), span).await;
         let next = match outcome {

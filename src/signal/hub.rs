@@ -48,7 +48,7 @@ impl Listener {
     /// Waits for the next wake-up; several that came meanwhile count as one.
     pub async fn woken(&mut self) {
         if self.receiver.changed().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -33,6 +33,8 @@ pub enum Topic {
     User(u64),
     /// There are replies without a server to write them.
     Orphans,
+    /// There are texts to be indexed.
+    Backlog,
 }
 
 impl Topic {

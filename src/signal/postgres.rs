@@ -113,6 +113,7 @@ fn encode(topics: &HashSet<Topic>) -> String {
             Topic::Stop(id) => writeln!(text, "s{}", id.simple()),
             Topic::User(hash) => writeln!(text, "u{hash:x}"),
             Topic::Orphans => writeln!(text, "o"),
+            Topic::Backlog => writeln!(text, "b"),
         };
         text
     })
@@ -124,6 +125,7 @@ fn decode(payload: &str) -> impl Iterator<Item = Topic> {
         ("s", id) => Uuid::try_parse(id).ok().map(Topic::Stop),
         ("u", hash) => u64::from_str_radix(hash, 16).ok().map(Topic::User),
         ("o", "") => Some(Topic::Orphans),
+        ("b", "") => Some(Topic::Backlog),
         _ => None,
     })
 }
@@ -134,8 +136,8 @@ mod tests {
 
     #[test]
     fn topics_survive_the_journey_and_fit() {
-        let mut topics: HashSet<_> = (0..98).map(|_| Topic::Reply(Uuid::now_v7())).collect();
-        topics.extend([Topic::Orphans, Topic::of_user("ann")]);
+        let mut topics: HashSet<_> = (0..97).map(|_| Topic::Reply(Uuid::now_v7())).collect();
+        topics.extend([Topic::Orphans, Topic::Backlog, Topic::of_user("ann")]);
         let payload = encode(&topics);
         assert!(payload.len() < 7_000, "{}", payload.len());
         assert_eq!(decode(&payload).collect::<HashSet<_>>(), topics);

@@ -1,7 +1,7 @@
 //! Every promise, through real sockets; one binary, one module a topic.
 #![expect(
     clippy::expect_used,
-    clippy::missing_panics_doc,
+    clippy::print_stdout,
     clippy::panic,
     clippy::unwrap_used,
     unreachable_pub,
@@ -11,7 +11,17 @@
 mod assistant;
 mod auth;
 mod conversations;
+mod cost;
+mod crash;
+mod executor;
+mod idempotency;
+mod input;
+mod isolation;
 mod pages;
+mod pagination;
 mod progress;
 mod replies;
+mod search;
+mod servers;
+mod simultaneous;
 mod support;

@@ -42,7 +42,7 @@ async fn reply(client: &Client, id: &str) -> Value {
 async fn shown(client: &Client, conversation: &str) -> Vec<String> {
     let messages = client.messages(conversation).await;
     let show = |message: &Value| match message["status"].as_str().unwrap() {
-        "COMPLETE" => format!("{}", message["content"].as_str().unwrap()),
+        "COMPLETE" => message["content"].as_str().unwrap().to_owned(),
         status => format!("{} ({status})", message["content"].as_str().unwrap()),
     };
     for (index, message) in messages.iter().enumerate() {

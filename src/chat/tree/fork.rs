@@ -9,6 +9,8 @@ use super::branch::{BRANCH, WAY};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::error::Error;
+use crate::search;
+use crate::signal::Topic;
 
 /// A branch to copy.
 #[derive(Clone, Debug)]
@@ -58,7 +60,10 @@ impl Chat {
                     Some(Made { conversation: Some(earlier), .. }) => {
                         (self.conversation_within(&write, earlier).await?, Aftermath::nothing())
                     }
-                    _ => (self.fork(&write, request.message_id, made).await?, Aftermath::default()),
+                    _ => {
+                        let aftermath = Aftermath { wake: vec![Topic::Backlog], ..Aftermath::default() };
+                        (self.fork(&write, request.message_id, made).await?, aftermath)
+                    }
                 };
                 Ok((write, done))
             })
@@ -100,6 +105,8 @@ impl Chat {
         );
         let copy = Statement::from_sql_and_values(backend, copy, way.into_iter().chain(copies));
         write.execute_raw(copy).await?;
+        search::index_title(write, &fork).await?;
+        search::index_conversation(write, self.user(), fork.id).await?;
         Ok(fork)
     }
 }

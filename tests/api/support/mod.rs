@@ -7,10 +7,10 @@ mod process;
 mod server;
 
 pub use self::assistant::{Puppet, Puppeteer};
-pub use self::client::{Answer, Client};
+pub use self::client::{Answer, Client, without_ids};
 pub use self::database::TestDatabase;
 pub use self::process::Process;
-pub use self::server::{SECRET, Settings, TestServer, token_for};
+pub use self::server::{SECRET, Settings, TestServer, is_sweep, token_for};
 
 /// Runs each test on a new SQLite database and on a new PostgreSQL database.
 ///

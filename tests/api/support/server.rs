@@ -10,7 +10,8 @@ use causerie::database::Database;
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http};
+use causerie::{graphql, http, search};
+use sea_orm::Statement;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +57,7 @@ pub struct TestServer {
     url: String,
     database: Database,
     replies: Replies,
-    statements: Arc<Mutex<Vec<String>>>,
+    statements: Arc<Mutex<Vec<Statement>>>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -69,10 +70,10 @@ impl TestServer {
 
     /// A server that differs.
     pub async fn with(test_database: &TestDatabase, settings: Settings) -> Self {
-        let statements = Arc::new(Mutex::new(Vec::new()));
+        let statements = Arc::<Mutex<Vec<Statement>>>::default();
         let mut database = test_database.connect().await;
         let seen = statements.clone();
-        database.observe(move |statement| seen.lock().unwrap().push(statement.sql.clone()));
+        database.observe(move |statement| seen.lock().unwrap().push(statement.clone()));
         let shutdown = CancellationToken::new();
         let signals: Arc<dyn Signals> = match settings.signals {
             Some(signals) => signals,
@@ -81,6 +82,7 @@ impl TestServer {
             }
             None => Arc::new(Hub::default()),
         };
+        tokio::spawn(search::catch_up(database.clone(), signals.clone(), shutdown.clone()));
         let replies = Replies::start(database.clone(), signals, settings.assistant, settings.replies);
         let app = App::new(Parts {
             schema: graphql::schema_with(settings.http.limits.query),
@@ -121,7 +123,15 @@ impl TestServer {
     }
 
     /// The statements run since the last call, without those that no request asks for.
-    pub fn take_statements(&self) -> Vec<String> {
+    pub fn take_statements(&self) -> Vec<Statement> {
+        self.take_all_statements()
+            .into_iter()
+            .filter(|statement| !is_sweep(statement) && !is_look(statement))
+            .collect()
+    }
+
+    /// The statements run since the last call.
+    pub fn take_all_statements(&self) -> Vec<Statement> {
         std::mem::take(&mut *self.statements.lock().unwrap())
     }
 
@@ -137,6 +147,16 @@ impl Drop for TestServer {
         self.shutdown.cancel();
         self.task.abort();
     }
+}
+
+/// Whether it is the sweep for orphans, which runs by the clock, that asks for a statement.
+pub fn is_sweep(statement: &Statement) -> bool {
+    ["\"lease_until\" <", "AS queued"].iter().any(|part| statement.sql.contains(part))
+}
+
+/// Whether a running reply looks if it is to stop, which it does by the clock and when servers find each other.
+fn is_look(statement: &Statement) -> bool {
+    statement.sql.starts_with("SELECT \"stop_requested_at\"")
 }
 
 /// A token of the user with this id, good for an hour.

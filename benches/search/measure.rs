@@ -1,0 +1,86 @@
+//! How long searches take.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use causerie::assistant::Echo;
+use causerie::auth::{UserId, Viewer};
+use causerie::chat::{Chat, Limits, SearchFilter, Slice};
+use causerie::database::{Database, now};
+use causerie::reply::{Options, Replies};
+use causerie::signal::Hub;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+
+use crate::fill::USER;
+
+/// Words that everybody has in nearly every message, and rarer ones.
+const QUERIES: &[&str] = &[
+    "word1",
+    "word40 word70",
+    "word99*",
+    "word4321",
+    "\"word1 word2\"",
+    "word3 -word1",
+    "烤鸭 word55",
+    "absent",
+];
+
+/// How often each search is run.
+const RUNS: usize = 41;
+
+/// What a search took.
+pub struct Measured {
+    pub query: &'static str,
+    pub hits: usize,
+    /// The median.
+    pub time: Duration,
+}
+
+/// Runs each search as the API does: a page of 20 hits with their rows.
+pub async fn searches(database: &Database) -> Vec<Measured> {
+    let chat = chat(database);
+    let mut measured = Vec::new();
+    for query in QUERIES {
+        let mut times = Vec::new();
+        for _ in 0..RUNS {
+            let start = Instant::now();
+            search(&chat, query, 20).await;
+            times.push(start.elapsed());
+        }
+        times.sort_unstable();
+        measured.push(Measured { query, hits: search(&chat, query, 10_000).await, time: times[RUNS / 2] });
+    }
+    measured
+}
+
+/// The plan of a search for two words, as the database tells it.
+pub async fn plan(database: &Database, raw: &DatabaseConnection) -> String {
+    let seen: Arc<Mutex<Vec<Statement>>> = Arc::default();
+    let mut observed = database.clone();
+    let sink = seen.clone();
+    observed.observe(move |statement| sink.lock().unwrap().push(statement.clone()));
+    search(&chat(&observed), "word40 word70", 20).await;
+    let mut statement = seen.lock().unwrap()[0].clone();
+    let (explain, column) = match statement.db_backend {
+        DbBackend::Postgres => ("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) ", 0),
+        _ => ("EXPLAIN QUERY PLAN ", 3),
+    };
+    statement.sql.insert_str(0, explain);
+    let rows = raw.query_all_raw(statement).await.unwrap();
+    let line =
+        |row: &sea_orm::QueryResult| format!("  {}\n", row.try_get_by_index::<String>(column).unwrap());
+    rows.iter().map(line).collect()
+}
+
+async fn search(chat: &Chat, query: &str, limit: u64) -> usize {
+    let slice = Slice { after: None, before: None, limit, from_end: false };
+    let page = chat.search(query, &SearchFilter::default(), slice).await;
+    page.unwrap_or_else(|error| panic!("{error:?}")).items.len()
+}
+
+fn chat(database: &Database) -> Chat {
+    let assistant = Arc::new(Echo::new(Duration::ZERO));
+    let replies = Replies::start(database.clone(), Arc::new(Hub::default()), assistant, Options::default());
+    let viewer = Viewer::new(UserId::new(USER).unwrap(), now() + Duration::from_hours(24));
+    Chat::new(database.clone(), replies, Limits { message_chars: 1_000 }, viewer)
+}

@@ -1,0 +1,161 @@
+//! Finding the viewer's messages and titles by their words.
+
+mod statement;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult};
+use uuid::Uuid;
+
+use self::statement::statement;
+use super::{Chat, Page, Slice};
+use crate::entity::message::Role;
+use crate::entity::{conversation, message};
+use crate::error::Error;
+use crate::search::{MAX_CHARS, Query, Snippet};
+
+/// Where to search.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SearchFilter {
+    /// Only one conversation.
+    pub conversation_id: Option<Uuid>,
+    /// Only messages, or only titles.
+    pub scope: Option<SearchScope>,
+    /// Only messages of one role; no titles then.
+    pub role: Option<Role>,
+    /// Only messages on the active path of their conversation, and titles.
+    pub active_path_only: bool,
+    /// Only messages, and titles of conversations, that were created then or later.
+    pub created_since: Option<DateTime<Utc>>,
+    /// Only messages, and titles of conversations, that were created earlier.
+    pub created_before: Option<DateTime<Utc>>,
+}
+
+/// What to search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchScope {
+    /// Texts of messages.
+    Messages,
+    /// Titles of conversations.
+    Titles,
+}
+
+/// A place in the hits of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SearchCursor {
+    /// How well the hit matches. It depends on the hit alone, so that no other row can move it.
+    pub score: i64,
+    /// The message's id, or the conversation's.
+    pub id: Uuid,
+}
+
+/// A message or title that was found.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// Its place.
+    pub cursor: SearchCursor,
+    /// The conversation.
+    pub conversation: conversation::Model,
+    /// The message; `None` if it is the conversation's title that was found.
+    pub message: Option<message::Model>,
+    query: Arc<Query>,
+}
+
+impl Hit {
+    /// Why it was found.
+    #[must_use]
+    pub fn snippet(&self) -> Snippet {
+        let title = self.conversation.title.as_deref().unwrap_or_default();
+        Snippet::of(self.message.as_ref().map_or(title, |message| &message.content), &self.query)
+    }
+}
+
+/// What the statement tells of a hit.
+struct Found {
+    cursor: SearchCursor,
+    is_title: bool,
+}
+
+impl Found {
+    fn read(row: &QueryResult) -> Result<Self, DbErr> {
+        let cursor = SearchCursor { score: row.try_get("", "score")?, id: row.try_get("", "id")? };
+        Ok(Self { cursor, is_title: row.try_get::<i32>("", "is_title")? == 1 })
+    }
+}
+
+impl Chat {
+    /// A page of the viewer's messages and titles that `query` finds, best first; none if it asks for nothing.
+    ///
+    /// Better is what says the words more often in less text, with titles counting double; of equals the newer.
+    /// Pages neither repeat nor skip what stays as it is, whatever else is written or deleted between them.
+    ///
+    /// # Errors
+    /// [`Error::BadUserInput`] if the query has more than [`MAX_CHARS`] characters.
+    pub async fn search(
+        &self,
+        query: &str,
+        filter: &SearchFilter,
+        slice: Slice<SearchCursor>,
+    ) -> Result<Page<Hit>, Error> {
+        let count = query.chars().count();
+        if count > MAX_CHARS {
+            return Err(Error::BadUserInput(format!(
+                "`query` must have at most {MAX_CHARS} characters; it has {count}."
+            )));
+        }
+        let query = Arc::new(Query::parse(query));
+        if query.is_empty() {
+            return Ok(Page::empty());
+        }
+        let statement = statement(self.database.backend(), self.user(), &query, filter, &slice);
+        let found = self
+            .database
+            .read(|connection| {
+                let statement = statement.clone();
+                async move {
+                    let rows = connection.query_all_raw(statement).await?;
+                    rows.iter().map(Found::read).collect::<Result<Vec<_>, _>>()
+                }
+            })
+            .await?;
+        let Page { items, has_previous, has_next } = Page::from_rows(found, &slice);
+        Ok(Page { items: self.hits(&items, &query).await?, has_previous, has_next })
+    }
+
+    /// The rows of what was found. What has been deleted since is left out.
+    async fn hits(&self, found: &[Found], query: &Arc<Query>) -> Result<Vec<Hit>, Error> {
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let of_kind = |title: bool| -> Vec<Uuid> {
+            found.iter().filter(|found| found.is_title == title).map(|found| found.cursor.id).collect()
+        };
+        let messages = self.messages_by_id(&of_kind(false)).await?;
+        let mut wanted = of_kind(true);
+        wanted.extend(messages.iter().map(|message| message.conversation_id));
+        wanted.sort_unstable();
+        wanted.dedup();
+        let conversations = self.conversations_by_id(&wanted).await?;
+        let hit = |found: &Found| {
+            let id = found.cursor.id;
+            let message = match found.is_title {
+                true => None,
+                false => Some(messages.iter().find(|message| message.id == id)?.clone()),
+            };
+            let id = message.as_ref().map_or(id, |message| message.conversation_id);
+            let conversation = conversations.iter().find(|conversation| conversation.id == id)?.clone();
+            Some(Hit { cursor: found.cursor, conversation, message, query: query.clone() })
+        };
+        Ok(found.iter().filter_map(hit).collect())
+    }
+}
+
+/// The first instant, in the precision and range of what is stored, that is not before `instant`.
+fn stored(instant: DateTime<Utc>) -> DateTime<Utc> {
+    // The databases' own forms of instants have four digits for the year.
+    let latest = DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::UNIX_EPOCH);
+    let instant = instant.clamp(DateTime::UNIX_EPOCH, latest);
+    let whole = instant.trunc_subsecs(3);
+    if whole == instant { whole } else { whole + TimeDelta::milliseconds(1) }
+}

@@ -1,0 +1,84 @@
+//! Entries of the index, kept in the transaction of what they are of. The database deletes them with it.
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use uuid::Uuid;
+
+use super::folded::Folded;
+use super::token::{scope, tokens};
+use crate::database::Write;
+use crate::entity::conversation;
+use crate::error::Error;
+
+/// Makes a message that will not change any more findable by its text.
+pub async fn index_message(write: &Write, user: &str, id: Uuid, content: &str) -> Result<(), Error> {
+    put(write, &MESSAGES, user, id, content).await
+}
+
+/// Makes a conversation findable by the title that it now has, and by no other.
+pub async fn index_title(write: &Write, conversation: &conversation::Model) -> Result<(), Error> {
+    let title = conversation.title.as_deref().unwrap_or_default();
+    put(write, &TITLES, &conversation.user_id, conversation.id, title).await
+}
+
+struct Table {
+    delete: &'static str,
+    /// PostgreSQL: text and tokens in one row.
+    upsert: &'static str,
+    /// SQLite: the text, and then the tokens under its number.
+    insert: [&'static str; 2],
+}
+
+macro_rules! table {
+    ($entries:literal, $tokens:literal) => {
+        Table {
+            delete: concat!("DELETE FROM ", $entries, " WHERE user_id = $1 AND id = $2"),
+            upsert: concat!(
+                "INSERT INTO ",
+                $entries,
+                " (user_id, id, text, tokens)",
+                " VALUES ($1, $2, $3, array_to_tsvector(string_to_array($4, ' ')))",
+                " ON CONFLICT (user_id, id) DO UPDATE SET text = excluded.text, tokens = excluded.tokens",
+            ),
+            insert: [
+                concat!("INSERT INTO ", $entries, " (user_id, id, text) VALUES ($1, $2, $3)"),
+                concat!(
+                    "INSERT INTO ",
+                    $tokens,
+                    " (rowid, tokens) SELECT number, $3 FROM ",
+                    $entries,
+                    " WHERE user_id = $1 AND id = $2",
+                ),
+            ],
+        }
+    };
+}
+
+const MESSAGES: Table = table!("message_search", "message_token");
+const TITLES: Table = table!("title_search", "title_token");
+
+async fn put(write: &Write, table: &Table, user: &str, id: Uuid, text: &str) -> Result<(), Error> {
+    let folded = Folded::of(text).into_string();
+    let tokens = tokens(&scope(user), &folded);
+    let empty = folded.is_empty();
+    let run = |sql: &'static str, texts: Vec<String>| {
+        let values =
+            [Value::from(user), Value::from(id)].into_iter().chain(texts.into_iter().map(Value::from));
+        write.execute_raw(Statement::from_sql_and_values(write.get_database_backend(), sql, values))
+    };
+    match write.get_database_backend() {
+        DbBackend::Postgres if !empty => {
+            run(table.upsert, vec![folded, tokens]).await?;
+        }
+        DbBackend::Postgres => {
+            run(table.delete, vec![]).await?;
+        }
+        _ => {
+            run(table.delete, vec![]).await?;
+            if !empty {
+                run(table.insert[0], vec![folded]).await?;
+                run(table.insert[1], vec![tokens]).await?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! What requests cost in statements: it does not grow with the page, the conversation or the account.
+
+mod plans;
+mod rows;
+mod statements;
+
+use serde_json::json;
+
+use crate::support::Client;
+
+/// Starts a conversation without messages, and returns its id.
+async fn create(client: &Client) -> String {
+    let create = "mutation { createConversation(input: {}) { conversation { id } } }";
+    let data = client.data(create, json!({})).await;
+    data["createConversation"]["conversation"]["id"].as_str().unwrap().to_owned()
+}

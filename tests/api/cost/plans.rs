@@ -1,0 +1,132 @@
+//! Which indexes are used, in a database with enough rows for it to matter.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use serde_json::json;
+
+use super::create;
+use super::rows::Filler;
+use crate::support::{TestServer, is_sweep, on_both_databases};
+
+/// What a viewer does, and the indexes that it is done with.
+const DEEDS: &[(&str, &[&str])] = &[
+    ("{ conversations(first: 20) { nodes { id } } }", &["conversation_activity"]),
+    (
+        "query($cursor: String) { conversations(first: 20, after: $cursor) { nodes { id } } }",
+        &["conversation_activity"],
+    ),
+    (
+        "query($cursor: String) { conversations(last: 20, before: $cursor) { nodes { id } } }",
+        &["conversation_activity"],
+    ),
+    ("query($id: ID!) { conversation(id: $id) { id } }", &["conversation_pkey"]),
+    ("query($message: ID!) { message(id: $message) { id } }", &["message_pkey"]),
+    (
+        "query($id: ID!) { messages(conversationId: $id, last: 50) { nodes { id } } }",
+        &["conversation_pkey", "message_active_position"],
+    ),
+    (
+        "query($id: ID!) { messages(conversationId: $id, last: 50) { nodes { parent { id } } } }",
+        &["conversation_pkey", "message_active_position", "message_pkey"],
+    ),
+    (
+        "{ conversations(first: 20) { nodes { lastMessage { id } } } }",
+        &["conversation_activity", "message_active_position"],
+    ),
+    (
+        SEND,
+        &[
+            "conversation_pkey",
+            "message_active_position",
+            "message_generating",
+            "message_idempotency",
+            "message_pkey",
+            "message_queued",
+        ],
+    ),
+    // A retry, as the key is the same.
+    (SEND, &["conversation_pkey", "message_idempotency", "message_siblings"]),
+];
+
+const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { reply { status } } }";
+
+on_both_databases! {
+    async fn every_statement_finds_its_rows_by_an_index(database) {
+        let server = TestServer::start(&database).await;
+        let filler = Filler::of(&database).await;
+        let mut conversations = Vec::new();
+        for (user, space) in [("ann", 1), ("ben", 2), ("cid", 3)] {
+            let conversation = create(&server.user(user)).await;
+            filler.messages(user, &conversation, space, 20_000).await;
+            filler.conversations(user, space, 2_000).await;
+            conversations.push(conversation);
+        }
+        filler.analyze().await;
+
+        let ann = server.user("ann");
+        let page = "query($id: ID!) {
+          conversations(first: 100) { pageInfo { endCursor } }
+          messages(conversationId: $id, first: 100) { nodes { id } }
+        }";
+        let page = ann.data(page, json!({ "id": conversations[0] })).await;
+        let variables = json!({
+            "id": conversations[0],
+            "cursor": page["conversations"]["pageInfo"]["endCursor"],
+            "message": page["messages"]["nodes"][50]["id"],
+            "input": { "conversationId": conversations[0], "content": "hello", "idempotencyKey": "key" },
+        });
+        server.take_all_statements();
+        for (deed, expected) in DEEDS {
+            ann.data(deed, variables.clone()).await;
+            let mut used = BTreeSet::new();
+            for statement in server.take_statements() {
+                used.extend(indexes(&filler, &statement).await);
+            }
+            assert_eq!(used, expected.iter().map(|&name| name.to_owned()).collect(), "{deed}");
+        }
+
+        let mut used = BTreeSet::new();
+        while used.len() < 2 {
+            for statement in server.take_all_statements().into_iter().filter(is_sweep) {
+                used.extend(indexes(&filler, &statement).await);
+            }
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(used, ["message_generating", "message_queued"].map(str::to_owned).into(), "the sweep");
+    }
+}
+
+/// The indexes with which the database would run a statement. Reading a whole table is a failure.
+async fn indexes(filler: &Filler, statement: &Statement) -> Vec<String> {
+    let plan = plan(filler, statement).await;
+    let reads_table = |line: &String| match statement.db_backend {
+        DbBackend::Postgres => line.contains("Seq Scan on"),
+        // What a subquery brings is scanned too; it has a name of its own.
+        _ => ["SCAN message", "SCAN conversation", "SCAN account"].contains(&line.as_str()),
+    };
+    assert!(!plan.iter().any(reads_table), "{}\n{}", statement.sql, plan.join("\n"));
+    let name = |line: &String| {
+        let (_, rest) = ["Scan using ", "Scan Backward using ", "Bitmap Index Scan on ", "INDEX "]
+            .iter()
+            .find_map(|before| line.split_once(before))?;
+        Some(match rest.split_whitespace().next()? {
+            "sqlite_autoindex_message_1" => "message_pkey".to_owned(),
+            "sqlite_autoindex_conversation_1" => "conversation_pkey".to_owned(),
+            name => name.to_owned(),
+        })
+    };
+    plan.iter().filter_map(name).collect()
+}
+
+/// How the database would run a statement, line by line.
+async fn plan(filler: &Filler, statement: &Statement) -> Vec<String> {
+    let (explain, column) = match statement.db_backend {
+        DbBackend::Postgres => ("EXPLAIN", 0),
+        _ => ("EXPLAIN QUERY PLAN", 3),
+    };
+    let mut statement = statement.clone();
+    statement.sql = format!("{explain} {}", statement.sql);
+    let rows = filler.connection().query_all_raw(statement).await.unwrap();
+    rows.iter().map(|row| row.try_get_by_index(column).unwrap()).collect()
+}

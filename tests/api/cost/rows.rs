@@ -1,0 +1,94 @@
+//! Many rows, quickly.
+
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+
+use crate::support::TestDatabase;
+
+/// Writes that fill a database in no time; the server never sees it half full.
+pub struct Filler {
+    connection: DatabaseConnection,
+    is_postgres: bool,
+}
+
+impl Filler {
+    pub async fn of(database: &TestDatabase) -> Self {
+        // One connection, or what is set below would be unset in another one.
+        let mut options = ConnectOptions::new(database.url());
+        options.max_connections(1).sqlx_logging(false);
+        let connection = Database::connect(options).await.unwrap();
+        // The rows are right by construction. PostgreSQL would check each against its parent with a plan from when
+        // the table was empty, which takes minutes.
+        let setup = if database.is_postgres() {
+            "SET session_replication_role = replica"
+        } else {
+            "PRAGMA synchronous = OFF; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = OFF"
+        };
+        connection.execute_unprepared(setup).await.unwrap();
+        Self { connection, is_postgres: database.is_postgres() }
+    }
+
+    /// Gives `conversation` of `user`, which has none yet, `count` messages. `space`, a digit, keeps the ids of
+    /// conversations apart.
+    pub async fn messages(&self, user: &str, conversation: &str, space: u32, count: u32) {
+        let (id, conversation, numbers, json) = if self.is_postgres {
+            let id = |number: &str| format!("('{space}' || lpad(to_hex({number}), 31, '0'))::uuid");
+            let numbers = format!("generate_series(1, {count}) AS n");
+            ([id("n"), id("n - 1")], format!("'{conversation}'::uuid"), numbers, "'[]'::jsonb")
+        } else {
+            let id = |number: &str| format!("CAST(printf('{space}%015d', {number}) AS BLOB)");
+            let numbers = Self::series(count);
+            ([id("n"), id("n - 1")], format!("x'{}'", conversation.replace('-', "")), numbers, "'[]'")
+        };
+        let [own, parent] = id;
+        let flag = if self.is_postgres { "true" } else { "1" };
+        let sql = format!(
+            "INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content,
+                 tool_calls, created_at, finished_at, revision)
+             SELECT '{user}', {own}, {conversation}, CASE WHEN n = 1 THEN NULL ELSE {parent} END, n, {flag},
+                 CASE n % 2 WHEN 1 THEN 'USER' ELSE 'ASSISTANT' END, 'COMPLETE', 'message ' || n, {json},
+                 '2026-01-01T00:00:00.000+00:00', '2026-01-01T00:00:00.000+00:00', n
+             FROM {numbers};
+             UPDATE conversation SET last_position = {count} WHERE user_id = '{user}' AND id = {conversation}"
+        );
+        self.connection.execute_unprepared(&sql).await.unwrap();
+    }
+
+    /// Gives `user` `count` more conversations, without messages.
+    pub async fn conversations(&self, user: &str, space: u32, count: u32) {
+        let (id, numbers) = if self.is_postgres {
+            (
+                format!("('{space}' || lpad(to_hex(n), 31, '0'))::uuid"),
+                format!("generate_series(1, {count}) AS n"),
+            )
+        } else {
+            (format!("CAST(printf('{space}%015d', n) AS BLOB)"), Self::series(count))
+        };
+        // Each was last active at an instant of its own, all before those that a test makes.
+        let instant = if self.is_postgres {
+            "TIMESTAMPTZ '2026-01-01T00:00:00Z' + n * interval '1 second'"
+        } else {
+            "strftime('%Y-%m-%dT%H:%M:%S.000+00:00', 1767225600 + n, 'unixepoch')"
+        };
+        let sql = format!(
+            "INSERT INTO conversation (user_id, id, title, last_position, created_at, updated_at, revision)
+             SELECT '{user}', {id}, 'conversation ' || n, 0, {instant}, {instant}, n FROM {numbers}"
+        );
+        self.connection.execute_unprepared(&sql).await.unwrap();
+    }
+
+    /// SQLite's numbers `n` from 1 to `count`.
+    fn series(count: u32) -> String {
+        format!(
+            "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s)"
+        )
+    }
+
+    /// Lets the database learn how its rows are spread, as it does by itself in time.
+    pub async fn analyze(&self) {
+        self.connection.execute_unprepared("ANALYZE").await.unwrap();
+    }
+
+    pub fn connection(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+}

@@ -1,0 +1,158 @@
+//! How many statements a request takes.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::create;
+use super::rows::Filler;
+use crate::support::{Client, Puppeteer, Settings, TestServer, on_both_databases};
+
+const LIST: &str = "{
+  conversations(first: 20) {
+    nodes { id title messageCount lastMessage { content } messages(last: 5) { nodes { content } } }
+  }
+}";
+
+const COUNTED_LIST: &str = "{ conversations(first: 20) { totalCount nodes { id } } }";
+
+const OPEN: &str = "query($id: ID!) {
+  conversation(id: $id) {
+    title
+    messages(last: 50) { totalCount pageInfo { hasPreviousPage } nodes { id role content } }
+  }
+}";
+
+const MESSAGES: &str = "query($id: ID!) { messages(conversationId: $id, last: 50) { nodes { id content } } }";
+
+const RELATIONS: &str = "query($id: ID!) {
+  messages(conversationId: $id, last: 50) {
+    nodes { id content parent { id content parent { id } } conversation { id title } }
+  }
+}";
+
+on_both_databases! {
+    async fn reading_takes_as_many_statements_whatever_is_there(database) {
+        let server = TestServer::start(&database).await;
+        let (few, many) = (server.user("few"), server.user("many"));
+        let filler = Filler::of(&database).await;
+        let small = create(&few).await;
+        filler.messages("few", &small, 1, 10).await;
+        join_all((0..40).map(|_| many.send("hello", json!({})))).await;
+        let large = create(&many).await;
+        filler.messages("many", &large, 2, 100_000).await;
+
+        let cost = async |client: &Client, query: &str, id: &str| {
+            server.take_statements();
+            let data = client.data(query, json!({ "id": id })).await;
+            (server.take_statements().len(), data)
+        };
+        for (query, statements) in [(LIST, 2), (COUNTED_LIST, 2), (OPEN, 2), (MESSAGES, 2), (RELATIONS, 5)] {
+            let (in_small, _) = cost(&few, query, &small).await;
+            let (in_large, data) = cost(&many, query, &large).await;
+            assert_eq!((in_small, in_large), (statements, statements), "{query}");
+            // Something was read, and it is the right end.
+            match query {
+                LIST => assert_eq!(data["conversations"]["nodes"][0]["lastMessage"]["content"], "message 100000"),
+                COUNTED_LIST => assert_eq!(data["conversations"]["totalCount"], 41),
+                OPEN => {
+                    let messages = &data["conversation"]["messages"];
+                    assert_eq!(messages["totalCount"], 100_000);
+                    assert_eq!(messages["nodes"][49]["content"], "message 100000");
+                }
+                _ => {
+                    let nodes = data["messages"]["nodes"].as_array().unwrap();
+                    assert_eq!(nodes.len(), 50);
+                    assert_eq!(nodes[0]["content"], "message 99951");
+                    if query == RELATIONS {
+                        assert_eq!(nodes[0]["parent"]["content"], "message 99950");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn sending_takes_as_many_statements_whatever_was_said_before(database) {
+        let (assistant, puppeteer) = Puppeteer::new();
+        let mut settings = Settings { assistant, ..Settings::default() };
+        // Nothing by the clock: checkpoints are not what is counted here.
+        settings.replies.lease = std::time::Duration::from_secs(600);
+        settings.replies.checkpoint = std::time::Duration::from_secs(60);
+        let server = TestServer::with(&database, settings).await;
+        let filler = Filler::of(&database).await;
+        for (user, space, count) in [("few", 1, 10), ("many", 2, 100_000)] {
+            let client = server.user(user);
+            let conversation = create(&client).await;
+            filler.messages(user, &conversation, space, count).await;
+
+            for (input, statements) in [
+                (json!({ "conversationId": conversation }), 4),
+                (json!({ "conversationId": conversation, "idempotencyKey": "first" }), 5),
+                (json!({}), 3),
+                (json!({ "idempotencyKey": "second" }), 4),
+            ] {
+                let mut input = input;
+                input["awaitReply"] = false.into();
+                server.take_statements();
+                let sent = send(&client, &input).await;
+                let puppet = puppeteer.next().await;
+                // The last one is the reading of the conversation for the assistant.
+                assert_eq!(server.take_statements().len(), statements + 1, "{user}: {input}");
+
+                if input.get("idempotencyKey").is_some() {
+                    assert_eq!(send(&client, &input).await["message"], sent["message"]);
+                    assert_eq!(server.take_statements().len(), 4, "{user}: a retry of {input}");
+                }
+
+                puppet.say("Hello yourself.");
+                puppet.finish();
+                let id = sent["reply"]["id"].as_str().unwrap();
+                wait_for_end(&client, id).await;
+                let ending: Vec<_> = server
+                    .take_statements()
+                    .into_iter()
+                    .filter(|statement| !statement.sql.starts_with("SELECT"))
+                    .collect();
+                assert_eq!(ending.len(), 3, "{user}: the end of a reply");
+            }
+
+            // One request from its arrival to the whole reply.
+            server.take_statements();
+            let input = json!({ "conversationId": conversation });
+            let (sent, ()) = tokio::join!(send(&client, &input), async {
+                let puppet = puppeteer.next().await;
+                puppet.say("Hello yourself.");
+                puppet.finish();
+            });
+            assert_eq!(sent["reply"]["content"], "Hello yourself.");
+            let statements = server.take_statements();
+            let looks = statements.iter().filter(|statement| is_look(&statement.sql)).count();
+            // Whoever waits looks once at first, and once when told of the end, unless the end came first.
+            assert!((1..=2).contains(&looks), "{user}: {looks} looks for the end");
+            assert_eq!(statements.len() - looks, 8, "{user}: a message with its reply");
+        }
+    }
+}
+
+/// Whether a statement reads one message by its id.
+fn is_look(sql: &str) -> bool {
+    sql.starts_with("SELECT") && sql.contains("\"message\".\"id\" =")
+}
+
+/// Sends a message and asks for nothing that takes a statement more.
+async fn send(client: &Client, input: &Value) -> Value {
+    let query = "mutation($input: SendMessageInput!) {
+      sendMessage(input: $input) {
+        conversation { id title messageCount } message { id content position } reply { id status content }
+      }
+    }";
+    let mut input = input.clone();
+    input["content"] = "hello".into();
+    client.data(query, json!({ "input": input })).await["sendMessage"].take()
+}
+
+async fn wait_for_end(client: &Client, message: &str) {
+    let query = "query($id: ID!) { message(id: $id) { status } }";
+    while client.data(query, json!({ "id": message })).await["message"]["status"] != Value::from("COMPLETE") {
+        tokio::task::yield_now().await;
+    }
+}

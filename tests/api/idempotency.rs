@@ -1,0 +1,112 @@
+//! A request that is repeated under its key is carried out once.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{Puppeteer, Settings, TestServer, on_both_databases};
+
+const DELETE: &str =
+    "mutation($id: ID!) { deleteConversation(input: { conversationId: $id }) { deletedConversationId } }";
+
+on_both_databases! {
+    async fn a_repeated_request_finds_the_first_ones_rows(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let first = ann.send("hello", json!({ "idempotencyKey": "one" })).await;
+        // Neither the white space around the text nor the wish to wait makes it another request.
+        for (content, input) in [
+            ("hello", json!({ "idempotencyKey": "one" })),
+            ("  hello\n", json!({ "idempotencyKey": "one" })),
+            ("hello", json!({ "idempotencyKey": "one", "awaitReply": false })),
+            ("hello", json!({ "idempotencyKey": "one", "conversationId": null })),
+        ] {
+            assert_eq!(ann.send(content, input.clone()).await, first, "{input}");
+        }
+        let id = first["conversation"]["id"].as_str().unwrap();
+        let second = ann.send("more", json!({ "idempotencyKey": "two", "conversationId": id })).await;
+        assert_eq!(ann.send("more", json!({ "idempotencyKey": "two", "conversationId": id })).await, second);
+        // The retry of an older request finds its rows, however the conversation went on.
+        let again = ann.send("hello", json!({ "idempotencyKey": "one" })).await;
+        assert_eq!((&again["message"], &again["reply"]), (&first["message"], &first["reply"]));
+        assert_eq!(database.number("SELECT count(*) FROM message").await, 4);
+    }
+
+    async fn a_key_of_another_request_is_a_mismatch(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let first = ann.send("hello", json!({ "idempotencyKey": "new" })).await;
+        let id = first["conversation"]["id"].as_str().unwrap();
+        ann.send("hello", json!({ "idempotencyKey": "old", "conversationId": id })).await;
+        let other = ann.start("elsewhere").await;
+        let before = database.number("SELECT count(*) FROM message").await;
+        for (content, input) in [
+            ("hello!", json!({ "idempotencyKey": "new" })),
+            ("Hello", json!({ "idempotencyKey": "new" })),
+            ("hello", json!({ "idempotencyKey": "new", "conversationId": id })),
+            ("hello", json!({ "idempotencyKey": "old" })),
+            ("hello", json!({ "idempotencyKey": "old", "conversationId": other })),
+            ("hello!", json!({ "idempotencyKey": "old", "conversationId": id })),
+        ] {
+            assert_eq!(ann.try_send(content, input.clone()).await.code(), "IDEMPOTENCY_MISMATCH", "{input}");
+        }
+        assert_eq!(database.number("SELECT count(*) FROM message").await, before);
+        // Keys are compared letter by letter, and each user has their own.
+        ann.send("hello!", json!({ "idempotencyKey": "NEW" })).await;
+        let bob = server.user("bob").send("hello!", json!({ "idempotencyKey": "new" })).await;
+        assert_ne!(bob["conversation"]["id"], first["conversation"]["id"]);
+    }
+
+    async fn twenty_simultaneous_requests_under_one_key_are_one(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let answers = join_all((0..20).map(|_| ann.send("hello", json!({ "idempotencyKey": "once" })))).await;
+        assert_eq!(answers[0]["reply"]["status"], "COMPLETE");
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
+        assert_eq!(database.number("SELECT count(*) FROM message").await, 2);
+        assert_eq!(database.number("SELECT count(*) FROM conversation").await, 1);
+    }
+
+    async fn a_retry_waits_for_the_reply_that_runs_and_a_refused_request_uses_no_key(database) {
+        let (assistant, puppeteer) = Puppeteer::new();
+        let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
+        let ann = server.user("ann");
+        assert_eq!(ann.try_send("", json!({ "idempotencyKey": "once" })).await.code(), "BAD_USER_INPUT");
+        let gone = json!({ "idempotencyKey": "once", "conversationId": "nothing" });
+        assert_eq!(ann.try_send("hello", gone).await.code(), "NOT_FOUND");
+
+        let sent = ann.send("hello", json!({ "idempotencyKey": "once", "awaitReply": false })).await;
+        assert_eq!(sent["reply"]["status"], "GENERATING");
+        let (retried, ()) = tokio::join!(ann.send("hello", json!({ "idempotencyKey": "once" })), async {
+            let puppet = puppeteer.next().await;
+            puppet.say("Hello yourself.");
+            puppet.finish();
+        });
+        assert_eq!(retried["reply"]["content"], "Hello yourself.");
+        assert_eq!(retried["reply"]["id"], sent["reply"]["id"]);
+    }
+
+    async fn a_failed_reply_is_not_asked_for_again(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let failed = ann.send("/fail", json!({ "idempotencyKey": "once" })).await;
+        assert_eq!(failed["reply"]["status"], "FAILED");
+        assert_eq!(failed["reply"]["failure"]["code"], "ASSISTANT_UNAVAILABLE");
+        assert!(!failed["reply"]["content"].as_str().unwrap().is_empty(), "what had come is kept");
+        assert_eq!(failed["message"]["content"], "/fail");
+        assert_eq!(ann.send("/fail", json!({ "idempotencyKey": "once" })).await, failed);
+    }
+
+    async fn what_was_deleted_does_not_come_back(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let id = ann.start("hello").await;
+        let input = json!({ "idempotencyKey": "once", "conversationId": id });
+        ann.send("more", input.clone()).await;
+        ann.data(DELETE, json!({ "id": id })).await;
+        assert_eq!(ann.try_send("more", input).await.code(), "NOT_FOUND");
+        assert_eq!(ann.code(DELETE, json!({ "id": id })).await, "NOT_FOUND");
+        assert_eq!(database.number("SELECT count(*) FROM message").await, 0);
+        let tombstone = "SELECT count(*) FROM conversation WHERE title IS NULL AND last_position = 0";
+        assert_eq!(database.number(tombstone).await, 1);
+    }
+}

@@ -1,0 +1,251 @@
+//! How each place of the API is called.
+
+use reqwest::header::{DATE, HeaderMap};
+use serde_json::{Value, json};
+
+use super::world::World;
+use crate::support::{Client, without_ids};
+
+/// What kind of value a place takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The id of a conversation.
+    Conversation,
+    /// The id of a message.
+    Message,
+    /// The id of a user.
+    User,
+    /// A place in a list of conversations.
+    ConversationCursor,
+    /// A place in a list of messages.
+    MessageCursor,
+    /// An idempotency key.
+    Key,
+}
+
+impl Kind {
+    pub const ALL: [Self; 6] = [
+        Self::Conversation,
+        Self::Message,
+        Self::User,
+        Self::ConversationCursor,
+        Self::MessageCursor,
+        Self::Key,
+    ];
+}
+
+/// Any id that there is: an argument of type `ID` is tried with all of them.
+const IDS: &[Kind] = &[Kind::Conversation, Kind::Message, Kind::User];
+
+/// A place, and how to put a value there.
+pub struct Call {
+    /// As [`super::coordinates`] spells it; a path for what is not GraphQL.
+    pub place: &'static str,
+    request: Request,
+}
+
+enum Request {
+    /// It takes nothing: a root field that is there.
+    Nothing,
+    /// A GraphQL document with the value as `$value`, and what else it needs of the caller's own.
+    GraphQl(&'static [Kind], &'static str, &'static str),
+    /// The user id in the path.
+    RestUser,
+    /// The conversation in the body.
+    RestConversation,
+    /// The header with the key.
+    RestKey,
+}
+
+const CONVERSATION: &str = "id title createdAt updatedAt messageCount lastMessage { id content }
+    messages(last: 3) { totalCount nodes { id content status } }";
+const MESSAGE: &str = "id content status role position createdAt finishedAt model
+    parent { id content } conversation { id title } failure { code } usage { inputTokens }";
+const MESSAGES: &str = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    edges { cursor node { id content } }";
+const CONVERSATIONS: &str = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    edges { cursor node { id title } }";
+
+const fn graphql(
+    place: &'static str,
+    kinds: &'static [Kind],
+    query: &'static str,
+    fields: &'static str,
+) -> Call {
+    Call { place, request: Request::GraphQl(kinds, query, fields) }
+}
+
+/// Every place that takes a value. `{…}` in a document stands for the fields beside it; `$own` is a conversation of
+/// the caller's own.
+pub const CALLS: &[Call] = &[
+    Call { place: "Query.viewer", request: Request::Nothing },
+    graphql(
+        "Query.conversation(id)",
+        IDS,
+        "query($value: ID!) { conversation(id: $value) {…} }",
+        CONVERSATION,
+    ),
+    graphql("Query.message(id)", IDS, "query($value: ID!) { message(id: $value) {…} }", MESSAGE),
+    graphql(
+        "Query.node(id)",
+        IDS,
+        "query($value: ID!) { node(id: $value) { __typename id ... on Message {…} } }",
+        MESSAGE,
+    ),
+    graphql(
+        "Query.messages(conversationId)",
+        IDS,
+        "query($value: ID!) { messages(conversationId: $value) {…} }",
+        MESSAGES,
+    ),
+    graphql(
+        "Query.messages(after)",
+        &[Kind::MessageCursor, Kind::ConversationCursor],
+        "query($own: ID!, $value: String) { messages(conversationId: $own, after: $value) {…} }",
+        MESSAGES,
+    ),
+    graphql(
+        "Query.messages(before)",
+        &[Kind::MessageCursor, Kind::ConversationCursor],
+        "query($own: ID!, $value: String) { messages(conversationId: $own, last: 2, before: $value) {…} }",
+        MESSAGES,
+    ),
+    graphql(
+        "Query.conversations(after)",
+        &[Kind::ConversationCursor, Kind::MessageCursor],
+        "query($value: String) { conversations(after: $value) {…} }",
+        CONVERSATIONS,
+    ),
+    graphql(
+        "Query.conversations(before)",
+        &[Kind::ConversationCursor, Kind::MessageCursor],
+        "query($value: String) { conversations(last: 5, before: $value) {…} }",
+        CONVERSATIONS,
+    ),
+    graphql(
+        "Viewer.conversations(after)",
+        &[Kind::ConversationCursor, Kind::MessageCursor],
+        "query($value: String) { viewer { conversations(after: $value) {…} } }",
+        CONVERSATIONS,
+    ),
+    graphql(
+        "Viewer.conversations(before)",
+        &[Kind::ConversationCursor, Kind::MessageCursor],
+        "query($value: String) { viewer { conversations(last: 5, before: $value) {…} } }",
+        CONVERSATIONS,
+    ),
+    graphql(
+        "Conversation.messages(after)",
+        &[Kind::MessageCursor, Kind::ConversationCursor],
+        "query($own: ID!, $value: String) { conversation(id: $own) { messages(after: $value) {…} } }",
+        MESSAGES,
+    ),
+    graphql(
+        "Conversation.messages(before)",
+        &[Kind::MessageCursor, Kind::ConversationCursor],
+        "query($own: ID!, $value: String) { conversation(id: $own) { messages(last: 2, before: $value) {…} } }",
+        MESSAGES,
+    ),
+    graphql(
+        "Mutation.renameConversation(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) {
+           renameConversation(input: { conversationId: $value, title: \"taken\" }) { conversation {…} }
+         }",
+        CONVERSATION,
+    ),
+    graphql(
+        "Mutation.deleteConversation(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) { deleteConversation(input: { conversationId: $value }) {…} }",
+        "deletedConversationId",
+    ),
+    graphql(
+        "Mutation.sendMessage(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) {
+           sendMessage(input: { conversationId: $value, content: \"hello\" }) { conversation {…} }
+         }",
+        CONVERSATION,
+    ),
+    // The victim has sent the same content under this key, so that only the owner tells the requests apart.
+    graphql(
+        "Mutation.sendMessage(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($value: String!) {
+           sendMessage(input: { content: \"a secret under a key\", idempotencyKey: $value }) {
+             conversation { id title messageCount } message { id content } reply {…}
+           }
+         }",
+        "id content status position",
+    ),
+    Call { place: "/api/{user_id}/chat (user_id)", request: Request::RestUser },
+    Call { place: "/api/{user_id}/chat (conversation_id)", request: Request::RestConversation },
+    Call { place: "/api/{user_id}/chat (Idempotency-Key)", request: Request::RestKey },
+];
+
+/// Places that take text which names nothing.
+pub const FREE_TEXT: &[&str] = &[
+    "Mutation.createConversation(input.title)",
+    "Mutation.renameConversation(input.title)",
+    "Mutation.sendMessage(input.content)",
+];
+
+/// What a client can see of an answer, ids and the moment replaced.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Call {
+    /// What kinds of values to try.
+    pub fn kinds(&self) -> &'static [Kind] {
+        match self.request {
+            Request::Nothing => &[],
+            Request::GraphQl(kinds, ..) => kinds,
+            Request::RestUser => &[Kind::User],
+            Request::RestConversation => IDS,
+            Request::RestKey => &[Kind::Key],
+        }
+    }
+
+    /// The attacker's answer with `value` in this place.
+    pub async fn answer(&self, world: &World, value: &str) -> Seen {
+        self.answer_to(world, &world.attacker, &world.attackers_conversation, value).await
+    }
+
+    /// The answer to `client`, who has the conversation `own`.
+    pub async fn answer_to(&self, world: &World, client: &Client, own: &str, value: &str) -> Seen {
+        let rest = |user: &str, body: &Value| world.accomplice.post(&format!("/api/{user}/chat")).json(body);
+        let request = match self.request {
+            Request::Nothing => unreachable!("it takes no kind of value"),
+            Request::GraphQl(_, query, fields) => {
+                let query = query.replace('…', &format!(" {fields} "));
+                let variables = json!({ "own": own, "value": value });
+                client.post("/graphql").json(&json!({ "query": query, "variables": variables }))
+            }
+            Request::RestUser => rest(value, &json!({ "message": "hello" })),
+            Request::RestConversation => {
+                rest("accomplice", &json!({ "message": "hello", "conversation_id": value }))
+            }
+            Request::RestKey => rest("accomplice", &json!({ "message": "a secret under a key" }))
+                .header("Idempotency-Key", value),
+        };
+        let response = request.send().await.unwrap();
+        Seen {
+            status: response.status().as_u16(),
+            headers: visible(response.headers()),
+            body: without_ids(&response.text().await.unwrap().replace(value, "«value»")),
+        }
+    }
+}
+
+fn visible(headers: &HeaderMap) -> Vec<(String, String)> {
+    let stable = headers.iter().filter(|(name, _)| *name != DATE && *name != "x-request-id");
+    let mut seen: Vec<_> =
+        stable.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    seen.sort();
+    seen
+}
