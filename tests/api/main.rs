@@ -10,10 +10,13 @@
 
 mod assistant;
 mod auth;
+mod busy;
+mod changes;
 mod conversations;
 mod cost;
 mod crash;
 mod executor;
+mod graceful;
 mod idempotency;
 mod input;
 mod isolation;
@@ -23,5 +26,6 @@ mod progress;
 mod replies;
 mod search;
 mod servers;
+mod signals;
 mod simultaneous;
 mod support;

@@ -27,10 +27,11 @@ enum Fault {
 }
 
 /// Faults in the proportions in which they are dealt.
-const DECK: [Fault; 11] = [
+const DECK: [Fault; 12] = [
     Fault::Kill,
     Fault::Kill,
     Fault::Kill,
+    Fault::Freeze,
     Fault::Freeze,
     Fault::Freeze,
     Fault::Freeze,

@@ -28,7 +28,7 @@ pub struct Work {
 /// How a text comes.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
-    /// As it happens: 0.02 to 5 seconds, and one text in twenty breaks off.
+    /// As it happens: 0.02 to 7 seconds, and one text in twenty breaks off.
     Random,
     /// So many words, with such a pause before each.
     Even(usize, Duration),
@@ -74,7 +74,10 @@ impl Provider {
         let mut chance = self.0.chance.lock().unwrap();
         let number = works.len();
         let (count, pause) = match self.0.pace {
-            // Short ones are frequent, long ones are there.
+            // Some are still being written when a frozen server comes back to life.
+            Pace::Random if chance.u8(0..7) == 0 => {
+                (chance.usize(60..90), Duration::from_millis(chance.u64(50..80)))
+            }
             Pace::Random => {
                 (chance.usize(3..40), Duration::from_millis(chance.u64(1..11) * chance.u64(1..12)))
             }

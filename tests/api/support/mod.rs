@@ -3,6 +3,7 @@
 mod assistant;
 mod client;
 mod database;
+mod events;
 mod process;
 mod server;
 
