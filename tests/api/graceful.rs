@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Process, on_both_databases};
+use crate::support::{Client, Events, Process, TestDatabase, on_both_databases};
 
 const PROGRESS: &str =
     "subscription($id: ID!, $after: String) { replyProgress(messageId: $id, after: $after) {
@@ -24,11 +24,15 @@ struct Text {
 }
 
 impl Text {
-    /// Reads on from where it was until its text holds `word`, or the reply has ended: then returns its content.
-    async fn read(&mut self, client: &Client, id: &str, word: &str) -> Option<Value> {
-        let mut events = client.subscribe(PROGRESS, json!({ "id": id, "after": self.cursor })).await;
-        while let Some(mut event) = events.next().await {
-            let event = event["replyProgress"].take();
+    /// Follows the reply from where the reader was.
+    async fn follow(&self, client: &Client, id: &str) -> Events {
+        client.subscribe(PROGRESS, json!({ "id": id, "after": self.cursor })).await
+    }
+
+    /// Reads on until the text holds `word`; `None` then, or the status with which the reply ended before.
+    async fn read_until(&mut self, events: &mut Events, word: &str) -> Option<Value> {
+        while !self.so_far.contains(word) {
+            let event = events.next().await.expect("the stream goes on")["replyProgress"].take();
             self.cursor = event["cursor"].clone();
             if let Some(text) = event["text"].as_str() {
                 self.so_far += text;
@@ -39,17 +43,30 @@ impl Text {
                 assert_eq!(event["message"]["content"], self.so_far);
                 return Some(event["message"]["status"].clone());
             }
-            if self.so_far.contains(word) {
-                break;
-            }
         }
         None
+    }
+
+    async fn read_some(&mut self, client: &Client, id: &str) {
+        let mut events = self.follow(client, id).await;
+        assert_eq!(self.read_until(&mut events, "word2").await, None);
+    }
+
+    /// Reads on to the end, and returns the status.
+    async fn read_all(&mut self, client: &Client, id: &str) -> Value {
+        let mut events = self.follow(client, id).await;
+        self.read_until(&mut events, "nothing that is said").await.expect("the reply ends")
     }
 }
 
 /// A message that `echo` takes so many words to repeat.
 fn words(count: usize) -> String {
     (1..=count).map(|number| format!("word{number}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Waits until two replies are being written: then their requests are with the server.
+async fn both_run(database: &TestDatabase) {
+    while database.number("SELECT count(*) FROM message WHERE status = 'GENERATING'").await < 2 {}
 }
 
 async fn start(client: &Client, content: &str) -> (String, String) {
@@ -67,11 +84,13 @@ on_both_databases! {
             let ann = ann.clone();
             async move { ann.send(&words(40), json!({ "idempotencyKey": "waiting" })).await }
         });
-        let mut watched = Text::default();
         let (_, id) = start(&ann, &words(40)).await;
-        watched.read(&ann, &id, "word1").await;
+        let mut watched = Text::default();
+        let mut events = watched.follow(&ann, &id).await;
+        watched.read_until(&mut events, "word1").await;
+        both_run(&database).await;
         let (code, waited, ended) =
-            tokio::join!(server.stop(), waiting, watched.read(&ann, &id, "nothing that is said"));
+            tokio::join!(server.stop(), waiting, watched.read_until(&mut events, "nothing that is said"));
         assert_eq!(code, Some(0));
         let waited = waited.unwrap();
         assert_eq!(waited["reply"]["status"], "COMPLETE");
@@ -92,16 +111,17 @@ on_both_databases! {
         let (conversation, id) = start(&ann, &words(400)).await;
         let queued = json!({ "conversationId": conversation, "awaitReply": false });
         let queued = ann.send("queued", queued).await["reply"]["id"].as_str().unwrap().to_owned();
-        watched.read(&ann, &id, "word2").await;
+        watched.read_some(&ann, &id).await;
+        both_run(&database).await;
         let told = Instant::now();
         assert_eq!(one.stop().await, Some(0));
         assert_eq!(waiting.await.unwrap().code(), "UNAVAILABLE");
         let ann = ann.at(two.url());
-        assert_eq!(watched.read(&ann, &id, "nothing that is said").await, Some("COMPLETE".into()));
+        assert_eq!(watched.read_all(&ann, &id).await, "COMPLETE");
         assert_eq!(watched.attempts, [2]);
         assert!(watched.so_far.ends_with(" word400"));
         let mut next = Text::default();
-        assert_eq!(next.read(&ann, &queued, "nothing that is said").await, Some("COMPLETE".into()));
+        assert_eq!(next.read_all(&ann, &queued).await, "COMPLETE");
         // The retry finds the reply that was handed over.
         let retried = ann.send(&words(400), json!({ "idempotencyKey": "waiting" })).await;
         assert_eq!(retried["reply"]["status"], "COMPLETE");
@@ -114,12 +134,12 @@ on_both_databases! {
         let ann = one.user("ann");
         let (_, id) = start(&ann, &words(400)).await;
         let mut watched = Text::default();
-        watched.read(&ann.at(two.url()), &id, "word2").await;
+        watched.read_some(&ann.at(two.url()), &id).await;
         one.kill().await;
         let ann = ann.at(two.url());
         let stopped = ann.data(STOP, json!({ "id": id })).await["stopReply"]["reply"].take();
         assert_eq!(stopped["status"], "STOPPED");
-        assert_eq!(watched.read(&ann, &id, "nothing that is said").await, Some("STOPPED".into()));
+        assert_eq!(watched.read_all(&ann, &id).await, "STOPPED");
         assert_eq!((&watched.so_far, watched.attempts.len()), (&stopped["content"].as_str().unwrap().to_owned(), 0));
         assert!(watched.so_far.contains("word2"), "what was written stays");
         assert_eq!(ann.data(STOP, json!({ "id": id })).await["stopReply"]["reply"], stopped);
@@ -130,11 +150,11 @@ on_both_databases! {
         let (one, two) = tokio::join!(Process::start(&database, &slow), Process::start(&database, &slow));
         let (_, id) = start(&one.user("ann"), &words(400)).await;
         let mut watched = Text::default();
-        watched.read(&two.user("ann"), &id, "word2").await;
+        watched.read_some(&two.user("ann"), &id).await;
         let asked = Instant::now();
         let stopped = two.user("ann").data(STOP, json!({ "id": id })).await["stopReply"]["reply"].take();
         assert_eq!(stopped["status"], "STOPPED");
         assert!(asked.elapsed() < Duration::from_secs(15), "a live server is not waited for until its lease ends");
-        assert_eq!(watched.read(&two.user("ann"), &id, "nothing that is said").await, Some("STOPPED".into()));
+        assert_eq!(watched.read_all(&two.user("ann"), &id).await, "STOPPED");
     }
 }

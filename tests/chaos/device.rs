@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::api::Trouble;
 use crate::journal::{Fate, Sent, Stored};
 use crate::reader;
-use crate::world::{Conversation, User, World};
+use crate::world::{User, World};
 
 const SEND: &str = "mutation Send($input: SendMessageInput!) { sendMessage(input: $input) {
   conversation { id } message { id content } reply { id status } } }";
@@ -89,7 +89,7 @@ impl Device {
             if awaits && !is_terminal(&reply["status"]) {
                 self.world.journal.violation(&format!("awaitReply answered with {reply}"));
             }
-            self.remember(stored, known.is_none().then_some(doubt));
+            self.remember(stored, known.is_none());
         }
         if fate == Fate::Refused {
             self.world.journal.count("messages refused");
@@ -110,11 +110,11 @@ impl Device {
         });
     }
 
-    fn remember(&mut self, stored: &Stored, started: Option<bool>) {
+    fn remember(&mut self, stored: &Stored, started: bool) {
         {
             let mut known = self.user().known.lock().unwrap();
-            if let Some(doubt) = started {
-                known.conversations.push(Conversation { id: stored.conversation.clone(), doubt });
+            if started {
+                known.conversations.push(stored.conversation.clone());
             }
             known.replies.push(stored.reply.clone());
             if known.replies.len() > MEMORY {
@@ -156,14 +156,13 @@ impl Device {
     async fn delete(&mut self) {
         let id = {
             let mut known = self.world.users[self.user].known.lock().unwrap();
-            let deletable: Vec<usize> =
-                (0..known.conversations.len()).filter(|index| !known.conversations[*index].doubt).collect();
-            if deletable.len() < 3 {
+            let count = known.conversations.len();
+            if count < 3 {
                 return;
             }
-            let conversation = known.conversations.remove(deletable[self.chance.usize(0..deletable.len())]);
-            known.deleted.push(conversation.id.clone());
-            conversation.id
+            let conversation = known.conversations.remove(self.chance.usize(0..count));
+            known.deleted.push(conversation.clone());
+            conversation
         };
         if self.insist(DELETE, json!({ "id": id }), false).await.0.is_ok() {
             self.world.journal.count("deletions");
@@ -176,8 +175,7 @@ impl Device {
         let (id, is_reply) = {
             let known = self.world.users[other].known.lock().unwrap();
             let reply = self.chance.choice(&known.replies).cloned();
-            let conversation =
-                self.chance.choice(&known.conversations).map(|conversation| conversation.id.clone());
+            let conversation = self.chance.choice(&known.conversations).cloned();
             match (reply, conversation) {
                 (Some(reply), Some(conversation)) if self.chance.bool() => (conversation, reply.is_empty()),
                 (Some(reply), _) => (reply, true),
@@ -241,7 +239,7 @@ impl Device {
         let known = self.world.users[self.user].known.lock().unwrap();
         // The newest are the busiest.
         let newest = known.conversations.len().saturating_sub(6);
-        self.chance.choice(&known.conversations[newest..]).map(|conversation| conversation.id.clone())
+        self.chance.choice(&known.conversations[newest..]).cloned()
     }
 
     fn pick_reply(&mut self) -> Option<String> {

@@ -87,7 +87,7 @@ pub async fn direct(
                     match fault {
                         Fault::Kill => fleet.kill(&mut post, time).await,
                         Fault::Freeze => {
-                            fleet.freeze(&mut post, LEASE + Duration::from_millis(300) + time).await
+                            fleet.freeze(&mut post, LEASE + Duration::from_millis(300) + time).await;
                         }
                         _ => fleet.renew(&mut post).await,
                     }

@@ -16,6 +16,7 @@ macro_rules! event {
         "__typename
         ... on ConversationChanged { cursor conversation { id title } }
         ... on ConversationDeleted { cursor conversationId }
+        ... on MessageDeleted { cursor messageId }
         ... on MessageChanged { cursor message { id status content position conversation { id } } }"
     };
 }
@@ -90,7 +91,9 @@ async fn page(
     if rows.len() != nodes.len() {
         world.journal.violation(&format!("a page of changes holds a row twice: {nodes:?}"));
     }
-    nodes.iter().for_each(|event| take(world, replica, event));
+    for event in &nodes {
+        take(world, replica, event);
+    }
     Ok(data["changes"]["pageInfo"]["hasNextPage"] == true)
 }
 
@@ -121,7 +124,7 @@ async fn live(world: &World, replica: &mut Replica, chance: &mut fastrand::Rng, 
 
 /// The id of the row that an event is of.
 fn row_of(event: &Value) -> &str {
-    [&event["conversation"]["id"], &event["conversationId"], &event["message"]["id"]]
+    [&event["conversation"]["id"], &event["conversationId"], &event["message"]["id"], &event["messageId"]]
         .into_iter()
         .find_map(Value::as_str)
         .unwrap_or_default()
@@ -139,6 +142,7 @@ fn take(world: &World, replica: &mut Replica, event: &Value) {
             replica.conversations.remove(&id);
             replica.messages.retain(|_, message| message.conversation != id);
         }
+        Some("MessageDeleted") => drop(replica.messages.remove(&id)),
         Some("MessageChanged") => {
             let message = &event["message"];
             let text = |field: &str| message[field].as_str().unwrap_or_default().to_owned();

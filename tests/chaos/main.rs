@@ -4,7 +4,6 @@
 //!
 //! `make chaos` runs it; `make chaos ARGS='--seconds 600 --seed 7'` longer, and with the choices of another run.
 #![expect(
-    clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::panic,
     clippy::print_stderr,

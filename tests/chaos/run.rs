@@ -25,7 +25,7 @@ use crate::world::{User, World};
 use crate::{follower, reader, sampler};
 
 /// How long what is under way may take to end once no fault is made any more.
-const SETTLING: Duration = Duration::from_secs(60);
+const SETTLING: Duration = Duration::from_mins(1);
 
 /// How many last readers come at once.
 const LAST_READERS: usize = 12;

@@ -1,5 +1,6 @@
 //! What a run is made of.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a server may be silent before its replies are taken over. Short, so that much happens in little time.
@@ -7,6 +8,8 @@ pub const LEASE: Duration = Duration::from_secs(2);
 
 /// How much longer than the lease a takeover may take.
 pub const TAKEOVER_SLACK: Duration = Duration::from_secs(2);
+
+const NAMES: [&str; 4] = ["seed", "seconds", "servers", "users"];
 
 /// What a run is made of.
 #[derive(Clone, Copy, Debug)]
@@ -27,20 +30,17 @@ impl Settings {
     /// # Errors
     /// A sentence for whoever started it.
     pub fn read(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let given: Vec<String> = arguments.collect();
-        if given.len() % 2 != 0 {
-            return Err(format!("{} has no value", given.last().map_or("", String::as_str)));
-        }
-        let known = ["seed", "seconds", "servers", "users"];
-        if let Some(pair) =
-            given.chunks(2).find(|pair| !known.iter().any(|name| pair[0] == format!("--{name}")))
-        {
-            return Err(format!("{} is not known: there are --{}", pair[0], known.join(", --")));
+        let mut given = BTreeMap::new();
+        let mut arguments = arguments;
+        while let Some(flag) = arguments.next() {
+            let name = flag.strip_prefix("--").filter(|name| NAMES.contains(name));
+            let name =
+                name.ok_or_else(|| format!("{flag} is not known: there are --{}", NAMES.join(", --")))?;
+            given.insert(name.to_owned(), arguments.next().ok_or_else(|| format!("{flag} has no value"))?);
         }
         let number = |name: &str, default: u64| -> Result<u64, String> {
-            let flag =
-                given.chunks(2).find(|pair| pair[0] == format!("--{name}")).map(|pair| pair[1].clone());
-            let value = flag.or_else(|| std::env::var(format!("CHAOS_{}", name.to_uppercase())).ok());
+            let variable = || std::env::var(format!("CHAOS_{}", name.to_uppercase())).ok();
+            let value = given.get(name).cloned().or_else(variable);
             value.map_or(Ok(default), |text| text.parse().map_err(|_| format!("{name}: {text} is no number")))
         };
         let size = |name: &str, default: u64, least: usize| -> Result<usize, String> {

@@ -44,19 +44,12 @@ pub struct User {
 /// What a user's devices know together.
 #[derive(Debug, Default)]
 pub struct Known {
-    pub conversations: Vec<Conversation>,
+    /// Conversations that were acknowledged.
+    pub conversations: Vec<String>,
     /// The last replies that were asked for.
     pub replies: Vec<String>,
     /// Conversations whose deletion was asked for.
     pub deleted: Vec<String>,
-}
-
-/// A conversation that was acknowledged.
-#[derive(Clone, Debug)]
-pub struct Conversation {
-    pub id: String,
-    /// Whether an attempt to start it may still be under way somewhere.
-    pub doubt: bool,
 }
 
 impl User {

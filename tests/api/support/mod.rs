@@ -10,6 +10,7 @@ mod server;
 pub use self::assistant::{Puppet, Puppeteer};
 pub use self::client::{Answer, Client, without_ids};
 pub use self::database::TestDatabase;
+pub use self::events::Events;
 pub use self::process::Process;
 pub use self::server::{SECRET, Settings, TestServer, is_sweep, token_for};
 
