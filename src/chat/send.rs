@@ -66,8 +66,9 @@ impl Chat {
                     Some(id) => self.extend(&write, id, request.on_busy, &mut aftermath).await?,
                     None => self.begin(&write, content).await?,
                 };
-                let sent = self.store_turn(&write, conversation, seat, content, made, &mut aftermath).await?;
-                Ok((write, (sent, aftermath)))
+                let stored =
+                    self.store_turn(&write, conversation, seat, content, made, &mut aftermath).await?;
+                Ok((write, (stored, aftermath)))
             })
             .await?;
         self.follow_up(aftermath);

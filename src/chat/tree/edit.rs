@@ -75,7 +75,7 @@ impl Chat {
             self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut aftermath).await?;
         self.lead_path(write, conversation.id, old.parent_id, old.position - 1, standing.junction).await?;
         let seat = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
-        let sent = self.store_turn(write, conversation, seat, content, made, &mut aftermath).await?;
-        Ok((sent, aftermath))
+        let stored = self.store_turn(write, conversation, seat, content, made, &mut aftermath).await?;
+        Ok((stored, aftermath))
     }
 }
