@@ -17,7 +17,7 @@ BETTER_AUTH := tests/clients/better-auth
 GRAPHIQL := web/graphiql
 GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
 
-.PHONY: help run test chaos bench web schema fmt lint audit clients clean
+.PHONY: help run test chaos measure bench web schema fmt lint audit clients clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -37,6 +37,9 @@ test: web lint audit $(BETTER_AUTH)/node_modules/.package-lock.json ## everythin
 
 chaos: ## break servers and the database under load, and check every promise; ARGS='--seconds 600 --seed 7'
 	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --test chaos -- $(ARGS)
+
+measure: ## tell what 1,000 idle readers and 200 replies at once cost a server
+	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --release --test chaos -- measure
 
 bench: ## measure a search among a million messages of others, on both databases
 	scripts/with-postgres $(CARGO) bench $(LOCKED) --bench search

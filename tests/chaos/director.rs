@@ -55,20 +55,21 @@ pub async fn direct(
     let end = Instant::now() + Duration::from_secs(settings.seconds);
     let mut whole = posts;
     let mut broken: JoinSet<Post> = JoinSet::new();
-    let mut deck = Vec::new();
+    // Even the shortest run has these.
+    let mut deck = vec![Fault::Restart(true), Fault::Freeze, Fault::Kill];
     sleep(Duration::from_millis(800)).await;
     while Instant::now() < end {
-        if deck.is_empty() {
-            deck.extend(DECK);
-            chance.shuffle(&mut deck);
-        }
         while let Some(post) = broken.try_join_next() {
             whole.push(post.unwrap());
         }
         for post in &mut whole {
             fleet.check(post);
         }
-        let fault = deck.pop().unwrap_or(Fault::Kill);
+        let Some(fault) = deck.pop() else {
+            deck.extend(DECK);
+            chance.shuffle(&mut deck);
+            continue;
+        };
         match fault {
             Fault::Restart(_) | Fault::Outage => {
                 let disturbance = journal.disturb();
@@ -108,7 +109,7 @@ async fn shake(fault: Fault, cluster: &Cluster, journal: &Journal, chance: &mut 
         Fault::Restart(true) => ("immediate", 0),
         Fault::Restart(false) => ("fast", 0),
         // Longer than requests are patient.
-        _ => ("immediate", chance.u64(1000..6000)),
+        _ => ("immediate", chance.u64(1000..5500)),
     };
     journal.count(if pause == 0 { "database restarts" } else { "database outages of seconds" });
     if let Err(error) = cluster.stop(mode).await {

@@ -3,9 +3,8 @@
 //! client is compared with the rows.
 //!
 //! `make chaos` runs it; `make chaos ARGS='--seconds 600 --seed 7'` longer, and with the choices of another run.
+//! `make measure` breaks nothing, and tells what many readers cost.
 #![expect(
-    clippy::missing_panics_doc,
-    clippy::panic,
     clippy::print_stderr,
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -21,6 +20,7 @@ mod director;
 mod fleet;
 mod follower;
 mod journal;
+mod measure;
 mod provider;
 mod reader;
 mod run;
@@ -35,14 +35,7 @@ use crate::settings::Settings;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let settings = match Settings::read(std::env::args().skip(1)) {
-        Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("chaos: {error}");
-            return ExitCode::from(64);
-        }
-    };
-    match run::run(settings).await {
+    match start().await {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
@@ -50,4 +43,12 @@ async fn main() -> ExitCode {
             ExitCode::from(70)
         }
     }
+}
+
+async fn start() -> Result<usize, String> {
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if_eq("measure").is_some() {
+        return measure::measure().await.map(|()| 0);
+    }
+    run::run(Settings::read(arguments)?).await
 }

@@ -2,8 +2,9 @@
 //! it was written for, and a mixture of two shows.
 
 use std::convert::Infallible;
+use std::fmt::Write;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -30,8 +31,20 @@ pub struct Work {
 pub enum Pace {
     /// As it happens: 0.02 to 7 seconds, and one text in twenty breaks off.
     Random,
-    /// So many words, with such a pause before each.
-    Even(usize, Duration),
+    /// So many words, with such a pause before each, and the time at which each was said. To somebody who says
+    /// [`HOLD`] one word, and then nothing.
+    Timed(usize, Duration),
+}
+
+/// What a text says that is to be answered by silence.
+pub const HOLD: &str = "hold";
+
+/// The words of a text, the pause before each, and how many of them come.
+struct Script {
+    words: Vec<String>,
+    pause: Duration,
+    last: usize,
+    timed: bool,
 }
 
 /// A provider that listens until the process ends.
@@ -68,8 +81,8 @@ impl Provider {
         self.0.works.lock().unwrap().clone()
     }
 
-    /// The words to say, the pause before each, and whether they break off before their end.
-    fn compose(&self, said: String) -> (Vec<String>, Duration, bool) {
+    /// Makes up an answer.
+    fn compose(&self, said: String) -> Script {
         let mut works = self.0.works.lock().unwrap();
         let mut chance = self.0.chance.lock().unwrap();
         let number = works.len();
@@ -81,16 +94,18 @@ impl Provider {
             Pace::Random => {
                 (chance.usize(3..40), Duration::from_millis(chance.u64(1..11) * chance.u64(1..12)))
             }
-            Pace::Even(count, pause) => (count, pause),
+            Pace::Timed(..) if said.ends_with(HOLD) => (1, Duration::from_hours(1)),
+            Pace::Timed(count, pause) => (count, pause),
         };
         let owner = said.split(':').next().unwrap_or_default();
         let mut pieces = vec![format!("#{number} for {owner}:")];
         pieces.extend(
             (1..=count).map(|word| format!(" {number}.{word}{}", ["", "é", "→", "🙂"][chance.usize(0..4)])),
         );
-        let breaks = matches!(self.0.pace, Pace::Random) && chance.u8(0..20) == 0;
+        let timed = matches!(self.0.pace, Pace::Timed(..));
+        let breaks = !timed && chance.u8(0..20) == 0;
         works.push(Work { said, text: pieces.concat() });
-        (pieces, pause, breaks)
+        Script { last: if breaks { pieces.len() / 2 } else { pieces.len() }, words: pieces, pause, timed }
     }
 }
 
@@ -98,23 +113,35 @@ async fn complete(State(provider): State<Provider>, Json(request): Json<Value>) 
     let turns = request["messages"].as_array().cloned().unwrap_or_default();
     let said = turns.iter().rev().find(|turn| turn["role"] == "user");
     let said = said.and_then(|turn| turn["content"].as_str()).unwrap_or_default().to_owned();
-    let (words, pause, breaks) = provider.compose(said);
-    let last = if breaks { words.len() / 2 } else { words.len() };
+    let script = Arc::new(provider.compose(said));
     let chunks = stream::unfold(0, move |index| {
-        let word = words.get(index).filter(|_| index < last).cloned();
+        let script = script.clone();
         async move {
-            let delta = match word {
+            let delta = match script.words.get(index).filter(|_| index < script.last) {
                 Some(word) => {
-                    sleep(pause).await;
+                    if index > 0 {
+                        sleep(script.pause).await;
+                    }
+                    let mut word = word.clone();
+                    if script.timed {
+                        let _ = write!(word, "@{}", microseconds());
+                    }
                     json!({ "index": 0, "delta": { "content": word }, "finish_reason": null })
                 }
-                None if breaks || index > last => return None,
-                None => json!({ "index": 0, "delta": {}, "finish_reason": "stop" }),
+                None if index == script.words.len() => {
+                    json!({ "index": 0, "delta": {}, "finish_reason": "stop" })
+                }
+                None => return None,
             };
-            let chunk =
-                json!({ "id": "c", "object": "chat.completion.chunk", "model": "chaos", "choices": [delta] });
+            let chunk = json!({ "object": "chat.completion.chunk", "model": "chaos", "choices": [delta] });
             Some((Ok::<_, Infallible>(Bytes::from(format!("data: {chunk}\n\n"))), index + 1))
         }
     });
     ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(chunks)).into_response()
+}
+
+/// Microseconds since 1970.
+pub fn microseconds() -> u64 {
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(age.as_micros()).unwrap_or(u64::MAX)
 }

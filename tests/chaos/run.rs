@@ -119,6 +119,9 @@ fn arguments(provider: &Provider) -> Vec<String> {
         ("--reply-attempts", "3".to_owned()),
         ("--drain", text(DRAIN)),
         ("--log", "info".to_owned()),
+        // All users come from one address, and ask without pause.
+        ("--user-rate", "0".to_owned()),
+        ("--address-rate", "0".to_owned()),
     ];
     arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
 }

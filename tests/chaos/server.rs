@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
+
+use crate::provider::microseconds;
 
 /// The secret that all servers share.
 pub const SECRET: &str = "a secret of the chaos that is long enough";
@@ -41,7 +43,7 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(log)
             .kill_on_drop(true);
-        let before = unix_milliseconds();
+        let before = microseconds() / 1000;
         let mut child = command.spawn().map_err(|error| error.to_string())?;
         let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
         let first = timeout(Duration::from_secs(15), lines.next_line()).await;
@@ -51,16 +53,20 @@ impl Server {
         let url = first.rsplit(' ').next().unwrap_or_default().to_owned();
         // Somebody has to read on, or the server's output would break.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { child, url, born: (before, unix_milliseconds()) })
+        Ok(Self { child, url, born: (before, microseconds() / 1000) })
     }
 
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The process's id.
-    pub fn id(&self) -> u32 {
-        self.child.id().unwrap_or(0)
+    /// How many bytes of memory it holds.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap_or(0)));
+        let status = status.unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
+        kilobytes.unwrap_or(0) * 1024
     }
 
     /// Ends it as `kill -9` does.
@@ -84,9 +90,4 @@ impl Server {
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
-}
-
-fn unix_milliseconds() -> u64 {
-    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
 }
