@@ -1,6 +1,7 @@
 //! Messages to search in.
 
 use causerie::database::Database;
+use causerie::entity::conversation::TitleOrigin;
 use causerie::entity::message::{Role, Status, ToolCalls};
 use causerie::entity::{conversation, message};
 use causerie::search::{Folded, index_message, scope, tokens};
@@ -146,12 +147,19 @@ fn conversation(
         user_id: user.to_owned(),
         id: Uuid::now_v7(),
         title: Some(format!("Conversation {number}")),
+        title_key: format!("conversation {number}"),
+        title_origin: Some(TitleOrigin::User),
         last_position: 0,
+        read_position: 0,
+        metadata: "{}".to_owned(),
         created_at: now,
         updated_at: now,
         archived_at: None,
         pinned_at: None,
         deleted_at: None,
+        erasing_at: None,
+        erased_at: None,
+        restored_revision: None,
         revision,
     }
 }
@@ -183,6 +191,9 @@ fn message(
         lease_owner: None,
         lease_until: None,
         stop_requested_at: None,
+        metadata: "{}".to_owned(),
+        rating: None,
+        rating_comment: None,
         created_revision: 1,
         created_at: now,
         finished_at: Some(now),

@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
@@ -209,10 +209,20 @@ impl Clock {
     /// The instant `distance` from now, as an expression.
     #[must_use]
     pub fn in_future(self, distance: Duration) -> SimpleExpr {
+        self.at(TimeDelta::from_std(distance).unwrap_or(TimeDelta::MAX))
+    }
+
+    /// The instant `distance` before now, as an expression.
+    #[must_use]
+    pub fn ago(self, distance: Duration) -> SimpleExpr {
+        self.at(-TimeDelta::from_std(distance).unwrap_or(TimeDelta::MAX))
+    }
+
+    fn at(self, distance: TimeDelta) -> SimpleExpr {
         match self.0 {
             DbBackend::Postgres => Expr::cust_with_values(
                 "clock_timestamp() + $1 * interval '1 millisecond'",
-                [i64::try_from(distance.as_millis()).unwrap_or(i64::MAX)],
+                [distance.num_milliseconds()],
             ),
             _ => Expr::value(now() + distance),
         }

@@ -70,8 +70,9 @@ impl Filler {
             "strftime('%Y-%m-%dT%H:%M:%S.000+00:00', 1767225600 + n, 'unixepoch')"
         };
         let sql = format!(
-            "INSERT INTO conversation (user_id, id, title, last_position, created_at, updated_at, revision)
-             SELECT '{user}', {id}, 'conversation ' || n, 0, {instant}, {instant}, n FROM {numbers}"
+            "INSERT INTO conversation (user_id, id, title, title_key, title_origin, last_position, created_at, updated_at,
+                revision)
+             SELECT '{user}', {id}, 'conversation ' || n, 'conversation ' || n, 'USER', 0, {instant}, {instant}, n FROM {numbers}"
         );
         self.connection.execute_unprepared(&sql).await.unwrap();
     }

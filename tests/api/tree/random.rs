@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use causerie::auth::{UserId, Viewer};
 use causerie::chat::{
     ActivateMessage, Change, ChangeCursor, Chat, DeleteMessage, EditMessage, Family, ForkConversation,
-    Limits, OnBusy, RegenerateReply, SendMessage, Slice, Span,
+    Limits, Metadata, OnBusy, RegenerateReply, SendMessage, Slice, Span,
 };
 use causerie::entity::message;
 use chrono::{DateTime, Utc};
@@ -143,6 +144,7 @@ impl World<'_> {
             content: format!("message {}", self.keys),
             idempotency_key: key.clone(),
             on_busy: OnBusy::Reject,
+            metadata: Metadata::default(),
         };
         let sent = self.chat.send(request.clone()).await.unwrap();
         let reply = self.chat.reply_ended(sent.reply.id).await.unwrap();
@@ -166,6 +168,7 @@ impl World<'_> {
             content: format!("message {}", self.keys),
             idempotency_key: key.clone(),
             on_busy: OnBusy::Reject,
+            metadata: Metadata::default(),
         };
         let sent = self.chat.edit_message(request.clone()).await.unwrap();
         let reply = self.chat.reply_ended(sent.reply.id).await.unwrap();
@@ -279,7 +282,7 @@ impl World<'_> {
                 match change {
                     Change::Message(row) => drop(self.device.insert(row.id, row)),
                     Change::DeletedMessage(row) => drop(self.device.remove(&row.id)),
-                    Change::Conversation(_) => {}
+                    Change::Conversation(_) | Change::Restored(_) => {}
                 }
             }
             if !page.has_next {
@@ -319,7 +322,7 @@ async fn agree(database: &TestDatabase) {
         runner.run(&steps(), |steps| {
             let user = UserId::new(&format!("user {}", users.fetch_add(1, Ordering::Relaxed))).unwrap();
             let viewer = Viewer::new(user, DateTime::<Utc>::MAX_UTC);
-            let limits = Limits { message_chars: 1000 };
+            let limits = Limits { message_chars: 1000, trash: Duration::from_hours(1) };
             let (database, replies) = (server.database().clone(), server.replies().clone());
             let mut world = World {
                 chat: Chat::new(database, replies, limits, viewer),
