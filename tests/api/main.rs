@@ -10,15 +10,15 @@
 
 mod assistant;
 mod auth;
-mod command_line;
 mod busy;
 mod changes;
+mod command_line;
 mod conversations;
 mod cost;
 mod crash;
 mod executor;
-mod http;
 mod graceful;
+mod http;
 mod idempotency;
 mod input;
 mod isolation;

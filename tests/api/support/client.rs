@@ -31,6 +31,14 @@ impl Client {
         Self { url: url.to_owned(), ..self.clone() }
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     fn signed(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.token {
             Some(token) => request.bearer_auth(token),
