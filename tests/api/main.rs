@@ -27,6 +27,7 @@ mod outage;
 mod pages;
 mod pagination;
 mod progress;
+mod readme;
 mod replies;
 mod rest;
 mod search;
