@@ -18,7 +18,7 @@ SCHEMA_TOOLS := tests/clients/schema
 GRAPHIQL := web/graphiql
 GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
 
-.PHONY: help run test bench web schema fmt lint audit clients clean
+.PHONY: help run test chaos measure bench web schema fmt lint audit clients clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -33,7 +33,14 @@ run: ## start a development server, with GraphiQL if Node is there
 
 test: web lint audit $(BETTER_AUTH)/node_modules/.package-lock.json ## everything: style, licences, tests on both databases, clients against the real server
 	CAUSERIE_TEST_BETTER_AUTH=1 scripts/with-postgres $(CARGO) test $(LOCKED) --workspace
+	$(MAKE) --no-print-directory chaos ARGS='--seconds 20'
 	$(MAKE) --no-print-directory clients
+
+chaos: ## break servers and the database under load, and check every promise; ARGS='--seconds 600 --seed 7'
+	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --test chaos -- $(ARGS)
+
+measure: ## tell what 1,000 idle readers and 200 replies at once cost a server
+	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --release --test chaos -- measure
 
 bench: ## measure a search among a million messages of others, on both databases
 	scripts/with-postgres $(CARGO) bench $(LOCKED) --bench search

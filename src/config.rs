@@ -5,6 +5,7 @@ mod secret;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -113,6 +114,11 @@ pub struct Serve {
     #[arg(long, env = "CAUSERIE_MAX_MESSAGE_CHARS", value_name = "NUMBER", default_value_t = 32_000,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_message_chars: u32,
+    /// For how many days a deleted conversation can be restored; then it is erased for good. With 0 it is erased at
+    /// once.
+    #[arg(long, env = "CAUSERIE_TRASH_DAYS", value_name = "NUMBER", default_value_t = 30,
+        value_parser = clap::value_parser!(u32).range(0..=36_500))]
+    pub trash_days: u32,
     /// How long replies and requests in flight may take to end when the server is told to stop.
     #[arg(long, env = "CAUSERIE_DRAIN", value_name = "DURATION", default_value = "20s",
         value_parser = humantime::parse_duration)]
@@ -249,6 +255,11 @@ pub struct AssistantArgs {
     /// The model to ask.
     #[arg(long, env = "CAUSERIE_ASSISTANT_MODEL", value_name = "NAME")]
     pub assistant_model: Option<String>,
+    /// A model of the same API, best a small and quick one, that gives conversations better titles after their first
+    /// reply: it is shown how they begin. Without it a title is the first message's first words. What a user has
+    /// named is never renamed.
+    #[arg(long, env = "CAUSERIE_TITLE_MODEL", value_name = "NAME", requires = "assistant_url")]
+    pub title_model: Option<String>,
     /// Instructions that the assistant sees before every conversation.
     #[arg(long, env = "CAUSERIE_ASSISTANT_SYSTEM_PROMPT", value_name = "TEXT")]
     pub assistant_system_prompt: Option<String>,
@@ -333,19 +344,39 @@ impl AssistantArgs {
     ///
     /// # Errors
     /// A sentence for the operator.
-    pub fn assistant(
+    pub fn assistant(&self, timeout: Duration, allow_plaintext: bool) -> Result<Arc<dyn Assistant>, String> {
+        let (Some(url), Some(model)) = (&self.assistant_url, &self.assistant_model) else {
+            return Ok(Arc::new(Echo::new(self.echo_delay)));
+        };
+        Ok(Arc::new(OpenAi::new(self.provider(url, model, timeout, allow_plaintext)?)?))
+    }
+
+    /// Who makes titles, if anybody.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn title_assistant(&self, allow_plaintext: bool) -> Result<Option<Arc<dyn Assistant>>, String> {
+        let (Some(url), Some(model)) = (&self.assistant_url, &self.title_model) else { return Ok(None) };
+        // A title that takes longer is no longer wanted, and one that fails is not missed.
+        let options = openai::Options {
+            max_retries: 1,
+            ..self.provider(url, model, Duration::from_mins(1), allow_plaintext)?
+        };
+        Ok(Some(Arc::new(OpenAi::new(options)?)))
+    }
+
+    fn provider(
         &self,
+        url: &str,
+        model: &str,
         timeout: Duration,
         allow_plaintext: bool,
-    ) -> Result<std::sync::Arc<dyn Assistant>, String> {
-        let (Some(url), Some(model)) = (&self.assistant_url, &self.assistant_model) else {
-            return Ok(std::sync::Arc::new(Echo::new(self.echo_delay)));
-        };
+    ) -> Result<openai::Options, String> {
         let key = match &self.assistant_key_file {
             Some(path) => Some(secret::read(path)?),
             None => self.assistant_key.as_ref().map(|key| key.0.clone()),
         };
-        let options = openai::Options {
+        Ok(openai::Options {
             key,
             allow_plaintext,
             system_role: match self.assistant_system_role {
@@ -363,8 +394,7 @@ impl AssistantArgs {
             idle_timeout: self.assistant_idle_timeout,
             total_timeout: timeout,
             ..openai::Options::new(url, model)
-        };
-        Ok(std::sync::Arc::new(OpenAi::new(options)?))
+        })
     }
 }
 
@@ -417,13 +447,20 @@ impl Serve {
             attempts: self.reply.reply_attempts,
             system_prompt: self.assistant.assistant_system_prompt.clone(),
             context_tokens: self.assistant.context_tokens,
+            title_assistant: self.assistant.title_assistant(self.allow_plaintext)?,
         })
+    }
+
+    /// How long a deleted conversation is kept.
+    #[must_use]
+    pub fn trash(&self) -> Duration {
+        Duration::from_hours(24) * self.trash_days
     }
 
     /// The bounds on what a viewer may store.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        Limits { message_chars: self.max_message_chars as usize }
+        Limits { message_chars: self.max_message_chars as usize, trash: self.trash() }
     }
 }
 

@@ -8,6 +8,7 @@
 //! - [`chat`]: what a viewer may do: every query and every rule
 //! - [`reply`]: the life of a reply: lease, checkpoints, takeover
 //! - [`assistant`]: who writes replies
+//! - [`trash`]: erasing what was deleted long enough ago
 //! - [`auth`]: bearer token → viewer
 //! - [`search`]: the words of texts, and the index of them
 //! - [`signal`]: wake-ups between servers
@@ -27,3 +28,4 @@ pub mod http;
 pub mod reply;
 pub mod search;
 pub mod signal;
+pub mod trash;

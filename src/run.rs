@@ -12,7 +12,7 @@ use causerie::error::Error;
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::Replies;
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http, search};
+use causerie::{graphql, http, search, trash};
 use sea_orm::DbBackend;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +23,9 @@ use crate::dev;
 
 /// How long a development token is good for.
 const DEV_TOKEN_TTL: Duration = Duration::from_hours(24 * 30);
+
+/// How often the server looks whether something in the trash is to be erased.
+const TRASH_PERIOD: Duration = Duration::from_mins(1);
 
 /// Does what the command line asks for. The error is one line for the operator.
 pub(crate) async fn run(cli: Cli) -> Result<(), String> {
@@ -45,6 +48,7 @@ async fn serve(serve: Serve) -> Result<(), String> {
     let replies_options = serve.replies()?;
     let http_options = serve.http.options()?;
     let assistant = serve.assistant.assistant(replies_options.timeout, serve.allow_plaintext)?;
+    let authenticator = Authenticator::new(auth).await?;
     let listener = TcpListener::bind(serve.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", serve.listen))?;
@@ -54,7 +58,6 @@ async fn serve(serve: Serve) -> Result<(), String> {
     if !serve.no_migrate {
         database.migrate_up().await.map_err(|error| database_trouble(&database, &error))?;
     }
-    let authenticator = Authenticator::new(auth).await?;
     let shutdown = CancellationToken::new();
     let signals: Arc<dyn Signals> = match database.backend() {
         DbBackend::Postgres => Arc::new(
@@ -65,6 +68,8 @@ async fn serve(serve: Serve) -> Result<(), String> {
     };
     tokio::spawn(search::catch_up(database.clone(), signals.clone(), shutdown.clone()));
     let replies = Replies::start(database.clone(), signals, assistant, replies_options);
+    let trash_options = trash::Options { keep: serve.trash(), period: TRASH_PERIOD };
+    trash::start(database.clone(), trash_options, shutdown.clone());
     let app = App::new(Parts {
         schema: graphql::schema_with(http_options.limits.query),
         authenticator,

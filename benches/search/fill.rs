@@ -1,6 +1,7 @@
 //! Messages to search in.
 
 use causerie::database::Database;
+use causerie::entity::conversation::TitleOrigin;
 use causerie::entity::message::{Role, Status, ToolCalls};
 use causerie::entity::{conversation, message};
 use causerie::search::{Folded, index_message, scope, tokens};
@@ -19,7 +20,7 @@ const USERS: usize = 100;
 const TEXTS: usize = 500;
 
 /// How many words a text has.
-const WORDS: usize = 60;
+const WORDS: usize = 30;
 
 /// What stands for the scope in tokens that are not yet anybody's.
 const NOBODY: &str = "########";
@@ -56,8 +57,9 @@ pub async fn own(database: &Database, count: usize) {
     }
 }
 
-/// Stores messages of others, from texts that were folded once: the database multiplies them.
-pub async fn others(raw: &DatabaseConnection, count: usize) {
+/// Stores messages of others, at least `count`, from texts that were folded once: the database multiplies them.
+/// Returns how many there are.
+pub async fn others(raw: &DatabaseConnection, count: usize) -> usize {
     let backend = raw.get_database_backend();
     let run = async |sql: &str, values: Vec<Value>| {
         raw.execute_raw(Statement::from_sql_and_values(backend, sql, values))
@@ -76,6 +78,7 @@ pub async fn others(raw: &DatabaseConnection, count: usize) {
         run("INSERT INTO bench_text VALUES ($1, $2, $3, $4)", values).await;
     }
     let repeats = count.div_ceil(USERS * TEXTS);
+    let total = repeats * USERS * TEXTS;
     let (id, series, no) = match backend {
         DbBackend::Postgres => {
             ("gen_random_uuid()", "SELECT n FROM generate_series(0, $3) AS n", "'[]'::jsonb")
@@ -108,6 +111,7 @@ pub async fn others(raw: &DatabaseConnection, count: usize) {
             .await;
         index(raw, &name).await;
     }
+    total
 }
 
 async fn index(raw: &DatabaseConnection, user: &str) {
@@ -146,12 +150,19 @@ fn conversation(
         user_id: user.to_owned(),
         id: Uuid::now_v7(),
         title: Some(format!("Conversation {number}")),
+        title_key: format!("conversation {number}"),
+        title_origin: Some(TitleOrigin::User),
         last_position: 0,
+        read_position: 0,
+        metadata: "{}".to_owned(),
         created_at: now,
         updated_at: now,
         archived_at: None,
         pinned_at: None,
         deleted_at: None,
+        erasing_at: None,
+        erased_at: None,
+        restored_revision: None,
         revision,
     }
 }
@@ -183,6 +194,9 @@ fn message(
         lease_owner: None,
         lease_until: None,
         stop_requested_at: None,
+        metadata: "{}".to_owned(),
+        rating: None,
+        rating_comment: None,
         created_revision: 1,
         created_at: now,
         finished_at: Some(now),

@@ -3,16 +3,17 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-/// Replaces `{user}`, `{uuid}`, `{instant}`, `{json}`, `{bytes}`, `{flag}`, `{big}` and `{table}` in `sql`,
+/// Replaces `{user}`, `{key}`, `{uuid}`, `{instant}`, `{json}`, `{bytes}`, `{flag}`, `{big}` and `{table}` in `sql`,
 /// and runs it.
 ///
-/// User ids compare by their bytes on both databases: order and uniqueness then never change with a
-/// locale or with an upgrade of the system's collation tables.
+/// User ids, and keys that lists are ordered by, compare by their bytes on both databases: order and uniqueness
+/// then never change with a locale or with an upgrade of the system's collation tables.
 pub(crate) async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
     let connection = manager.get_connection();
-    let names: [(&str, &str); 8] = match connection.get_database_backend() {
+    let names: [(&str, &str); 9] = match connection.get_database_backend() {
         DbBackend::Sqlite => [
             ("{user}", "TEXT"),
+            ("{key}", "TEXT"),
             ("{uuid}", "BLOB"),
             ("{instant}", "TEXT"),
             ("{json}", "TEXT"),
@@ -23,6 +24,7 @@ pub(crate) async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<()
         ],
         DbBackend::Postgres => [
             ("{user}", "TEXT COLLATE \"C\""),
+            ("{key}", "TEXT COLLATE \"C\""),
             ("{uuid}", "UUID"),
             ("{instant}", "TIMESTAMPTZ"),
             ("{json}", "JSONB"),

@@ -29,18 +29,35 @@ CREATE TABLE conversation (
     user_id {user} NOT NULL REFERENCES account (user_id),
     id {uuid} NOT NULL,
     title TEXT,
+    title_key {key} NOT NULL DEFAULT '',
+    title_origin TEXT CHECK (title_origin IN ('MESSAGE', 'ASSISTANT', 'USER')),
     last_position {big} NOT NULL DEFAULT 0 CHECK (last_position >= 0),
+    read_position {big} NOT NULL DEFAULT 0 CHECK (read_position >= 0),
+    metadata TEXT NOT NULL DEFAULT '{}',
     created_at {instant} NOT NULL,
     updated_at {instant} NOT NULL,
     archived_at {instant},
     pinned_at {instant},
     deleted_at {instant},
+    erasing_at {instant},
+    erased_at {instant},
+    restored_revision {big},
     revision {big} NOT NULL,
-    PRIMARY KEY (user_id, id)
+    PRIMARY KEY (user_id, id),
+    CHECK ((title IS NULL) = (title_origin IS NULL)),
+    CHECK (erasing_at IS NULL OR deleted_at IS NOT NULL),
+    CHECK (erased_at IS NULL OR erasing_at IS NOT NULL)
 ) {table};
 
--- The list, newest activity first.
+-- The list, in each of its orders.
 CREATE INDEX conversation_activity ON conversation (user_id, updated_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX conversation_creation ON conversation (user_id, created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX conversation_title ON conversation (user_id, title_key, id) WHERE deleted_at IS NULL;
+CREATE INDEX conversation_pinned ON conversation (user_id, (pinned_at IS NOT NULL), updated_at, id)
+    WHERE deleted_at IS NULL;
+-- The trash; also what the pass that empties it reads.
+CREATE INDEX conversation_trash ON conversation (user_id, deleted_at, id)
+    WHERE deleted_at IS NOT NULL AND erased_at IS NULL;
 -- What has changed since a revision, deleted conversations included.
 CREATE INDEX conversation_revision ON conversation (user_id, revision, id);
 
@@ -65,6 +82,9 @@ CREATE TABLE message (
     lease_owner {uuid},
     lease_until {instant},
     stop_requested_at {instant},
+    metadata TEXT NOT NULL DEFAULT '{}',
+    rating TEXT CHECK (rating IN ('UP', 'DOWN')),
+    rating_comment TEXT,
     created_at {instant} NOT NULL,
     finished_at {instant},
     created_revision {big} NOT NULL,
@@ -78,6 +98,7 @@ CREATE TABLE message (
     CHECK ((status = 'GENERATING') = (lease_owner IS NOT NULL)),
     CHECK ((lease_owner IS NULL) = (lease_until IS NULL)),
     CHECK ((status IN ('COMPLETE', 'STOPPED', 'FAILED')) = (finished_at IS NOT NULL)),
+    CHECK (rating IS NOT NULL OR rating_comment IS NULL),
     CHECK ((parent_id IS NULL) = (position = 1))
 ) {table};
 

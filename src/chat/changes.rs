@@ -49,6 +49,9 @@ pub enum ChangeKind {
 pub enum Change {
     /// A conversation was started, renamed, deleted, or changed otherwise.
     Conversation(conversation::Model),
+    /// A conversation was taken out of the trash, and its messages with it: they are no changes of their own, as
+    /// that would cost a write of each.
+    Restored(conversation::Model),
     /// A message was added, a reply has begun or ended, or a message has entered or left the active path.
     Message(message::Model),
     /// A message was deleted.
@@ -60,7 +63,7 @@ impl Change {
     #[must_use]
     pub fn cursor(&self) -> ChangeCursor {
         let (revision, kind, id) = match self {
-            Self::Conversation(row) => (row.revision, ChangeKind::Conversation, row.id),
+            Self::Conversation(row) | Self::Restored(row) => (row.revision, ChangeKind::Conversation, row.id),
             Self::Message(row) => (row.revision, ChangeKind::Message, row.id),
             Self::DeletedMessage(row) => (row.revision, ChangeKind::DeletedMessage, row.id),
         };
@@ -91,8 +94,8 @@ impl Chat {
             .order_by_asc(conversation::Column::Revision)
             .order_by_asc(conversation::Column::Id)
             .limit(limit + 1);
-        let messages = message::Entity::find()
-            .filter(message::Column::UserId.eq(self.user()))
+        let messages = self
+            .own_messages()
             .filter(message::Column::Revision.lte(until))
             .filter(after(since, ChangeKind::Message))
             .order_by_asc(message::Column::Revision)
@@ -108,7 +111,12 @@ impl Chat {
         let conversations = self.database.read(|connection| conversations.clone().all(connection)).await?;
         let messages = self.database.read(|connection| messages.clone().all(connection)).await?;
         let deleted = self.database.read(|connection| deleted.clone().all(connection)).await?;
-        let mut changes: Vec<Change> = conversations.into_iter().map(Change::Conversation).collect();
+        let seen = since.map_or(0, |since| since.revision);
+        let of_conversation = |row: conversation::Model| match row.restored_revision {
+            Some(restored) if restored > seen && row.deleted_at.is_none() => Change::Restored(row),
+            _ => Change::Conversation(row),
+        };
+        let mut changes: Vec<Change> = conversations.into_iter().map(of_conversation).collect();
         changes.extend(messages.into_iter().map(Change::Message));
         changes.extend(deleted.into_iter().map(Change::DeletedMessage));
         changes.sort_by_key(Change::cursor);

@@ -2,18 +2,38 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
 use uuid::Uuid;
 
 use super::{Chat, Span};
+use crate::database::Write;
 use crate::entity::message::{self, Column, Entity};
 use crate::error::Error;
+use crate::reply::visible;
 
 impl Chat {
     /// The viewer's messages: the start of every query of them.
-    fn own_messages(&self) -> Select<Entity> {
-        Entity::find().filter(Column::UserId.eq(self.user()))
+    pub(super) fn own_messages(&self) -> Select<Entity> {
+        Entity::find().filter(Column::UserId.eq(self.user())).filter(visible())
+    }
+
+    /// Changes one of the viewer's messages and returns it as it now is.
+    pub(super) async fn update_message(
+        &self,
+        write: &Write,
+        id: Uuid,
+        changes: impl IntoIterator<Item = (Column, SimpleExpr)>,
+    ) -> Result<message::Model, Error> {
+        let mut update = Entity::update_many()
+            .col_expr(Column::Revision, Expr::value(write.revision))
+            .filter(Column::UserId.eq(self.user()))
+            .filter(Column::Id.eq(id))
+            .filter(visible());
+        for (column, value) in changes {
+            update = update.col_expr(column, value);
+        }
+        update.exec_with_returning(&**write).await?.pop().ok_or(Error::NotFound("message"))
     }
 
     /// The message, if the viewer has it.

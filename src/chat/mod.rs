@@ -5,7 +5,11 @@
 
 mod changes;
 mod conversations;
+mod feedback;
+mod list;
 mod messages;
+mod metadata;
+mod organise;
 mod page;
 mod path;
 mod receipt;
@@ -14,11 +18,17 @@ mod search;
 mod send;
 mod span;
 mod text;
+mod trash;
 mod tree;
 mod turn;
+mod unread;
+
+use std::time::Duration;
 
 pub use self::changes::{Change, ChangeCursor, ChangeKind};
-pub use self::page::{ConversationCursor, Page, Slice};
+pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder};
+pub use self::metadata::Metadata;
+pub use self::page::{Page, Slice};
 pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
 pub use self::send::{OnBusy, SendMessage};
 pub use self::span::Span;
@@ -39,6 +49,8 @@ use crate::signal::Topic;
 pub struct Limits {
     /// How many characters a message may have.
     pub message_chars: usize,
+    /// How long a deleted conversation can be restored.
+    pub trash: Duration,
 }
 
 /// One viewer's conversations.

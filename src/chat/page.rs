@@ -1,8 +1,5 @@
 //! Pages of a list.
 
-use chrono::{DateTime, Utc};
-use uuid::Uuid;
-
 use crate::error::Error;
 
 /// How many items a page has unless the client says otherwise.
@@ -84,13 +81,4 @@ impl<T> Page<T> {
             has_next: slice.before.is_some() || (more && !slice.from_end),
         }
     }
-}
-
-/// A place in the list of conversations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConversationCursor {
-    /// The conversation's last activity.
-    pub updated_at: DateTime<Utc>,
-    /// The conversation, as activities may coincide.
-    pub id: Uuid,
 }

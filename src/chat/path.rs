@@ -86,25 +86,30 @@ impl Chat {
             _ if !busy => Ok(Way::default()),
             OnBusy::Enqueue => Ok(Way { busy, ..Way::default() }),
             OnBusy::Reject => Err(Error::ConversationBusy),
-            OnBusy::Interrupt | OnBusy::Rollback => self.interrupt(write, conversation_id, aftermath).await,
+            OnBusy::Interrupt | OnBusy::Rollback => {
+                self.interrupt(write, Some(conversation_id), aftermath).await
+            }
         }
     }
 
-    /// Stops all replies under way in a conversation: those that wait at once, the one that is being written by a
-    /// word to its server.
-    async fn interrupt(
+    /// Stops all replies under way in a conversation, or in all of the viewer's: those that wait at once, those that
+    /// are being written by a word to their servers.
+    pub(super) async fn interrupt(
         &self,
         write: &Write,
-        conversation_id: Uuid,
+        conversation_id: Option<Uuid>,
         aftermath: &mut Aftermath,
     ) -> Result<Way, Error> {
         let under_way = |condition: &'static str| {
-            Entity::update_many()
+            let update = Entity::update_many()
                 .col_expr(Column::StopRequestedAt, Expr::value(write.now))
                 .col_expr(Column::Revision, Expr::value(write.revision))
                 .filter(Column::UserId.eq(self.user()))
-                .filter(Column::ConversationId.eq(conversation_id))
-                .filter(Expr::cust(condition))
+                .filter(Expr::cust(condition));
+            match conversation_id {
+                Some(id) => update.filter(Column::ConversationId.eq(id)),
+                None => update,
+            }
         };
         let waiting = under_way("status = 'QUEUED'")
             .col_expr(Column::Status, Expr::value(Status::Stopped.to_value()))

@@ -127,6 +127,9 @@ impl Chat {
             finish_reason: None,
             failure: None,
             usage: None,
+            // What was rated is no more.
+            rating: None,
+            rating_comment: None,
             stop_requested_at: None,
             finished_at: None,
             revision: write.revision,
@@ -143,8 +146,8 @@ impl Chat {
     }
 
     pub(super) async fn own_reply(&self, write: &Write, id: Uuid) -> Result<message::Model, Error> {
-        let row = Entity::find()
-            .filter(Column::UserId.eq(self.user()))
+        let row = self
+            .own_messages()
             .filter(Column::Id.eq(id))
             .filter(Column::Role.eq(Role::Assistant))
             .one(&**write)

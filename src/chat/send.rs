@@ -1,14 +1,14 @@
 //! Sending a message and asking for its reply.
 
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{EntityTrait, IntoActiveModel};
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
+use sea_orm::{ActiveEnum, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
 use super::receipt::{Made, Repeatable};
-use super::turn::{Seat, Sent};
-use super::{Aftermath, Chat, text, undisturbed};
+use super::turn::{Seat, Sent, Words};
+use super::{Aftermath, Chat, Metadata, text, undisturbed};
 use crate::database::Write;
-use crate::entity::conversation;
+use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::error::Error;
 use crate::search;
 
@@ -23,6 +23,8 @@ pub struct SendMessage {
     pub idempotency_key: Option<String>,
     /// What to do if a reply is under way in the conversation.
     pub on_busy: OnBusy,
+    /// What the client keeps of its own beside the message.
+    pub metadata: Metadata,
 }
 
 /// What a message does to replies that are under way in its conversation.
@@ -45,13 +47,13 @@ impl Chat {
     /// What was asked for is done even if the caller goes away meanwhile.
     pub async fn send(&self, request: SendMessage) -> Result<Sent, Error> {
         let chat = self.clone();
-        undisturbed(async move { chat.send_now(request).await }).await
+        undisturbed(async move { Box::pin(chat.send_now(request)).await }).await
     }
 
     async fn send_now(&self, request: SendMessage) -> Result<Sent, Error> {
         let content = text::message(&request.content, self.limits.message_chars)?;
         let conversation_id = request.conversation_id.unwrap_or(Uuid::nil());
-        let arguments = [conversation_id.as_bytes(), content.as_bytes()];
+        let arguments = [conversation_id.as_bytes(), content.as_bytes(), request.metadata.bytes()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "sendMessage", &arguments)?;
         let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
         let (sent, aftermath) = self
@@ -63,10 +65,11 @@ impl Chat {
                 }
                 let mut aftermath = Aftermath::default();
                 let (conversation, seat) = match request.conversation_id {
-                    Some(id) => self.extend(&write, id, request.on_busy, &mut aftermath).await?,
+                    Some(id) => self.extend(&write, id, content, request.on_busy, &mut aftermath).await?,
                     None => self.begin(&write, content).await?,
                 };
-                let sent = self.store_turn(&write, conversation, seat, content, made, &mut aftermath).await?;
+                let words = Words { content, metadata: request.metadata };
+                let sent = self.store_turn(&write, conversation, seat, words, made, &mut aftermath).await?;
                 Ok((write, (sent, aftermath)))
             })
             .await?;
@@ -76,7 +79,9 @@ impl Chat {
 
     /// Starts a conversation with room for a first turn.
     async fn begin(&self, write: &Write, content: &str) -> Result<(conversation::Model, Seat), Error> {
-        let conversation = self.new_conversation(write, Some(text::derive_title(content)), 2);
+        let title = (text::derive_title(content), TitleOrigin::Message);
+        let conversation =
+            conversation::Model { read_position: 1, ..self.new_conversation(write, Some(title), 2) };
         conversation::Entity::insert(conversation.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;
@@ -84,19 +89,34 @@ impl Chat {
         Ok((conversation, Seat { parent: None, position: 1, busy: false }))
     }
 
-    /// Makes room for a turn at the end of a conversation.
+    /// Makes room at the end of a conversation for a turn that begins with `content`.
     async fn extend(
         &self,
         write: &Write,
         conversation_id: Uuid,
+        content: &str,
         on_busy: OnBusy,
         aftermath: &mut Aftermath,
     ) -> Result<(conversation::Model, Seat), Error> {
+        let title = text::derive_title(content);
+        let key = Expr::case(Expr::col(Column::Title).is_null(), text::title_key(&title));
+        let origin = TitleOrigin::Message.to_value();
         let extend = [
-            (conversation::Column::LastPosition, Expr::col(conversation::Column::LastPosition).add(2)),
-            (conversation::Column::UpdatedAt, Expr::value(write.now)),
+            (Column::LastPosition, Expr::col(Column::LastPosition).add(2)),
+            // Who sends a message has read what is before it.
+            (Column::ReadPosition, Expr::col(Column::LastPosition).add(1)),
+            (Column::UpdatedAt, Expr::value(write.now)),
+            (Column::TitleKey, key.finally(Expr::col(Column::TitleKey)).into()),
+            (
+                Column::TitleOrigin,
+                Func::coalesce([Expr::col(Column::TitleOrigin), Expr::value(origin)]).into(),
+            ),
+            (Column::Title, Func::coalesce([Expr::col(Column::Title), Expr::value(title)]).into()),
         ];
         let mut conversation = self.update_conversation(write, conversation_id, extend).await?;
+        if conversation.last_position == 2 {
+            search::index_title(write, &conversation).await?;
+        }
         let mut tail = self.tail(write, &conversation).await?;
         let way = self.clear_way(write, conversation_id, tail.busy, on_busy, aftermath).await?;
         if on_busy == OnBusy::Rollback {
@@ -104,7 +124,10 @@ impl Chat {
             let keep = way.finished_before(end);
             if keep < end {
                 self.cut(write, conversation_id, keep).await?;
-                let count = [(conversation::Column::LastPosition, Expr::value(keep + 2))];
+                let count = [
+                    (Column::LastPosition, Expr::value(keep + 2)),
+                    (Column::ReadPosition, Expr::value(keep + 1)),
+                ];
                 conversation = self.update_conversation(write, conversation_id, count).await?;
                 tail = self.tail(write, &conversation).await?;
             }

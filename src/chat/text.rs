@@ -1,9 +1,13 @@
 //! What texts of users may be.
 
 use crate::error::Error;
+use crate::search;
 
 /// How many characters a title may have.
 pub(super) const TITLE_CHARS: usize = 200;
+
+/// How many characters the words about a reply may have.
+const COMMENT_CHARS: usize = 2000;
 
 /// How many characters of a first message make its conversation's title.
 const DERIVED_TITLE_CHARS: usize = 60;
@@ -20,6 +24,25 @@ pub(super) fn title(title: &str) -> Result<&str, Error> {
         return Err(Error::BadUserInput("`title` must not contain control characters.".to_owned()));
     }
     Ok(title)
+}
+
+/// What a title is ordered by and searched in: there case and accents make no difference.
+pub(super) fn title_key(title: &str) -> String {
+    search::plain(title)
+}
+
+/// What is searched for in titles, as [`title_key`] has it. Nothing is in every title.
+pub(super) fn title_part(part: &str) -> Result<String, Error> {
+    if part.is_empty() {
+        return Ok(String::new());
+    }
+    check("titleContains", part, TITLE_CHARS).map(title_key)
+}
+
+/// Trims words about a reply and checks that they have at most [`COMMENT_CHARS`] characters; `None` if none are left.
+pub(super) fn comment(comment: &str) -> Result<Option<&str>, Error> {
+    let comment = comment.trim();
+    if comment.is_empty() { Ok(None) } else { check("comment", comment, COMMENT_CHARS).map(Some) }
 }
 
 fn check<'t>(name: &str, text: &'t str, limit: usize) -> Result<&'t str, Error> {

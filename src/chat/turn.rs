@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
 use super::receipt::Made;
-use super::{Aftermath, Chat};
+use super::{Aftermath, Chat, Metadata};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
@@ -20,6 +20,14 @@ pub struct Sent {
     pub message: message::Model,
     /// The reply, as it was when the request was answered.
     pub reply: message::Model,
+}
+
+/// What a new message of a user is made of.
+pub(super) struct Words<'r> {
+    /// The text, checked.
+    pub(super) content: &'r str,
+    /// What the client keeps of its own beside it.
+    pub(super) metadata: Metadata,
 }
 
 /// A place at the end of a conversation's active path, which already leads to it and counts it.
@@ -39,12 +47,13 @@ impl Chat {
         write: &Write,
         conversation: conversation::Model,
         seat: Seat,
-        content: &str,
+        words: Words<'_>,
         made: Made,
         aftermath: &mut Aftermath,
     ) -> Result<Sent, Error> {
         let mut message = self.new_message(write, conversation.id, made.message, &seat, Role::User);
-        content.clone_into(&mut message.content);
+        words.content.clone_into(&mut message.content);
+        message.metadata = words.metadata.into_text();
         message.status = Status::Complete;
         message.finished_at = Some(write.now);
         let after = Seat { parent: Some(message.id), position: seat.position + 1, busy: seat.busy };
@@ -96,7 +105,7 @@ impl Chat {
         write: &Write,
         id: Uuid,
     ) -> Result<Option<message::Model>, Error> {
-        let query = Entity::find().filter(Column::UserId.eq(self.user())).filter(Column::Id.eq(id));
+        let query = self.own_messages().filter(Column::Id.eq(id));
         Ok(query.one(&**write).await?)
     }
 
@@ -129,6 +138,9 @@ impl Chat {
             lease_owner: None,
             lease_until: None,
             stop_requested_at: None,
+            metadata: Metadata::default().into_text(),
+            rating: None,
+            rating_comment: None,
             created_at: write.now,
             finished_at: None,
             created_revision: write.revision,

@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
@@ -31,6 +31,10 @@ const RAISE_POSTGRES: &str = "INSERT INTO account (user_id, revision, created_at
 
 /// How long a request waits for the database before the answer is `UNAVAILABLE`.
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long PostgreSQL keeps a transaction, and with it the lock of its user's rows, open for a server that says
+/// nothing more: one that was frozen, or that vanished with its machine. Servers that live pause for milliseconds.
+const SILENCE: &str = "3s";
 
 /// How long to wait before a lost connection is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -205,10 +209,20 @@ impl Clock {
     /// The instant `distance` from now, as an expression.
     #[must_use]
     pub fn in_future(self, distance: Duration) -> SimpleExpr {
+        self.at(TimeDelta::from_std(distance).unwrap_or(TimeDelta::MAX))
+    }
+
+    /// The instant `distance` before now, as an expression.
+    #[must_use]
+    pub fn ago(self, distance: Duration) -> SimpleExpr {
+        self.at(-TimeDelta::from_std(distance).unwrap_or(TimeDelta::MAX))
+    }
+
+    fn at(self, distance: TimeDelta) -> SimpleExpr {
         match self.0 {
             DbBackend::Postgres => Expr::cust_with_values(
                 "clock_timestamp() + $1 * interval '1 millisecond'",
-                [i64::try_from(distance.as_millis()).unwrap_or(i64::MAX)],
+                [distance.num_milliseconds()],
             ),
             _ => Expr::value(now() + distance),
         }
@@ -232,6 +246,13 @@ async fn connect(address: &Address, connections: u32, read_only: bool) -> Result
         .test_before_acquire_if_idle_for(Duration::from_secs(1))
         .sqlx_logging(false)
         .set_application_name("causerie")
+        .map_sqlx_postgres_opts(|options| {
+            options.options([
+                // Each start would tell that there is nothing to migrate, in the words of the database.
+                ("client_min_messages", "warning"),
+                ("idle_in_transaction_session_timeout", SILENCE),
+            ])
+        })
         .map_sqlx_sqlite_opts(move |options| {
             options
                 .create_if_missing(!read_only)

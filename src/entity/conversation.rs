@@ -14,8 +14,16 @@ pub struct Model {
     pub id: Uuid,
     /// What the user sees in a list; `None` until there is one.
     pub title: Option<String>,
+    /// The title without case and accents, empty without one: what titles are ordered by and searched in.
+    pub title_key: String,
+    /// Where the title comes from; `None` without one.
+    pub title_origin: Option<TitleOrigin>,
     /// The position of the active path's last message: how many messages the path has.
     pub last_position: i64,
+    /// The position of the last message that the user has read.
+    pub read_position: i64,
+    /// The client's own JSON object, as compact text.
+    pub metadata: String,
     /// When it was started.
     pub created_at: DateTimeUtc,
     /// When a message was last sent in it; orders lists.
@@ -24,8 +32,14 @@ pub struct Model {
     pub archived_at: Option<DateTimeUtc>,
     /// When the user pinned it.
     pub pinned_at: Option<DateTimeUtc>,
-    /// When it was deleted: the row is then a tombstone.
+    /// When it was deleted: to its owner it is then gone, but for the trash.
     pub deleted_at: Option<DateTimeUtc>,
+    /// When its erasure last began: it can no longer be restored.
+    pub erasing_at: Option<DateTimeUtc>,
+    /// When its erasure was complete: the row is then a tombstone.
+    pub erased_at: Option<DateTimeUtc>,
+    /// The owner's revision that last took it out of the trash: its messages came back with it.
+    pub restored_revision: Option<i64>,
     /// The owner's revision that last touched the row.
     pub revision: i64,
 }
@@ -35,3 +49,15 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Where a title comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TitleOrigin {
+    /// The first message's first words: to be replaced by something better.
+    Message,
+    /// The assistant.
+    Assistant,
+    /// The user, whose word is the last.
+    User,
+}

@@ -51,6 +51,12 @@ pub struct Model {
     pub lease_until: Option<DateTimeUtc>,
     /// When the user asked to stop the reply.
     pub stop_requested_at: Option<DateTimeUtc>,
+    /// The client's own JSON object, as compact text.
+    pub metadata: String,
+    /// What the user thinks of the reply.
+    pub rating: Option<Rating>,
+    /// The user's words about that.
+    pub rating_comment: Option<String>,
     /// When it was sent, or the reply was asked for.
     pub created_at: DateTimeUtc,
     /// When it was complete, stopped or failed.
@@ -115,6 +121,14 @@ impl From<assistant::FinishReason> for FinishReason {
             assistant::FinishReason::Other => Self::Other,
         }
     }
+}
+
+/// What a user thinks of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Rating {
+    Up,
+    Down,
 }
 
 /// A list of tool calls, stored as JSON.

@@ -13,6 +13,7 @@ use crate::chat::{Change, Page};
 pub(super) enum ChangeEvent {
     Conversation(ConversationChanged),
     ConversationDeleted(ConversationDeleted),
+    ConversationRestored(ConversationRestored),
     Message(MessageChanged),
     MessageDeleted(MessageDeleted),
 }
@@ -26,7 +27,7 @@ pub(super) struct ConversationChanged {
     conversation: Conversation,
 }
 
-/// A conversation was deleted with all its messages.
+/// A conversation was deleted, and with it all its messages, which are not told of one by one.
 #[derive(SimpleObject)]
 pub(super) struct ConversationDeleted {
     /// The place of this change: give the last one received as `since` to go on.
@@ -35,7 +36,18 @@ pub(super) struct ConversationDeleted {
     conversation_id: ID,
 }
 
-/// A message was added, a reply has begun or ended, or a message has entered or left the active path.
+/// A conversation was taken out of the trash, and with it all its messages, which are not told of one by one: read
+/// them anew.
+#[derive(SimpleObject)]
+pub(super) struct ConversationRestored {
+    /// The place of this change: give the last one received as `since` to go on.
+    cursor: String,
+    /// The conversation as it is now.
+    conversation: Conversation,
+}
+
+/// A message was added, rated or changed otherwise, a reply has begun or ended, or a message has entered or left the
+/// active path.
 #[derive(SimpleObject)]
 pub(super) struct MessageChanged {
     /// The place of this change: give the last one received as `since` to go on.
@@ -64,6 +76,9 @@ impl From<Change> for ChangeEvent {
             }
             Change::Conversation(row) => {
                 Self::Conversation(ConversationChanged { cursor, conversation: row.into() })
+            }
+            Change::Restored(row) => {
+                Self::ConversationRestored(ConversationRestored { cursor, conversation: row.into() })
             }
             Change::Message(row) => Self::Message(MessageChanged { cursor, message: row.into() }),
             Change::DeletedMessage(row) => Self::MessageDeleted(MessageDeleted {

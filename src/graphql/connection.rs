@@ -6,7 +6,7 @@ use super::context::ContextExt;
 use super::conversation::Conversation;
 use super::cursor::Cursor;
 use super::message::Message;
-use crate::chat::{ConversationCursor, Page};
+use crate::chat::{ConversationFilter, ConversationOrder, Page};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -35,7 +35,11 @@ impl PageInfo {
 }
 
 /// A page of conversations.
-pub(super) struct ConversationConnection(pub(super) Page<conversation::Model>);
+pub(super) struct ConversationConnection {
+    pub(super) page: Page<conversation::Model>,
+    pub(super) filter: ConversationFilter,
+    pub(super) order: ConversationOrder,
+}
 
 /// A conversation's place in a list.
 #[derive(SimpleObject)]
@@ -52,30 +56,26 @@ impl ConversationConnection {
     /// The conversations with their places.
     async fn edges(&self) -> Vec<ConversationEdge> {
         let edge = |row: &conversation::Model| ConversationEdge {
-            cursor: conversation_cursor(row),
+            cursor: self.order.place(row).encode(),
             node: row.clone().into(),
         };
-        self.0.items.iter().map(edge).collect()
+        self.page.items.iter().map(edge).collect()
     }
 
     /// The conversations.
     async fn nodes(&self) -> Vec<Conversation> {
-        self.0.items.iter().cloned().map(Conversation::from).collect()
+        self.page.items.iter().cloned().map(Conversation::from).collect()
     }
 
     /// Where this page lies in the list.
     async fn page_info(&self) -> PageInfo {
-        PageInfo::of(&self.0, conversation_cursor)
+        PageInfo::of(&self.page, |row| self.order.place(row).encode())
     }
 
     /// How many conversations the whole list has. Counted only when asked for.
     async fn total_count(&self, context: &Context<'_>) -> Result<u64, Error> {
-        context.chat()?.conversation_count().await
+        context.chat()?.conversation_count(&self.filter).await
     }
-}
-
-fn conversation_cursor(row: &conversation::Model) -> String {
-    ConversationCursor { updated_at: row.updated_at, id: row.id }.encode()
 }
 
 /// A page of messages: of a path through a conversation, or of siblings.

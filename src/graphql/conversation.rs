@@ -8,8 +8,8 @@ use super::cursor::Cursor;
 use super::id;
 use super::loader::MessageId;
 use super::message::Message;
-use super::scalar::DateTime;
-use crate::chat::{Page, Slice, Span};
+use super::scalar::{DateTime, Json};
+use crate::chat::{Metadata, Page, Slice, Span};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -32,8 +32,8 @@ impl Conversation {
         self.row.id.into()
     }
 
-    /// What to show in a list: taken from the first message unless the user gave a title. `null` while there is
-    /// neither.
+    /// What to show in a list: taken from the first message, or made by the assistant a little later, unless the user
+    /// gave a title. `null` while there is neither.
     async fn title(&self) -> Option<&str> {
         self.row.title.as_deref()
     }
@@ -43,9 +43,37 @@ impl Conversation {
         DateTime(self.row.created_at)
     }
 
-    /// When a message was last sent in it. Lists of conversations are in this order.
+    /// When a message was last sent in it.
     async fn updated_at(&self) -> DateTime {
         DateTime(self.row.updated_at)
+    }
+
+    /// When the viewer pinned it. `null` if it is not pinned.
+    async fn pinned_at(&self) -> Option<DateTime> {
+        self.row.pinned_at.map(DateTime)
+    }
+
+    /// When the viewer put it into the archive. `null` if it is not there. Lists leave it out unless asked for it;
+    /// sending a message does not take it out.
+    async fn archived_at(&self) -> Option<DateTime> {
+        self.row.archived_at.map(DateTime)
+    }
+
+    /// When the viewer put it into the trash. `null` unless it is seen there, with the filter `deleted: true`. Its
+    /// messages come back only with `restoreConversation`.
+    async fn deleted_at(&self) -> Option<DateTime> {
+        self.row.deleted_at.map(DateTime)
+    }
+
+    /// The client's own JSON object. The server attaches no meaning to it.
+    async fn metadata(&self) -> Json {
+        Json(Metadata::read(&self.row.metadata).into())
+    }
+
+    /// How many messages the viewer has not read: those after the last one that `markRead` named. Who sends a message
+    /// has read what is before it, so that its reply is unread from then on.
+    async fn unread_count(&self) -> i64 {
+        (self.row.last_position - self.row.read_position).max(0)
     }
 
     /// How many messages the active path has.
@@ -103,7 +131,8 @@ pub(super) async fn messages_page(
     let slice = Slice::new(paging.first, after, paging.last, before)?;
     let cursor = |row: &message::Model| row.position.encode();
     let nothing = MessageConnection { page: Page::empty(), total: 0, cursor };
-    let Some(row) = row else { return Ok(nothing) };
+    // In the trash a conversation has nothing but its name.
+    let Some(row) = row.filter(|row| row.deleted_at.is_none()) else { return Ok(nothing) };
     let rows = context.rows()?;
     let (length, branch) = match leaf_id {
         None => (row.last_position, None),

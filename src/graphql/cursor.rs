@@ -5,7 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeZone, Utc};
 use uuid::Uuid;
 
-use crate::chat::{ChangeCursor, ChangeKind, ConversationCursor, SearchCursor};
+use crate::chat::{
+    ChangeCursor, ChangeKind, ConversationCursor, ConversationKey, ConversationOrder, SearchCursor,
+};
 use crate::error::Error;
 use crate::reply::Place;
 
@@ -62,23 +64,70 @@ fn decode_number(list: char, text: &str) -> Option<i64> {
     if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
+/// Conversation lists: the order, then what it goes by, then the id.
 impl Cursor for ConversationCursor {
     fn encode(&self) -> String {
-        let mut bytes = vec![b'c'];
-        bytes.extend(self.updated_at.timestamp_millis().to_be_bytes());
+        let mut bytes = vec![b'c', tag_of(self.order)];
         bytes.extend(self.id.as_bytes());
+        match &self.key {
+            ConversationKey::Instant(instant) => bytes.extend(instant.timestamp_millis().to_be_bytes()),
+            ConversationKey::Title(key) => bytes.extend(key.as_bytes()),
+            ConversationKey::Pinned(pinned, instant) => {
+                bytes.push(u8::from(*pinned));
+                bytes.extend(instant.timestamp_millis().to_be_bytes());
+            }
+        }
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
     fn decode(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (millis, id) = bytes.strip_prefix(b"c")?.split_at_checked(8)?;
-        let updated_at = Utc.timestamp_millis_opt(i64::from_be_bytes(millis.try_into().ok()?)).single()?;
-        let id = Uuid::from_slice(id).ok()?;
-        // The databases' own forms of instants have four digits for the year.
-        let representable = DateTime::UNIX_EPOCH..DateTime::from_timestamp(253_402_300_800, 0)?;
-        representable.contains(&updated_at).then_some(Self { updated_at, id })
+        let (tag, rest) = bytes.strip_prefix(b"c")?.split_first()?;
+        let order = ORDERS.into_iter().find(|order| tag_of(*order) == *tag)?;
+        let (id, key) = rest.split_at_checked(16)?;
+        let key = match order {
+            ConversationOrder::TitleAsc | ConversationOrder::TitleDesc => {
+                let key = std::str::from_utf8(key).ok().filter(|key| !key.contains('\0'))?;
+                ConversationKey::Title(key.to_owned())
+            }
+            ConversationOrder::PinnedFirst => {
+                let (pinned, instant) = key.split_first()?;
+                ConversationKey::Pinned(*pinned == 1, instant_of(instant)?)
+            }
+            _ => ConversationKey::Instant(instant_of(key)?),
+        };
+        Some(Self { order, key, id: Uuid::from_slice(id).ok()? })
     }
+}
+
+const ORDERS: [ConversationOrder; 7] = [
+    ConversationOrder::UpdatedAtDesc,
+    ConversationOrder::UpdatedAtAsc,
+    ConversationOrder::CreatedAtDesc,
+    ConversationOrder::CreatedAtAsc,
+    ConversationOrder::TitleAsc,
+    ConversationOrder::TitleDesc,
+    ConversationOrder::PinnedFirst,
+];
+
+/// What an order is called in cursors; clients keep them, so that the names must not change.
+fn tag_of(order: ConversationOrder) -> u8 {
+    match order {
+        ConversationOrder::UpdatedAtDesc => b'U',
+        ConversationOrder::UpdatedAtAsc => b'u',
+        ConversationOrder::CreatedAtDesc => b'C',
+        ConversationOrder::CreatedAtAsc => b'c',
+        ConversationOrder::TitleAsc => b't',
+        ConversationOrder::TitleDesc => b'T',
+        ConversationOrder::PinnedFirst => b'P',
+    }
+}
+
+/// An instant that both databases can hold: their own forms of instants have four digits for the year.
+fn instant_of(millis: &[u8]) -> Option<DateTime<Utc>> {
+    let instant = Utc.timestamp_millis_opt(i64::from_be_bytes(millis.try_into().ok()?)).single()?;
+    let representable = DateTime::UNIX_EPOCH..DateTime::from_timestamp(253_402_300_800, 0)?;
+    representable.contains(&instant).then_some(instant)
 }
 
 impl Cursor for ChangeCursor {
@@ -158,16 +207,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn places_survive_the_journey(position in 0i64.., millis in 0i64..253_402_300_800_000, id: u128) {
+        fn places_survive_the_journey(
+            position in 0i64.., millis in 0i64..253_402_300_800_000, id: u128, pinned: bool, title in "[^\0]*",
+        ) {
             prop_assert_eq!(i64::decode(&position.encode()), Some(position));
             let sibling = SiblingCursor(position);
             prop_assert_eq!(SiblingCursor::decode(&sibling.encode()), Some(sibling));
             prop_assert_eq!(i64::decode(&sibling.encode()), None);
-            let updated_at = Utc.timestamp_millis_opt(millis).unwrap();
-            let place = ConversationCursor { updated_at, id: Uuid::from_u128(id) };
-            prop_assert_eq!(ConversationCursor::decode(&place.encode()), Some(place));
-            prop_assert_eq!(i64::decode(&place.encode()), None);
-            prop_assert_eq!(SearchCursor::decode(&place.encode()), None);
+            let instant = Utc.timestamp_millis_opt(millis).unwrap();
+            for order in ORDERS {
+                let key = match order {
+                    ConversationOrder::TitleAsc | ConversationOrder::TitleDesc => ConversationKey::Title(title.clone()),
+                    ConversationOrder::PinnedFirst => ConversationKey::Pinned(pinned, instant),
+                    _ => ConversationKey::Instant(instant),
+                };
+                let place = ConversationCursor { order, key, id: Uuid::from_u128(id) };
+                prop_assert_eq!(ConversationCursor::decode(&place.encode()), Some(place.clone()));
+                prop_assert_eq!(i64::decode(&place.encode()), None);
+                prop_assert_eq!(SearchCursor::decode(&place.encode()), None);
+            }
             let hit = SearchCursor { score: position, id: Uuid::from_u128(id) };
             prop_assert_eq!(SearchCursor::decode(&hit.encode()), Some(hit));
             prop_assert_eq!(ConversationCursor::decode(&hit.encode()), None);
@@ -192,7 +250,11 @@ mod tests {
                 prop_assert!(i64::decode(&text).is_none_or(|place| place >= 0));
                 let _ = SearchCursor::decode(&text);
                 let place = ConversationCursor::decode(&text);
-                prop_assert!(place.is_none_or(|place| place.updated_at >= DateTime::UNIX_EPOCH));
+                let good = place.is_none_or(|place| match place.key {
+                    ConversationKey::Instant(at) | ConversationKey::Pinned(_, at) => at >= DateTime::UNIX_EPOCH,
+                    ConversationKey::Title(key) => !key.contains('\0'),
+                });
+                prop_assert!(good);
             }
         }
     }

@@ -5,10 +5,12 @@ use async_graphql::{Context, Enum, ID, Object};
 use super::connection::MessageConnection;
 use super::context::ContextExt;
 use super::conversation::{Conversation, Paging};
+use super::feedback::Feedback;
 use super::loader::{ConversationId, MessageId};
-use super::scalar::DateTime;
+use super::scalar::{DateTime, Json};
 use super::sibling::{siblings, siblings_page};
 use crate::assistant;
+use crate::chat::Metadata;
 use crate::entity::message;
 use crate::error::Error;
 
@@ -84,6 +86,16 @@ impl Message {
     /// The tokens that the reply took. `null` if the provider did not tell, and in a user's message.
     async fn usage(&self) -> Option<Usage> {
         self.row.usage.map(|usage| Usage(usage.0))
+    }
+
+    /// What the viewer thinks of the reply. `null` until it is rated, and in a user's message.
+    async fn feedback(&self) -> Option<Feedback> {
+        Feedback::of(&self.row)
+    }
+
+    /// The client's own JSON object. The server attaches no meaning to it.
+    async fn metadata(&self) -> Json {
+        Json(Metadata::read(&self.row.metadata).into())
     }
 
     /// The message's place in its conversation, counted from 1.

@@ -4,15 +4,25 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::context::ContextExt;
 use super::conversation::Conversation;
+use super::feedback::{RateReplyInput, RateReplyPayload};
 use super::id;
 use super::message::Message;
+use super::organise::{
+    ArchiveConversationInput, ArchiveConversationPayload, DeleteAllConversationsPayload, MarkReadInput,
+    MarkReadPayload, PinConversationInput, PinConversationPayload, RestoreConversationInput,
+    RestoreConversationPayload, SetConversationMetadataInput, SetConversationMetadataPayload,
+    SetMessageMetadataInput, SetMessageMetadataPayload, UnarchiveConversationInput,
+    UnarchiveConversationPayload, UnpinConversationInput, UnpinConversationPayload,
+};
+use super::scalar::Json;
 use super::tree::{
     ActivateMessageInput, ActivateMessagePayload, DeleteMessageInput, DeleteMessagePayload, EditMessageInput,
     EditMessagePayload, ForkConversationInput, ForkConversationPayload, RegenerateReplyInput,
     RegenerateReplyPayload,
 };
 use crate::chat::{
-    self, ActivateMessage, Chat, DeleteMessage, EditMessage, ForkConversation, RegenerateReply, SendMessage,
+    self, ActivateMessage, Chat, DeleteMessage, EditMessage, ForkConversation, Metadata, RegenerateReply,
+    SendMessage,
 };
 use crate::entity::message;
 use crate::error::Error;
@@ -30,7 +40,8 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "What to create.")] input: CreateConversationInput,
     ) -> Result<CreateConversationPayload, Error> {
-        let row = context.chat()?.create_conversation(input.title.as_deref()).await?;
+        let chat = context.chat()?;
+        let row = chat.create_conversation(input.title.as_deref(), metadata(input.metadata)?).await?;
         Ok(CreateConversationPayload { conversation: row.into() })
     }
 
@@ -46,7 +57,9 @@ impl Mutation {
         Ok(RenameConversationPayload { conversation: row.into() })
     }
 
-    /// Deletes a conversation with all its messages. A reply that is being written is stopped.
+    /// Deletes a conversation with all its messages: it is gone from everything but the trash, and a reply that is
+    /// being written is stopped. `restoreConversation` brings it back, for 30 days unless the server is configured
+    /// otherwise; then it is erased for good.
     async fn delete_conversation(
         &self,
         context: &Context<'_>,
@@ -55,6 +68,126 @@ impl Mutation {
         let chat = context.chat()?;
         chat.delete_conversation(id::require(&input.conversation_id, "conversation")?).await?;
         Ok(DeleteConversationPayload { deleted_conversation_id: input.conversation_id })
+    }
+
+    /// Pins a conversation. One that is pinned already stays as it is.
+    async fn pin_conversation(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to pin.")] input: PinConversationInput,
+    ) -> Result<PinConversationPayload, Error> {
+        let chat = context.chat()?;
+        let id = id::require(&input.conversation_id, "conversation")?;
+        let row = chat.pin_conversation(id).await?;
+        Ok(PinConversationPayload { conversation: row.into() })
+    }
+
+    /// Takes a conversation's pin away.
+    async fn unpin_conversation(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to unpin.")] input: UnpinConversationInput,
+    ) -> Result<UnpinConversationPayload, Error> {
+        let chat = context.chat()?;
+        let id = id::require(&input.conversation_id, "conversation")?;
+        let row = chat.unpin_conversation(id).await?;
+        Ok(UnpinConversationPayload { conversation: row.into() })
+    }
+
+    /// Puts a conversation into the archive: lists leave it out unless asked for it. It can still be read and
+    /// continued.
+    async fn archive_conversation(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to put into the archive.")] input: ArchiveConversationInput,
+    ) -> Result<ArchiveConversationPayload, Error> {
+        let chat = context.chat()?;
+        let id = id::require(&input.conversation_id, "conversation")?;
+        let row = chat.archive_conversation(id).await?;
+        Ok(ArchiveConversationPayload { conversation: row.into() })
+    }
+
+    /// Takes a conversation out of the archive.
+    async fn unarchive_conversation(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to take out of the archive.")] input: UnarchiveConversationInput,
+    ) -> Result<UnarchiveConversationPayload, Error> {
+        let chat = context.chat()?;
+        let id = id::require(&input.conversation_id, "conversation")?;
+        let row = chat.unarchive_conversation(id).await?;
+        Ok(UnarchiveConversationPayload { conversation: row.into() })
+    }
+
+    /// Takes a conversation out of the trash, with all its messages. One that is not deleted stays as it is; one that
+    /// was in the trash for too long is `NOT_FOUND`.
+    async fn restore_conversation(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to restore.")] input: RestoreConversationInput,
+    ) -> Result<RestoreConversationPayload, Error> {
+        let chat = context.chat()?;
+        let id = id::require(&input.conversation_id, "conversation")?;
+        let row = chat.restore_conversation(id).await?;
+        Ok(RestoreConversationPayload { conversation: row.into() })
+    }
+
+    /// Deletes all of the viewer's conversations, those in the archive too, as `deleteConversation` does with each.
+    async fn delete_all_conversations(
+        &self,
+        context: &Context<'_>,
+    ) -> Result<DeleteAllConversationsPayload, Error> {
+        let deleted_count = context.chat()?.delete_all_conversations().await?;
+        Ok(DeleteAllConversationsPayload { deleted_count })
+    }
+
+    /// Replaces the client's own JSON object beside a conversation.
+    async fn set_conversation_metadata(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to set.")] input: SetConversationMetadataInput,
+    ) -> Result<SetConversationMetadataPayload, Error> {
+        let chat = context.chat()?;
+        let id = id::require(&input.conversation_id, "conversation")?;
+        let row = chat.set_conversation_metadata(id, metadata(Some(input.metadata))?).await?;
+        Ok(SetConversationMetadataPayload { conversation: row.into() })
+    }
+
+    /// Replaces the client's own JSON object beside a message.
+    async fn set_message_metadata(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to set.")] input: SetMessageMetadataInput,
+    ) -> Result<SetMessageMetadataPayload, Error> {
+        let chat = context.chat()?;
+        let id = id::require(&input.message_id, "message")?;
+        let row = chat.set_message_metadata(id, metadata(Some(input.metadata))?).await?;
+        Ok(SetMessageMetadataPayload { message: row.into() })
+    }
+
+    /// Rates a reply, in place of an earlier rating, or takes the rating back.
+    async fn rate_reply(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to rate.")] input: RateReplyInput,
+    ) -> Result<RateReplyPayload, Error> {
+        let chat = context.chat()?;
+        let id = id::require(&input.message_id, "reply")?;
+        let row = chat.rate_reply(id, input.rating.map(Into::into), input.comment.as_deref()).await?;
+        Ok(RateReplyPayload { reply: row.into() })
+    }
+
+    /// Notes that the viewer has read a conversation up to a message, on whichever device. It changes nothing if they
+    /// have read further already, or if the message has left the active path.
+    async fn mark_read(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What was read.")] input: MarkReadInput,
+    ) -> Result<MarkReadPayload, Error> {
+        let chat = context.chat()?;
+        let conversation = id::require(&input.conversation_id, "conversation")?;
+        let message = id::require(&input.up_to_message_id, "message")?;
+        Ok(MarkReadPayload { conversation: chat.mark_read(conversation, message).await?.into() })
     }
 
     /// Sends a message and has the assistant reply.
@@ -75,6 +208,7 @@ impl Mutation {
             content: input.content,
             idempotency_key: input.idempotency_key,
             on_busy: input.on_busy.unwrap_or_default().into(),
+            metadata: metadata(input.metadata)?,
         };
         let sent = chat.send(request).await?;
         let reply = awaited(chat, sent.reply, input.await_reply).await?;
@@ -123,6 +257,7 @@ impl Mutation {
             content: input.content,
             idempotency_key: input.idempotency_key,
             on_busy: input.on_busy.unwrap_or_default().into(),
+            metadata: metadata(input.metadata)?,
         };
         let sent = chat.edit_message(request).await?;
         let reply = awaited(chat, sent.reply, input.await_reply).await?;
@@ -213,12 +348,20 @@ async fn awaited(chat: &Chat, reply: message::Model, wait: Option<bool>) -> Resu
     }
 }
 
+/// What a client wants to keep of its own, checked.
+fn metadata(json: Option<Json>) -> Result<Metadata, Error> {
+    json.map_or_else(|| Ok(Metadata::default()), |json| Metadata::new(&json.0))
+}
+
 /// A conversation to start.
 #[derive(InputObject)]
 pub(super) struct CreateConversationInput {
     /// The title, 1 to 200 characters after trimming, without control characters. Without one, the first
     /// message makes it.
     title: Option<String>,
+    /// The client's own JSON object: at most 4,096 bytes as compact JSON, nested at most 16 deep, without NUL. Empty
+    /// unless given.
+    metadata: Option<Json>,
 }
 
 /// The conversation that was started.
@@ -254,7 +397,7 @@ pub(super) struct DeleteConversationInput {
 /// The conversation that was deleted.
 #[derive(SimpleObject)]
 pub(super) struct DeleteConversationPayload {
-    /// The id that now names nothing, for the client's cache.
+    /// The id, which names nothing unless the conversation is restored, for the client's cache.
     deleted_conversation_id: ID,
 }
 
@@ -276,6 +419,9 @@ pub(super) struct SendMessageInput {
     /// What to do if a reply is under way in the conversation.
     #[graphql(default_with = "Some(OnBusy::Enqueue)")]
     on_busy: Option<OnBusy>,
+    /// The client's own JSON object beside the message: at most 4,096 bytes as compact JSON, nested at most 16 deep,
+    /// without NUL. Empty unless given.
+    metadata: Option<Json>,
 }
 
 /// What a message does to replies that are under way in its conversation.

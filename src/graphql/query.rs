@@ -8,10 +8,11 @@ use super::context::ContextExt;
 use super::conversation::{Conversation, Paging, messages_page};
 use super::cursor::Cursor;
 use super::id;
+use super::list::{ConversationFilter, ConversationOrder, conversations_page};
 use super::message::Message;
 use super::node::Node;
 use super::search::{SearchConnection, SearchFilter, search_page};
-use super::viewer::{Viewer, conversations_page};
+use super::viewer::Viewer;
 use crate::chat::{ChangeCursor, Slice};
 use crate::error::Error;
 
@@ -43,10 +44,15 @@ impl Query {
         load.await.transpose()
     }
 
-    /// The viewer's conversations, newest activity first.
+    /// The viewer's conversations; without a filter those that are not archived, newest activity first.
+    #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
     async fn conversations(
         &self,
         context: &Context<'_>,
+        #[graphql(desc = "Which conversations; those that are not archived unless said otherwise.")]
+        filter: Option<ConversationFilter>,
+        #[graphql(desc = "In which order.", default_with = "Some(ConversationOrder::UpdatedAtDesc)")]
+        order_by: Option<ConversationOrder>,
         #[graphql(
             desc = "How many from the start, or after `after`; 20 unless said otherwise, at most 100."
         )]
@@ -55,7 +61,7 @@ impl Query {
         #[graphql(desc = "How many from the end, or before `before`; at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only conversations before this cursor.")] before: Option<String>,
     ) -> Result<ConversationConnection, Error> {
-        conversations_page(context, first, after, last, before).await
+        conversations_page(context, filter, order_by, Paging { first, after, last, before }).await
     }
 
     /// One of the viewer's messages. `null` if there is no such message.

@@ -23,3 +23,20 @@ impl ScalarType for DateTime {
         Value::String(self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
     }
 }
+
+/// Any JSON value. Objects keep neither the order of their keys nor two of the same name.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Json(pub(super) serde_json::Value);
+
+/// Any JSON value. Objects keep neither the order of their keys nor two of the same name.
+#[Scalar(name = "JSON")]
+impl ScalarType for Json {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let value = value.into_json().map_err(|_| InputValueError::custom("This is not a JSON value."))?;
+        Ok(Self(value))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from_json(self.0.clone()).unwrap_or_default()
+    }
+}

@@ -5,6 +5,7 @@ use async_graphql::{ID, InputObject, SimpleObject};
 use super::conversation::Conversation;
 use super::message::Message;
 use super::mutation::OnBusy;
+use super::scalar::Json;
 
 /// Another version of a user's message.
 #[derive(InputObject)]
@@ -23,6 +24,9 @@ pub(super) struct EditMessageInput {
     /// the message leave the active path in any case.
     #[graphql(default_with = "Some(OnBusy::Enqueue)")]
     pub(super) on_busy: Option<OnBusy>,
+    /// The client's own JSON object beside the new version; see `SendMessageInput.metadata`. It is not taken over from
+    /// the old one.
+    pub(super) metadata: Option<Json>,
 }
 
 /// What an edit has made.

@@ -4,8 +4,9 @@ use async_graphql::{Context, ID, Object};
 
 use super::connection::ConversationConnection;
 use super::context::ContextExt;
+use super::conversation::Paging;
 use super::cursor::Cursor;
-use crate::chat::{ConversationCursor, Slice};
+use super::list::{ConversationFilter, ConversationOrder, conversations_page};
 use crate::error::Error;
 
 /// The user behind the request.
@@ -26,10 +27,15 @@ impl Viewer {
         Ok(context.chat()?.change_cursor().await?.encode())
     }
 
-    /// The user's conversations, newest activity first.
+    /// The user's conversations; without a filter those that are not archived, newest activity first.
+    #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
     async fn conversations(
         &self,
         context: &Context<'_>,
+        #[graphql(desc = "Which conversations; those that are not archived unless said otherwise.")]
+        filter: Option<ConversationFilter>,
+        #[graphql(desc = "In which order.", default_with = "Some(ConversationOrder::UpdatedAtDesc)")]
+        order_by: Option<ConversationOrder>,
         #[graphql(
             desc = "How many from the start, or after `after`; 20 unless said otherwise, at most 100."
         )]
@@ -38,20 +44,6 @@ impl Viewer {
         #[graphql(desc = "How many from the end, or before `before`; at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only conversations before this cursor.")] before: Option<String>,
     ) -> Result<ConversationConnection, Error> {
-        conversations_page(context, first, after, last, before).await
+        conversations_page(context, filter, order_by, Paging { first, after, last, before }).await
     }
-}
-
-/// A page of the viewer's conversations.
-pub(super) async fn conversations_page(
-    context: &Context<'_>,
-    first: Option<i32>,
-    after: Option<String>,
-    last: Option<i32>,
-    before: Option<String>,
-) -> Result<ConversationConnection, Error> {
-    let chat = context.chat()?;
-    let after = ConversationCursor::parse("after", after.as_deref())?;
-    let before = ConversationCursor::parse("before", before.as_deref())?;
-    Ok(ConversationConnection(chat.conversations(Slice::new(first, after, last, before)?).await?))
 }

@@ -18,7 +18,7 @@ use super::graphql::check_content_type;
 use super::problem::{problem, retry};
 use super::traffic::{What, Who};
 use crate::assistant::ToolCall;
-use crate::chat::{OnBusy, SendMessage};
+use crate::chat::{Metadata, OnBusy, SendMessage};
 use crate::entity::message::Status;
 use crate::error::Error;
 
@@ -91,6 +91,7 @@ async fn chat(
             content: question.message,
             idempotency_key,
             on_busy: OnBusy::Enqueue,
+            metadata: Metadata::default(),
         })
         .await?;
     let Ok(reply) = timeout(app.0.options.limits.request_time, chat.reply_ended(sent.reply.id)).await else {

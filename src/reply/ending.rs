@@ -38,22 +38,25 @@ impl Replies {
         ending: &Ending,
     ) -> Result<Option<message::Model>, Error> {
         let (user, conversation) = (claim.user_id.as_str(), claim.conversation_id);
-        let next = self
+        let (closed, next) = self
             .0
             .database
             .write(user, |write| async move {
                 if !close(&write, claim, ending).await? {
-                    return Ok((write, None));
+                    return Ok((write, (false, None)));
                 }
                 let next = if self.0.draining.is_cancelled() {
                     None
                 } else {
                     promote(&write, user, conversation, self.0.server, &self.0.options).await?
                 };
-                Ok((write, next))
+                Ok((write, (true, next)))
             })
             .await?;
         self.announce(claim);
+        if closed && ending.status == Status::Complete {
+            self.entitle(claim);
+        }
         if next.is_none() && self.0.draining.is_cancelled() {
             self.signal(Topic::Orphans);
         }

@@ -8,13 +8,15 @@ mod live;
 mod progress;
 mod prompt;
 mod sweep;
+mod title;
+mod visible;
 mod writer;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sea_orm::EntityTrait;
+use sea_orm::{EntityTrait, QueryFilter};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,6 +24,7 @@ use uuid::Uuid;
 
 use self::live::Live;
 pub use self::progress::{Event, Place};
+pub(crate) use self::visible::visible;
 use crate::assistant::Assistant;
 use crate::database::Database;
 use crate::entity::message::{self, Status};
@@ -43,6 +46,8 @@ pub struct Options {
     pub system_prompt: Option<String>,
     /// How many tokens of the conversation the assistant is shown at most.
     pub context_tokens: u32,
+    /// Who makes titles of conversations out of their first turns; without it the first words stay.
+    pub title_assistant: Option<Arc<dyn Assistant>>,
 }
 
 impl Default for Options {
@@ -54,6 +59,7 @@ impl Default for Options {
             attempts: 2,
             system_prompt: None,
             context_tokens: 8192,
+            title_assistant: None,
         }
     }
 }
@@ -147,13 +153,7 @@ impl Replies {
     pub async fn ended(&self, user: &str, id: Uuid) -> Result<message::Model, Error> {
         let mut listener = self.0.signals.listen(Topic::Reply(id));
         loop {
-            let key = (user.to_owned(), id);
-            let row = self
-                .0
-                .database
-                .read(|connection| message::Entity::find_by_id(key.clone()).one(connection))
-                .await?
-                .ok_or(Error::NotFound("message"))?;
+            let row = self.find(user, id).await?.ok_or(Error::NotFound("message"))?;
             if row.status.is_terminal() {
                 return Ok(row);
             }
@@ -170,6 +170,12 @@ impl Replies {
                 }
             }
         }
+    }
+
+    /// The message, if the user has it.
+    async fn find(&self, user: &str, id: Uuid) -> Result<Option<message::Model>, Error> {
+        let query = message::Entity::find_by_id((user.to_owned(), id)).filter(visible());
+        self.0.database.read(|connection| query.clone().one(connection)).await
     }
 
     fn is_running(&self, id: Uuid) -> bool {

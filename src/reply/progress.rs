@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt, try_unfold};
-use sea_orm::EntityTrait;
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -132,10 +131,8 @@ impl Reader {
     }
 
     async fn row(&self) -> Result<message::Model, Error> {
-        let database = &self.replies.0.database;
-        let row =
-            database.read(|connection| message::Entity::find_by_id(self.key.clone()).one(connection)).await?;
-        row.ok_or(Error::NotFound("reply"))
+        let (user, id) = &self.key;
+        self.replies.find(user, *id).await?.ok_or(Error::NotFound("reply"))
     }
 
     fn compare(&mut self, row: message::Model) -> Look {

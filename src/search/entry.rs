@@ -20,6 +20,12 @@ pub async fn index_title(write: &Write, conversation: &conversation::Model) -> R
     put(write, &TITLES, &conversation.user_id, conversation.id, title).await
 }
 
+/// The statement that makes the title of a user's conversation unfindable.
+#[must_use]
+pub fn erase_title(backend: DbBackend, user: &str, id: Uuid) -> Statement {
+    Statement::from_sql_and_values(backend, TITLES.delete, [Value::from(user), Value::from(id)])
+}
+
 struct Table {
     delete: &'static str,
     /// PostgreSQL: text and tokens in one row.

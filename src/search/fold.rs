@@ -62,6 +62,14 @@ pub(super) fn clusters<'t>(text: &'t str, mut visit: impl FnMut(usize, &'t str))
     }
 }
 
+/// `text` without case and accents, and otherwise as it is: what short texts are compared by.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    clusters(text, |_, cluster| fold(cluster, &mut plain));
+    plain
+}
+
 /// Whether `c` may change how the character before it folds.
 fn extends(c: char) -> bool {
     !c.is_ascii()

@@ -22,7 +22,8 @@ mod snippet;
 mod token;
 
 pub use self::backlog::{catch_up, index_conversation};
-pub use self::entry::{index_message, index_title};
+pub use self::entry::{erase_title, index_message, index_title};
+pub use self::fold::plain;
 pub use self::folded::Folded;
 pub use self::query::{MAX_CHARS, MAX_TERMS, Query, Term};
 pub use self::snippet::{Range, Snippet};

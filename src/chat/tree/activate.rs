@@ -77,7 +77,11 @@ impl Chat {
                 }
                 let leaf = self.newest_below(&write, conversation_id, message.id).await?;
                 let standing = self.standing(&write, conversation_id, Some(leaf.id)).await?;
-                let length = [(Column::LastPosition, Expr::value(leaf.position))];
+                // Who moves to another version looks at it.
+                let length = [
+                    (Column::LastPosition, Expr::value(leaf.position)),
+                    (Column::ReadPosition, Expr::value(leaf.position)),
+                ];
                 let conversation = self.update_conversation(&write, conversation_id, length).await?;
                 self.lead_path(&write, conversation_id, Some(leaf.id), leaf.position, standing.junction)
                     .await?;

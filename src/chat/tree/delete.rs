@@ -5,6 +5,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelec
 use uuid::Uuid;
 
 use super::super::receipt::{Made, Repeatable};
+use super::super::unread::read_at_most;
 use super::super::{Aftermath, Chat, undisturbed};
 use super::activate::{BELOW, Leaf};
 use crate::database::Write;
@@ -89,6 +90,10 @@ impl Chat {
             }
             let length = successor.as_ref().map_or(message.position - 1, |leaf| leaf.position);
             changes.push((Column::LastPosition, Expr::value(length)));
+            changes.push(match successor {
+                Some(_) => (Column::ReadPosition, Expr::value(length)),
+                None => read_at_most(length),
+            });
         }
         let conversation = self.update_conversation(write, conversation_id, changes).await?;
         let mut aftermath = Aftermath::default();

@@ -4,8 +4,8 @@ use sea_orm::sea_query::Expr;
 use uuid::Uuid;
 
 use super::super::receipt::{Made, Repeatable};
-use super::super::turn::{Seat, Sent};
-use super::super::{Aftermath, Chat, OnBusy, text, undisturbed};
+use super::super::turn::{Seat, Sent, Words};
+use super::super::{Aftermath, Chat, Metadata, OnBusy, text, undisturbed};
 use crate::database::Write;
 use crate::entity::conversation::Column;
 use crate::entity::message::Role;
@@ -23,6 +23,8 @@ pub struct EditMessage {
     /// What to do if a reply is under way in the conversation. [`OnBusy::Rollback`] is [`OnBusy::Interrupt`] here:
     /// the turns after the message leave the active path in any case.
     pub on_busy: OnBusy,
+    /// What the client keeps of its own beside the new version.
+    pub metadata: Metadata,
 }
 
 impl Chat {
@@ -38,7 +40,7 @@ impl Chat {
 
     async fn edit_now(&self, request: &EditMessage) -> Result<Sent, Error> {
         let content = text::message(&request.content, self.limits.message_chars)?;
-        let arguments = [request.message_id.as_bytes(), content.as_bytes()];
+        let arguments = [request.message_id.as_bytes(), content.as_bytes(), request.metadata.bytes()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "editMessage", &arguments)?;
         let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
         let (sent, aftermath) = self
@@ -68,6 +70,7 @@ impl Chat {
         let standing = self.standing(write, old.conversation_id, old.parent_id).await?;
         let changes = [
             (Column::LastPosition, Expr::value(old.position + 1)),
+            (Column::ReadPosition, Expr::value(old.position)),
             (Column::UpdatedAt, Expr::value(write.now)),
         ];
         let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
@@ -75,7 +78,8 @@ impl Chat {
             self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut aftermath).await?;
         self.lead_path(write, conversation.id, old.parent_id, old.position - 1, standing.junction).await?;
         let seat = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
-        let sent = self.store_turn(write, conversation, seat, content, made, &mut aftermath).await?;
+        let words = Words { content, metadata: request.metadata.clone() };
+        let sent = self.store_turn(write, conversation, seat, words, made, &mut aftermath).await?;
         Ok((sent, aftermath))
     }
 }

@@ -29,11 +29,11 @@ SELECT EXISTS (SELECT 1 FROM way WHERE status IN ('QUEUED', 'GENERATING')) AS un
 const COPY: &str = "
 INSERT INTO message (
     user_id, id, conversation_id, parent_id, position, active, role, status, content, tool_calls, finish_reason,
-    failure, model, usage, attempt, created_at, finished_at, created_revision, revision
+    failure, model, usage, metadata, attempt, created_at, finished_at, created_revision, revision
 )
 SELECT
     user_id, {own}, $6, CASE WHEN position > 1 THEN {parent} END, position, TRUE, role, status, content, tool_calls,
-    finish_reason, failure, model, usage, attempt, created_at, finished_at, $8, $8
+    finish_reason, failure, model, usage, metadata, attempt, created_at, finished_at, $8, $8
 FROM way";
 
 impl Chat {
@@ -90,8 +90,12 @@ impl Chat {
         {
             return Err(Error::ConversationBusy);
         }
-        let fork =
-            conversation::Model { id: made, ..self.new_conversation(write, original.title, end.position) };
+        let title = original.title.zip(original.title_origin);
+        let fork = conversation::Model {
+            id: made,
+            read_position: end.position,
+            ..self.new_conversation(write, title, end.position)
+        };
         conversation::Entity::insert(fork.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;

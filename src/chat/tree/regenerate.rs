@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::super::receipt::{Made, Repeatable};
 use super::super::turn::Seat;
+use super::super::unread::read_at_most;
 use super::super::{Aftermath, Chat, OnBusy, undisturbed};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
@@ -75,8 +76,11 @@ impl Chat {
         let mut aftermath = Aftermath::default();
         let old = self.own_reply(write, request.message_id).await?;
         let standing = self.standing(write, old.conversation_id, old.parent_id).await?;
-        let changes =
-            [(Column::LastPosition, Expr::value(old.position)), (Column::UpdatedAt, Expr::value(write.now))];
+        let changes = [
+            (Column::LastPosition, Expr::value(old.position)),
+            read_at_most(old.position - 1),
+            (Column::UpdatedAt, Expr::value(write.now)),
+        ];
         let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
         let way =
             self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut aftermath).await?;

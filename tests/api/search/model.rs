@@ -39,13 +39,16 @@ impl Term {
         let last = term.len().checked_sub(1)?;
         let fits = |index: usize, part: &str| {
             let wanted = term[index];
-            match (wanted.is_ascii(), index == 0, index == last) {
-                (true, _, true) if self.prefix => part.starts_with(wanted),
-                (true, ..) => part == wanted,
-                (false, true, true) => part.contains(wanted),
-                (false, true, false) => part.ends_with(wanted),
-                (false, false, true) => part.starts_with(wanted),
-                (false, false, false) => part == wanted,
+            let (starts, ends) = if wanted.is_ascii() {
+                (true, index < last || !self.prefix)
+            } else {
+                (index > 0, index < last)
+            };
+            match (starts, ends) {
+                (true, true) => part == wanted,
+                (true, false) => part.starts_with(wanted),
+                (false, true) => part.ends_with(wanted),
+                (false, false) => part.contains(wanted),
             }
         };
         Some(
@@ -98,24 +101,32 @@ async fn store(database: &Database, user: &str, texts: &[String]) {
                 user_id: user.to_owned(),
                 id: Uuid::now_v7(),
                 title: None,
+                title_key: String::new(),
+                title_origin: None,
                 last_position: i64::try_from(texts.len()).unwrap(),
+                read_position: 0,
+                metadata: "{}".to_owned(),
                 created_at: now,
                 updated_at: now,
                 archived_at: None,
                 pinned_at: None,
                 deleted_at: None,
+                erasing_at: None,
+                erased_at: None,
+                restored_revision: None,
                 revision,
             };
             let conversation_id = conversation.id;
             conversation::Entity::insert(conversation.into_active_model())
                 .exec_without_returning(&*write)
                 .await?;
+            let mut parent_id = None;
             for (position, text) in (1..).zip(texts) {
                 let row = message::Model {
                     user_id: user.to_owned(),
                     id: Uuid::now_v7(),
                     conversation_id,
-                    parent_id: None,
+                    parent_id,
                     position,
                     active: true,
                     role: Role::User,
@@ -131,12 +142,16 @@ async fn store(database: &Database, user: &str, texts: &[String]) {
                     lease_owner: None,
                     lease_until: None,
                     stop_requested_at: None,
-                    created_revision: 1,
+                    metadata: "{}".to_owned(),
+                    rating: None,
+                    rating_comment: None,
                     created_at: now,
                     finished_at: Some(now),
+                    created_revision: revision,
                     revision,
                 };
                 let id = row.id;
+                parent_id = Some(id);
                 message::Entity::insert(row.into_active_model()).exec_without_returning(&*write).await?;
                 index_message(&write, user, id, text).await?;
             }

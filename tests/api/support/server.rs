@@ -10,7 +10,7 @@ use causerie::database::Database;
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http, search};
+use causerie::{graphql, http, search, trash};
 use sea_orm::Statement;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -26,6 +26,8 @@ pub struct Settings {
     pub assistant: Arc<dyn Assistant>,
     pub replies: reply::Options,
     pub message_chars: usize,
+    /// When deleted conversations are erased; by default no pass begins during a test.
+    pub trash: trash::Options,
     /// How wake-ups travel, if not as the database has it.
     pub signals: Option<Arc<dyn Signals>>,
     pub auth: auth::Options,
@@ -44,6 +46,7 @@ impl Default for Settings {
                 ..reply::Options::default()
             },
             message_chars: 32_000,
+            trash: trash::Options { keep: Duration::from_hours(720), period: Duration::from_hours(1) },
             signals: None,
             auth: auth::Options::new(Source::Secret(Secret::new(SECRET).unwrap())),
             drain: Duration::from_secs(5),
@@ -88,12 +91,13 @@ impl TestServer {
         };
         tokio::spawn(search::catch_up(database.clone(), signals.clone(), shutdown.clone()));
         let replies = Replies::start(database.clone(), signals, settings.assistant, settings.replies);
+        trash::start(database.clone(), settings.trash, shutdown.clone());
         let app = App::new(Parts {
             schema: graphql::schema_with(settings.http.limits.query),
             authenticator: Authenticator::new(settings.auth).await.unwrap(),
             database: database.clone(),
             replies: replies.clone(),
-            limits: Limits { message_chars: settings.message_chars },
+            limits: Limits { message_chars: settings.message_chars, trash: settings.trash.keep },
             page: graphiql::Page::default(),
             options: settings.http,
         });

@@ -1,0 +1,192 @@
+//! The list of the viewer's conversations: what is in it, and in which order.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr, Order, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select};
+use uuid::Uuid;
+
+use super::{Chat, Page, Slice, text};
+use crate::entity::conversation::{self, Column, Entity};
+use crate::error::Error;
+
+/// Which conversations a list has; the default has those that are not archived.
+#[derive(Clone, Debug)]
+pub struct ConversationFilter {
+    /// Only those in the archive, or only those outside of it.
+    pub archived: Option<bool>,
+    /// Only pinned ones, or only those that are not.
+    pub pinned: Option<bool>,
+    /// Only those whose title has this in it, whatever its case and accents.
+    pub title_contains: Option<String>,
+    /// Only those with activity at this instant or later.
+    pub updated_since: Option<DateTime<Utc>>,
+    /// The trash in place of what is not deleted.
+    pub deleted: bool,
+}
+
+impl Default for ConversationFilter {
+    fn default() -> Self {
+        Self {
+            archived: Some(false),
+            pinned: None,
+            title_contains: None,
+            updated_since: None,
+            deleted: false,
+        }
+    }
+}
+
+/// The order of a list. Whatever is equal in it is in the order of ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConversationOrder {
+    /// Newest activity first.
+    #[default]
+    UpdatedAtDesc,
+    /// Oldest activity first.
+    UpdatedAtAsc,
+    /// Youngest first.
+    CreatedAtDesc,
+    /// Oldest first.
+    CreatedAtAsc,
+    /// By title without case and accents, character by character; those without a title first.
+    TitleAsc,
+    /// The same backwards.
+    TitleDesc,
+    /// Pinned ones, then the others; newest activity first among each.
+    PinnedFirst,
+}
+
+/// A place in a list of conversations, in one of its orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConversationCursor {
+    /// The order.
+    pub order: ConversationOrder,
+    /// What the order goes by.
+    pub key: ConversationKey,
+    /// The conversation, as keys may coincide.
+    pub id: Uuid,
+}
+
+/// What an order goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConversationKey {
+    /// Of the orders by time.
+    Instant(DateTime<Utc>),
+    /// Of the orders by title: the title's key.
+    Title(String),
+    /// Of [`ConversationOrder::PinnedFirst`]: whether it is pinned, and its last activity.
+    Pinned(bool, DateTime<Utc>),
+}
+
+impl ConversationOrder {
+    /// The place of a conversation in this order.
+    #[must_use]
+    pub fn place(self, row: &conversation::Model) -> ConversationCursor {
+        let key = match self {
+            Self::UpdatedAtDesc | Self::UpdatedAtAsc => ConversationKey::Instant(row.updated_at),
+            Self::CreatedAtDesc | Self::CreatedAtAsc => ConversationKey::Instant(row.created_at),
+            Self::TitleAsc | Self::TitleDesc => ConversationKey::Title(row.title_key.clone()),
+            Self::PinnedFirst => ConversationKey::Pinned(row.pinned_at.is_some(), row.updated_at),
+        };
+        ConversationCursor { order: self, key, id: row.id }
+    }
+
+    fn is_descending(self) -> bool {
+        matches!(self, Self::UpdatedAtDesc | Self::CreatedAtDesc | Self::TitleDesc | Self::PinnedFirst)
+    }
+
+    /// What rows are compared by, as an index has it.
+    fn columns(self) -> Vec<SimpleExpr> {
+        let mut columns = match self {
+            Self::UpdatedAtDesc | Self::UpdatedAtAsc => vec![Expr::col(Column::UpdatedAt)],
+            Self::CreatedAtDesc | Self::CreatedAtAsc => vec![Expr::col(Column::CreatedAt)],
+            Self::TitleAsc | Self::TitleDesc => vec![Expr::col(Column::TitleKey)],
+            Self::PinnedFirst => vec![Expr::cust("(pinned_at IS NOT NULL)"), Expr::col(Column::UpdatedAt)],
+        };
+        columns.push(Expr::col(Column::Id));
+        columns
+    }
+
+    /// What lies on one side of a place.
+    fn beside(self, place: ConversationCursor, after: bool) -> SimpleExpr {
+        let row = Expr::tuple(self.columns());
+        let mut values = match place.key {
+            ConversationKey::Instant(instant) => vec![Expr::value(instant)],
+            ConversationKey::Title(key) => vec![Expr::value(key)],
+            ConversationKey::Pinned(pinned, updated_at) => vec![Expr::value(pinned), Expr::value(updated_at)],
+        };
+        values.push(Expr::value(place.id));
+        let place = Expr::tuple(values);
+        if after == self.is_descending() { row.lt(place) } else { row.gt(place) }
+    }
+}
+
+impl Chat {
+    /// A page of the viewer's conversations. The cursors in `slice` must be of the same order.
+    pub async fn conversations(
+        &self,
+        filter: &ConversationFilter,
+        order: ConversationOrder,
+        slice: Slice<ConversationCursor>,
+    ) -> Result<Page<conversation::Model>, Error> {
+        let mut query = self.filtered(filter)?;
+        let limit = slice.limit + 1;
+        if let Some(place) = slice.after.clone() {
+            query = query.filter(order.beside(place, true));
+        }
+        if let Some(place) = slice.before.clone() {
+            query = query.filter(order.beside(place, false));
+        }
+        let direction = if slice.from_end == order.is_descending() { Order::Asc } else { Order::Desc };
+        for column in order.columns() {
+            QueryTrait::query(&mut query).order_by_expr(column, direction.clone());
+        }
+        let query = query.limit(limit);
+        let rows = self.database.read(|connection| query.clone().all(connection)).await?;
+        Ok(Page::from_rows(rows, &slice))
+    }
+
+    /// How many conversations of the viewer pass `filter`.
+    pub async fn conversation_count(&self, filter: &ConversationFilter) -> Result<u64, Error> {
+        let query = self.filtered(filter)?;
+        self.database.read(|connection| query.clone().count(connection)).await
+    }
+
+    fn filtered(&self, filter: &ConversationFilter) -> Result<Select<Entity>, Error> {
+        let mut query = if filter.deleted {
+            Entity::find().filter(Column::UserId.eq(self.user())).filter(self.restorable())
+        } else {
+            self.own_conversations()
+        };
+        let has = |column: Column, wanted: bool| if wanted { column.is_not_null() } else { column.is_null() };
+        if let Some(archived) = filter.archived {
+            query = query.filter(has(Column::ArchivedAt, archived));
+        }
+        if let Some(pinned) = filter.pinned {
+            query = query.filter(has(Column::PinnedAt, pinned));
+        }
+        if let Some(part) = &filter.title_contains {
+            let part = text::title_part(part)?;
+            query =
+                query.filter(Expr::col(Column::TitleKey).like(LikeExpr::new(contains(&part)).escape('\\')));
+        }
+        if let Some(instant) = filter.updated_since {
+            // The databases' own forms of instants have four digits for the year.
+            let latest = DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::UNIX_EPOCH);
+            query = query.filter(Column::UpdatedAt.gte(instant.clamp(DateTime::UNIX_EPOCH, latest)));
+        }
+        Ok(query)
+    }
+}
+
+/// The pattern of what has `part` in it, literally.
+fn contains(part: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in part.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern + "%"
+}

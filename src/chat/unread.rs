@@ -1,0 +1,65 @@
+//! How far the viewer has read.
+//!
+//! A conversation remembers one place: all of the active path up to it is read. So a count of unread messages costs
+//! nothing, and devices that report late, or twice, do no harm. Sending a message reads all that is before it, and
+//! moving to another version reads that version; what leaves the active path takes its share of the read part with
+//! it.
+
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use super::{Aftermath, Chat};
+use crate::entity::{conversation, message};
+use crate::error::Error;
+
+/// The change of a conversation whose active path is another one after `position`: what comes there has not been
+/// read.
+pub(super) fn read_at_most(position: i64) -> (conversation::Column, SimpleExpr) {
+    let read = || Expr::col(conversation::Column::ReadPosition);
+    (conversation::Column::ReadPosition, Expr::case(read().gt(position), position).finally(read()).into())
+}
+
+impl Chat {
+    /// Notes that the viewer has read a conversation up to a message. It changes nothing if they have read further
+    /// already, or if the message has left the active path.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the viewer has no such message in such a conversation.
+    pub async fn mark_read(
+        &self,
+        conversation_id: Uuid,
+        message_id: Uuid,
+    ) -> Result<conversation::Model, Error> {
+        let (row, aftermath) = self
+            .database
+            .write(self.user(), |write| async move {
+                let message = self
+                    .own_messages()
+                    .filter(message::Column::Id.eq(message_id))
+                    .filter(message::Column::ConversationId.eq(conversation_id))
+                    .one(&*write)
+                    .await?
+                    .ok_or(Error::NotFound("message"))?;
+                let read = conversation::Entity::update_many()
+                    .col_expr(conversation::Column::ReadPosition, Expr::value(message.position))
+                    .col_expr(conversation::Column::Revision, Expr::value(write.revision))
+                    .filter(conversation::Column::UserId.eq(self.user()))
+                    .filter(conversation::Column::Id.eq(conversation_id))
+                    .filter(Expr::col(conversation::Column::ReadPosition).lt(message.position))
+                    .filter(Expr::value(message.active));
+                let changed = read.exec_with_returning(&*write).await?.pop();
+                let aftermath = Aftermath { changed: changed.is_some(), ..Aftermath::default() };
+                let row = if let Some(row) = changed {
+                    row
+                } else {
+                    let query = self.own_conversations().filter(conversation::Column::Id.eq(conversation_id));
+                    query.one(&*write).await?.ok_or(Error::NotFound("conversation"))?
+                };
+                Ok((write, (row, aftermath)))
+            })
+            .await?;
+        self.follow_up(aftermath);
+        Ok(row)
+    }
+}
