@@ -14,6 +14,7 @@ CARGO_DENY := 0.20.2
 # npm ci takes the lock file's versions; no package may run code of its own while it is installed.
 NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 BETTER_AUTH := tests/clients/better-auth
+SCHEMA_TOOLS := tests/clients/schema
 GRAPHIQL := web/graphiql
 GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
 
@@ -67,11 +68,11 @@ lint: $(GRAPHIQL)/node_modules/.package-lock.json ## check formatting, clippy's 
 audit: ## check the licences, sources and known faults of what is linked in
 	@scripts/audit $(CARGO_DENY)
 
-clients: tests/clients/node_modules/.package-lock.json web ## run GraphQL clients and a browser against the real server
+clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json web ## run GraphQL clients and a browser against the real server
 	$(CARGO) build $(LOCKED)
 	chromium=$$(scripts/chromium) && CHROMIUM=$$chromium node tests/clients/run.mjs $(SUITES)
 
 clean: ## remove everything that was built
 	$(CARGO) clean
 	rm -rf $(GRAPHIQL)/node_modules $(GRAPHIQL)/dist/index.html $(GRAPHIQL)/dist/assets tests/clients/node_modules \
-	  $(BETTER_AUTH)/node_modules
+	  $(BETTER_AUTH)/node_modules $(SCHEMA_TOOLS)/node_modules

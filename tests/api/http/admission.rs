@@ -48,11 +48,7 @@ async fn requests_of_one_user() {
     puppet.finish();
     other.finish();
     for reply in [first, second] {
-        assert_eq!(
-            reply.await.unwrap()["data"]["sendMessage"]["reply"]["status"],
-            "COMPLETE",
-            "it said nothing"
-        );
+        assert_eq!(reply.await.unwrap()["data"]["sendMessage"]["reply"]["status"], "COMPLETE",);
     }
     assert_eq!(post(&ann, QUERY).await.0, 200);
 }
