@@ -7,12 +7,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::api::Trouble;
-use crate::journal::{Fate, Sent, Stored};
-use crate::reader;
-use crate::world::{User, World};
+use crate::world::{Known, User, World};
+use crate::writing::SEND;
 
-const SEND: &str = "mutation Send($input: SendMessageInput!) { sendMessage(input: $input) {
-  conversation { id } message { id content } reply { id status } } }";
 const STOP: &str = "mutation Stop($id: ID!) { stopReply(input: { messageId: $id }) { reply { id status } } }";
 const RETRY: &str = "mutation Retry($id: ID!) {
   retryReply(input: { messageId: $id, awaitReply: false }) { reply { id status } } }";
@@ -26,9 +23,6 @@ const PEEK: &str = "query Peek($id: ID!) {
 /// How long a request is repeated before its client gives up.
 const PERSISTENCE: Duration = Duration::from_secs(45);
 
-/// How many of a user's replies its devices remember to stop and to retry.
-const MEMORY: usize = 12;
-
 /// A device on which a user writes.
 pub struct Device {
     pub world: Arc<World>,
@@ -39,7 +33,7 @@ pub struct Device {
 }
 
 impl Device {
-    fn user(&self) -> &User {
+    pub fn user(&self) -> &User {
         &self.world.users[self.user]
     }
 
@@ -48,9 +42,11 @@ impl Device {
         let ending = self.world.ending.clone();
         while !ending.is_cancelled() {
             match self.chance.u8(0..100) {
-                0..25 => self.send(false).await,
-                25..68 => self.send(true).await,
-                68..78 => self.stop().await,
+                0..22 => self.send(false).await,
+                22..60 => self.send(true).await,
+                60..65 => self.edit().await,
+                65..69 => self.regenerate().await,
+                69..78 => self.stop().await,
                 78..86 => self.retry().await,
                 86..92 => self.rename().await,
                 92..95 => self.delete().await,
@@ -60,74 +56,8 @@ impl Device {
         }
     }
 
-    /// Sends a message, again and again until it is answered, in a conversation that is there or in a new one.
-    async fn send(&mut self, existing: bool) {
-        let known = existing.then(|| self.pick_conversation()).flatten();
-        self.written += 1;
-        let content = format!("@user-{}:{}:{} says something", self.user, self.number, self.written);
-        let key = format!("device-{}-{}", self.number, self.written);
-        let on_busy = match self.chance.u8(0..20) {
-            0..10 => "ENQUEUE",
-            10..13 => "REJECT",
-            13..17 => "INTERRUPT",
-            _ => "ROLLBACK",
-        };
-        let awaits = self.chance.u8(0..8) == 0;
-        let input = json!({
-            "conversationId": known, "content": content, "idempotencyKey": key,
-            "awaitReply": awaits, "onBusy": on_busy,
-        });
-        let variables = json!({ "input": input });
-        if self.chance.u8(0..12) == 0 {
-            self.send_twin(&key, &content, variables.clone());
-        }
-        let (answer, doubt) = self.insist(SEND, variables, awaits).await;
-        let fate = fate(&answer, doubt);
-        if let (Fate::Stored(stored), Ok(answer)) = (&fate, &answer) {
-            self.world.journal.count("messages acknowledged");
-            let reply = &answer["sendMessage"]["reply"];
-            if awaits && !is_terminal(&reply["status"]) {
-                self.world.journal.violation(&format!("awaitReply answered with {reply}"));
-            }
-            self.remember(stored, known.is_none());
-        }
-        if fate == Fate::Refused {
-            self.world.journal.count("messages refused");
-        }
-        self.world.journal.sent(&key, Sent { user: self.user, content, fate });
-    }
-
-    /// The same request at the same time, by another way.
-    fn send_twin(&mut self, key: &str, content: &str, variables: Value) {
-        let (world, user) = (self.world.clone(), self.user);
-        let (key, content) = (key.to_owned(), content.to_owned());
-        let url = world.fleet.any(&mut self.chance, None);
-        world.journal.count("messages sent twice at once");
-        self.world.tasks.clone().spawn(async move {
-            let patience = Duration::from_secs(8);
-            let answer = world.run(&world.users[user], &url, SEND, variables, patience).await;
-            world.journal.sent(&key, Sent { user, content, fate: fate(&answer, true) });
-        });
-    }
-
-    fn remember(&mut self, stored: &Stored, started: bool) {
-        {
-            let mut known = self.user().known.lock().unwrap();
-            if started {
-                known.conversations.push(stored.conversation.clone());
-            }
-            known.replies.push(stored.reply.clone());
-            if known.replies.len() > MEMORY {
-                known.replies.remove(0);
-            }
-        }
-        for _ in 0..[0, 1, 1, 2][self.chance.usize(0..4)] {
-            reader::spawn(&self.world, self.user, stored, self.chance.fork());
-        }
-    }
-
     async fn stop(&mut self) {
-        let Some(id) = self.pick_reply() else { return };
+        let Some(id) = self.pick(|known| &known.replies) else { return };
         let (answer, _) = self.insist(STOP, json!({ "id": id }), true).await;
         if let Ok(answer) = answer {
             self.world.journal.count("stops");
@@ -139,7 +69,7 @@ impl Device {
     }
 
     async fn retry(&mut self) {
-        let Some(id) = self.pick_reply() else { return };
+        let Some(id) = self.pick(|known| &known.replies) else { return };
         if self.insist(RETRY, json!({ "id": id }), false).await.0.is_ok() {
             self.world.journal.count("retries");
         }
@@ -205,7 +135,7 @@ impl Device {
 
     /// Asks one server after another until one answers. Tells also whether an attempt was lost on the way, of which
     /// nobody knows what has become, or may still become.
-    async fn insist(
+    pub async fn insist(
         &mut self,
         operation: &str,
         variables: Value,
@@ -235,34 +165,19 @@ impl Device {
         }
     }
 
-    fn pick_conversation(&mut self) -> Option<String> {
+    pub fn pick_conversation(&mut self) -> Option<String> {
         let known = self.world.users[self.user].known.lock().unwrap();
         // The newest are the busiest.
         let newest = known.conversations.len().saturating_sub(6);
         self.chance.choice(&known.conversations[newest..]).cloned()
     }
 
-    fn pick_reply(&mut self) -> Option<String> {
+    pub fn pick(&mut self, of: fn(&Known) -> &Vec<String>) -> Option<String> {
         let known = self.world.users[self.user].known.lock().unwrap();
-        self.chance.choice(&known.replies).cloned()
+        self.chance.choice(of(&known)).cloned()
     }
 }
 
-fn is_terminal(status: &Value) -> bool {
+pub fn is_terminal(status: &Value) -> bool {
     matches!(status.as_str(), Some("COMPLETE" | "STOPPED" | "FAILED"))
-}
-
-fn fate(answer: &Result<Value, Trouble>, doubt: bool) -> Fate {
-    match answer {
-        Ok(answer) => {
-            let id = |field: &str| answer["sendMessage"][field]["id"].as_str().unwrap_or_default().to_owned();
-            Fate::Stored(Stored {
-                conversation: id("conversation"),
-                message: id("message"),
-                reply: id("reply"),
-            })
-        }
-        Err(Trouble::Refused(_)) if !doubt => Fate::Refused,
-        Err(_) => Fate::Unknown,
-    }
 }

@@ -8,6 +8,17 @@ use std::time::{Duration, Instant};
 /// More violations than this are counted only.
 const SHOWN: usize = 30;
 
+/// What a run must have seen to prove anything.
+const NEEDED: [&str; 7] = [
+    "messages acknowledged",
+    "kills",
+    "freezes",
+    "database restarts",
+    "takeovers seen",
+    "returns of readers",
+    "changes followed",
+];
+
 /// What became of a message that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -87,8 +98,10 @@ impl Journal {
         *self.counts.lock().unwrap().entry(what).or_default() += number;
     }
 
-    pub fn counted(&self, what: &str) -> u64 {
-        self.counts.lock().unwrap().get(what).copied().unwrap_or(0)
+    /// Something without which the run proves nothing, and which has not been seen yet.
+    pub fn missing(&self) -> Option<&'static str> {
+        let counts = self.counts.lock().unwrap();
+        NEEDED.into_iter().find(|needed| counts.get(needed).is_none_or(|count| *count == 0))
     }
 
     /// Keeps the longest of all times of a kind.

@@ -28,6 +28,7 @@ mod sampler;
 mod server;
 mod settings;
 mod world;
+mod writing;
 
 use std::process::ExitCode;
 

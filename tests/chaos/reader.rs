@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::api::{Said, Trouble};
-use crate::journal::{Read, Stored};
+use crate::journal::Read;
 use crate::world::World;
 
 const PROGRESS: &str = "subscription Progress($id: ID!, $after: String) {
@@ -35,8 +35,13 @@ enum Left {
 }
 
 /// Follows a reply until it ends or the run does.
-pub fn spawn(world: &Arc<World>, user: usize, stored: &Stored, mut chance: fastrand::Rng) {
-    let (conversation, reply) = (stored.conversation.clone(), stored.reply.clone());
+pub fn spawn(
+    world: &Arc<World>,
+    user: usize,
+    conversation: String,
+    reply: String,
+    mut chance: fastrand::Rng,
+) {
     let mut read = Read { user, conversation, reply, ..Read::default() };
     let tasks = world.tasks.clone();
     let world = world.clone();

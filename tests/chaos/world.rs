@@ -48,6 +48,8 @@ pub struct Known {
     pub conversations: Vec<String>,
     /// The last replies that were asked for.
     pub replies: Vec<String>,
+    /// The messages that these answer.
+    pub messages: Vec<String>,
     /// Conversations whose deletion was asked for.
     pub deleted: Vec<String>,
 }
