@@ -1,6 +1,7 @@
 //! The index is true at every commit.
 
 use causerie::assistant::{Failure, FailureCode};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use super::{count, hits, texts, titled};
@@ -69,6 +70,15 @@ on_both_databases! {
         ann.data(delete, json!({ "id": id })).await;
         assert_eq!(count(&ann, "ephemeral").await, 0);
         assert_eq!(count(&ann, "-zzz").await, 3, "not even by what it does not say");
+        // Once the rows are erased, by whatever statement, their entries are too.
+        let raw = database.raw().await;
+        for erase in [
+            "DELETE FROM message WHERE conversation_id IN (SELECT id FROM conversation WHERE deleted_at IS NOT NULL)",
+            "DELETE FROM conversation WHERE deleted_at IS NOT NULL",
+        ] {
+            raw.execute_unprepared(erase).await.unwrap();
+        }
+        raw.close().await.unwrap();
         for (table, left) in [("message_search", 2), ("title_search", 1)] {
             assert_eq!(database.number(&format!("SELECT count(*) FROM {table}")).await, left);
         }
