@@ -59,6 +59,7 @@ on_both_databases! {
             let conversation = create(&server.user(user)).await;
             filler.messages(user, &conversation, space, 20_000).await;
             filler.conversations(user, space, 2_000).await;
+            filler.receipts(user, 2_000).await;
             conversations.push(conversation);
         }
         filler.analyze().await;
