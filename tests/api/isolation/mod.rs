@@ -8,6 +8,8 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use self::call::{CALLS, FREE_TEXT, Kind};
 use self::world::World;
 use crate::support::on_both_databases;
@@ -38,6 +40,11 @@ on_both_databases! {
                 }
             }
         }
+
+        let vandal = world.user("vandal");
+        vandal.start("hello").await;
+        let deleted = vandal.data("mutation { deleteAllConversations { deletedCount } }", json!({})).await;
+        assert_eq!(deleted["deleteAllConversations"]["deletedCount"], 1, "their own, and nobody else's");
 
         assert_eq!(world.victims_view().await, before, "the victim's rows have changed");
         // The same calls do something in the right hands, or equal answers would prove nothing.

@@ -31,7 +31,7 @@ pub struct World {
     pub attackers_reply: String,
     victim: Client,
     /// Conversations that the victim has, and one that somebody has deleted.
-    conversations: [String; 3],
+    conversations: [String; 4],
     deleted: String,
     messages: Vec<String>,
     cursors: Cursors,
@@ -45,12 +45,13 @@ struct Cursors {
     search: String,
     changes: String,
     reply: String,
+    siblings: String,
 }
 
 impl Cursors {
     async fn of(client: &Client) -> Self {
         let query = "{
-          conversations { pageInfo { endCursor } nodes { messages { pageInfo { endCursor } nodes { id } } } }
+          conversations { pageInfo { endCursor } nodes { messages { pageInfo { endCursor } nodes { id siblings { pageInfo { endCursor } } } } } }
           search(query: \"common\") { pageInfo { endCursor } }
           changes { pageInfo { endCursor } }
         }";
@@ -62,6 +63,7 @@ impl Cursors {
             messages: cursor(messages),
             search: cursor(&data["search"]),
             changes: cursor(&data["changes"]),
+            siblings: cursor(&messages["nodes"][1]["siblings"]),
             reply: reply_cursor(client, &messages["nodes"][1]["id"]).await,
         }
     }
@@ -73,6 +75,7 @@ impl Cursors {
             Kind::SearchCursor => &self.search,
             Kind::ChangeCursor => &self.changes,
             Kind::ReplyCursor => &self.reply,
+            Kind::SiblingCursor => &self.siblings,
             _ => unreachable!("{kind:?} is no cursor"),
         };
         cursor.clone()
@@ -90,6 +93,7 @@ async fn reply_cursor(client: &Client, reply: &Value) -> String {
 }
 
 const OVERVIEW: &str = "{
+  trash: conversations(filter: { deleted: true }) { nodes { id title deletedAt messageCount } }
   conversations(first: 10) {
     totalCount
     edges {
@@ -133,6 +137,8 @@ impl World {
         let running = victim.send(HELD, json!({ "awaitReply": false })).await;
         let running = running["conversation"]["id"].as_str().unwrap().to_owned();
         victim.send("a secret in the queue", json!({ "conversationId": running, "awaitReply": false })).await;
+        let trashed = victim.start("a secret in the trash").await;
+        victim.data(delete, json!({ "id": trashed })).await;
         let marked = attacker.start("later common").await;
         let rename = "mutation($id: ID!, $title: String!) {
           renameConversation(input: { conversationId: $id, title: $title }) { __typename }
@@ -149,7 +155,7 @@ impl World {
             attackers_conversation,
             attackers_reply: first["reply"]["id"].as_str().unwrap().to_owned(),
             victim,
-            conversations: [plain, keyed, running],
+            conversations: [plain, keyed, running, trashed],
             deleted,
             messages: Vec::new(),
             cursors,
@@ -173,6 +179,11 @@ impl World {
         }
     }
 
+    /// Somebody else.
+    pub fn user(&self, name: &str) -> Client {
+        self.server.user(name)
+    }
+
     /// Everything that the victim sees, and the number that each of their writes raises.
     pub async fn victims_view(&self) -> (Value, i64) {
         use sea_orm::EntityTrait;
@@ -185,9 +196,7 @@ impl World {
     /// The victim's values of a kind.
     pub fn victims(&self, kind: Kind) -> Vec<String> {
         match kind {
-            Kind::Conversation => {
-                self.conversations.iter().chain([&self.conversations[0]]).cloned().collect()
-            }
+            Kind::Conversation => self.conversations.to_vec(),
             Kind::Message => self.messages.clone(),
             Kind::User => vec!["victim".to_owned()],
             Kind::Key => vec!["key-of-victim".to_owned()],
@@ -201,7 +210,7 @@ impl World {
         let random = || Uuid::now_v7().to_string();
         match kind {
             Kind::Conversation => {
-                self.conversations.iter().map(|_| random()).chain([self.deleted.clone()]).collect()
+                self.conversations[1..].iter().map(|_| random()).chain([self.deleted.clone()]).collect()
             }
             Kind::Message => self.messages.iter().map(|_| random()).collect(),
             Kind::User => vec!["nobody".to_owned()],
