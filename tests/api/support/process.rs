@@ -49,7 +49,10 @@ impl Process {
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .env("CAUSERIE_AUTH_SECRET", SECRET)
-            .env("DATABASE_URL", database.url());
+            .env("DATABASE_URL", database.url())
+            // Tests send as fast as they can, all of them from one address.
+            .env("CAUSERIE_USER_RATE", "0")
+            .env("CAUSERIE_ADDRESS_RATE", "0");
         command
     }
 
