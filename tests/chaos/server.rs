@@ -39,6 +39,12 @@ impl Server {
             .args(arguments)
             .env("CAUSERIE_AUTH_SECRET", SECRET)
             .env("DATABASE_URL", database)
+            // All of them come from one address, as fast as they can.
+            .envs(["USER_RATE", "ADDRESS_RATE"].map(|name| (format!("CAUSERIE_{name}"), "0")))
+            .envs(
+                ["USER_REQUESTS", "USER_SOCKETS", "USER_SUBSCRIPTIONS", "SUBSCRIPTIONS"]
+                    .map(|name| (format!("CAUSERIE_MAX_{name}"), "100000")),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
