@@ -72,7 +72,7 @@ async fn live_with(fault: Fault, database: &TestDatabase) {
             ..reply::Options::default()
         };
         (
-            TestServer::with(database, Settings { assistant, signals, replies, ..Settings::default() }).await,
+            TestServer::with(database, Settings { assistant, replies, signals, ..Settings::default() }).await,
             puppeteer,
         )
     };
