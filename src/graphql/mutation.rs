@@ -293,11 +293,12 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "What to activate.")] input: ActivateMessageInput,
     ) -> Result<ActivateMessagePayload, Error> {
+        let chat = context.chat()?;
         let request = ActivateMessage {
             message_id: id::require(&input.message_id, "message")?,
             idempotency_key: input.idempotency_key,
         };
-        let activated = context.chat()?.activate_message(request).await?;
+        let activated = chat.activate_message(request).await?;
         Ok(ActivateMessagePayload {
             conversation: activated.conversation.into(),
             message: activated.message.into(),
@@ -312,11 +313,12 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "What to delete.")] input: DeleteMessageInput,
     ) -> Result<DeleteMessagePayload, Error> {
+        let chat = context.chat()?;
         let request = DeleteMessage {
             message_id: id::require(&input.message_id, "message")?,
             idempotency_key: input.idempotency_key,
         };
-        let deleted = context.chat()?.delete_message(request).await?;
+        let deleted = chat.delete_message(request).await?;
         Ok(DeleteMessagePayload {
             deleted_message_id: input.message_id,
             conversation: deleted.conversation.into(),
@@ -330,11 +332,12 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "What to copy.")] input: ForkConversationInput,
     ) -> Result<ForkConversationPayload, Error> {
+        let chat = context.chat()?;
         let request = ForkConversation {
             message_id: id::require(&input.message_id, "message")?,
             idempotency_key: input.idempotency_key,
         };
-        let row = context.chat()?.fork_conversation(request).await?;
+        let row = chat.fork_conversation(request).await?;
         Ok(ForkConversationPayload { conversation: row.into() })
     }
 }

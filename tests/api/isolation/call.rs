@@ -19,6 +19,8 @@ pub enum Kind {
     ConversationCursor,
     /// A place in a list of messages.
     MessageCursor,
+    /// A place among the versions of a message.
+    SiblingCursor,
     /// A place among the hits of a search.
     SearchCursor,
     /// A place among a user's changes.
@@ -32,12 +34,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Conversation,
         Self::Message,
         Self::User,
         Self::ConversationCursor,
         Self::MessageCursor,
+        Self::SiblingCursor,
         Self::SearchCursor,
         Self::ChangeCursor,
         Self::ReplyCursor,
@@ -53,6 +56,7 @@ const IDS: &[Kind] = &[Kind::Conversation, Kind::Message, Kind::User];
 const CURSORS: &[Kind] = &[
     Kind::ConversationCursor,
     Kind::MessageCursor,
+    Kind::SiblingCursor,
     Kind::SearchCursor,
     Kind::ChangeCursor,
     Kind::ReplyCursor,
@@ -111,7 +115,8 @@ pub const MARKER: &str = "the newest change";
 const CHANGES: &str = "__typename
     ... on ConversationChanged { conversation { id title messageCount } }
     ... on ConversationDeleted { conversationId }
-    ... on MessageChanged { message { id content status } }";
+    ... on MessageChanged { message { id content status } }
+    ... on MessageDeleted { messageId conversationId }";
 
 /// Every place that takes a value. `{…}` in a document stands for the fields beside it; `$own` is a conversation of
 /// the caller's own, and `$reply` a reply of the attacker's.
@@ -229,6 +234,105 @@ pub const CALLS: &[Call] = &[
         "mutation($value: ID!) { retryReply(input: { messageId: $value }) { reply {…} } }",
         MESSAGE,
     ),
+    graphql(
+        "Query.messages(leafId)",
+        IDS,
+        "query($own: ID!, $value: ID) { messages(conversationId: $own, leafId: $value) {…} }",
+        MESSAGES,
+    ),
+    graphql(
+        "Conversation.messages(leafId)",
+        IDS,
+        "query($own: ID!, $value: ID) { conversation(id: $own) { messages(leafId: $value) {…} } }",
+        MESSAGES,
+    ),
+    graphql(
+        "Message.siblings(after)",
+        CURSORS,
+        "query($own: ID!, $value: String) {
+           conversation(id: $own) { lastMessage { siblings(after: $value) {…} } }
+         }",
+        MESSAGES,
+    ),
+    graphql(
+        "Message.siblings(before)",
+        CURSORS,
+        "query($own: ID!, $value: String) {
+           conversation(id: $own) { lastMessage { siblings(last: 2, before: $value) {…} } }
+         }",
+        MESSAGES,
+    ),
+    graphql(
+        "Mutation.editMessage(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { editMessage(input: { messageId: $value, content: \"taken\" }) { message {…} } }",
+        MESSAGE,
+    ),
+    graphql(
+        "Mutation.regenerateReply(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { regenerateReply(input: { messageId: $value }) { reply {…} } }",
+        MESSAGE,
+    ),
+    graphql(
+        "Mutation.activateMessage(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { activateMessage(input: { messageId: $value }) { message {…} } }",
+        MESSAGE,
+    ),
+    graphql(
+        "Mutation.forkConversation(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { forkConversation(input: { messageId: $value }) { conversation {…} } }",
+        CONVERSATION,
+    ),
+    graphql(
+        "Mutation.deleteMessage(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { deleteMessage(input: { messageId: $value }) { conversation {…} } }",
+        CONVERSATION,
+    ),
+    // A key in the table of one operation is one of all: it has been used by the caller's own `sendMessage`.
+    graphql(
+        "Mutation.editMessage(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($own: ID!, $value: String) {
+           editMessage(input: { messageId: $own, content: \"mine\", idempotencyKey: $value }) { message {…} }
+         }",
+        MESSAGE,
+    ),
+    graphql(
+        "Mutation.regenerateReply(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($reply: ID!, $value: String) {
+           regenerateReply(input: { messageId: $reply, idempotencyKey: $value }) { reply {…} }
+         }",
+        MESSAGE,
+    ),
+    graphql(
+        "Mutation.activateMessage(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($reply: ID!, $value: String) {
+           activateMessage(input: { messageId: $reply, idempotencyKey: $value }) { message {…} }
+         }",
+        MESSAGE,
+    ),
+    graphql(
+        "Mutation.forkConversation(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($reply: ID!, $value: String) {
+           forkConversation(input: { messageId: $reply, idempotencyKey: $value }) { conversation {…} }
+         }",
+        CONVERSATION,
+    ),
+    graphql(
+        "Mutation.deleteMessage(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($reply: ID!, $value: String) {
+           deleteMessage(input: { messageId: $reply, idempotencyKey: $value }) { conversation {…} }
+         }",
+        CONVERSATION,
+    ),
     graphql("Query.search(query)", &[Kind::Word], "query($value: String!) { search(query: $value) {…} }", HITS),
     graphql(
         "Query.search(after)",
@@ -273,6 +377,8 @@ pub const FREE_TEXT: &[&str] = &[
     "Mutation.createConversation(input.title)",
     "Mutation.renameConversation(input.title)",
     "Mutation.sendMessage(input.content)",
+    "Mutation.editMessage(input.content)",
+    "Mutation.editMessage(input.metadata)",
     "Query.search(filter.createdBefore)",
     "Query.search(filter.createdSince)",
 ];

@@ -42,6 +42,7 @@ pub struct World {
 struct Cursors {
     conversations: String,
     messages: String,
+    siblings: String,
     search: String,
     changes: String,
     reply: String,
@@ -51,6 +52,7 @@ impl Cursors {
     async fn of(client: &Client) -> Self {
         let query = "{
           conversations { pageInfo { endCursor } nodes { messages { pageInfo { endCursor } nodes { id } } } }
+          siblings: conversations(first: 1) { nodes { lastMessage { siblings { pageInfo { endCursor } } } } }
           search(query: \"common\") { pageInfo { endCursor } }
           changes { pageInfo { endCursor } }
         }";
@@ -60,6 +62,7 @@ impl Cursors {
         Self {
             conversations: cursor(&data["conversations"]),
             messages: cursor(messages),
+            siblings: cursor(&data["siblings"]["nodes"][0]["lastMessage"]["siblings"]),
             search: cursor(&data["search"]),
             changes: cursor(&data["changes"]),
             reply: reply_cursor(client, &messages["nodes"][1]["id"]).await,
@@ -70,6 +73,7 @@ impl Cursors {
         let cursor = match kind {
             Kind::ConversationCursor => &self.conversations,
             Kind::MessageCursor => &self.messages,
+            Kind::SiblingCursor => &self.siblings,
             Kind::SearchCursor => &self.search,
             Kind::ChangeCursor => &self.changes,
             Kind::ReplyCursor => &self.reply,
@@ -110,7 +114,10 @@ const OVERVIEW: &str = "{
 impl World {
     pub async fn build(database: &TestDatabase) -> Self {
         let (assistant, puppeteer) = Puppeteer::new();
-        let server = TestServer::with(database, Settings { assistant, ..Settings::default() }).await;
+        let mut settings = Settings { assistant, ..Settings::default() };
+        // The attackers are quick.
+        (settings.http.limits.user_rate, settings.http.limits.address_rate) = (0, 0);
+        let server = TestServer::with(database, settings).await;
         let answering = tokio::spawn(answer(puppeteer));
         let (attacker, victim) = (server.user("attacker"), server.user("victim"));
         let stranger = server.user("stranger");
@@ -230,6 +237,15 @@ impl World {
         self.assert_shows_secret("Query.search(filter.conversationId)", own, own).await;
         self.assert_shows_secret("Mutation.sendMessage(input.idempotencyKey)", own, "key-of-victim").await;
         self.assert_shows_secret("Mutation.sendMessage(input.conversationId)", own, own).await;
+        for place in ["Mutation.activateMessage(input.messageId)", "Mutation.deleteMessage(input.messageId)"]
+        {
+            let answer = self.owners_answer(place, own, &self.messages[1]).await;
+            assert!(
+                !answer.body.contains("errors") && answer.body.contains("id"),
+                "{place}: {}",
+                answer.body
+            );
+        }
         let deleted = self.owners_answer("Mutation.deleteConversation(input.conversationId)", own, own).await;
         assert!(deleted.body.contains("deletedConversationId"), "{}", deleted.body);
     }
