@@ -6,10 +6,12 @@ mod statements;
 
 use serde_json::json;
 
+pub use self::plans::assert_indexed;
+pub use self::rows::Filler;
 use crate::support::Client;
 
 /// Starts a conversation without messages, and returns its id.
-async fn create(client: &Client) -> String {
+pub async fn create(client: &Client) -> String {
     let create = "mutation { createConversation(input: {}) { conversation { id } } }";
     let data = client.data(create, json!({})).await;
     data["createConversation"]["conversation"]["id"].as_str().unwrap().to_owned()

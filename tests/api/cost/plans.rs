@@ -101,13 +101,7 @@ on_both_databases! {
 
 /// The indexes with which the database would run a statement. Reading a whole table is a failure.
 async fn indexes(filler: &Filler, statement: &Statement) -> Vec<String> {
-    let plan = plan(filler, statement).await;
-    let reads_table = |line: &String| match statement.db_backend {
-        DbBackend::Postgres => line.contains("Seq Scan on"),
-        // What a subquery brings is scanned too; it has a name of its own.
-        _ => ["SCAN message", "SCAN conversation", "SCAN account"].contains(&line.as_str()),
-    };
-    assert!(!plan.iter().any(reads_table), "{}\n{}", statement.sql, plan.join("\n"));
+    let plan = assert_indexed(filler, statement).await;
     let name = |line: &String| {
         let (_, rest) = ["Scan using ", "Scan Backward using ", "Bitmap Index Scan on ", "INDEX "]
             .iter()
@@ -121,6 +115,18 @@ async fn indexes(filler: &Filler, statement: &Statement) -> Vec<String> {
         })
     };
     plan.iter().filter_map(name).collect()
+}
+
+/// That no table would be read as a whole. Returns how the database would run the statement, line by line.
+pub async fn assert_indexed(filler: &Filler, statement: &Statement) -> Vec<String> {
+    let plan = plan(filler, statement).await;
+    let reads_table = |line: &String| match statement.db_backend {
+        DbBackend::Postgres => line.contains("Seq Scan on"),
+        // What a subquery brings is scanned too; it has a name of its own.
+        _ => ["SCAN message", "SCAN conversation", "SCAN account"].contains(&line.as_str()),
+    };
+    assert!(!plan.iter().any(reads_table), "{}\n{}", statement.sql, plan.join("\n"));
+    plan
 }
 
 /// How the database would run a statement, line by line.

@@ -1,0 +1,153 @@
+//! What the operations on the tree cost: statements that do not grow, and rows found by indexes.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{ACTIVATE, BRANCH, DELETE, EDIT, FORK, REGENERATE, act, id};
+use crate::cost::{Filler, assert_indexed, create};
+use crate::support::{Client, Puppeteer, Settings, TestServer, on_both_databases};
+
+/// A user at a server whose replies are led by hand, so that only what a request asks for is counted.
+struct Desk {
+    server: TestServer,
+    puppeteer: Puppeteer,
+    client: Client,
+}
+
+impl Desk {
+    /// Ends the reply that has begun.
+    async fn answer(&self, reply: &Value) {
+        let puppet = self.puppeteer.next().await;
+        puppet.say("So it is.");
+        puppet.finish();
+        let user = self.client.data("{ viewer { id } }", Value::Null).await["viewer"]["id"].take();
+        let reply = id(reply).parse().unwrap();
+        self.server.replies().ended(user.as_str().unwrap(), reply).await.unwrap();
+    }
+
+    /// A conversation of `turns` turns: its id, and the ids of its messages.
+    async fn conversation(&self, turns: usize) -> (String, Vec<String>) {
+        let (mut conversation, mut ids) = (None, Vec::new());
+        for _ in 0..turns {
+            let input = json!({ "conversationId": conversation, "awaitReply": false });
+            let sent = self.client.send("turn", input).await;
+            self.answer(&sent["reply"]).await;
+            conversation = Some(id(&sent["conversation"]));
+            ids.extend([id(&sent["message"]), id(&sent["reply"])]);
+        }
+        (conversation.unwrap(), ids)
+    }
+
+    /// Does `operation`, and returns its payload and the statements that it took.
+    async fn count(&self, operation: &str, target: &str, key: &str) -> (Value, Vec<String>) {
+        let mut input = json!({ "idempotencyKey": key });
+        let asks = [EDIT, REGENERATE].contains(&operation);
+        if asks {
+            input["awaitReply"] = false.into();
+        }
+        if operation == EDIT {
+            input["content"] = key.into();
+        }
+        self.server.take_statements();
+        let payload = act(&self.client, operation, target, input).await;
+        if asks {
+            self.answer(&payload["reply"]).await;
+        }
+        (payload, self.take_statements())
+    }
+
+    /// What was run for a request since the last call, each statement by its beginning. A reply that has begun reads
+    /// its conversation while the answer's fields are read, so from there on the order is chance's; and the backlog
+    /// of the search is worked off by the clock.
+    fn take_statements(&self) -> Vec<String> {
+        let statements = self.server.take_statements().into_iter().map(|statement| statement.sql);
+        let mut of_request: Vec<String> = statements
+            .take_while(|sql| !sql.contains("octet_length"))
+            .filter(|sql| !sql.contains("search_backlog") && !sql.contains("erased_at IS NULL"))
+            .map(|sql| sql.trim().chars().take(60).collect())
+            .collect();
+        let writes = of_request.iter().rposition(|sql| !sql.starts_with("SELECT"));
+        of_request.truncate(writes.map_or(of_request.len(), |last| last + 1));
+        of_request
+    }
+
+    /// The statements that each operation takes in a conversation of `turns` turns.
+    async fn counts(&self, turns: usize) -> Vec<(&'static str, Vec<String>)> {
+        let (conversation, ids) = self.conversation(turns).await;
+        let (first, last) = (&ids[0], &ids[ids.len() - 1]);
+        let mut counts = Vec::new();
+        let (short, count) = self.count(EDIT, first, &format!("edit {turns}")).await;
+        counts.push(("edit on the path", count));
+        self.server.take_statements();
+        let variables = json!({ "id": conversation, "leaf": last, "last": 2 });
+        let page = self.client.data(BRANCH, variables).await["conversation"]["messages"].take();
+        assert_eq!(page["totalCount"], ids.len());
+        counts.push(("read a branch", self.take_statements()));
+        let short = id(&short["message"]);
+        for (name, operation, target) in [
+            ("activate", ACTIVATE, first),
+            ("activate the other version", ACTIVATE, &short),
+            ("regenerate off the path", REGENERATE, last),
+            ("activate again", ACTIVATE, &short),
+            ("edit off the path", EDIT, &ids[ids.len() - 2]),
+            ("delete the branch on the path", DELETE, first),
+            // Last, as the copies are indexed for search afterwards.
+            ("fork", FORK, &short),
+        ] {
+            counts.push((name, self.count(operation, target, &format!("{name} {turns}")).await.1));
+        }
+        counts
+    }
+}
+
+on_both_databases! {
+    async fn operations_take_as_many_statements_however_long_the_branches_are(database) {
+        let (assistant, puppeteer) = Puppeteer::new();
+        let mut settings = Settings { assistant, ..Settings::default() };
+        // Nothing by the clock: checkpoints are not what is counted here.
+        settings.replies.lease = Duration::from_secs(600);
+        settings.replies.checkpoint = Duration::from_secs(60);
+        let server = TestServer::with(&database, settings).await;
+        let client = server.user("ann");
+        let desk = Desk { server, puppeteer, client };
+        let short = desk.counts(2).await;
+        let long = desk.counts(12).await;
+        for ((name, long), (_, short)) in long.iter().zip(&short) {
+            assert_eq!(long, short, "{name}");
+            assert!(short.len() <= 14, "{name}: {short:#?}");
+        }
+    }
+
+    async fn operations_find_their_rows_by_indexes(database) {
+        let server = TestServer::start(&database).await;
+        let filler = Filler::of(&database).await;
+        let mut conversations = Vec::new();
+        for (user, space) in [("ann", 1), ("ben", 2), ("cid", 3)] {
+            let conversation = create(&server.user(user)).await;
+            filler.messages(user, &conversation, space, 20_000).await;
+            filler.conversations(user, space, 2_000).await;
+            conversations.push(conversation);
+        }
+        filler.analyze().await;
+        let ann = server.user("ann");
+        let page = ann.data(BRANCH, json!({ "id": conversations[0], "first": 100 })).await;
+        let nodes = page["conversation"]["messages"]["nodes"].as_array().unwrap();
+        let (question, answer) = (id(&nodes[50]), id(&nodes[51]));
+        server.take_statements();
+        // Half of the conversation leaves the path, and comes back; then a branch of two messages goes.
+        let edited = id(&act(&ann, EDIT, &question, json!({ "content": "x", "idempotencyKey": "k" })).await["message"]);
+        act(&ann, ACTIVATE, &question, json!({})).await;
+        act(&ann, REGENERATE, &answer, json!({})).await;
+        act(&ann, FORK, &answer, json!({})).await;
+        act(&ann, DELETE, &edited, json!({})).await;
+        for leaf in [&question, &answer] {
+            ann.data(BRANCH, json!({ "id": conversations[0], "leaf": leaf, "last": 50 })).await;
+        }
+        let siblings = "query($id: ID!) { message(id: $id) { siblings { nodes { siblingIndex } } } }";
+        ann.data(siblings, json!({ "id": answer })).await;
+        for statement in server.take_statements() {
+            assert_indexed(&filler, &statement).await;
+        }
+    }
+}
