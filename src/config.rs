@@ -1,5 +1,8 @@
 //! The only reader of flags and environment.
 
+mod http;
+mod secret;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,6 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
+pub use self::http::{HttpArgs, LimitArgs};
 use crate::assistant::{Assistant, Echo, OpenAi, openai};
 use crate::auth::{self, ClaimRules, Secret, Source};
 use crate::chat::Limits;
@@ -103,6 +107,9 @@ pub struct Serve {
     /// How replies are written.
     #[command(flatten)]
     pub reply: ReplyArgs,
+    /// Who may come, and how much anybody may take.
+    #[command(flatten)]
+    pub http: HttpArgs,
     /// How many characters a message may have.
     #[arg(long, env = "CAUSERIE_MAX_MESSAGE_CHARS", value_name = "NUMBER", default_value_t = 32_000,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -143,6 +150,22 @@ pub struct DatabaseArgs {
     #[arg(long, env = "DATABASE_URL", value_name = "URL", default_value = "sqlite://causerie.db?mode=rwc",
         hide_env_values = true, value_parser = Address::parse)]
     pub database_url: Address,
+    /// A file with that address instead.
+    #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE")]
+    pub database_url_file: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// The database's address.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn address(&self) -> Result<Address, String> {
+        match &self.database_url_file {
+            Some(path) => Address::parse(&secret::read(path)?),
+            None => Ok(self.database_url.clone()),
+        }
+    }
 }
 
 /// Whose tokens are accepted. One of the secret, the JWKS URL and the JWKS file is needed, or `--dev`.
@@ -153,6 +176,9 @@ pub struct AuthArgs {
     #[arg(long, env = "CAUSERIE_AUTH_SECRET", value_name = "SECRET", hide_env_values = true,
         value_parser = |text: &str| Secret::new(text))]
     pub auth_secret: Option<Secret>,
+    /// A file with that secret instead.
+    #[arg(long, env = "CAUSERIE_AUTH_SECRET_FILE", value_name = "FILE", conflicts_with = "auth_secret")]
+    pub auth_secret_file: Option<PathBuf>,
     /// Where the issuer publishes its keys, for `EdDSA`, ES256, ES384, RS256 to RS512 and PS256 to PS512.
     #[arg(long, env = "CAUSERIE_AUTH_JWKS_URL", value_name = "URL", hide_env_values = true)]
     pub auth_jwks_url: Option<Url>,
@@ -176,16 +202,24 @@ impl AuthArgs {
     /// # Errors
     /// A sentence for the operator.
     pub fn options(&self, allow_plaintext: bool) -> Result<Option<auth::Options>, String> {
-        let source = Source::from_settings(
-            self.auth_secret.clone(),
-            self.auth_jwks_url.clone(),
-            self.auth_jwks_file.clone(),
-        )?;
+        let source =
+            Source::from_settings(self.secret()?, self.auth_jwks_url.clone(), self.auth_jwks_file.clone())?;
         Ok(source.map(|source| auth::Options {
             claims: self.claims(),
             allow_plaintext,
             ..auth::Options::new(source)
         }))
+    }
+
+    /// The secret shared with the issuer, if there is one.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn secret(&self) -> Result<Option<Secret>, String> {
+        match &self.auth_secret_file {
+            Some(path) => Secret::new(&secret::read(path)?).map(Some),
+            None => Ok(self.auth_secret.clone()),
+        }
     }
 
     /// What a token's claims must say.
@@ -215,6 +249,9 @@ pub struct AssistantArgs {
     /// The key for that API, if it wants one. Better given by the environment.
     #[arg(long, env = "CAUSERIE_ASSISTANT_KEY", value_name = "KEY", hide_env_values = true)]
     pub assistant_key: Option<Key>,
+    /// A file with that key instead.
+    #[arg(long, env = "CAUSERIE_ASSISTANT_KEY_FILE", value_name = "FILE", conflicts_with = "assistant_key")]
+    pub assistant_key_file: Option<PathBuf>,
     /// The model to ask.
     #[arg(long, env = "CAUSERIE_ASSISTANT_MODEL", value_name = "NAME")]
     pub assistant_model: Option<String>,
@@ -311,7 +348,7 @@ impl AssistantArgs {
         let (Some(url), Some(model)) = (&self.assistant_url, &self.assistant_model) else {
             return Ok(Arc::new(Echo::new(self.echo_delay)));
         };
-        Ok(Arc::new(OpenAi::new(self.provider(url, model, timeout, allow_plaintext))?))
+        Ok(Arc::new(OpenAi::new(self.provider(url, model, timeout, allow_plaintext)?)?))
     }
 
     /// Who makes titles, if anybody.
@@ -323,14 +360,24 @@ impl AssistantArgs {
         // A title that takes longer is no longer wanted, and one that fails is not missed.
         let options = openai::Options {
             max_retries: 1,
-            ..self.provider(url, model, Duration::from_mins(1), allow_plaintext)
+            ..self.provider(url, model, Duration::from_mins(1), allow_plaintext)?
         };
         Ok(Some(Arc::new(OpenAi::new(options)?)))
     }
 
-    fn provider(&self, url: &str, model: &str, timeout: Duration, allow_plaintext: bool) -> openai::Options {
-        openai::Options {
-            key: self.assistant_key.as_ref().map(|key| key.0.clone()),
+    fn provider(
+        &self,
+        url: &str,
+        model: &str,
+        timeout: Duration,
+        allow_plaintext: bool,
+    ) -> Result<openai::Options, String> {
+        let key = match &self.assistant_key_file {
+            Some(path) => Some(secret::read(path)?),
+            None => self.assistant_key.as_ref().map(|key| key.0.clone()),
+        };
+        Ok(openai::Options {
+            key,
             allow_plaintext,
             system_role: match self.assistant_system_role {
                 SystemRole::System => openai::SystemRole::System,
@@ -347,7 +394,7 @@ impl AssistantArgs {
             idle_timeout: self.assistant_idle_timeout,
             total_timeout: timeout,
             ..openai::Options::new(url, model)
-        }
+        })
     }
 }
 

@@ -31,7 +31,7 @@ const TRASH_PERIOD: Duration = Duration::from_mins(1);
 pub(crate) async fn run(cli: Cli) -> Result<(), String> {
     match cli.command {
         Command::Serve(serve) => self::serve(*serve).await,
-        Command::Migrate { database, direction } => migrate(database.database_url, direction).await,
+        Command::Migrate { database, direction } => migrate(database.address()?, direction).await,
         Command::Schema => print(&graphql::sdl()),
         Command::Token { user, ttl, auth, database } => {
             print(&format!("{}\n", token(&user, ttl, &auth, &database)?))
@@ -46,14 +46,14 @@ async fn serve(serve: Serve) -> Result<(), String> {
     }
     let (auth, dev_token) = auth_options(&serve)?;
     let replies_options = serve.replies()?;
-    let http_options = http::Options::default();
+    let http_options = serve.http.options()?;
     let assistant = serve.assistant.assistant(replies_options.timeout, serve.allow_plaintext)?;
     let listener = TcpListener::bind(serve.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", serve.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
 
-    let database = connect(serve.database.database_url.clone(), serve.database_connections).await?;
+    let database = connect(serve.database.address()?, serve.database_connections).await?;
     if !serve.no_migrate {
         database.migrate_up().await.map_err(|error| database_trouble(&database, &error))?;
     }
@@ -109,7 +109,7 @@ fn auth_options(serve: &Serve) -> Result<(auth::Options, Option<String>), String
         let secret = match &options {
             Some(auth::Options { source: Source::Secret(secret), .. }) => secret.clone(),
             Some(_) => return Err("--dev makes its own tokens: leave out the JWKS settings".to_owned()),
-            None => dev::secret(&serve.database.database_url)?,
+            None => dev::secret(&serve.database.address()?)?,
         };
         let options = auth::Options {
             claims: serve.auth.claims(),
@@ -186,9 +186,9 @@ async fn migrate(address: Address, direction: Direction) -> Result<(), String> {
 
 fn token(user: &str, ttl: Duration, auth: &AuthArgs, database: &DatabaseArgs) -> Result<String, String> {
     let user = UserId::new(user)?;
-    let secret: Secret = match &auth.auth_secret {
-        Some(secret) => secret.clone(),
-        None => dev::existing_secret(&database.database_url)?.ok_or(
+    let secret: Secret = match auth.secret()? {
+        Some(secret) => secret,
+        None => dev::existing_secret(&database.address()?)?.ok_or(
             "there is no secret to sign with: set CAUSERIE_AUTH_SECRET, or start `causerie serve --dev` here once",
         )?,
     };

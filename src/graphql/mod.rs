@@ -46,6 +46,8 @@ pub fn schema_with(limits: QueryLimits) -> Schema {
     Schema::build(Query, Mutation, Subscription)
         .extension(Guard(limits))
         .limit_recursive_depth(depth)
+        // They would show the schema where it may not be explored, and cost much for each unknown name.
+        .disable_suggestions()
         .finish()
 }
 

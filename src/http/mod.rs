@@ -1,9 +1,11 @@
 //! Everything that speaks HTTP: GraphQL, REST, pages and health.
 
 mod access;
+mod address;
 mod bearer;
 mod body;
 mod connection;
+mod cors;
 pub mod graphiql;
 mod graphql;
 mod health;
@@ -14,6 +16,7 @@ mod problem;
 mod rest;
 mod serve;
 mod streams;
+mod traffic;
 
 use std::sync::Arc;
 
@@ -21,11 +24,14 @@ use axum::Router;
 use axum::http::Method;
 use axum::middleware;
 
+pub use self::address::TrustedProxy;
+pub use self::cors::Origin;
 pub use self::graphql::TrustedDocuments;
 pub use self::limits::Limits;
 pub use self::options::{Introspection, Options};
 pub use self::serve::serve;
 use self::streams::Streams;
+use self::traffic::Traffic;
 use crate::auth::{Authenticator, Viewer};
 use crate::chat::{self, Chat};
 use crate::database::Database;
@@ -60,6 +66,7 @@ struct Inner {
     parts: Parts,
     documents: Documents,
     streams: Streams,
+    traffic: Traffic,
 }
 
 impl std::ops::Deref for Inner {
@@ -75,7 +82,8 @@ impl App {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let documents = Documents::new(parts.options.limits.query);
-        Self(Arc::new(Inner { parts, documents, streams: Streams::default() }))
+        let traffic = Traffic::new(&parts.options.limits);
+        Self(Arc::new(Inner { parts, documents, streams: Streams::default(), traffic }))
     }
 
     /// `viewer`'s conversations: the only way from a request to rows.
@@ -85,9 +93,15 @@ impl App {
 
     /// All routes.
     pub fn router(&self) -> Router {
-        Router::new()
+        let mut api = Router::new()
             .merge(graphql::router())
             .merge(rest::router())
+            .layer(middleware::from_fn_with_state(self.clone(), address::admit));
+        if let Some(cors) = cors::layer(&self.0.options.cors_origins) {
+            api = api.layer(cors);
+        }
+        Router::new()
+            .merge(api)
             .merge(health::router())
             .with_state(self.clone())
             .merge(graphiql::router(self.0.page.clone()))

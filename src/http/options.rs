@@ -1,5 +1,7 @@
 //! How requests are served.
 
+use super::address::TrustedProxy;
+use super::cors::Origin;
 use super::graphql::TrustedDocuments;
 use super::limits::Limits;
 
@@ -12,6 +14,10 @@ pub struct Options {
     pub introspection: Introspection,
     /// If given, the only documents that are served.
     pub trusted_documents: Option<TrustedDocuments>,
+    /// Whose `X-Forwarded-For` counts; nobody's by default.
+    pub trusted_proxies: Vec<TrustedProxy>,
+    /// Which other sites' pages may use the API; none by default.
+    pub cors_origins: Vec<Origin>,
 }
 
 /// Who may explore the schema by introspection. `__typename` is always possible.

@@ -15,6 +15,13 @@ pub(super) fn problem(status: StatusCode, code: &str, message: &str) -> Response
     (status, Json(body)).into_response()
 }
 
+/// As [`problem`], with the seconds after which the client may try again.
+pub(super) fn retry(status: StatusCode, code: &str, message: &str, seconds: u64) -> Response {
+    let extensions = json!({ "code": code, "retryAfter": seconds });
+    let body = json!({ "errors": [{ "message": message, "extensions": extensions }] });
+    (status, [(RETRY_AFTER, HeaderValue::from(seconds))], Json(body)).into_response()
+}
+
 /// There is nothing at this address.
 pub(super) fn not_found() -> Response {
     problem(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this address.")

@@ -1,17 +1,22 @@
 //! Chat for clients without GraphQL: one endpoint that sends a message and answers with the reply.
 
-use axum::extract::rejection::JsonRejection;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::App;
 use super::access::Notes;
-use super::problem::problem;
+use super::address::Client;
+use super::body;
+use super::graphql::check_content_type;
+use super::problem::{problem, retry};
+use super::traffic::{What, Who};
 use crate::assistant::ToolCall;
 use crate::chat::{Metadata, OnBusy, SendMessage};
 use crate::entity::message::Status;
@@ -40,19 +45,36 @@ async fn chat(
     State(app): State<App>,
     Path(user_id): Path<String>,
     Extension(notes): Extension<Notes>,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
-    question: Result<Json<Question>, JsonRejection>,
+    body: Body,
 ) -> Result<Response, Error> {
     let viewer = app.viewer(&headers).await?.ok_or(Error::Unauthenticated)?;
     notes.user(&viewer);
+    let who = Who::new(Some(&viewer), client.0);
+    let admitted = app.0.traffic.count(&who).and_then(|()| app.0.traffic.hold(who, What::Request));
+    let _held = match admitted {
+        Ok(held) => held,
+        Err(refusal) => return Ok(refusal.into_response()),
+    };
     if viewer.id() != user_id {
         let message = "The token is not of the user in the address.";
         return Ok(problem(StatusCode::FORBIDDEN, "FORBIDDEN", message));
     }
-    let Json(question) = match question {
-        Ok(question) => question,
-        Err(rejection) => return Ok(refuse(&rejection)),
+    if let Err(refusal) = check_content_type(&headers) {
+        return Ok(refusal);
+    }
+    let bytes = match body::read(body, &app.0.options.limits).await {
+        Ok(bytes) => bytes,
+        Err(refusal) => return Ok(refusal),
     };
+    let question: Question = serde_json::from_slice(&bytes).map_err(|_| {
+        Error::BadUserInput(
+            "The body must be a JSON object with `message`, a string, and, if wanted, `conversation_id`, \
+             a string or null."
+                .to_owned(),
+        )
+    })?;
     let conversation_id = match question.conversation_id.as_deref() {
         Some(id) => Some(Uuid::try_parse(id).map_err(|_| Error::NotFound("conversation"))?),
         None => None,
@@ -72,7 +94,10 @@ async fn chat(
             metadata: Metadata::default(),
         })
         .await?;
-    let reply = chat.reply_ended(sent.reply.id).await?;
+    let Ok(reply) = timeout(app.0.options.limits.request_time, chat.reply_ended(sent.reply.id)).await else {
+        return Ok(retry(StatusCode::SERVICE_UNAVAILABLE, "TIMEOUT", "The reply took too long.", 1));
+    };
+    let reply = reply?;
     if reply.status == Status::Failed {
         let failure = reply.failure.map(|failure| failure.0.message).unwrap_or_default();
         return Ok(problem(StatusCode::BAD_GATEWAY, "ASSISTANT_FAILED", &failure));
@@ -83,22 +108,4 @@ async fn chat(
         tool_calls: reply.tool_calls.0,
     };
     Ok(Json(answer).into_response())
-}
-
-/// Says what a body must be, in place of the library's own words.
-fn refuse(rejection: &JsonRejection) -> Response {
-    let (status, message) = match rejection {
-        JsonRejection::MissingJsonContentType(_) => {
-            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send a body of the type application/json.")
-        }
-        JsonRejection::BytesRejection(_) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.")
-        }
-        _ => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "The body must be a JSON object with `message`, a string, and, if wanted, `conversation_id`, \
-             a string or null.",
-        ),
-    };
-    problem(status, "BAD_USER_INPUT", message)
 }

@@ -133,7 +133,7 @@ on_both_databases! {
             ("{ nothing }", json!({}), "GRAPHQL_VALIDATION_FAILED"),
             ("{ viewer }", json!({}), "GRAPHQL_VALIDATION_FAILED"),
             ("{ conversation { id } }", json!({}), "GRAPHQL_VALIDATION_FAILED"),
-            ("query A { viewer { id } } query B { viewer { id } }", json!({}), "GRAPHQL_VALIDATION_FAILED"),
+            ("query A { viewer { id } } query B { viewer { id } }", json!({}), "OPERATION_RESOLUTION_FAILURE"),
             ("{ conversations(first: 101) { nodes { id } } }", json!({}), "BAD_USER_INPUT"),
             ("{ conversations(after: \"x\") { nodes { id } } }", json!({}), "BAD_USER_INPUT"),
             (RENAME, json!({ "id": "x", "title": "" }), "NOT_FOUND"),

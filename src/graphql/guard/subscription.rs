@@ -34,13 +34,11 @@ pub(super) fn flatten(
     {
         return Err(invalid("A subscription's field cannot be skipped.", position));
     }
-    if operation.selection_set.node.items.len() == 1
-        && matches!(operation.selection_set.node.items[0].node, Selection::Field(_))
-    {
-        return Ok(());
-    }
-    let field = (*field).clone();
-    operation.selection_set.node.items = vec![Positioned::new(Selection::Field(field.clone()), field.pos)];
+    // The fragments stay, for validation to see that they are used; nothing looks into them afterwards.
+    let field = Positioned::new(Selection::Field((*field).clone()), field.pos);
+    let items = &mut operation.selection_set.node.items;
+    items.retain(|selection| !matches!(selection.node, Selection::Field(_)));
+    items.insert(0, field);
     Ok(())
 }
 

@@ -22,12 +22,16 @@ use axum::routing::get;
 use axum::{Extension, Router};
 
 use self::negotiation::Accepted;
+pub(super) use self::negotiation::check_content_type;
 pub use self::persisted::TrustedDocuments;
 use self::request::Fields;
 use super::App;
 use super::access::Notes;
+use super::address::Client;
 use super::body;
+use super::connection::Peer;
 use super::problem::problem;
+use super::traffic::{What, Who};
 use crate::auth::Rejection;
 use crate::error::Error;
 
@@ -39,17 +43,18 @@ pub(super) fn router() -> Router<App> {
 async fn by_post(
     State(app): State<App>,
     Extension(notes): Extension<Notes>,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let read = async {
         let accepted = negotiation::accepted(&headers)?;
-        negotiation::check_content_type(&headers)?;
+        check_content_type(&headers)?;
         let bytes = body::read(body, &app.0.options.limits).await?;
         Ok((accepted, Fields::from_body(&bytes).map_err(malformed)?))
     };
     match read.await {
-        Ok((accepted, fields)) => respond(&app, &notes, &headers, accepted, fields, true).await,
+        Ok((accepted, fields)) => respond(&app, &notes, client, &headers, accepted, fields, true).await,
         Err(refusal) => refusal,
     }
 }
@@ -57,12 +62,14 @@ async fn by_post(
 async fn by_get(
     State(app): State<App>,
     Extension(notes): Extension<Notes>,
+    Extension(client): Extension<Client>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     if let Ok(upgrade) = upgrade {
-        return socket::upgrade(&app, &notes, &headers, upgrade).await;
+        return socket::upgrade(&app, &notes, client, peer, &headers, upgrade).await;
     }
     if headers.contains_key(UPGRADE) {
         return malformed("This is not a WebSocket handshake of version 13.".to_owned());
@@ -72,7 +79,7 @@ async fn by_get(
         Ok((accepted, fields))
     });
     match read {
-        Ok((accepted, fields)) => respond(&app, &notes, &headers, accepted, fields, false).await,
+        Ok((accepted, fields)) => respond(&app, &notes, client, &headers, accepted, fields, false).await,
         Err(refusal) => refusal,
     }
 }
@@ -80,6 +87,7 @@ async fn by_get(
 async fn respond(
     app: &App,
     notes: &Notes,
+    client: Client,
     headers: &HeaderMap,
     accepted: Accepted,
     fields: Fields,
@@ -92,6 +100,10 @@ async fn respond(
     };
     if let Some(viewer) = &viewer {
         notes.user(viewer);
+    }
+    let who = Who::new(viewer.as_ref(), client.0);
+    if let Err(refusal) = app.0.traffic.count(&who) {
+        return refusal.into_response();
     }
     let operation = match app.prepare(fields, viewer.as_ref()) {
         Ok(operation) => operation,
@@ -114,9 +126,16 @@ async fn respond(
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         return refusal;
     }
-    match accepted.media_type(kind) {
-        None => sse::render(app, app.stream(operation), viewer.as_ref(), ()),
-        Some(media_type) if operation.is_subscription() => {
+    let media_type = accepted.media_type(kind);
+    let is_subscription = operation.is_subscription();
+    let what = if is_subscription { What::Subscription } else { What::Request };
+    let held = match app.0.traffic.hold(who, what) {
+        Ok(held) => held,
+        Err(refusal) => return refusal.into_response(),
+    };
+    match media_type {
+        None => sse::render(app, app.stream(operation), viewer.as_ref(), held),
+        Some(media_type) if is_subscription => {
             let message = "Subscriptions need a WebSocket, or `Accept: text/event-stream`.";
             let answer = Answer::from_errors(vec![coded("BAD_REQUEST", message)]);
             answer::render(media_type, &answer, errors)
@@ -134,7 +153,7 @@ fn malformed(message: String) -> Response {
 }
 
 /// An error of a request as a whole.
-fn coded(code: &str, message: &str) -> ServerError {
+pub(super) fn coded(code: &str, message: &str) -> ServerError {
     let mut error = ServerError::new(message, None);
     error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code);
     error

@@ -124,7 +124,7 @@ fn read_quality(text: &str) -> Option<u16> {
 
 /// Checks that the body is JSON in UTF-8. This is also what keeps other sites' forms out: a browser asks before
 /// it sends `application/json` across sites.
-pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Response> {
+pub(in crate::http) fn check_content_type(headers: &HeaderMap) -> Result<(), Response> {
     let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = text.split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|range| range.eq_ignore_ascii_case("application/json"));

@@ -3,6 +3,7 @@
 mod algorithms;
 mod better_auth;
 mod claims;
+mod http;
 mod issuer;
 mod key_sets;
 mod live;

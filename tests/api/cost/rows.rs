@@ -43,10 +43,10 @@ impl Filler {
         let flag = if self.is_postgres { "true" } else { "1" };
         let sql = format!(
             "INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content,
-                 tool_calls, created_at, finished_at, revision)
+                 tool_calls, created_at, finished_at, created_revision, revision)
              SELECT '{user}', {own}, {conversation}, CASE WHEN n = 1 THEN NULL ELSE {parent} END, n, {flag},
                  CASE n % 2 WHEN 1 THEN 'USER' ELSE 'ASSISTANT' END, 'COMPLETE', 'message ' || n, {json},
-                 '2026-01-01T00:00:00.000+00:00', '2026-01-01T00:00:00.000+00:00', n
+                 '2026-01-01T00:00:00.000+00:00', '2026-01-01T00:00:00.000+00:00', n, n
              FROM {numbers};
              UPDATE conversation SET last_position = {count} WHERE user_id = '{user}' AND id = {conversation}"
         );

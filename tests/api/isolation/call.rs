@@ -1,6 +1,6 @@
 //! How each place of the API is called.
 
-use reqwest::header::{DATE, HeaderMap};
+use reqwest::header::{ACCEPT, DATE, HeaderMap};
 use serde_json::{Value, json};
 
 use super::world::World;
@@ -19,23 +19,44 @@ pub enum Kind {
     ConversationCursor,
     /// A place in a list of messages.
     MessageCursor,
+    /// A place among the hits of a search.
+    SearchCursor,
+    /// A place among a user's changes.
+    ChangeCursor,
+    /// A place in a reply.
+    ReplyCursor,
     /// An idempotency key.
     Key,
+    /// A word that somebody has said.
+    Word,
 }
 
 impl Kind {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Conversation,
         Self::Message,
         Self::User,
         Self::ConversationCursor,
         Self::MessageCursor,
+        Self::SearchCursor,
+        Self::ChangeCursor,
+        Self::ReplyCursor,
         Self::Key,
+        Self::Word,
     ];
 }
 
 /// Any id that there is: an argument of type `ID` is tried with all of them.
 const IDS: &[Kind] = &[Kind::Conversation, Kind::Message, Kind::User];
+
+/// Any cursor that there is.
+const CURSORS: &[Kind] = &[
+    Kind::ConversationCursor,
+    Kind::MessageCursor,
+    Kind::SearchCursor,
+    Kind::ChangeCursor,
+    Kind::ReplyCursor,
+];
 
 /// A place, and how to put a value there.
 pub struct Call {
@@ -49,6 +70,8 @@ enum Request {
     Nothing,
     /// A GraphQL document with the value as `$value`, and what else it needs of the caller's own.
     GraphQl(&'static [Kind], &'static str, &'static str),
+    /// The same for a subscription, whose events are read up to its end or to [`MARKER`].
+    Stream(&'static [Kind], &'static str),
     /// The user id in the path.
     RestUser,
     /// The conversation in the body.
@@ -66,6 +89,9 @@ const MESSAGES: &str = "totalCount pageInfo { hasNextPage hasPreviousPage startC
 const CONVERSATIONS: &str = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
     edges { cursor node { id title } }";
 
+const HITS: &str = "pageInfo { hasNextPage hasPreviousPage }
+    nodes { conversation { id title } message { id content } snippet { text } }";
+
 const fn graphql(
     place: &'static str,
     kinds: &'static [Kind],
@@ -75,8 +101,21 @@ const fn graphql(
     Call { place, request: Request::GraphQl(kinds, query, fields) }
 }
 
+const fn stream(place: &'static str, kinds: &'static [Kind], query: &'static str) -> Call {
+    Call { place, request: Request::Stream(kinds, query) }
+}
+
+/// What the attacker's newest change says, so that a feed of changes has a last event to read.
+pub const MARKER: &str = "the newest change";
+
+const CHANGES: &str = "__typename
+    ... on ConversationChanged { conversation { id title messageCount } }
+    ... on ConversationDeleted { conversationId }
+    ... on ConversationRestored { conversation { id title messageCount } }
+    ... on MessageChanged { message { id content status } }";
+
 /// Every place that takes a value. `{…}` in a document stands for the fields beside it; `$own` is a conversation of
-/// the caller's own.
+/// the caller's own, and `$reply` a reply of the attacker's.
 pub const CALLS: &[Call] = &[
     Call { place: "Query.viewer", request: Request::Nothing },
     graphql(
@@ -100,49 +139,49 @@ pub const CALLS: &[Call] = &[
     ),
     graphql(
         "Query.messages(after)",
-        &[Kind::MessageCursor, Kind::ConversationCursor],
+        CURSORS,
         "query($own: ID!, $value: String) { messages(conversationId: $own, after: $value) {…} }",
         MESSAGES,
     ),
     graphql(
         "Query.messages(before)",
-        &[Kind::MessageCursor, Kind::ConversationCursor],
+        CURSORS,
         "query($own: ID!, $value: String) { messages(conversationId: $own, last: 2, before: $value) {…} }",
         MESSAGES,
     ),
     graphql(
         "Query.conversations(after)",
-        &[Kind::ConversationCursor, Kind::MessageCursor],
+        CURSORS,
         "query($value: String) { conversations(after: $value) {…} }",
         CONVERSATIONS,
     ),
     graphql(
         "Query.conversations(before)",
-        &[Kind::ConversationCursor, Kind::MessageCursor],
+        CURSORS,
         "query($value: String) { conversations(last: 5, before: $value) {…} }",
         CONVERSATIONS,
     ),
     graphql(
         "Viewer.conversations(after)",
-        &[Kind::ConversationCursor, Kind::MessageCursor],
+        CURSORS,
         "query($value: String) { viewer { conversations(after: $value) {…} } }",
         CONVERSATIONS,
     ),
     graphql(
         "Viewer.conversations(before)",
-        &[Kind::ConversationCursor, Kind::MessageCursor],
+        CURSORS,
         "query($value: String) { viewer { conversations(last: 5, before: $value) {…} } }",
         CONVERSATIONS,
     ),
     graphql(
         "Conversation.messages(after)",
-        &[Kind::MessageCursor, Kind::ConversationCursor],
+        CURSORS,
         "query($own: ID!, $value: String) { conversation(id: $own) { messages(after: $value) {…} } }",
         MESSAGES,
     ),
     graphql(
         "Conversation.messages(before)",
-        &[Kind::MessageCursor, Kind::ConversationCursor],
+        CURSORS,
         "query($own: ID!, $value: String) { conversation(id: $own) { messages(last: 2, before: $value) {…} } }",
         MESSAGES,
     ),
@@ -179,6 +218,121 @@ pub const CALLS: &[Call] = &[
          }",
         "id content status position",
     ),
+    graphql(
+        "Mutation.stopReply(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { stopReply(input: { messageId: $value }) { reply {…} } }",
+        MESSAGE,
+    ),
+    graphql(
+        "Mutation.retryReply(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { retryReply(input: { messageId: $value }) { reply {…} } }",
+        MESSAGE,
+    ),
+    graphql(
+        "Mutation.pinConversation(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) { pinConversation(input: { conversationId: $value }) { conversation {…} } }",
+        CONVERSATION,
+    ),
+    graphql(
+        "Mutation.unpinConversation(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) { unpinConversation(input: { conversationId: $value }) { conversation {…} } }",
+        CONVERSATION,
+    ),
+    graphql(
+        "Mutation.archiveConversation(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) { archiveConversation(input: { conversationId: $value }) { conversation {…} } }",
+        CONVERSATION,
+    ),
+    graphql(
+        "Mutation.unarchiveConversation(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) { unarchiveConversation(input: { conversationId: $value }) { conversation {…} } }",
+        CONVERSATION,
+    ),
+    graphql(
+        "Mutation.restoreConversation(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) { restoreConversation(input: { conversationId: $value }) { conversation {…} } }",
+        CONVERSATION,
+    ),
+    Call { place: "Mutation.deleteAllConversations", request: Request::Nothing },
+    graphql(
+        "Mutation.setConversationMetadata(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) {
+           setConversationMetadata(input: { conversationId: $value, metadata: { a: 1 } }) { conversation {…} }
+         }",
+        CONVERSATION,
+    ),
+    graphql(
+        "Mutation.setMessageMetadata(input.messageId)",
+        IDS,
+        "mutation($value: ID!) {
+           setMessageMetadata(input: { messageId: $value, metadata: { a: 1 } }) { message {…} }
+         }",
+        MESSAGE,
+    ),
+    graphql(
+        "Mutation.rateReply(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { rateReply(input: { messageId: $value, rating: UP }) { reply {…} } }",
+        MESSAGE,
+    ),
+    graphql(
+        "Mutation.markRead(input.conversationId)",
+        IDS,
+        "mutation($reply: ID!, $value: ID!) {
+           markRead(input: { conversationId: $value, upToMessageId: $reply }) { conversation {…} }
+         }",
+        CONVERSATION,
+    ),
+    graphql(
+        "Mutation.markRead(input.upToMessageId)",
+        IDS,
+        "mutation($own: ID!, $value: ID!) {
+           markRead(input: { conversationId: $own, upToMessageId: $value }) { conversation {…} }
+         }",
+        CONVERSATION,
+    ),
+    graphql("Query.search(query)", &[Kind::Word], "query($value: String!) { search(query: $value) {…} }", HITS),
+    graphql(
+        "Query.search(after)",
+        CURSORS,
+        "query($value: String) { search(query: \"common\", after: $value) {…} }",
+        HITS,
+    ),
+    graphql(
+        "Query.search(filter.conversationId)",
+        IDS,
+        "query($value: ID!) { search(query: \"common\", filter: { conversationId: $value }) {…} }",
+        HITS,
+    ),
+    graphql(
+        "Query.changes(since)",
+        CURSORS,
+        "query($value: String) { changes(since: $value, first: 100) { nodes {…} } }",
+        CHANGES,
+    ),
+    stream("Subscription.changes(since)", CURSORS, "subscription($value: String) { changes(since: $value) {…} }"),
+    stream(
+        "Subscription.replyProgress(messageId)",
+        IDS,
+        "subscription($value: ID!) {
+           replyProgress(messageId: $value) { __typename ... on ReplyText { text } ... on ReplyEnded { message { id } } }
+         }",
+    ),
+    stream(
+        "Subscription.replyProgress(after)",
+        CURSORS,
+        "subscription($reply: ID!, $value: String) {
+           replyProgress(messageId: $reply, after: $value) { __typename ... on ReplyText { text } }
+         }",
+    ),
     Call { place: "/api/{user_id}/chat (user_id)", request: Request::RestUser },
     Call { place: "/api/{user_id}/chat (conversation_id)", request: Request::RestConversation },
     Call { place: "/api/{user_id}/chat (Idempotency-Key)", request: Request::RestKey },
@@ -186,9 +340,21 @@ pub const CALLS: &[Call] = &[
 
 /// Places that take text which names nothing.
 pub const FREE_TEXT: &[&str] = &[
+    "Mutation.createConversation(input.metadata)",
     "Mutation.createConversation(input.title)",
+    "Mutation.editMessage(input.metadata)",
+    "Mutation.rateReply(input.comment)",
     "Mutation.renameConversation(input.title)",
     "Mutation.sendMessage(input.content)",
+    "Mutation.sendMessage(input.metadata)",
+    "Mutation.setConversationMetadata(input.metadata)",
+    "Mutation.setMessageMetadata(input.metadata)",
+    "Query.conversations(filter.titleContains)",
+    "Query.conversations(filter.updatedSince)",
+    "Query.search(filter.createdBefore)",
+    "Query.search(filter.createdSince)",
+    "Viewer.conversations(filter.titleContains)",
+    "Viewer.conversations(filter.updatedSince)",
 ];
 
 /// What a client can see of an answer, ids and the moment replaced.
@@ -204,7 +370,7 @@ impl Call {
     pub fn kinds(&self) -> &'static [Kind] {
         match self.request {
             Request::Nothing => &[],
-            Request::GraphQl(kinds, ..) => kinds,
+            Request::GraphQl(kinds, ..) | Request::Stream(kinds, _) => kinds,
             Request::RestUser => &[Kind::User],
             Request::RestConversation => IDS,
             Request::RestKey => &[Kind::Key],
@@ -216,16 +382,28 @@ impl Call {
         self.answer_to(world, &world.attacker, &world.attackers_conversation, value).await
     }
 
+    /// Nobody without a token gets anything but a refusal.
+    pub async fn assert_needs_a_token(&self, world: &World, value: &str) {
+        if matches!(self.request, Request::RestUser | Request::RestConversation | Request::RestKey) {
+            return;
+        }
+        let seen = self.answer_to(world, &world.anonymous, &world.attackers_conversation, value).await;
+        assert!(seen.body.contains(r#""code":"UNAUTHENTICATED""#), "{}: {}", self.place, seen.body);
+        world.assert_holds_no_secret(&seen, self.place);
+    }
+
     /// The answer to `client`, who has the conversation `own`.
     pub async fn answer_to(&self, world: &World, client: &Client, own: &str, value: &str) -> Seen {
         let rest = |user: &str, body: &Value| world.accomplice.post(&format!("/api/{user}/chat")).json(body);
+        let document = |query: &str, fields: &str| {
+            let query = query.replace('…', &format!(" {fields} "));
+            let variables = json!({ "own": own, "reply": world.attackers_reply, "value": value });
+            client.post("/graphql").json(&json!({ "query": query, "variables": variables }))
+        };
         let request = match self.request {
             Request::Nothing => unreachable!("it takes no kind of value"),
-            Request::GraphQl(_, query, fields) => {
-                let query = query.replace('…', &format!(" {fields} "));
-                let variables = json!({ "own": own, "value": value });
-                client.post("/graphql").json(&json!({ "query": query, "variables": variables }))
-            }
+            Request::GraphQl(_, query, fields) => document(query, fields),
+            Request::Stream(_, query) => document(query, CHANGES).header(ACCEPT, "text/event-stream"),
             Request::RestUser => rest(value, &json!({ "message": "hello" })),
             Request::RestConversation => {
                 rest("accomplice", &json!({ "message": "hello", "conversation_id": value }))
@@ -233,12 +411,31 @@ impl Call {
             Request::RestKey => rest("accomplice", &json!({ "message": "a secret under a key" }))
                 .header("Idempotency-Key", value),
         };
-        let response = request.send().await.unwrap();
-        Seen {
-            status: response.status().as_u16(),
-            headers: visible(response.headers()),
-            body: without_ids(&response.text().await.unwrap().replace(value, "«value»")),
+        let mut response = request.send().await.unwrap();
+        let headers = visible(response.headers());
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.unwrap() {
+            body.extend(chunk);
+            if matches!(self.request, Request::Stream(..)) && cut_after_marker(&mut body) {
+                break;
+            }
         }
+        let body = String::from_utf8(body).unwrap().replace(value, "«value»");
+        Seen { status, headers, body: without_ids(&body) }
+    }
+}
+
+/// Cuts off what comes after the event with [`MARKER`]; tells whether it has come.
+fn cut_after_marker(body: &mut Vec<u8>) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let end = text.find(MARKER).and_then(|at| Some(at + text[at..].find("\n\n")?));
+    match end {
+        Some(end) => {
+            body.truncate(end);
+            true
+        }
+        None => false,
     }
 }
 

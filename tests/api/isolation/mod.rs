@@ -31,6 +31,14 @@ on_both_databases! {
             }
         }
 
+        for call in CALLS {
+            for kind in call.kinds() {
+                for value in world.victims(*kind) {
+                    call.assert_needs_a_token(&world, &value).await;
+                }
+            }
+        }
+
         assert_eq!(world.victims_view().await, before, "the victim's rows have changed");
         // The same calls do something in the right hands, or equal answers would prove nothing.
         world.assert_calls_work_for_the_owner().await;

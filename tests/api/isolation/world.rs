@@ -1,10 +1,11 @@
 //! A victim with secrets of every kind, an attacker with rows of their own, and values that name nothing.
 
+use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::call::{CALLS, Kind, Seen};
+use super::call::{CALLS, Kind, MARKER, Seen};
 use crate::support::{Client, Puppet, Puppeteer, Settings, TestDatabase, TestServer};
 
 /// Texts of the victim's that nobody else may see.
@@ -13,6 +14,9 @@ const SECRET: &str = "a secret";
 /// What a message says whose reply is to go on for ever.
 const HELD: &str = "a secret without an end";
 
+/// What the victim says first, and the stranger too: places beside either are the same then.
+const COMMON: &str = "a secret, common quokka";
+
 /// The server, its users and what they have.
 pub struct World {
     server: TestServer,
@@ -20,27 +24,79 @@ pub struct World {
     pub attacker: Client,
     /// Another attacker, for the REST endpoint.
     pub accomplice: Client,
+    pub anonymous: Client,
     /// A conversation of the attacker's own, with six messages.
     pub attackers_conversation: String,
+    /// A reply in it.
+    pub attackers_reply: String,
     victim: Client,
     /// Conversations that the victim has, and one that somebody has deleted.
     conversations: [String; 3],
     deleted: String,
     messages: Vec<String>,
-    conversation_cursor: String,
-    deleted_cursor: String,
-    message_cursor: String,
-    deleted_message_cursor: String,
+    cursors: Cursors,
+    deleted_cursors: Cursors,
+}
+
+/// Places that somebody saw after their first message was answered.
+struct Cursors {
+    conversations: String,
+    messages: String,
+    search: String,
+    changes: String,
+    reply: String,
+}
+
+impl Cursors {
+    async fn of(client: &Client) -> Self {
+        let query = "{
+          conversations { pageInfo { endCursor } nodes { messages { pageInfo { endCursor } nodes { id } } } }
+          search(query: \"common\") { pageInfo { endCursor } }
+          changes { pageInfo { endCursor } }
+        }";
+        let data = client.data(query, json!({})).await;
+        let cursor = |list: &Value| list["pageInfo"]["endCursor"].as_str().unwrap().to_owned();
+        let messages = &data["conversations"]["nodes"][0]["messages"];
+        Self {
+            conversations: cursor(&data["conversations"]),
+            messages: cursor(messages),
+            search: cursor(&data["search"]),
+            changes: cursor(&data["changes"]),
+            reply: reply_cursor(client, &messages["nodes"][1]["id"]).await,
+        }
+    }
+
+    fn get(&self, kind: Kind) -> String {
+        let cursor = match kind {
+            Kind::ConversationCursor => &self.conversations,
+            Kind::MessageCursor => &self.messages,
+            Kind::SearchCursor => &self.search,
+            Kind::ChangeCursor => &self.changes,
+            Kind::ReplyCursor => &self.reply,
+            _ => unreachable!("{kind:?} is no cursor"),
+        };
+        cursor.clone()
+    }
+}
+
+/// The last place in a reply that has ended.
+async fn reply_cursor(client: &Client, reply: &Value) -> String {
+    let query = "subscription($id: ID!) { replyProgress(messageId: $id) { ... on ReplyEnded { cursor } } }";
+    let body = json!({ "query": query, "variables": { "id": reply } });
+    let request = client.post("/graphql").json(&body).header(ACCEPT, "text/event-stream");
+    let events = request.send().await.unwrap().text().await.unwrap();
+    let (_, cursor) = events.split_once(r#""cursor":""#).unwrap();
+    cursor.split_once('"').unwrap().0.to_owned()
 }
 
 const OVERVIEW: &str = "{
-  conversations(first: 100) {
+  conversations(first: 10) {
     totalCount
     edges {
       cursor
       node {
         id title createdAt updatedAt messageCount
-        messages(first: 100) {
+        messages(first: 20) {
           edges {
             cursor
             node { id role status content model position createdAt finishedAt parent { id } failure { code } }
@@ -59,48 +115,51 @@ impl World {
         let (attacker, victim) = (server.user("attacker"), server.user("victim"));
         let stranger = server.user("stranger");
 
-        // The attacker's list has places before and after those of the others.
-        let attackers_conversation = attacker.start("one").await;
-        for content in ["two", "three"] {
+        // The attacker's lists have places before and after those of the others.
+        let first = attacker.send("one common", json!({})).await;
+        let attackers_conversation = first["conversation"]["id"].as_str().unwrap().to_owned();
+        for content in ["two common", "three common"] {
             attacker.send(content, json!({ "conversationId": attackers_conversation })).await;
         }
-        let deleted = stranger.start("gone").await;
-        let deleted_cursor = first_cursor(&stranger).await;
-        let deleted_message_cursor = last_message_cursor(&stranger).await;
+        let deleted = stranger.start(COMMON).await;
+        let deleted_cursors = Cursors::of(&stranger).await;
         let delete =
             "mutation($id: ID!) { deleteConversation(input: { conversationId: $id }) { __typename } }";
         stranger.data(delete, json!({ "id": deleted })).await;
 
-        let plain = victim.start("a secret, answered").await;
-        let conversation_cursor = first_cursor(&victim).await;
-        let message_cursor = last_message_cursor(&victim).await;
+        let plain = victim.start(COMMON).await;
+        let cursors = Cursors::of(&victim).await;
         let keyed = victim.send("a secret under a key", json!({ "idempotencyKey": "key-of-victim" })).await;
         let running = victim.send(HELD, json!({ "awaitReply": false })).await;
         let running = running["conversation"]["id"].as_str().unwrap().to_owned();
         victim.send("a secret in the queue", json!({ "conversationId": running, "awaitReply": false })).await;
-        attacker.start("later").await;
+        let marked = attacker.start("later common").await;
+        let rename = "mutation($id: ID!, $title: String!) {
+          renameConversation(input: { conversationId: $id, title: $title }) { __typename }
+        }";
+        attacker.data(rename, json!({ "id": marked, "title": MARKER })).await;
 
         let keyed = keyed["conversation"]["id"].as_str().unwrap().to_owned();
         let mut world = Self {
             accomplice: server.user("accomplice"),
+            anonymous: server.anonymous(),
             server,
             answering,
             attacker,
             attackers_conversation,
+            attackers_reply: first["reply"]["id"].as_str().unwrap().to_owned(),
             victim,
             conversations: [plain, keyed, running],
             deleted,
             messages: Vec::new(),
-            conversation_cursor,
-            deleted_cursor,
-            message_cursor,
-            deleted_message_cursor,
+            cursors,
+            deleted_cursors,
         };
         world.wait_for_the_running_reply().await;
         let view = world.victims_view().await.0;
         for conversation in view["conversations"]["edges"].as_array().unwrap() {
-            for message in conversation["node"]["messages"]["edges"].as_array().unwrap() {
-                world.messages.push(message["node"]["id"].as_str().unwrap().to_owned());
+            for message in conversation["node"]["messages"]["edges"].as_array().unwrap().iter().rev() {
+                world.messages.insert(0, message["node"]["id"].as_str().unwrap().to_owned());
             }
         }
         assert_eq!(world.messages.len(), 8);
@@ -131,9 +190,9 @@ impl World {
             }
             Kind::Message => self.messages.clone(),
             Kind::User => vec!["victim".to_owned()],
-            Kind::ConversationCursor => vec![self.conversation_cursor.clone()],
-            Kind::MessageCursor => vec![self.message_cursor.clone()],
             Kind::Key => vec!["key-of-victim".to_owned()],
+            Kind::Word => vec!["quokka".to_owned()],
+            cursor => vec![self.cursors.get(cursor)],
         }
     }
 
@@ -146,9 +205,9 @@ impl World {
             }
             Kind::Message => self.messages.iter().map(|_| random()).collect(),
             Kind::User => vec!["nobody".to_owned()],
-            Kind::ConversationCursor => vec![self.deleted_cursor.clone()],
-            Kind::MessageCursor => vec![self.deleted_message_cursor.clone()],
             Kind::Key => vec!["key-of-nobody".to_owned()],
+            Kind::Word => vec!["walrus".to_owned()],
+            cursor => vec![self.deleted_cursors.get(cursor)],
         }
     }
 
@@ -164,7 +223,11 @@ impl World {
         for place in ["Query.conversation(id)", "Query.node(id)", "Query.messages(conversationId)"] {
             self.assert_shows_secret(place, own, own).await;
         }
-        self.assert_shows_secret("Query.message(id)", own, &self.messages[0]).await;
+        for place in ["Query.message(id)", "Subscription.replyProgress(messageId)"] {
+            self.assert_shows_secret(place, own, &self.messages[1]).await;
+        }
+        self.assert_shows_secret("Query.search(query)", own, "quokka").await;
+        self.assert_shows_secret("Query.search(filter.conversationId)", own, own).await;
         self.assert_shows_secret("Mutation.sendMessage(input.idempotencyKey)", own, "key-of-victim").await;
         self.assert_shows_secret("Mutation.sendMessage(input.conversationId)", own, own).await;
         let deleted = self.owners_answer("Mutation.deleteConversation(input.conversationId)", own, own).await;
@@ -188,17 +251,6 @@ impl Drop for World {
     fn drop(&mut self) {
         self.answering.abort();
     }
-}
-
-async fn first_cursor(client: &Client) -> String {
-    let data = client.data("{ conversations(first: 1) { edges { cursor } } }", json!({})).await;
-    data["conversations"]["edges"][0]["cursor"].as_str().unwrap().to_owned()
-}
-
-async fn last_message_cursor(client: &Client) -> String {
-    let query = "{ conversations(first: 1) { nodes { messages(last: 1) { edges { cursor } } } } }";
-    let data = client.data(query, json!({})).await;
-    data["conversations"]["nodes"][0]["messages"]["edges"][0]["cursor"].as_str().unwrap().to_owned()
 }
 
 /// Answers each message at once, but for those that are to be held.

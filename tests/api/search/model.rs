@@ -117,12 +117,13 @@ async fn store(database: &Database, user: &str, texts: &[String]) {
             conversation::Entity::insert(conversation.into_active_model())
                 .exec_without_returning(&*write)
                 .await?;
+            let mut parent_id = None;
             for (position, text) in (1..).zip(texts) {
                 let row = message::Model {
                     user_id: user.to_owned(),
                     id: Uuid::now_v7(),
                     conversation_id,
-                    parent_id: None,
+                    parent_id,
                     position,
                     active: true,
                     role: Role::User,
@@ -141,12 +142,13 @@ async fn store(database: &Database, user: &str, texts: &[String]) {
                     metadata: "{}".to_owned(),
                     rating: None,
                     rating_comment: None,
-                    created_revision: 1,
                     created_at: now,
                     finished_at: Some(now),
+                    created_revision: revision,
                     revision,
                 };
                 let id = row.id;
+                parent_id = Some(id);
                 message::Entity::insert(row.into_active_model()).exec_without_returning(&*write).await?;
                 index_message(&write, user, id, text).await?;
             }

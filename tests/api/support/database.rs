@@ -5,6 +5,8 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use super::Proxy;
+
 /// A new, empty database. It is gone when this is.
 pub struct TestDatabase {
     url: String,
@@ -37,7 +39,13 @@ impl TestDatabase {
     }
 
     pub fn is_postgres(&self) -> bool {
-        self.cluster.is_some()
+        self.url.starts_with("postgres")
+    }
+
+    /// The same PostgreSQL database by another way; it is not gone with this one.
+    #[must_use]
+    pub fn behind(&self, proxy: &Proxy) -> Self {
+        Self { url: proxy.url(&self.url), directory: TempDir::new().unwrap(), cluster: None }
     }
 
     pub fn url(&self) -> &str {

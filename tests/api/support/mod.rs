@@ -4,12 +4,14 @@ mod assistant;
 mod client;
 mod database;
 mod process;
+mod proxy;
 mod server;
 
 pub use self::assistant::{Puppet, Puppeteer};
 pub use self::client::{Answer, Client, without_ids};
 pub use self::database::TestDatabase;
 pub use self::process::Process;
+pub use self::proxy::Proxy;
 pub use self::server::{SECRET, Settings, TestServer, is_sweep, token_for};
 
 /// Runs each test on a new SQLite database and on a new PostgreSQL database.

@@ -5,6 +5,7 @@ mod message;
 mod session;
 mod subscriber;
 
+use axum::Extension;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,8 @@ use self::close::Close;
 use self::session::Session;
 use crate::http::App;
 use crate::http::access::Notes;
+use crate::http::address::Client;
+use crate::http::connection::Peer;
 
 const PROTOCOL: &str = "graphql-transport-ws";
 
@@ -23,6 +26,8 @@ const BUFFER_BYTES: usize = 8 * 1024;
 pub(super) async fn upgrade(
     app: &App,
     notes: &Notes,
+    client: Client,
+    peer: Option<Extension<Peer>>,
     headers: &HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -44,11 +49,11 @@ pub(super) async fn upgrade(
     let tracked = app.0.streams.tracker.token();
     let app = app.clone();
     upgrade.on_upgrade(async move |socket| {
-        let mut session = Session::new(app, socket, viewer);
+        let mut session = Session::new(app, socket, viewer, client);
         let close = if speaks_it { session.run().await } else { Some(Close::SUBPROTOCOL) };
         if let Some(close) = close {
             session.close(&close).await;
         }
-        drop(tracked);
+        drop((tracked, peer));
     })
 }

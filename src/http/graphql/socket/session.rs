@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use async_graphql::{Response as Answer, ServerError};
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
@@ -15,8 +16,12 @@ use super::message::{Incoming, Outgoing};
 use super::subscriber::{Event, Subscriber};
 use crate::auth::Viewer;
 use crate::http::App;
+use crate::http::address::Client;
+use crate::http::graphql::answer::Shape;
+use crate::http::graphql::coded;
 use crate::http::graphql::request::Fields;
 use crate::http::streams::{KEEP_ALIVE, expiry};
+use crate::http::traffic::{Held, What, Who};
 
 /// How many events wait for a slow reader. Operations wait after that.
 const QUEUE: usize = 8;
@@ -26,6 +31,9 @@ const INIT_TIME: Duration = Duration::from_secs(10);
 
 /// How long one message may take to be sent: a client that reads nothing holds nothing for longer.
 const WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// How long a client may take to agree that the socket is closed.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// How long a client may be silent, pings unanswered, before it is taken for gone.
 const SILENCE: Duration = KEEP_ALIVE.saturating_mul(3);
@@ -54,6 +62,9 @@ pub(super) struct Session {
     app: App,
     socket: WebSocket,
     viewer: Option<Viewer>,
+    client: Client,
+    /// The socket's place among its user's.
+    place: Option<Held>,
     is_initialised: bool,
     /// The running operations by id, each with its serial number.
     running: HashMap<String, (u64, AbortHandle)>,
@@ -68,13 +79,15 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(app: App, socket: WebSocket, viewer: Option<Viewer>) -> Self {
+    pub(super) fn new(app: App, socket: WebSocket, viewer: Option<Viewer>, client: Client) -> Self {
         let (sender, events) = mpsc::channel(QUEUE);
         let now = Instant::now();
         Self {
             app,
             socket,
             viewer,
+            client,
+            place: None,
             is_initialised: false,
             running: HashMap::new(),
             serial: 0,
@@ -103,8 +116,7 @@ impl Session {
     pub(super) async fn close(&mut self, close: &Close) {
         self.tasks.abort_all();
         if self.send(close.frame()).await.is_ok() {
-            let heard = async { while let Some(Ok(_)) = self.socket.next().await {} };
-            let _ = timeout(Duration::from_secs(1), heard).await;
+            self.farewell().await;
         }
     }
 
@@ -161,8 +173,17 @@ impl Session {
             Message::Text(text) => self.handle(Incoming::read(&text)?).await,
             Message::Binary(_) => Err(Close::bad_request("Messages must be text.").into()),
             Message::Ping(_) | Message::Pong(_) => Ok(()),
-            Message::Close(_) => Err(End::Gone),
+            Message::Close(_) => {
+                self.farewell().await;
+                Err(End::Gone)
+            }
         }
+    }
+
+    /// Reads to the end: that also answers the client's close frame.
+    async fn farewell(&mut self) {
+        let end = async { while let Some(Ok(_)) = self.socket.next().await {} };
+        let _ = timeout(CLOSE_TIME, end).await;
     }
 
     async fn handle(&mut self, message: Incoming) -> Result<(), End> {
@@ -177,6 +198,8 @@ impl Session {
                     }
                     self.viewer = Some(viewer);
                 }
+                let place = self.app.0.traffic.hold(self.who(), What::Socket);
+                self.place = Some(place.map_err(|_| Close::TOO_MANY_SOCKETS)?);
                 self.is_initialised = true;
                 self.idle_since = Instant::now();
                 Ok(self.say(&Outgoing::ConnectionAck).await?)
@@ -221,11 +244,25 @@ impl Session {
         if self.running.contains_key(&id) {
             return Err(Close::taken(&id).into());
         }
+        let maximum = self.app.0.options.limits.socket_operations;
+        if self.running.len() >= maximum {
+            let message = format!("A socket may have {maximum} operations at a time.");
+            return self.refuse(&id, coded("RATE_LIMITED", &message)).await;
+        }
+        let who = self.who();
+        let counted = match who {
+            Who::User(_) => self.app.0.traffic.count(&who),
+            Who::Address(_) => self.app.0.traffic.knock(self.client.0),
+        };
+        if let Err(refusal) = counted {
+            return self.refuse(&id, refusal.error()).await;
+        }
         while self.tasks.try_join_next().is_some() {}
         self.serial += 1;
         let subscriber = Subscriber {
             app: self.app.clone(),
             viewer: self.viewer.clone(),
+            who,
             id: id.clone(),
             serial: self.serial,
             events: self.sender.clone(),
@@ -247,6 +284,16 @@ impl Session {
             self.idle_since = Instant::now();
         }
         self.send(Message::Text(event.text.into())).await
+    }
+
+    fn who(&self) -> Who {
+        Who::new(self.viewer.as_ref(), self.client.0)
+    }
+
+    async fn refuse(&mut self, id: &str, error: ServerError) -> Result<(), End> {
+        let answer = Answer::from_errors(vec![error]);
+        let shape = Shape::new(&answer, 1);
+        Ok(self.say(&Outgoing::Error { id, payload: &shape.errors }).await?)
     }
 
     async fn say(&mut self, message: &Outgoing<'_>) -> Result<(), Gone> {

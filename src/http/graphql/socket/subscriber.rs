@@ -13,6 +13,7 @@ use crate::http::App;
 use crate::http::graphql::answer::Shape;
 use crate::http::graphql::coded;
 use crate::http::graphql::request::Fields;
+use crate::http::traffic::{What, Who};
 
 /// What an operation tells its socket.
 pub(super) struct Event {
@@ -29,6 +30,7 @@ pub(super) struct Event {
 pub(super) struct Subscriber {
     pub(super) app: App,
     pub(super) viewer: Option<Viewer>,
+    pub(super) who: Who,
     pub(super) id: String,
     pub(super) serial: u64,
     pub(super) events: Sender<Event>,
@@ -71,6 +73,11 @@ impl Subscriber {
             Err(error) => return refuse(error),
         };
         name.clone_from(&operation.selected.name);
+        let what = if operation.is_subscription() { What::Subscription } else { What::Request };
+        let _held = match self.app.0.traffic.hold(self.who.clone(), what) {
+            Ok(held) => held,
+            Err(refusal) => return refuse(refusal.error()),
+        };
         let mut answers = self.app.stream(operation);
         let mut is_first = true;
         while let Some(answer) = answers.next().await {

@@ -1,0 +1,246 @@
+//! Who may go on, and who comes later. Every server counts for itself.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_graphql::ServerError;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use governor::clock::{Clock, DefaultClock};
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::graphql::coded;
+use super::limits::Limits;
+use super::problem::retry;
+use crate::auth::{UserId, Viewer};
+
+/// How many rates are kept before those that say nothing any more are thrown away.
+const RATES: usize = 4096;
+
+/// Who is counted: a user, or an address that nobody has signed in from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Who {
+    User(UserId),
+    Address(IpAddr),
+}
+
+impl Who {
+    pub(super) fn new(viewer: Option<&Viewer>, address: IpAddr) -> Self {
+        match viewer {
+            Some(viewer) => Self::User(viewer.user_id().clone()),
+            None => Self::Address(network(address)),
+        }
+    }
+}
+
+/// One customer of IPv6 has a whole network of addresses.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum What {
+    Request,
+    Subscription,
+    Socket,
+}
+
+/// Why somebody has to wait.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    retry_after: Duration,
+}
+
+impl Refusal {
+    fn rate_limited(message: String, retry_after: Duration) -> Self {
+        Self { status: StatusCode::TOO_MANY_REQUESTS, code: "RATE_LIMITED", message, retry_after }
+    }
+
+    /// In whole seconds, at least one.
+    fn seconds(&self) -> u64 {
+        self.retry_after.as_millis().div_ceil(1000).clamp(1, 3600) as u64
+    }
+
+    /// The error that a socket sends.
+    pub(super) fn error(&self) -> ServerError {
+        let mut error = coded(self.code, &self.message);
+        if let Some(extensions) = &mut error.extensions {
+            extensions.set("retryAfter", self.seconds());
+        }
+        error
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        retry(self.status, self.code, &self.message, self.seconds())
+    }
+}
+
+/// What is going on. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Traffic(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    limits: Limits,
+    requests: Arc<Semaphore>,
+    held: Mutex<HashMap<(Who, What), usize>>,
+    users: Option<Rates>,
+    addresses: Option<Rates>,
+}
+
+/// A place that is taken until this is dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    traffic: Traffic,
+    key: (Who, What),
+    _among_all: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut held = self.traffic.0.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = held.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.key);
+            }
+        }
+    }
+}
+
+impl Traffic {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self(Arc::new(Inner {
+            limits: limits.clone(),
+            requests: Arc::new(Semaphore::new(limits.requests)),
+            held: Mutex::default(),
+            users: Rates::new(limits.user_rate),
+            addresses: Rates::new(limits.address_rate),
+        }))
+    }
+
+    /// Counts a request of `address`, whoever sent it.
+    pub(super) fn knock(&self, address: IpAddr) -> Result<(), Refusal> {
+        check(self.0.addresses.as_ref(), Who::Address(network(address)), "this address")
+    }
+
+    /// Counts an operation of `who`.
+    pub(super) fn count(&self, who: &Who) -> Result<(), Refusal> {
+        match who {
+            Who::User(_) => check(self.0.users.as_ref(), who.clone(), "this user"),
+            // The transport has counted the address already.
+            Who::Address(_) => Ok(()),
+        }
+    }
+
+    /// Takes a place.
+    pub(super) fn hold(&self, who: Who, what: What) -> Result<Held, Refusal> {
+        let limits = &self.0.limits;
+        let (maximum, name) = match what {
+            What::Request => (limits.user_requests, "requests"),
+            What::Subscription => (limits.user_subscriptions, "subscriptions"),
+            What::Socket => (limits.user_sockets, "sockets"),
+        };
+        let among_all = match what {
+            What::Request => Some(self.0.requests.clone().try_acquire_owned().map_err(|_| Refusal {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                code: "UNAVAILABLE",
+                message: "The server has as much to do as it can; try again.".to_owned(),
+                retry_after: Duration::from_secs(1),
+            })?),
+            What::Subscription | What::Socket => None,
+        };
+        let key = (who, what);
+        let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = held.entry(key.clone()).or_insert(0);
+        if *count >= maximum {
+            if *count == 0 {
+                held.remove(&key);
+            }
+            let message = format!("You may have {maximum} {name} at a time.");
+            return Err(Refusal::rate_limited(message, Duration::from_secs(1)));
+        }
+        *count += 1;
+        drop(held);
+        Ok(Held { traffic: self.clone(), key, _among_all: among_all })
+    }
+}
+
+/// How often each may come.
+#[derive(Debug)]
+struct Rates {
+    per_second: u32,
+    limiter: RateLimiter<Who, HashMapStateStore<Who>, DefaultClock>,
+}
+
+impl Rates {
+    /// `None` for 0, any number.
+    fn new(per_second: u32) -> Option<Self> {
+        let rate = NonZeroU32::new(per_second)?;
+        let burst = rate.saturating_mul(NonZeroU32::MIN.saturating_add(9));
+        let quota = Quota::per_second(rate).allow_burst(burst);
+        Some(Self { per_second, limiter: RateLimiter::hashmap(quota) })
+    }
+}
+
+fn check(rates: Option<&Rates>, who: Who, name: &str) -> Result<(), Refusal> {
+    let Some(rates) = rates else { return Ok(()) };
+    if rates.limiter.len() > RATES {
+        rates.limiter.retain_recent();
+    }
+    rates.limiter.check_key(&who).map_err(|until| {
+        let message = format!("More than {} requests a second came from {name}.", rates.per_second);
+        Refusal::rate_limited(message, until.wait_time_from(DefaultClock::default().now()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_taken_and_given_back() {
+        let traffic = Traffic::new(&Limits { user_sockets: 2, ..Limits::default() });
+        let who = || Who::User(UserId::new("ann").unwrap());
+        let first = traffic.hold(who(), What::Socket).unwrap();
+        let second = traffic.hold(who(), What::Socket).unwrap();
+        assert!(traffic.hold(who(), What::Socket).is_err());
+        assert!(traffic.hold(Who::User(UserId::new("bob").unwrap()), What::Socket).is_ok());
+        drop(first);
+        let third = traffic.hold(who(), What::Socket).unwrap();
+        drop((second, third));
+        assert!(traffic.0.held.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn networks_of_ipv6_count_as_one() {
+        let network = |address: &str| network(address.parse().unwrap()).to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("192.0.2.7"), "192.0.2.7");
+    }
+
+    #[test]
+    fn rates_have_a_burst_and_name_the_time_to_wait() {
+        let traffic = Traffic::new(&Limits { address_rate: 2, ..Limits::default() });
+        let knock = || traffic.knock("192.0.2.7".parse().unwrap());
+        assert!((0..20).all(|_| knock().is_ok()));
+        let refusal = knock().unwrap_err();
+        assert_eq!((refusal.code, refusal.seconds()), ("RATE_LIMITED", 1));
+        assert!(traffic.knock("192.0.2.8".parse().unwrap()).is_ok());
+    }
+}
