@@ -98,8 +98,8 @@ on_both_databases! {
         let (assistant, puppeteer) = Puppeteer::new();
         let mut settings = Settings { assistant, ..Settings::default() };
         // Nothing by the clock: checkpoints are not what is counted here.
-        settings.replies.lease = std::time::Duration::from_secs(600);
-        settings.replies.checkpoint = std::time::Duration::from_secs(60);
+        settings.replies.lease = std::time::Duration::from_mins(10);
+        settings.replies.checkpoint = std::time::Duration::from_mins(1);
         let server = TestServer::with(&database, settings).await;
         let filler = Filler::of(&database).await;
         // What it takes to make a text findable.
@@ -177,7 +177,7 @@ async fn send(client: &Client, input: &Value) -> Value {
 
 async fn wait_for_end(client: &Client, message: &str) {
     let query = "query($id: ID!) { message(id: $id) { status } }";
-    while client.data(query, json!({ "id": message })).await["message"]["status"] != Value::from("COMPLETE") {
+    while client.data(query, json!({ "id": message })).await["message"]["status"] != "COMPLETE" {
         tokio::task::yield_now().await;
     }
 }

@@ -389,7 +389,7 @@ impl Call {
         }
         let seen = self.answer_to(world, &world.anonymous, &world.attackers_conversation, value).await;
         assert!(seen.body.contains(r#""code":"UNAUTHENTICATED""#), "{}: {}", self.place, seen.body);
-        world.assert_holds_no_secret(&seen, self.place);
+        World::assert_holds_no_secret(&seen, self.place);
     }
 
     /// The answer to `client`, who has the conversation `own`.

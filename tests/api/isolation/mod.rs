@@ -26,7 +26,7 @@ on_both_databases! {
                     let answer = call.answer(&world, their).await;
                     let expected = call.answer(&world, nothing).await;
                     assert_eq!(answer, expected, "{} given a {kind:?} of another user", call.place);
-                    world.assert_holds_no_secret(&answer, call.place);
+                    World::assert_holds_no_secret(&answer, call.place);
                 }
             }
         }
@@ -61,6 +61,6 @@ fn the_table_of_calls_knows_every_place() {
     );
     let stale: Vec<_> = known.difference(&places).collect();
     assert!(stale.is_empty(), "{stale:#?} are no longer in the schema: take them out of the table");
-    let kinds: BTreeSet<Kind> = CALLS.iter().flat_map(|call| call.kinds()).copied().collect();
+    let kinds: BTreeSet<Kind> = CALLS.iter().flat_map(call::Call::kinds).copied().collect();
     assert_eq!(kinds.len(), Kind::ALL.len(), "every kind of value is tried somewhere");
 }

@@ -212,7 +212,7 @@ impl World {
     }
 
     /// Looks for the victim's texts in an answer. What the attacker sent with the key is their own.
-    pub fn assert_holds_no_secret(&self, seen: &Seen, place: &str) {
+    pub fn assert_holds_no_secret(seen: &Seen, place: &str) {
         let text = format!("{seen:?}").replace("a secret under a key", "");
         assert!(!text.contains(SECRET) && !text.contains("victim"), "{place}: {text}");
     }

@@ -50,7 +50,11 @@ impl Default for Settings {
             signals: None,
             auth: auth::Options::new(Source::Secret(Secret::new(SECRET).unwrap())),
             drain: Duration::from_secs(5),
-            http: http::Options::default(),
+            http: http::Options {
+                // Tests send as fast as they can, all of them from one address.
+                limits: http::Limits { user_rate: 0, address_rate: 0, ..http::Limits::default() },
+                ..http::Options::default()
+            },
         }
     }
 }

@@ -20,23 +20,17 @@ use crate::http::address::Client;
 use crate::http::graphql::answer::Shape;
 use crate::http::graphql::coded;
 use crate::http::graphql::request::Fields;
-use crate::http::streams::{KEEP_ALIVE, expiry};
+use crate::http::streams::expiry;
 use crate::http::traffic::{Held, What, Who};
 
 /// How many events wait for a slow reader. Operations wait after that.
 const QUEUE: usize = 8;
-
-/// How long a client may take to introduce itself.
-const INIT_TIME: Duration = Duration::from_secs(10);
 
 /// How long one message may take to be sent: a client that reads nothing holds nothing for longer.
 const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// How long a client may take to agree that the socket is closed.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
-
-/// How long a client may be silent, pings unanswered, before it is taken for gone.
-const SILENCE: Duration = KEEP_ALIVE.saturating_mul(3);
 
 /// Ends a session without a word: there is nobody to tell.
 struct Gone;
@@ -82,6 +76,7 @@ impl Session {
     pub(super) fn new(app: App, socket: WebSocket, viewer: Option<Viewer>, client: Client) -> Self {
         let (sender, events) = mpsc::channel(QUEUE);
         let now = Instant::now();
+        let ping_at = now + app.0.options.limits.keep_alive;
         Self {
             app,
             socket,
@@ -97,7 +92,7 @@ impl Session {
             opened_at: now,
             heard_at: now,
             idle_since: now,
-            ping_at: now + KEEP_ALIVE,
+            ping_at,
         }
     }
 
@@ -148,7 +143,7 @@ impl Session {
     /// When the socket is to be closed unless something happens before, and why.
     fn deadline(&self) -> (Instant, Close) {
         if !self.is_initialised {
-            return (self.opened_at + INIT_TIME, Close::INIT_TIMEOUT);
+            return (self.opened_at + self.app.0.options.limits.body_time, Close::INIT_TIMEOUT);
         }
         let idle = self
             .running
@@ -160,10 +155,11 @@ impl Session {
     }
 
     async fn ping(&mut self) -> Result<(), End> {
-        if self.heard_at.elapsed() > SILENCE {
+        let keep_alive = self.app.0.options.limits.keep_alive;
+        if self.heard_at.elapsed() > keep_alive * 3 {
             return Err(End::Gone);
         }
-        self.ping_at = Instant::now() + KEEP_ALIVE;
+        self.ping_at = Instant::now() + keep_alive;
         Ok(self.send(Message::Ping(Bytes::new())).await?)
     }
 
