@@ -69,8 +69,8 @@ impl Chat {
                     None => self.begin(&write, content).await?,
                 };
                 let words = Words { content, metadata: request.metadata };
-                let sent = self.store_turn(&write, conversation, seat, words, made, &mut aftermath).await?;
-                Ok((write, (sent, aftermath)))
+                let stored = self.store_turn(&write, conversation, seat, words, made, &mut aftermath).await?;
+                Ok((write, (stored, aftermath)))
             })
             .await?;
         self.follow_up(aftermath);

@@ -23,6 +23,7 @@ mod idempotency;
 mod input;
 mod isolation;
 mod log_lines;
+mod organise;
 mod outage;
 mod pages;
 mod pagination;

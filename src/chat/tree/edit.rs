@@ -79,7 +79,7 @@ impl Chat {
         self.lead_path(write, conversation.id, old.parent_id, old.position - 1, standing.junction).await?;
         let seat = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
         let words = Words { content, metadata: request.metadata.clone() };
-        let sent = self.store_turn(write, conversation, seat, words, made, &mut aftermath).await?;
-        Ok((sent, aftermath))
+        let stored = self.store_turn(write, conversation, seat, words, made, &mut aftermath).await?;
+        Ok((stored, aftermath))
     }
 }

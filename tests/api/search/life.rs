@@ -1,6 +1,9 @@
 //! The index is true at every commit.
 
+use std::time::Duration;
+
 use causerie::assistant::{Failure, FailureCode};
+use causerie::trash;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
@@ -86,6 +89,25 @@ on_both_databases! {
             for (table, left) in [("message_token", 2), ("title_token", 1)] {
                 assert_eq!(database.number(&format!("SELECT count(*) FROM {table}_docsize")).await, left);
             }
+        }
+    }
+
+    async fn what_is_erased_leaves_nothing_in_the_index(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let id = ann.start("ephemeral").await;
+        ann.start("lasting").await;
+        let delete = "mutation ($id: ID!) { deleteConversation(input: { conversationId: $id }) { deletedConversationId } }";
+        ann.data(delete, json!({ "id": id })).await;
+        let at_once = trash::Options { keep: Duration::ZERO, period: Duration::from_millis(20) };
+        let _eraser = TestServer::with(&database, Settings { trash: at_once, ..Settings::default() }).await;
+        while database.number("SELECT count(*) FROM conversation WHERE erased_at IS NOT NULL").await == 0 {}
+        let mut left = vec![("message_search", 2), ("title_search", 1)];
+        if !database.is_postgres() {
+            left.extend([("message_token_docsize", 2), ("title_token_docsize", 1)]);
+        }
+        for (table, left) in left {
+            assert_eq!(database.number(&format!("SELECT count(*) FROM {table}")).await, left, "{table}");
         }
     }
 

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 /// The rules, each with a query that finds what breaks it among the rows of user `$1`.
-const RULES: [(&str, &str); 8] = [
+const RULES: [(&str, &str); 9] = [
     (
         "a parent exists, in the same conversation, one place before",
         "SELECT 1 FROM message AS m WHERE user_id = $1 AND parent_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM message AS p
@@ -26,6 +26,10 @@ const RULES: [(&str, &str); 8] = [
                 WHERE m.user_id = c.user_id AND m.conversation_id = c.id AND active)
             OR last_position <> (SELECT COALESCE(MAX(position), 0) FROM message AS m
                 WHERE m.user_id = c.user_id AND m.conversation_id = c.id AND active))",
+    ),
+    (
+        "nothing is read that is not there",
+        "SELECT 1 FROM conversation WHERE user_id = $1 AND deleted_at IS NULL AND read_position > last_position",
     ),
     (
         "a place of the active path is taken once",

@@ -1,0 +1,76 @@
+//! What clients keep of their own beside conversations and messages.
+
+use serde_json::{Value, json};
+
+use super::{changes, conversation, cursor};
+use crate::support::{Client, TestServer, on_both_databases};
+
+const CREATE: &str = "mutation($metadata: JSON) {
+  createConversation(input: { metadata: $metadata }) { conversation { id metadata } } }";
+const SET: &str = "mutation($id: ID!, $metadata: JSON!) {
+  setConversationMetadata(input: { conversationId: $id, metadata: $metadata }) { conversation { metadata } } }";
+const SET_MESSAGE: &str = "mutation($id: ID!, $metadata: JSON!) {
+  setMessageMetadata(input: { messageId: $id, metadata: $metadata }) { message { metadata } } }";
+
+async fn of_message(client: &Client, id: &Value) -> Value {
+    let query = "query($id: ID!) { message(id: $id) { metadata } }";
+    client.data(query, json!({ "id": id })).await["message"]["metadata"].take()
+}
+
+on_both_databases! {
+    async fn it_comes_back_as_it_was_given(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let given = json!({ "folder": "é\u{1F600}", "n": [1, -2.5, 1e300, true, null], "deep": { "er": {} }, "": "" });
+        let created = ann.data(CREATE, json!({ "metadata": given })).await["createConversation"]["conversation"].take();
+        assert_eq!(created["metadata"], given);
+        let id = created["id"].as_str().unwrap();
+        assert_eq!(conversation(&ann, id).await["metadata"], given);
+        let since = cursor(&ann).await;
+        ann.data(SET, json!({ "id": id, "metadata": { "only": "this" } })).await;
+        assert_eq!(conversation(&ann, id).await["metadata"], json!({ "only": "this" }));
+        assert_eq!(changes(&ann, &since).await.0, ["ConversationChanged: "]);
+
+        let sent = ann.send("hello", json!({ "conversationId": id, "metadata": given })).await;
+        assert_eq!(of_message(&ann, &sent["message"]["id"]).await, given);
+        assert_eq!(of_message(&ann, &sent["reply"]["id"]).await, json!({}));
+        let since = cursor(&ann).await;
+        ann.data(SET_MESSAGE, json!({ "id": sent["message"]["id"], "metadata": { "a": 1 } })).await;
+        assert_eq!(of_message(&ann, &sent["message"]["id"]).await, json!({ "a": 1 }));
+        assert_eq!(changes(&ann, &since).await.0, ["MessageChanged: hello"]);
+        let literal = "mutation($id: ID!) { setMessageMetadata(input: { messageId: $id, metadata: { a: [1, \"b\"] } }) { message { metadata } } }";
+        let literal = ann.data(literal, json!({ "id": sent["reply"]["id"] })).await;
+        assert_eq!(literal["setMessageMetadata"]["message"]["metadata"], json!({ "a": [1, "b"] }));
+    }
+
+    async fn what_is_no_small_object_is_refused_and_changes_nothing(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let id = ann.start("hello").await;
+        let fits = json!({ "a": "x".repeat(4088) });
+        ann.data(SET, json!({ "id": id, "metadata": fits })).await;
+        let long = json!({ "a": "x".repeat(4089) });
+        let deep = (0..17).fold(json!(1), |inner, _| json!({ "a": inner }));
+        for bad in [long, deep, json!({ "a": "\0" }), json!([]), json!("text"), json!(1)] {
+            let code = ann.code(SET, json!({ "id": id, "metadata": bad })).await;
+            assert_eq!(code, "BAD_USER_INPUT", "{bad}");
+            assert_eq!(ann.code(CREATE, json!({ "metadata": bad })).await, "BAD_USER_INPUT");
+            let input = json!({ "conversationId": id, "metadata": bad });
+            assert_eq!(ann.try_send("more", input).await.code(), "BAD_USER_INPUT");
+        }
+        let kept = conversation(&ann, &id).await;
+        assert_eq!((&kept["metadata"], &kept["messageCount"]), (&fits, &json!(2)));
+        let bob = server.user("bob");
+        assert_eq!(bob.code(SET, json!({ "id": id, "metadata": {} })).await, "NOT_FOUND");
+    }
+
+    async fn it_is_part_of_what_a_key_stands_for(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let input = |metadata: Value| json!({ "idempotencyKey": "once", "metadata": metadata });
+        let sent = ann.send("hello", input(json!({ "a": 1 }))).await;
+        assert_eq!(ann.send("hello", input(json!({ "a": 1 }))).await, sent);
+        assert_eq!(ann.try_send("hello", input(json!({ "a": 2 }))).await.code(), "IDEMPOTENCY_MISMATCH");
+        assert_eq!(ann.try_send("hello", json!({ "idempotencyKey": "once" })).await.code(), "IDEMPOTENCY_MISMATCH");
+    }
+}
