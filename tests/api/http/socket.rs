@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::support::Client;
 
 /// A WebSocket to a server.
-pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket(WebSocketStream<TcpStream>);
 
 /// What comes out of a socket.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,15 +28,31 @@ pub enum Frame {
 impl Socket {
     /// Opens a socket and says nothing.
     pub async fn open(url: &str) -> Self {
-        let url = format!("{}/graphql", url.replace("http://", "ws://"));
-        let mut request = url.into_client_request().unwrap();
+        Self::over(url, TcpSocket::new_v4().unwrap()).await
+    }
+
+    async fn over(url: &str, socket: TcpSocket) -> Self {
+        let address = url.trim_start_matches("http://");
+        let stream = socket.connect(address.parse().unwrap()).await.unwrap();
+        let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
-        Self(connect_async(request).await.unwrap().0)
+        Self(client_async(request, stream).await.unwrap().0)
     }
 
     /// Opens a socket and signs in.
     pub async fn signed_in(client: &Client) -> Self {
-        let mut socket = Self::open(client.url()).await;
+        Self::open(client.url()).await.sign_in(client).await
+    }
+
+    /// As [`Self::signed_in`], with little room for what was not read yet.
+    pub async fn narrow(client: &Client) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        Self::over(client.url(), socket).await.sign_in(client).await
+    }
+
+    async fn sign_in(self, client: &Client) -> Self {
+        let mut socket = self;
         socket.init(client.token()).await;
         assert_eq!(socket.next().await, Frame::Message(json!({ "type": "connection_ack" })));
         socket
