@@ -14,10 +14,11 @@ CARGO_DENY := 0.20.2
 # npm ci takes the lock file's versions; no package may run code of its own while it is installed.
 NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 BETTER_AUTH := tests/clients/better-auth
+SCHEMA_TOOLS := tests/clients/schema
 GRAPHIQL := web/graphiql
 GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
 
-.PHONY: help run test bench web schema fmt lint audit clients clean
+.PHONY: help run test chaos measure bench web schema fmt lint audit clients clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -32,7 +33,14 @@ run: ## start a development server, with GraphiQL if Node is there
 
 test: web lint audit $(BETTER_AUTH)/node_modules/.package-lock.json ## everything: style, licences, tests on both databases, clients against the real server
 	CAUSERIE_TEST_BETTER_AUTH=1 scripts/with-postgres $(CARGO) test $(LOCKED) --workspace
+	$(MAKE) --no-print-directory chaos ARGS='--seconds 20'
 	$(MAKE) --no-print-directory clients
+
+chaos: ## break servers and the database under load, and check every promise; ARGS='--seconds 600 --seed 7'
+	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --test chaos -- $(ARGS)
+
+measure: ## tell what 1,000 idle readers and 200 replies at once cost a server
+	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --release --test chaos -- measure
 
 bench: ## measure a search among a million messages of others, on both databases
 	scripts/with-postgres $(CARGO) bench $(LOCKED) --bench search
@@ -60,11 +68,11 @@ lint: $(GRAPHIQL)/node_modules/.package-lock.json ## check formatting, clippy's 
 audit: ## check the licences, sources and known faults of what is linked in
 	@scripts/audit $(CARGO_DENY)
 
-clients: tests/clients/node_modules/.package-lock.json web ## run GraphQL clients and a browser against the real server
+clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json web ## run GraphQL clients and a browser against the real server
 	$(CARGO) build $(LOCKED)
 	chromium=$$(scripts/chromium) && CHROMIUM=$$chromium node tests/clients/run.mjs $(SUITES)
 
 clean: ## remove everything that was built
 	$(CARGO) clean
 	rm -rf $(GRAPHIQL)/node_modules $(GRAPHIQL)/dist/index.html $(GRAPHIQL)/dist/assets tests/clients/node_modules \
-	  $(BETTER_AUTH)/node_modules
+	  $(BETTER_AUTH)/node_modules $(SCHEMA_TOOLS)/node_modules

@@ -111,26 +111,26 @@ pub struct Serve {
     #[command(flatten)]
     pub http: HttpArgs,
     /// How many characters a message may have.
-    #[arg(long, env = "CAUSERIE_MAX_MESSAGE_CHARS", value_name = "NUMBER", default_value_t = 32_000,
+    #[arg(long, help_heading = "Conversations", env = "CAUSERIE_MAX_MESSAGE_CHARS", value_name = "NUMBER", default_value_t = 32_000,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_message_chars: u32,
     /// For how many days a deleted conversation can be restored; then it is erased for good. With 0 it is erased at
     /// once.
-    #[arg(long, env = "CAUSERIE_TRASH_DAYS", value_name = "NUMBER", default_value_t = 30,
+    #[arg(long, help_heading = "Conversations", env = "CAUSERIE_TRASH_DAYS", value_name = "NUMBER", default_value_t = 30,
         value_parser = clap::value_parser!(u32).range(0..=36_500))]
     pub trash_days: u32,
     /// How long replies and requests in flight may take to end when the server is told to stop.
-    #[arg(long, env = "CAUSERIE_DRAIN", value_name = "DURATION", default_value = "20s",
+    #[arg(long, help_heading = "Operation", env = "CAUSERIE_DRAIN", value_name = "DURATION", default_value = "20s",
         value_parser = humantime::parse_duration)]
     pub drain: Duration,
     /// Allow the assistant and the JWKS endpoint to be reached without TLS on other machines.
-    #[arg(long, env = "CAUSERIE_ALLOW_PLAINTEXT")]
+    #[arg(long, help_heading = "Operation", env = "CAUSERIE_ALLOW_PLAINTEXT")]
     pub allow_plaintext: bool,
     /// How log lines look.
-    #[arg(long, env = "CAUSERIE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(long, help_heading = "Operation", env = "CAUSERIE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,causerie=debug`.
-    #[arg(long, env = "CAUSERIE_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(long, help_heading = "Operation", env = "CAUSERIE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
 }
 

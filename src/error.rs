@@ -110,12 +110,12 @@ fn is_connection_failure(error: &DbErr) -> bool {
 }
 
 /// Codes of a database that is there but cannot serve: PostgreSQL's classes 08 (connection), 53 (resources),
-/// 57 (operator intervention) and the failures to serialise; SQLite's busy, locked, I/O error, full and
-/// cannot-open, with their extended codes.
+/// 57 (operator intervention), the failures to serialise and the end of a transaction that was silent for too
+/// long; SQLite's busy, locked, I/O error, full and cannot-open, with their extended codes.
 fn is_outage(code: &str) -> bool {
     if code.len() == 5 {
         return ["08", "53", "57"].iter().any(|class| code.starts_with(class))
-            || ["40001", "40P01", "25006"].contains(&code);
+            || ["40001", "40P01", "25006", "25P03"].contains(&code);
     }
     code.parse::<u32>().is_ok_and(|code| [5, 6, 10, 13, 14].contains(&(code & 0xff)))
 }

@@ -7,11 +7,18 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ErrorKind};
 
 use causerie::config::Cli;
 
+/// The exit code for a command line that cannot be meant.
+const USAGE: u8 = 2;
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}")),
@@ -20,6 +27,26 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(&message),
     }
+}
+
+/// Says in one line what is wrong with the command line, or prints what it asks for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        error.exit();
+    }
+    let cause = std::error::Error::source(error);
+    let message = match (error.get(ContextKind::InvalidArg), cause) {
+        // Without the value, as clap would have it: it may be a secret, or an address with a password.
+        (Some(argument), Some(cause)) => format!("{argument}: {cause}"),
+        _ => {
+            let text = error.to_string();
+            let lines = text.trim_start_matches("error: ").lines();
+            let first = lines.take_while(|line| !line.is_empty()).map(str::trim);
+            first.collect::<Vec<_>>().join(" ")
+        }
+    };
+    let _ = fail(&message);
+    ExitCode::from(USAGE)
 }
 
 /// Says in one line what is wrong.

@@ -48,6 +48,7 @@ async fn serve(serve: Serve) -> Result<(), String> {
     let replies_options = serve.replies()?;
     let http_options = serve.http.options()?;
     let assistant = serve.assistant.assistant(replies_options.timeout, serve.allow_plaintext)?;
+    let authenticator = Authenticator::new(auth).await?;
     let listener = TcpListener::bind(serve.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", serve.listen))?;
@@ -57,7 +58,6 @@ async fn serve(serve: Serve) -> Result<(), String> {
     if !serve.no_migrate {
         database.migrate_up().await.map_err(|error| database_trouble(&database, &error))?;
     }
-    let authenticator = Authenticator::new(auth).await?;
     let shutdown = CancellationToken::new();
     let signals: Arc<dyn Signals> = match database.backend() {
         DbBackend::Postgres => Arc::new(

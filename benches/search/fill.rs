@@ -20,7 +20,7 @@ const USERS: usize = 100;
 const TEXTS: usize = 500;
 
 /// How many words a text has.
-const WORDS: usize = 60;
+const WORDS: usize = 30;
 
 /// What stands for the scope in tokens that are not yet anybody's.
 const NOBODY: &str = "########";
@@ -57,8 +57,9 @@ pub async fn own(database: &Database, count: usize) {
     }
 }
 
-/// Stores messages of others, from texts that were folded once: the database multiplies them.
-pub async fn others(raw: &DatabaseConnection, count: usize) {
+/// Stores messages of others, at least `count`, from texts that were folded once: the database multiplies them.
+/// Returns how many there are.
+pub async fn others(raw: &DatabaseConnection, count: usize) -> usize {
     let backend = raw.get_database_backend();
     let run = async |sql: &str, values: Vec<Value>| {
         raw.execute_raw(Statement::from_sql_and_values(backend, sql, values))
@@ -77,6 +78,7 @@ pub async fn others(raw: &DatabaseConnection, count: usize) {
         run("INSERT INTO bench_text VALUES ($1, $2, $3, $4)", values).await;
     }
     let repeats = count.div_ceil(USERS * TEXTS);
+    let total = repeats * USERS * TEXTS;
     let (id, series, no) = match backend {
         DbBackend::Postgres => {
             ("gen_random_uuid()", "SELECT n FROM generate_series(0, $3) AS n", "'[]'::jsonb")
@@ -109,6 +111,7 @@ pub async fn others(raw: &DatabaseConnection, count: usize) {
             .await;
         index(raw, &name).await;
     }
+    total
 }
 
 async fn index(raw: &DatabaseConnection, user: &str) {

@@ -102,7 +102,7 @@ pub struct LimitArgs {
     #[arg(long, env = "CAUSERIE_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "15m",
         value_parser = duration_from(Duration::from_millis(10)))]
     pub request_timeout: Duration,
-    /// How long the body of a request may take to arrive.
+    /// How long the body of a request may take to arrive, or the first message of a WebSocket.
     #[arg(long, env = "CAUSERIE_BODY_TIMEOUT", value_name = "DURATION", default_value = "15s",
         value_parser = duration_from(Duration::from_millis(10)))]
     pub body_timeout: Duration,
@@ -115,6 +115,10 @@ pub struct LimitArgs {
     #[arg(long, env = "CAUSERIE_SOCKET_IDLE_TIMEOUT", value_name = "DURATION", default_value = "1h",
         value_parser = duration_from(Duration::from_millis(10)))]
     pub socket_idle_timeout: Duration,
+    /// How long a stream or socket is silent before the server sends a sign of life, which it also expects.
+    #[arg(long, env = "CAUSERIE_KEEP_ALIVE", value_name = "DURATION", default_value = "12s",
+        value_parser = duration_from(Duration::from_millis(10)))]
+    pub keep_alive: Duration,
 }
 
 impl HttpArgs {
@@ -160,6 +164,7 @@ impl LimitArgs {
             user_subscriptions: self.max_user_subscriptions as usize,
             socket_operations: self.max_subscriptions as usize,
             socket_idle_time: self.socket_idle_timeout,
+            keep_alive: self.keep_alive,
             user_rate: self.user_rate,
             address_rate: self.address_rate,
         }

@@ -32,6 +32,10 @@ const RAISE_POSTGRES: &str = "INSERT INTO account (user_id, revision, created_at
 /// How long a request waits for the database before the answer is `UNAVAILABLE`.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// How long PostgreSQL keeps a transaction, and with it the lock of its user's rows, open for a server that says
+/// nothing more: one that was frozen, or that vanished with its machine. Servers that live pause for milliseconds.
+const SILENCE: &str = "3s";
+
 /// How long to wait before a lost connection is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
@@ -242,6 +246,13 @@ async fn connect(address: &Address, connections: u32, read_only: bool) -> Result
         .test_before_acquire_if_idle_for(Duration::from_secs(1))
         .sqlx_logging(false)
         .set_application_name("causerie")
+        .map_sqlx_postgres_opts(|options| {
+            options.options([
+                // Each start would tell that there is nothing to migrate, in the words of the database.
+                ("client_min_messages", "warning"),
+                ("idle_in_transaction_session_timeout", SILENCE),
+            ])
+        })
         .map_sqlx_sqlite_opts(move |options| {
             options
                 .create_if_missing(!read_only)

@@ -22,6 +22,8 @@ mod subscription;
 mod tree;
 mod viewer;
 
+use async_graphql::SDLExportOptions;
+
 pub use self::context::Session;
 use self::guard::Guard;
 pub use self::guard::QueryLimits;
@@ -54,6 +56,6 @@ pub fn schema_with(limits: QueryLimits) -> Schema {
 /// The schema in the GraphQL schema language, as committed in `schema.graphql`.
 #[must_use]
 pub fn sdl() -> String {
-    let text = schema().sdl();
+    let text = schema().sdl_with_options(SDLExportOptions::new().include_specified_by());
     format!("{}\n", text.trim_end())
 }

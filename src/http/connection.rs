@@ -14,7 +14,6 @@ use tokio::time::sleep;
 use tower::Layer;
 
 use super::limits::Limits;
-use super::streams::KEEP_ALIVE;
 
 /// How many requests one HTTP/2 connection may have in hand.
 const HTTP2_STREAMS: u32 = 100;
@@ -36,8 +35,8 @@ pub(super) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
+        .keep_alive_interval(limits.keep_alive)
+        .keep_alive_timeout(limits.keep_alive)
         .max_concurrent_streams(HTTP2_STREAMS);
     builder
 }

@@ -14,7 +14,7 @@ pub struct Limits {
     pub errors: usize,
     /// How many bytes the body of a request, or a message on a WebSocket, may have. Above: 413, or close code 1009.
     pub body_bytes: usize,
-    /// How long a body may take to arrive. Longer: 408.
+    /// How long a body may take to arrive, or the `connection_init` of a WebSocket. Longer: 408, or close code 4408.
     pub body_time: Duration,
     /// How long a connection may take to send a request's head, the first one or the next one.
     pub idle_time: Duration,
@@ -35,6 +35,9 @@ pub struct Limits {
     pub socket_operations: usize,
     /// How long a WebSocket may be open without an operation. Longer: close code 1000.
     pub socket_idle_time: Duration,
+    /// How long a stream or socket may be silent before the server sends a comment or a ping. Three times as long
+    /// without a sign of life, and a socket is taken for dead.
+    pub keep_alive: Duration,
     /// How many requests a second one user may send on average; ten times as many at once. 0: any number.
     pub user_rate: u32,
     /// How many requests a second one address may send on average; ten times as many at once. 0: any number.
@@ -57,6 +60,7 @@ impl Default for Limits {
             user_subscriptions: 500,
             socket_operations: 100,
             socket_idle_time: Duration::from_hours(1),
+            keep_alive: Duration::from_secs(12),
             user_rate: 50,
             address_rate: 200,
         }

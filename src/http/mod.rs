@@ -23,6 +23,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Method;
 use axum::middleware;
+use axum::response::Response;
 
 pub use self::address::TrustedProxy;
 pub use self::cors::Origin;
@@ -96,6 +97,7 @@ impl App {
         let mut api = Router::new()
             .merge(graphql::router())
             .merge(rest::router())
+            .method_not_allowed_fallback(method_not_allowed)
             .layer(middleware::from_fn_with_state(self.clone(), address::admit));
         if let Some(cors) = cors::layer(&self.0.options.cors_origins) {
             api = api.layer(cors);
@@ -107,7 +109,11 @@ impl App {
             .merge(graphiql::router(self.0.page.clone()))
             .merge(home::router())
             .fallback(async || problem::not_found())
-            .method_not_allowed_fallback(async |method: Method| problem::method_not_allowed(&method))
+            .method_not_allowed_fallback(method_not_allowed)
             .layer(middleware::from_fn(access::log))
     }
+}
+
+async fn method_not_allowed(method: Method) -> Response {
+    problem::method_not_allowed(&method)
 }

@@ -1,16 +1,11 @@
 //! What is known of the streams and sockets that are open.
 
-use std::time::Duration;
-
 use chrono::Utc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::{LEEWAY, Viewer};
-
-/// How long a stream may be silent: proxies cut off what is silent for a minute, some sooner.
-pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(12);
 
 /// The open streams and sockets, and what tells them to end.
 #[derive(Debug, Default)]

@@ -135,13 +135,13 @@ impl Traffic {
 
     /// Counts a request of `address`, whoever sent it.
     pub(super) fn knock(&self, address: IpAddr) -> Result<(), Refusal> {
-        check(self.0.addresses.as_ref(), Who::Address(network(address)), "this address")
+        check(self.0.addresses.as_ref(), &Who::Address(network(address)), "this address")
     }
 
     /// Counts an operation of `who`.
     pub(super) fn count(&self, who: &Who) -> Result<(), Refusal> {
         match who {
-            Who::User(_) => check(self.0.users.as_ref(), who.clone(), "this user"),
+            Who::User(_) => check(self.0.users.as_ref(), who, "this user"),
             // The transport has counted the address already.
             Who::Address(_) => Ok(()),
         }
@@ -197,12 +197,12 @@ impl Rates {
     }
 }
 
-fn check(rates: Option<&Rates>, who: Who, name: &str) -> Result<(), Refusal> {
+fn check(rates: Option<&Rates>, who: &Who, name: &str) -> Result<(), Refusal> {
     let Some(rates) = rates else { return Ok(()) };
     if rates.limiter.len() > RATES {
         rates.limiter.retain_recent();
     }
-    rates.limiter.check_key(&who).map_err(|until| {
+    rates.limiter.check_key(who).map_err(|until| {
         let message = format!("More than {} requests a second came from {name}.", rates.per_second);
         Refusal::rate_limited(message, until.wait_time_from(DefaultClock::default().now()))
     })

@@ -1,5 +1,7 @@
 //! Finding replies without a living server, and taking them over.
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -35,10 +37,38 @@ struct Stranded {
     conversation_id: Uuid,
 }
 
+/// The replies and conversations that this server is about to rescue: a slow one is not begun again at each look.
+#[derive(Clone, Default)]
+struct Rescues(Arc<Mutex<HashSet<Uuid>>>);
+
+impl Rescues {
+    /// Notes that a rescue begins; `None` if it has begun before and not ended.
+    fn begin(&self, id: Uuid) -> Option<UnderWay> {
+        self.lock().insert(id).then(|| UnderWay { rescues: self.clone(), id })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A rescue, until it is dropped.
+struct UnderWay {
+    rescues: Rescues,
+    id: Uuid,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.rescues.lock().remove(&self.id);
+    }
+}
+
 impl Replies {
     /// Looks for orphans about once a second, and at once when a server gives replies up, until the server drains.
     pub(super) async fn sweep(self) {
         let mut listener = self.0.signals.listen(Topic::Orphans);
+        let rescues = Rescues::default();
         loop {
             // Servers that start together should not look together for ever.
             let pause = PERIOD.mul_f64(0.8 + 0.4 * fraction(Uuid::now_v7()));
@@ -47,33 +77,49 @@ impl Replies {
                 () = listener.woken() => {}
                 () = self.0.draining.cancelled() => return,
             }
-            if let Err(error) = self.take_over().await {
+            if let Err(error) = self.take_over(&rescues).await {
                 error.log();
             }
         }
     }
 
-    async fn take_over(&self) -> Result<(), Error> {
+    async fn take_over(&self, rescues: &Rescues) -> Result<(), Error> {
         for orphan in self.expired().await? {
-            if let Some(reply) = self.succeed(&orphan).await? {
-                self.write(reply);
-            }
+            let replies = self.clone();
+            self.rescue(rescues, orphan.id, async move { replies.succeed(&orphan).await });
         }
         for Stranded { user_id, conversation_id } in self.stranded().await? {
-            let user = user_id.as_str();
-            let reply = self
-                .0
-                .database
-                .write(user, |write| async move {
-                    let reply = self.advance(&write, user, conversation_id).await?;
+            let replies = self.clone();
+            self.rescue(rescues, conversation_id, async move {
+                let (user, replies) = (user_id.as_str(), &replies);
+                let promote = |write| async move {
+                    let reply = replies.advance(&write, user, conversation_id).await?;
                     Ok((write, reply))
-                })
-                .await?;
-            if let Some(reply) = reply {
-                self.write(reply);
-            }
+                };
+                replies.0.database.write(user, promote).await
+            });
         }
         Ok(())
+    }
+
+    /// Runs `rescue` beside all others, and has what it brings written. A server that froze within a transaction
+    /// keeps its user's rows locked: that must not hold up the replies of others.
+    fn rescue(
+        &self,
+        rescues: &Rescues,
+        id: Uuid,
+        rescue: impl Future<Output = Result<Option<message::Model>, Error>> + Send + 'static,
+    ) {
+        let Some(under_way) = rescues.begin(id) else { return };
+        let replies = self.clone();
+        self.0.tasks.spawn(async move {
+            match rescue.await {
+                Ok(Some(reply)) => replies.write(reply),
+                Ok(None) => {}
+                Err(error) => error.log(),
+            }
+            drop(under_way);
+        });
     }
 
     /// Running replies whose lease has run out.

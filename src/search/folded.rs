@@ -67,6 +67,7 @@ impl Folded {
     }
 
     /// The words and runs, in order.
+    #[must_use]
     pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
         parts(&self.text)
     }

@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn only_so_many_terms_count() {
-        let many: String = (0..1_000).map(|number| format!("w{number} ")).collect();
+        let many = (0..1_000).map(|number| format!("w{number}")).collect::<Vec<_>>().join(" ");
         assert_eq!(Query::parse(&many).wanted.len(), MAX_TERMS);
         let long = format!("\"{many}\"");
         assert_eq!(Query::parse(&long).wanted.len(), 1);

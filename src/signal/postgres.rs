@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
-use sea_orm::sqlx::{Error, query};
+use sea_orm::sqlx::{ConnectOptions, Error, query};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +42,8 @@ impl Postgres {
         // for the disk.
         let options: PgConnectOptions = address.url().parse::<PgConnectOptions>()?;
         let options = options.application_name("causerie-signals").options([("synchronous_commit", "off")]);
+        // The library would log each statement, and warn of slow ones: a late wake-up is nobody's worry.
+        let options = options.disable_statement_logging();
         let pool = |options| PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
         let hub = Hub::default();
         let (outgoing, incoming) = mpsc::channel(BACKLOG);

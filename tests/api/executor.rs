@@ -16,6 +16,7 @@ struct Leaf {
     value: i32,
 }
 
+#[expect(clippy::unused_async, reason = "the macro wants it")]
 #[Object]
 impl Query {
     async fn node(&self) -> Option<Node> {
@@ -44,6 +45,7 @@ impl Query {
     }
 }
 
+#[expect(clippy::unused_async, reason = "the macro wants it")]
 #[Object]
 impl Node {
     async fn number(&self) -> i32 {

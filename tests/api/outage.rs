@@ -162,7 +162,7 @@ async fn a_reply_that_runs_meanwhile_is_stored_afterwards() {
     let Some((_database, proxy, behind)) = behind_a_wire().await else { return };
     let (assistant, puppeteer) = Puppeteer::new();
     let mut settings = Settings { assistant, ..Settings::default() };
-    settings.replies.lease = Duration::from_secs(60);
+    settings.replies.lease = Duration::from_mins(1);
     let server = TestServer::with(&behind, settings).await;
     let ann = server.user("ann");
     let sent = ann.send("hello", json!({ "idempotencyKey": "once", "awaitReply": false })).await;

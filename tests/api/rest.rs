@@ -106,9 +106,9 @@ on_both_databases! {
         let malformed = raw(r#"{"message": "hello""#, "application/json").await.unwrap();
         assert_refused(&read(malformed).await, 422, "BAD_USER_INPUT");
         let form = raw("message=hello", "application/x-www-form-urlencoded").await.unwrap();
-        assert_refused(&read(form).await, 415, "BAD_USER_INPUT");
+        assert_refused(&read(form).await, 415, "UNSUPPORTED_MEDIA_TYPE");
         let plain = raw(r#"{"message": "hello"}"#, "text/plain").await.unwrap();
-        assert_refused(&read(plain).await, 415, "BAD_USER_INPUT");
+        assert_refused(&read(plain).await, 415, "UNSUPPORTED_MEDIA_TYPE");
 
         let get = ann.get("/api/ann/chat").send().await.unwrap();
         assert_eq!(get.headers()["allow"], "POST");
@@ -116,7 +116,7 @@ on_both_databases! {
         let elsewhere = ann.post("/api/ann/talk").json(&json!({ "message": "hello" })).send().await.unwrap();
         assert_refused(&read(elsewhere).await, 404, "NOT_FOUND");
         let large = post(&ann, &json!({ "message": "x".repeat(3_000_000) })).await;
-        assert_refused(&large, 413, "BAD_USER_INPUT");
+        assert_refused(&large, 413, "PAYLOAD_TOO_LARGE");
         assert_eq!(database.number("SELECT count(*) FROM message").await, 0);
     }
 

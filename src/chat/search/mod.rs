@@ -108,7 +108,10 @@ impl Chat {
         if query.is_empty() {
             return Ok(Page::empty());
         }
-        let statement = statement(self.database.backend(), self.user(), &query, filter, &slice);
+        let backend = self.database.backend();
+        let Some(statement) = statement(backend, self.user(), &query, filter, &slice) else {
+            return Ok(Page::empty());
+        };
         let found = self
             .database
             .read(|connection| {
@@ -139,9 +142,10 @@ impl Chat {
         let conversations = self.conversations_by_id(&wanted).await?;
         let hit = |found: &Found| {
             let id = found.cursor.id;
-            let message = match found.is_title {
-                true => None,
-                false => Some(messages.iter().find(|message| message.id == id)?.clone()),
+            let message = if found.is_title {
+                None
+            } else {
+                Some(messages.iter().find(|message| message.id == id)?.clone())
             };
             let id = message.as_ref().map_or(id, |message| message.conversation_id);
             let conversation = conversations.iter().find(|conversation| conversation.id == id)?.clone();

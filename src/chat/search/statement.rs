@@ -4,12 +4,11 @@ use sea_orm::{DbBackend, Statement, Value};
 
 use super::{SearchCursor, SearchFilter, SearchScope, stored};
 use crate::chat::Slice;
-use crate::search::{Lookup, Query, scope};
+use crate::search::{Lookup, Query, Term, scope};
 
-/// A statement in the making.
+/// The values of a statement in the making.
 struct Sql {
     backend: DbBackend,
-    text: String,
     values: Vec<Value>,
 }
 
@@ -19,61 +18,72 @@ impl Sql {
         self.values.push(value.into());
         format!("${}", self.values.len())
     }
+
+    /// The placeholders of a term's pattern, and of how many characters it has.
+    fn bind_pattern(&mut self, term: &Term) -> (String, String) {
+        let pattern = term.pattern();
+        let length = i64::try_from(pattern.chars().count()).unwrap_or(i64::MAX);
+        (self.bind(pattern), self.bind(length))
+    }
 }
 
 /// Candidates come out of the index by their tokens, all of them the owner's; their folded texts then decide. Each
 /// count is taken once, in a part of the statement that the databases do not merge with the rest.
+///
+/// None if the filter leaves nothing to search.
 pub(super) fn statement(
     backend: DbBackend,
     user: &str,
     query: &Query,
     filter: &SearchFilter,
     slice: &Slice<SearchCursor>,
-) -> Statement {
-    let mut sql = Sql { backend, text: String::new(), values: Vec::new() };
+) -> Option<Statement> {
+    let mut sql = Sql { backend, values: Vec::new() };
     let user_id = sql.bind(user);
     let lookups = query.lookups(&scope(user));
     let tokens = (!lookups.is_empty()).then(|| sql.bind(engine_query(backend, &lookups)));
-    let pattern = |sql: &mut Sql, pattern: String| {
-        let length = pattern.chars().count();
-        (sql.bind(pattern), length)
-    };
-    let wanted: Vec<_> = query.wanted.iter().map(|term| pattern(&mut sql, term.pattern())).collect();
-    let unwanted: Vec<_> = query.unwanted.iter().map(|term| pattern(&mut sql, term.pattern())).collect();
-
-    let mut texts = String::new();
-    for (number, (place, length)) in wanted.iter().enumerate() {
-        let length = i64::try_from(*length).unwrap_or(i64::MAX);
-        let length = sql.bind(length);
-        texts += &format!(
-            ", (length(s.text) - length(replace(s.text, {place}, ''))) / CAST({length} AS BIGINT) AS count{number}"
-        );
+    let mut columns = Vec::new();
+    for (number, term) in query.wanted.iter().enumerate() {
+        let (pattern, length) = sql.bind_pattern(term);
+        columns.push(format!(
+            "(length(s.text) - length(replace(s.text, {pattern}, ''))) / CAST({length} AS BIGINT) AS count{number}"
+        ));
     }
-    let without: String = unwanted
-        .iter()
-        .map(|(place, _)| format!(" AND length(replace(s.text, {place}, '')) = length(s.text)"))
-        .collect();
-
+    columns.push("length(s.text) / 2000 AS size".to_owned());
+    let mut conditions = Vec::new();
+    for term in &query.unwanted {
+        let (pattern, _) = sql.bind_pattern(term);
+        conditions.push(format!("length(replace(s.text, {pattern}, '')) = length(s.text)"));
+    }
+    let search = Search {
+        user_id: &user_id,
+        tokens: tokens.as_deref(),
+        columns: &columns.join(", "),
+        conditions: &conditions,
+        filter,
+    };
     let mut branches = Vec::new();
     if filter.scope != Some(SearchScope::Titles) {
-        branches.push(messages(&mut sql, &user_id, tokens.as_deref(), filter, &texts, &without));
+        branches.push(search.messages(&mut sql));
     }
     if filter.scope != Some(SearchScope::Messages) && filter.role.is_none() {
-        branches.push(titles(&mut sql, &user_id, tokens.as_deref(), filter, &texts, &without));
+        branches.push(search.titles(&mut sql));
     }
-    sql.text = match branches.is_empty() {
-        true => "SELECT '' AS id, 0 AS is_title, 0 AS score WHERE 1 = 0".to_owned(),
-        false => rank(&mut sql, &branches.join("\nUNION ALL\n"), wanted.len(), slice),
-    };
-    Statement::from_sql_and_values(sql.backend, sql.text, sql.values)
+    if branches.is_empty() {
+        return None;
+    }
+    let text = rank(&mut sql, &branches.join("\nUNION ALL\n"), query.wanted.len(), slice);
+    Some(Statement::from_sql_and_values(backend, text, sql.values))
 }
 
 /// Puts the candidates that have every wanted term in order, and takes a page.
 fn rank(sql: &mut Sql, candidates: &str, terms: usize, slice: &Slice<SearchCursor>) -> String {
-    let all = (0..terms).map(|number| format!(" AND count{number} > 0")).collect::<String>();
-    let score = (0..terms)
-        .map(|number| format!(" + 1000 * count{number} / (count{number} + 1 + size)"))
-        .collect::<String>();
+    let of_terms = |part: fn(usize) -> String, with: &str, none: &str| match terms {
+        0 => none.to_owned(),
+        _ => (0..terms).map(part).collect::<Vec<_>>().join(with),
+    };
+    let all = of_terms(|number| format!("count{number} > 0"), " AND ", "1 = 1");
+    let score = of_terms(|number| format!("1000 * count{number} / (count{number} + 1 + size)"), " + ", "0");
     let after = slice.after.map(|place| {
         let (score, id) = (sql.bind(place.score), sql.bind(place.id));
         format!("WHERE (score, id) < ({score}, {id})")
@@ -81,7 +91,7 @@ fn rank(sql: &mut Sql, candidates: &str, terms: usize, slice: &Slice<SearchCurso
     let limit = sql.bind(slice.limit + 1);
     format!(
         "WITH candidate AS MATERIALIZED (\n{candidates}\n), hit AS (
-    SELECT id, is_title, CAST((1 + is_title) * (0{score}) AS BIGINT) AS score FROM candidate WHERE 1 = 1{all}
+    SELECT id, is_title, CAST((1 + is_title) * ({score}) AS BIGINT) AS score FROM candidate WHERE {all}
 )
 SELECT id, is_title, score FROM hit {}
 ORDER BY score DESC, id DESC LIMIT {limit}",
@@ -89,68 +99,70 @@ ORDER BY score DESC, id DESC LIMIT {limit}",
     )
 }
 
-fn messages(
-    sql: &mut Sql,
-    user_id: &str,
-    tokens: Option<&str>,
-    filter: &SearchFilter,
-    texts: &str,
-    without: &str,
-) -> String {
-    // An entry of a reply that is being written anew is of its last attempt.
-    let mut narrow = " AND m.status IN ('COMPLETE', 'STOPPED', 'FAILED')".to_owned();
-    if let Some(id) = filter.conversation_id {
-        narrow += &format!(" AND m.conversation_id = {}", sql.bind(id));
-    }
-    if let Some(role) = filter.role {
-        narrow += &format!(" AND m.role = {}", sql.bind(role));
-    }
-    if filter.active_path_only {
-        narrow += " AND m.active";
-    }
-    narrow += &created(sql, "m", filter);
-    let (from, found) = engine(sql.backend, "message", tokens);
-    format!(
-        "SELECT s.id, 0 AS is_title, length(s.text) / 2000 AS size{texts}
-{from}
-CROSS JOIN message AS m
-CROSS JOIN conversation AS c
-WHERE {found} AND s.user_id = {user_id} AND m.user_id = {user_id} AND m.id = s.id
-    AND c.user_id = {user_id} AND c.id = m.conversation_id AND c.deleted_at IS NULL{narrow}{without}"
-    )
+/// What the two kinds of entries are searched for.
+struct Search<'s> {
+    user_id: &'s str,
+    tokens: Option<&'s str>,
+    columns: &'s str,
+    conditions: &'s [String],
+    filter: &'s SearchFilter,
 }
 
-fn titles(
-    sql: &mut Sql,
-    user_id: &str,
-    tokens: Option<&str>,
-    filter: &SearchFilter,
-    texts: &str,
-    without: &str,
-) -> String {
-    let mut narrow = String::new();
-    if let Some(id) = filter.conversation_id {
-        narrow += &format!(" AND c.id = {}", sql.bind(id));
-    }
-    narrow += &created(sql, "c", filter);
-    let (from, found) = engine(sql.backend, "title", tokens);
-    format!(
-        "SELECT s.id, 1 AS is_title, length(s.text) / 2000 AS size{texts}
-{from}
-CROSS JOIN conversation AS c
-WHERE {found} AND s.user_id = {user_id}
-    AND c.user_id = {user_id} AND c.id = s.id AND c.deleted_at IS NULL{narrow}{without}"
-    )
-}
-
-fn created(sql: &mut Sql, table: &str, filter: &SearchFilter) -> String {
-    let mut narrow = String::new();
-    for (instant, operator) in [(filter.created_since, ">="), (filter.created_before, "<")] {
-        if let Some(instant) = instant {
-            narrow += &format!(" AND {table}.created_at {operator} {}", sql.bind(stored(instant)));
+impl Search<'_> {
+    fn messages(&self, sql: &mut Sql) -> String {
+        let Self { user_id, columns, filter, .. } = self;
+        let mut conditions = self.conditions.to_vec();
+        // An entry of a reply that is being written anew is of its last attempt.
+        conditions.push("m.status IN ('COMPLETE', 'STOPPED', 'FAILED')".to_owned());
+        if let Some(id) = filter.conversation_id {
+            conditions.push(format!("m.conversation_id = {}", sql.bind(id)));
         }
+        if let Some(role) = filter.role {
+            conditions.push(format!("m.role = {}", sql.bind(role)));
+        }
+        if filter.active_path_only {
+            conditions.push("m.active".to_owned());
+        }
+        conditions.extend(self.created(sql, "m"));
+        let conditions = conditions.join(" AND ");
+        let (from, found) = engine(sql.backend, "message", self.tokens);
+        format!(
+            "SELECT s.id, 0 AS is_title, {columns}
+{from} CROSS JOIN message AS m CROSS JOIN conversation AS c
+WHERE {found} AND s.user_id = {user_id} AND m.user_id = {user_id} AND m.id = s.id
+    AND c.user_id = {user_id} AND c.id = m.conversation_id AND c.deleted_at IS NULL
+    AND {conditions}"
+        )
     }
-    narrow
+
+    fn titles(&self, sql: &mut Sql) -> String {
+        let Self { user_id, columns, filter, .. } = self;
+        let mut conditions = self.conditions.to_vec();
+        conditions.push("c.deleted_at IS NULL".to_owned());
+        if let Some(id) = filter.conversation_id {
+            conditions.push(format!("c.id = {}", sql.bind(id)));
+        }
+        conditions.extend(self.created(sql, "c"));
+        let conditions = conditions.join(" AND ");
+        let (from, found) = engine(sql.backend, "title", self.tokens);
+        format!(
+            "SELECT s.id, 1 AS is_title, {columns}
+{from} CROSS JOIN conversation AS c
+WHERE {found} AND s.user_id = {user_id} AND c.user_id = {user_id} AND c.id = s.id
+    AND {conditions}"
+        )
+    }
+
+    fn created(&self, sql: &mut Sql, table: &str) -> Vec<String> {
+        let bounds = [(self.filter.created_since, ">="), (self.filter.created_before, "<")];
+        let mut conditions = Vec::new();
+        for (instant, operator) in bounds {
+            if let Some(instant) = instant {
+                conditions.push(format!("{table}.created_at {operator} {}", sql.bind(stored(instant))));
+            }
+        }
+        conditions
+    }
 }
 
 /// Where candidates come from, and what makes them candidates. A query that only excludes has no tokens to go by:

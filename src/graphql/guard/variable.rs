@@ -86,7 +86,7 @@ fn check_named(registry: &Registry, named: &MetaType, value: &Value) -> Result<(
             if *oneof && (fields.len() != 1 || fields.values().any(|value| *value == Value::Null)) {
                 return Err(Mismatch::new(format!("`{name}` must have exactly one field that is not null")));
             }
-            let mut unknown: HashSet<&str> = fields.keys().map(|key| key.as_str()).collect();
+            let mut unknown: HashSet<&str> = fields.keys().map(async_graphql::Name::as_str).collect();
             for field in input_fields.values() {
                 unknown.remove(field.name.as_str());
                 let checked = match fields.get(field.name.as_str()) {

@@ -72,7 +72,7 @@ async fn by_get(
         return socket::upgrade(&app, &notes, client, peer, &headers, upgrade).await;
     }
     if headers.contains_key(UPGRADE) {
-        return malformed("This is not a WebSocket handshake of version 13.".to_owned());
+        return malformed("This is not a WebSocket handshake of version 13.");
     }
     let read = negotiation::accepted(&headers).and_then(|accepted| {
         let fields = Fields::from_query(query.as_deref().unwrap_or_default()).map_err(malformed)?;
@@ -148,8 +148,8 @@ fn once(answer: Answer) -> futures_util::stream::BoxStream<'static, Answer> {
     Box::pin(futures_util::stream::once(std::future::ready(answer)))
 }
 
-fn malformed(message: String) -> Response {
-    problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", &message)
+fn malformed(message: impl AsRef<str>) -> Response {
+    problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", message.as_ref())
 }
 
 /// An error of a request as a whole.

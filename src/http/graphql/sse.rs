@@ -19,7 +19,7 @@ use super::answer::Shape;
 use super::expired;
 use crate::auth::Viewer;
 use crate::http::App;
-use crate::http::streams::{KEEP_ALIVE, expiry};
+use crate::http::streams::expiry;
 
 /// A response that sends each of `answers` as it comes.
 ///
@@ -35,6 +35,7 @@ pub(super) fn render(
         answers,
         errors: app.0.options.limits.errors,
         expiry: viewer.and_then(expiry),
+        keep_alive: app.0.options.limits.keep_alive,
         closing: app.0.streams.closing.clone(),
         begun: false,
         ended: false,
@@ -54,6 +55,7 @@ struct Events {
     answers: BoxStream<'static, Answer>,
     errors: usize,
     expiry: Option<Instant>,
+    keep_alive: Duration,
     closing: CancellationToken,
     begun: bool,
     ended: bool,
@@ -89,15 +91,15 @@ impl Events {
                 bytes.extend_from_slice(COMPLETE);
                 Some(bytes.into())
             }
-            answer = self.answers.next() => match answer {
-                Some(answer) => Some(next(&answer, self.errors).into()),
-                None => {
-                    self.ended = true;
-                    Some(Bytes::from_static(COMPLETE))
+            answer = self.answers.next() => {
+                if let Some(answer) = answer {
+                    return Some(next(&answer, self.errors).into());
                 }
-            },
+                self.ended = true;
+                Some(Bytes::from_static(COMPLETE))
+            }
             () = self.closing.cancelled() => None,
-            () = sleep(KEEP_ALIVE) => Some(COMMENT),
+            () = sleep(self.keep_alive) => Some(COMMENT),
         }
     }
 }

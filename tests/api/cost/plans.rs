@@ -21,7 +21,7 @@ const DEEDS: &[(&str, &[&str])] = &[
         &["conversation_activity"],
     ),
     ("query($id: ID!) { conversation(id: $id) { id } }", &["conversation_pkey"]),
-    ("query($message: ID!) { message(id: $message) { id } }", &["message_pkey"]),
+    ("query($message: ID!) { message(id: $message) { id } }", &["conversation_pkey", "message_pkey"]),
     (
         "query($id: ID!) { messages(conversationId: $id, last: 50) { nodes { id } } }",
         &["conversation_pkey", "message_active_position"],
@@ -32,7 +32,7 @@ const DEEDS: &[(&str, &[&str])] = &[
     ),
     (
         "{ conversations(first: 20) { nodes { lastMessage { id } } } }",
-        &["conversation_activity", "message_active_position"],
+        &["conversation_activity", "conversation_pkey", "message_active_position"],
     ),
     (
         SEND,
@@ -40,13 +40,12 @@ const DEEDS: &[(&str, &[&str])] = &[
             "conversation_pkey",
             "message_active_position",
             "message_generating",
-            "message_idempotency",
             "message_pkey",
             "message_queued",
         ],
     ),
     // A retry, as the key is the same.
-    (SEND, &["conversation_pkey", "message_idempotency", "message_siblings"]),
+    (SEND, &["conversation_pkey", "message_pkey", "receipt_pkey"]),
 ];
 
 const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { reply { status } } }";
@@ -60,6 +59,7 @@ on_both_databases! {
             let conversation = create(&server.user(user)).await;
             filler.messages(user, &conversation, space, 20_000).await;
             filler.conversations(user, space, 2_000).await;
+            filler.receipts(user, 2_000).await;
             conversations.push(conversation);
         }
         filler.analyze().await;
@@ -109,6 +109,7 @@ async fn indexes(filler: &Filler, statement: &Statement) -> Vec<String> {
         Some(match rest.split_whitespace().next()? {
             "sqlite_autoindex_message_1" => "message_pkey".to_owned(),
             "sqlite_autoindex_conversation_1" => "conversation_pkey".to_owned(),
+            "sqlite_autoindex_receipt_1" => "receipt_pkey".to_owned(),
             "sqlite_autoindex_message_search_1" => "message_search_pkey".to_owned(),
             name => name.to_owned(),
         })

@@ -77,6 +77,17 @@ impl Filler {
         self.connection.execute_unprepared(&sql).await.unwrap();
     }
 
+    /// Gives `user` `count` receipts of requests under keys that no test uses.
+    pub async fn receipts(&self, user: &str, count: u32) {
+        let numbers =
+            if self.is_postgres { format!("generate_series(1, {count}) AS n") } else { Self::series(count) };
+        let sql = format!(
+            "INSERT INTO receipt (user_id, idempotency_key, created_at)
+             SELECT '{user}', 'earlier ' || n, '2026-01-01T00:00:00.000+00:00' FROM {numbers}"
+        );
+        self.connection.execute_unprepared(&sql).await.unwrap();
+    }
+
     /// SQLite's numbers `n` from 1 to `count`.
     fn series(count: u32) -> String {
         format!(

@@ -19,14 +19,14 @@ pub enum Kind {
     ConversationCursor,
     /// A place in a list of messages.
     MessageCursor,
-    /// A place among the versions of a message.
-    SiblingCursor,
     /// A place among the hits of a search.
     SearchCursor,
     /// A place among a user's changes.
     ChangeCursor,
     /// A place in a reply.
     ReplyCursor,
+    /// A place among the versions of a message.
+    SiblingCursor,
     /// An idempotency key.
     Key,
     /// A word that somebody has said.
@@ -40,10 +40,10 @@ impl Kind {
         Self::User,
         Self::ConversationCursor,
         Self::MessageCursor,
-        Self::SiblingCursor,
         Self::SearchCursor,
         Self::ChangeCursor,
         Self::ReplyCursor,
+        Self::SiblingCursor,
         Self::Key,
         Self::Word,
     ];
@@ -56,10 +56,10 @@ const IDS: &[Kind] = &[Kind::Conversation, Kind::Message, Kind::User];
 const CURSORS: &[Kind] = &[
     Kind::ConversationCursor,
     Kind::MessageCursor,
-    Kind::SiblingCursor,
     Kind::SearchCursor,
     Kind::ChangeCursor,
     Kind::ReplyCursor,
+    Kind::SiblingCursor,
 ];
 
 /// A place, and how to put a value there.
@@ -115,11 +115,11 @@ pub const MARKER: &str = "the newest change";
 const CHANGES: &str = "__typename
     ... on ConversationChanged { conversation { id title messageCount } }
     ... on ConversationDeleted { conversationId }
-    ... on MessageChanged { message { id content status } }
-    ... on MessageDeleted { messageId conversationId }";
+    ... on MessageChanged { message { id content status } }";
 
 /// Every place that takes a value. `{…}` in a document stands for the fields beside it; `$own` is a conversation of
-/// the caller's own, and `$reply` a reply of the attacker's.
+/// the caller's own, `$reply` a reply of the attacker's, `$fresh` and `$freshReply` a message and its reply that were
+/// just sent.
 pub const CALLS: &[Call] = &[
     Call { place: "Query.viewer", request: Request::Nothing },
     graphql(
@@ -234,105 +234,6 @@ pub const CALLS: &[Call] = &[
         "mutation($value: ID!) { retryReply(input: { messageId: $value }) { reply {…} } }",
         MESSAGE,
     ),
-    graphql(
-        "Query.messages(leafId)",
-        IDS,
-        "query($own: ID!, $value: ID) { messages(conversationId: $own, leafId: $value) {…} }",
-        MESSAGES,
-    ),
-    graphql(
-        "Conversation.messages(leafId)",
-        IDS,
-        "query($own: ID!, $value: ID) { conversation(id: $own) { messages(leafId: $value) {…} } }",
-        MESSAGES,
-    ),
-    graphql(
-        "Message.siblings(after)",
-        CURSORS,
-        "query($own: ID!, $value: String) {
-           conversation(id: $own) { lastMessage { siblings(after: $value) {…} } }
-         }",
-        MESSAGES,
-    ),
-    graphql(
-        "Message.siblings(before)",
-        CURSORS,
-        "query($own: ID!, $value: String) {
-           conversation(id: $own) { lastMessage { siblings(last: 2, before: $value) {…} } }
-         }",
-        MESSAGES,
-    ),
-    graphql(
-        "Mutation.editMessage(input.messageId)",
-        IDS,
-        "mutation($value: ID!) { editMessage(input: { messageId: $value, content: \"taken\" }) { message {…} } }",
-        MESSAGE,
-    ),
-    graphql(
-        "Mutation.regenerateReply(input.messageId)",
-        IDS,
-        "mutation($value: ID!) { regenerateReply(input: { messageId: $value }) { reply {…} } }",
-        MESSAGE,
-    ),
-    graphql(
-        "Mutation.activateMessage(input.messageId)",
-        IDS,
-        "mutation($value: ID!) { activateMessage(input: { messageId: $value }) { message {…} } }",
-        MESSAGE,
-    ),
-    graphql(
-        "Mutation.forkConversation(input.messageId)",
-        IDS,
-        "mutation($value: ID!) { forkConversation(input: { messageId: $value }) { conversation {…} } }",
-        CONVERSATION,
-    ),
-    graphql(
-        "Mutation.deleteMessage(input.messageId)",
-        IDS,
-        "mutation($value: ID!) { deleteMessage(input: { messageId: $value }) { conversation {…} } }",
-        CONVERSATION,
-    ),
-    // A key in the table of one operation is one of all: it has been used by the caller's own `sendMessage`.
-    graphql(
-        "Mutation.editMessage(input.idempotencyKey)",
-        &[Kind::Key],
-        "mutation($own: ID!, $value: String) {
-           editMessage(input: { messageId: $own, content: \"mine\", idempotencyKey: $value }) { message {…} }
-         }",
-        MESSAGE,
-    ),
-    graphql(
-        "Mutation.regenerateReply(input.idempotencyKey)",
-        &[Kind::Key],
-        "mutation($reply: ID!, $value: String) {
-           regenerateReply(input: { messageId: $reply, idempotencyKey: $value }) { reply {…} }
-         }",
-        MESSAGE,
-    ),
-    graphql(
-        "Mutation.activateMessage(input.idempotencyKey)",
-        &[Kind::Key],
-        "mutation($reply: ID!, $value: String) {
-           activateMessage(input: { messageId: $reply, idempotencyKey: $value }) { message {…} }
-         }",
-        MESSAGE,
-    ),
-    graphql(
-        "Mutation.forkConversation(input.idempotencyKey)",
-        &[Kind::Key],
-        "mutation($reply: ID!, $value: String) {
-           forkConversation(input: { messageId: $reply, idempotencyKey: $value }) { conversation {…} }
-         }",
-        CONVERSATION,
-    ),
-    graphql(
-        "Mutation.deleteMessage(input.idempotencyKey)",
-        &[Kind::Key],
-        "mutation($reply: ID!, $value: String) {
-           deleteMessage(input: { messageId: $reply, idempotencyKey: $value }) { conversation {…} }
-         }",
-        CONVERSATION,
-    ),
     graphql("Query.search(query)", &[Kind::Word], "query($value: String!) { search(query: $value) {…} }", HITS),
     graphql(
         "Query.search(after)",
@@ -352,6 +253,153 @@ pub const CALLS: &[Call] = &[
         "query($value: String) { changes(since: $value, first: 100) { nodes {…} } }",
         CHANGES,
     ),
+    graphql(
+        "Mutation.archiveConversation(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) { archiveConversation(input: { conversationId: $value }) {…} }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.unarchiveConversation(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) { unarchiveConversation(input: { conversationId: $value }) {…} }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.pinConversation(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) { pinConversation(input: { conversationId: $value }) {…} }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.unpinConversation(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) { unpinConversation(input: { conversationId: $value }) {…} }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.restoreConversation(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) { restoreConversation(input: { conversationId: $value }) {…} }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.setConversationMetadata(input.conversationId)",
+        IDS,
+        "mutation($value: ID!) { setConversationMetadata(input: { conversationId: $value, metadata: { taken: true } }) {…} }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.setMessageMetadata(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { setMessageMetadata(input: { messageId: $value, metadata: { taken: true } }) {…} }",
+        "message { id content }",
+    ),
+    graphql(
+        "Mutation.markRead(input.conversationId)",
+        IDS,
+        "mutation($reply: ID!, $value: ID!) { markRead(input: { conversationId: $value, upToMessageId: $reply }) {…} }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.markRead(input.upToMessageId)",
+        IDS,
+        "mutation($own: ID!, $value: ID!) { markRead(input: { upToMessageId: $value, conversationId: $own }) {…} }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.rateReply(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { rateReply(input: { messageId: $value, rating: DOWN }) {…} }",
+        "reply { id content }",
+    ),
+    graphql(
+        "Mutation.activateMessage(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { activateMessage(input: { messageId: $value }) {…} }",
+        "message { id content }",
+    ),
+    graphql(
+        "Mutation.deleteMessage(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { deleteMessage(input: { messageId: $value }) {…} }",
+        "deletedMessageId conversation { id title }",
+    ),
+    graphql(
+        "Mutation.editMessage(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { editMessage(input: { messageId: $value, content: \"taken\" }) {…} }",
+        "message { id content } reply { id content }",
+    ),
+    graphql(
+        "Mutation.forkConversation(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { forkConversation(input: { messageId: $value }) {…} }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.regenerateReply(input.messageId)",
+        IDS,
+        "mutation($value: ID!) { regenerateReply(input: { messageId: $value }) {…} }",
+        "reply { id content }",
+    ),
+    graphql(
+        "Mutation.activateMessage(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($fresh: ID!, $value: String!) {
+           activateMessage(input: { messageId: $fresh, idempotencyKey: $value }) {…}
+         }",
+        "message { id content }",
+    ),
+    graphql(
+        "Mutation.deleteMessage(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($fresh: ID!, $value: String!) {
+           deleteMessage(input: { messageId: $fresh, idempotencyKey: $value }) {…}
+         }",
+        "deletedMessageId",
+    ),
+    graphql(
+        "Mutation.editMessage(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($fresh: ID!, $value: String!) {
+           editMessage(input: { messageId: $fresh, idempotencyKey: $value, content: \"edited\" }) {…}
+         }",
+        "message { id content } reply { id content }",
+    ),
+    graphql(
+        "Mutation.forkConversation(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($fresh: ID!, $value: String!) {
+           forkConversation(input: { messageId: $fresh, idempotencyKey: $value }) {…}
+         }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.regenerateReply(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($freshReply: ID!, $value: String!) {
+           regenerateReply(input: { messageId: $freshReply, idempotencyKey: $value }) {…}
+         }",
+        "reply { id content }",
+    ),
+    graphql("Query.messages(leafId)", IDS, "query($own: ID!, $value: ID) { messages(conversationId: $own, leafId: $value) {…} }", MESSAGES),
+    graphql("Conversation.messages(leafId)", IDS, "query($own: ID!, $value: ID) { conversation(id: $own) { messages(leafId: $value) {…} } }", MESSAGES),
+    graphql(
+        "Message.siblings(after)",
+        CURSORS,
+        "query($reply: ID!, $value: String) { message(id: $reply) { siblings(after: $value) {…} } }",
+        MESSAGES,
+    ),
+    graphql(
+        "Message.siblings(before)",
+        CURSORS,
+        "query($reply: ID!, $value: String) { message(id: $reply) { siblings(before: $value) {…} } }",
+        MESSAGES,
+    ),
+    graphql("Query.conversations(filter.titleContains)", &[Kind::Word], "query($value: String!) { conversations(filter: { titleContains: $value }) {…} }", CONVERSATIONS),
+    graphql("Viewer.conversations(filter.titleContains)", &[Kind::Word], "query($value: String!) { viewer { conversations(filter: { titleContains: $value }) {…} } }", CONVERSATIONS),
+    Call { place: "Mutation.deleteAllConversations", request: Request::Nothing },
     stream("Subscription.changes(since)", CURSORS, "subscription($value: String) { changes(since: $value) {…} }"),
     stream(
         "Subscription.replyProgress(messageId)",
@@ -377,8 +425,15 @@ pub const FREE_TEXT: &[&str] = &[
     "Mutation.createConversation(input.title)",
     "Mutation.renameConversation(input.title)",
     "Mutation.sendMessage(input.content)",
+    "Mutation.createConversation(input.metadata)",
     "Mutation.editMessage(input.content)",
     "Mutation.editMessage(input.metadata)",
+    "Mutation.rateReply(input.comment)",
+    "Mutation.sendMessage(input.metadata)",
+    "Mutation.setConversationMetadata(input.metadata)",
+    "Mutation.setMessageMetadata(input.metadata)",
+    "Query.conversations(filter.updatedSince)",
+    "Viewer.conversations(filter.updatedSince)",
     "Query.search(filter.createdBefore)",
     "Query.search(filter.createdSince)",
 ];
@@ -405,25 +460,41 @@ impl Call {
 
     /// The attacker's answer with `value` in this place.
     pub async fn answer(&self, world: &World, value: &str) -> Seen {
+        if self.kinds().contains(&Kind::Key) {
+            // A user for each such place: a key that is used once is used up.
+            let attacker = world.user(&format!("attacker by {}", self.place));
+            return self.answer_to(world, &attacker, &world.attackers_conversation, value).await;
+        }
         self.answer_to(world, &world.attacker, &world.attackers_conversation, value).await
     }
 
     /// Nobody without a token gets anything but a refusal.
     pub async fn assert_needs_a_token(&self, world: &World, value: &str) {
-        if matches!(self.request, Request::RestUser | Request::RestConversation | Request::RestKey) {
+        let by_rest =
+            matches!(self.request, Request::RestUser | Request::RestConversation | Request::RestKey);
+        if by_rest || matches!(self.request, Request::GraphQl(_, query, _) if query.contains("$fresh")) {
             return;
         }
         let seen = self.answer_to(world, &world.anonymous, &world.attackers_conversation, value).await;
         assert!(seen.body.contains(r#""code":"UNAUTHENTICATED""#), "{}: {}", self.place, seen.body);
-        world.assert_holds_no_secret(&seen, self.place);
+        World::assert_holds_no_secret(&seen, self.place);
     }
 
     /// The answer to `client`, who has the conversation `own`.
     pub async fn answer_to(&self, world: &World, client: &Client, own: &str, value: &str) -> Seen {
         let rest = |user: &str, body: &Value| world.accomplice.post(&format!("/api/{user}/chat")).json(body);
+        let fresh = match self.request {
+            Request::GraphQl(_, query, _) if query.contains("$fresh") => {
+                client.send("fresh", json!({})).await
+            }
+            _ => Value::Null,
+        };
         let document = |query: &str, fields: &str| {
             let query = query.replace('…', &format!(" {fields} "));
-            let variables = json!({ "own": own, "reply": world.attackers_reply, "value": value });
+            let variables = json!({
+                "own": own, "reply": world.attackers_reply, "value": value,
+                "fresh": fresh["message"]["id"], "freshReply": fresh["reply"]["id"],
+            });
             client.post("/graphql").json(&json!({ "query": query, "variables": variables }))
         };
         let request = match self.request {

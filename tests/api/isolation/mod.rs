@@ -8,6 +8,8 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use self::call::{CALLS, FREE_TEXT, Kind};
 use self::world::World;
 use crate::support::on_both_databases;
@@ -26,7 +28,7 @@ on_both_databases! {
                     let answer = call.answer(&world, their).await;
                     let expected = call.answer(&world, nothing).await;
                     assert_eq!(answer, expected, "{} given a {kind:?} of another user", call.place);
-                    world.assert_holds_no_secret(&answer, call.place);
+                    World::assert_holds_no_secret(&answer, call.place);
                 }
             }
         }
@@ -38,6 +40,11 @@ on_both_databases! {
                 }
             }
         }
+
+        let vandal = world.user("vandal");
+        vandal.start("hello").await;
+        let deleted = vandal.data("mutation { deleteAllConversations { deletedCount } }", json!({})).await;
+        assert_eq!(deleted["deleteAllConversations"]["deletedCount"], 1, "their own, and nobody else's");
 
         assert_eq!(world.victims_view().await, before, "the victim's rows have changed");
         // The same calls do something in the right hands, or equal answers would prove nothing.
@@ -61,6 +68,6 @@ fn the_table_of_calls_knows_every_place() {
     );
     let stale: Vec<_> = known.difference(&places).collect();
     assert!(stale.is_empty(), "{stale:#?} are no longer in the schema: take them out of the table");
-    let kinds: BTreeSet<Kind> = CALLS.iter().flat_map(|call| call.kinds()).copied().collect();
+    let kinds: BTreeSet<Kind> = CALLS.iter().flat_map(call::Call::kinds).copied().collect();
     assert_eq!(kinds.len(), Kind::ALL.len(), "every kind of value is tried somewhere");
 }

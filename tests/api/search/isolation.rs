@@ -6,7 +6,7 @@ use causerie::search::scope;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{count, hits, texts};
+use super::{count, hits, page, texts};
 use crate::support::{TestServer, on_both_databases};
 
 /// Two users whose tokens lie in the same place of the index.
@@ -47,6 +47,8 @@ on_both_databases! {
         server.user(&second).start("other plans").await;
         for query in ["confidential", "conf*", "plans -other", "-other"] {
             assert_eq!(count(&server.user(&second), query).await, 0, "{query:?}");
+            let none = page(&server.user(&second), query, json!({ "first": 0 })).await;
+            assert_eq!(none["pageInfo"]["hasNextPage"], false, "{query:?}: not even that there is something");
         }
         assert_eq!(count(&server.user(&first), "plans").await, 3);
     }

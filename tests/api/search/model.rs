@@ -39,13 +39,16 @@ impl Term {
         let last = term.len().checked_sub(1)?;
         let fits = |index: usize, part: &str| {
             let wanted = term[index];
-            match (wanted.is_ascii(), index == 0, index == last) {
-                (true, _, true) if self.prefix => part.starts_with(wanted),
-                (true, ..) => part == wanted,
-                (false, true, true) => part.contains(wanted),
-                (false, true, false) => part.ends_with(wanted),
-                (false, false, true) => part.starts_with(wanted),
-                (false, false, false) => part == wanted,
+            let (starts, ends) = if wanted.is_ascii() {
+                (true, index < last || !self.prefix)
+            } else {
+                (index > 0, index < last)
+            };
+            match (starts, ends) {
+                (true, true) => part == wanted,
+                (true, false) => part.starts_with(wanted),
+                (false, true) => part.ends_with(wanted),
+                (false, false) => part.contains(wanted),
             }
         };
         Some(

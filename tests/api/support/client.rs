@@ -149,19 +149,16 @@ pub fn without_ids(text: &str) -> String {
     let mut result = String::new();
     let mut rest = text;
     while let Some(next) = rest.chars().next() {
-        match rest.get(..36).filter(|id| uuid::Uuid::try_parse(id).is_ok()) {
-            Some(id) => {
-                let number = ids.iter().position(|known| *known == id).unwrap_or_else(|| {
-                    ids.push(id);
-                    ids.len() - 1
-                });
-                result += &format!("«id {number}»");
-                rest = &rest[36..];
-            }
-            None => {
-                result.push(next);
-                rest = &rest[next.len_utf8()..];
-            }
+        if let Some(id) = rest.get(..36).filter(|id| uuid::Uuid::try_parse(id).is_ok()) {
+            let number = ids.iter().position(|known| *known == id).unwrap_or_else(|| {
+                ids.push(id);
+                ids.len() - 1
+            });
+            result.extend(["«id ", &number.to_string(), "»"]);
+            rest = &rest[36..];
+        } else {
+            result.push(next);
+            rest = &rest[next.len_utf8()..];
         }
     }
     result

@@ -3,6 +3,7 @@
 mod assistant;
 mod client;
 mod database;
+mod events;
 mod process;
 mod proxy;
 mod server;
@@ -10,7 +11,8 @@ mod server;
 pub use self::assistant::{Puppet, Puppeteer};
 pub use self::client::{Answer, Client, without_ids};
 pub use self::database::TestDatabase;
-pub use self::process::Process;
+pub use self::events::Events;
+pub use self::process::{Process, causerie};
 pub use self::proxy::Proxy;
 pub use self::server::{SECRET, Settings, TestServer, is_sweep, token_for};
 

@@ -1,6 +1,7 @@
 //! GraphQL over WebSockets: the protocol `graphql-transport-ws`.
 
 mod close;
+mod dialogue;
 mod message;
 mod session;
 mod subscriber;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use async_graphql::{Response as Answer, ServerError};
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
@@ -13,21 +12,18 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::close::Close;
 use super::message::{Incoming, Outgoing};
-use super::subscriber::{Event, Subscriber};
+use super::subscriber::Event;
 use crate::auth::Viewer;
 use crate::http::App;
 use crate::http::address::Client;
-use crate::http::graphql::answer::Shape;
-use crate::http::graphql::coded;
-use crate::http::graphql::request::Fields;
-use crate::http::streams::{KEEP_ALIVE, expiry};
-use crate::http::traffic::{Held, What, Who};
+use crate::http::streams::expiry;
+use crate::http::traffic::Held;
 
 /// How many events wait for a slow reader. Operations wait after that.
 const QUEUE: usize = 8;
 
-/// How long a client may take to introduce itself.
-const INIT_TIME: Duration = Duration::from_secs(10);
+/// After how many pings without an answer a client is taken for gone.
+const UNANSWERED: u32 = 2;
 
 /// How long one message may take to be sent: a client that reads nothing holds nothing for longer.
 const WRITE_TIME: Duration = Duration::from_secs(30);
@@ -35,13 +31,10 @@ const WRITE_TIME: Duration = Duration::from_secs(30);
 /// How long a client may take to agree that the socket is closed.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
-/// How long a client may be silent, pings unanswered, before it is taken for gone.
-const SILENCE: Duration = KEEP_ALIVE.saturating_mul(3);
-
 /// Ends a session without a word: there is nobody to tell.
-struct Gone;
+pub(super) struct Gone;
 
-enum End {
+pub(super) enum End {
     Close(Close),
     Gone,
 }
@@ -59,22 +52,23 @@ impl From<Gone> for End {
 }
 
 pub(super) struct Session {
-    app: App,
+    pub(super) app: App,
     socket: WebSocket,
-    viewer: Option<Viewer>,
-    client: Client,
+    pub(super) viewer: Option<Viewer>,
+    pub(super) client: Client,
     /// The socket's place among its user's.
-    place: Option<Held>,
-    is_initialised: bool,
+    pub(super) place: Option<Held>,
+    pub(super) is_initialised: bool,
     /// The running operations by id, each with its serial number.
-    running: HashMap<String, (u64, AbortHandle)>,
-    serial: u64,
-    tasks: JoinSet<()>,
-    sender: Sender<Event>,
+    pub(super) running: HashMap<String, (u64, AbortHandle)>,
+    pub(super) serial: u64,
+    pub(super) tasks: JoinSet<()>,
+    pub(super) sender: Sender<Event>,
     events: Receiver<Event>,
     opened_at: Instant,
-    heard_at: Instant,
-    idle_since: Instant,
+    /// How many pings were sent since the client was last heard.
+    unanswered: u32,
+    pub(super) idle_since: Instant,
     ping_at: Instant,
 }
 
@@ -82,6 +76,7 @@ impl Session {
     pub(super) fn new(app: App, socket: WebSocket, viewer: Option<Viewer>, client: Client) -> Self {
         let (sender, events) = mpsc::channel(QUEUE);
         let now = Instant::now();
+        let ping_at = now + app.0.options.limits.keep_alive;
         Self {
             app,
             socket,
@@ -95,9 +90,9 @@ impl Session {
             sender,
             events,
             opened_at: now,
-            heard_at: now,
+            unanswered: 0,
             idle_since: now,
-            ping_at: now + KEEP_ALIVE,
+            ping_at,
         }
     }
 
@@ -148,7 +143,7 @@ impl Session {
     /// When the socket is to be closed unless something happens before, and why.
     fn deadline(&self) -> (Instant, Close) {
         if !self.is_initialised {
-            return (self.opened_at + INIT_TIME, Close::INIT_TIMEOUT);
+            return (self.opened_at + self.app.0.options.limits.body_time, Close::INIT_TIMEOUT);
         }
         let idle = self
             .running
@@ -160,15 +155,16 @@ impl Session {
     }
 
     async fn ping(&mut self) -> Result<(), End> {
-        if self.heard_at.elapsed() > SILENCE {
+        if self.unanswered >= UNANSWERED {
             return Err(End::Gone);
         }
-        self.ping_at = Instant::now() + KEEP_ALIVE;
+        self.unanswered += 1;
+        self.ping_at = Instant::now() + self.app.0.options.limits.keep_alive;
         Ok(self.send(Message::Ping(Bytes::new())).await?)
     }
 
     async fn receive(&mut self, frame: Message) -> Result<(), End> {
-        self.heard_at = Instant::now();
+        self.unanswered = 0;
         match frame {
             Message::Text(text) => self.handle(Incoming::read(&text)?).await,
             Message::Binary(_) => Err(Close::bad_request("Messages must be text.").into()),
@@ -186,92 +182,6 @@ impl Session {
         let _ = timeout(CLOSE_TIME, end).await;
     }
 
-    async fn handle(&mut self, message: Incoming) -> Result<(), End> {
-        match message {
-            Incoming::Init { .. } if self.is_initialised => Err(Close::INIT_AGAIN.into()),
-            Incoming::Init { authorization } => {
-                if let Some(authorization) = authorization {
-                    let viewer = authenticate(&self.app, &authorization).await?;
-                    // The handshake may have named somebody already.
-                    if self.viewer.as_ref().is_some_and(|known| known.user_id() != viewer.user_id()) {
-                        return Err(Close::OTHER_USER.into());
-                    }
-                    self.viewer = Some(viewer);
-                }
-                let place = self.app.0.traffic.hold(self.who(), What::Socket);
-                self.place = Some(place.map_err(|_| Close::TOO_MANY_SOCKETS)?);
-                self.is_initialised = true;
-                self.idle_since = Instant::now();
-                Ok(self.say(&Outgoing::ConnectionAck).await?)
-            }
-            Incoming::Ping { authorization } => {
-                if let Some(authorization) = authorization.filter(|_| self.is_initialised) {
-                    self.renew(&authorization).await?;
-                }
-                Ok(self.say(&Outgoing::Pong).await?)
-            }
-            Incoming::Pong => Ok(()),
-            Incoming::Subscribe { .. } if !self.is_initialised => Err(Close::UNAUTHORIZED.into()),
-            Incoming::Subscribe { id, fields } => self.subscribe(id, *fields).await,
-            Incoming::Complete { id } => {
-                if let Some((_, task)) = self.running.remove(&id) {
-                    task.abort();
-                    self.idle_since = Instant::now();
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Takes a new token of the same user. Operations go on as they are.
-    async fn renew(&mut self, authorization: &str) -> Result<(), Close> {
-        let viewer = match authenticate(&self.app, authorization).await {
-            Ok(viewer) => viewer,
-            // The token that is there stays good as long as it is.
-            Err(close) if close == Close::UNAVAILABLE => return Ok(()),
-            Err(close) => return Err(close),
-        };
-        match &self.viewer {
-            Some(known) if known.user_id() == viewer.user_id() => {
-                self.viewer = Some(viewer);
-                Ok(())
-            }
-            _ => Err(Close::OTHER_USER),
-        }
-    }
-
-    async fn subscribe(&mut self, id: String, fields: Fields) -> Result<(), End> {
-        if self.running.contains_key(&id) {
-            return Err(Close::taken(&id).into());
-        }
-        let maximum = self.app.0.options.limits.socket_operations;
-        if self.running.len() >= maximum {
-            let message = format!("A socket may have {maximum} operations at a time.");
-            return self.refuse(&id, coded("RATE_LIMITED", &message)).await;
-        }
-        let who = self.who();
-        let counted = match who {
-            Who::User(_) => self.app.0.traffic.count(&who),
-            Who::Address(_) => self.app.0.traffic.knock(self.client.0),
-        };
-        if let Err(refusal) = counted {
-            return self.refuse(&id, refusal.error()).await;
-        }
-        while self.tasks.try_join_next().is_some() {}
-        self.serial += 1;
-        let subscriber = Subscriber {
-            app: self.app.clone(),
-            viewer: self.viewer.clone(),
-            who,
-            id: id.clone(),
-            serial: self.serial,
-            events: self.sender.clone(),
-        };
-        let task = self.tasks.spawn(subscriber.run(fields));
-        self.running.insert(id, (self.serial, task));
-        Ok(())
-    }
-
     /// Sends an event, unless its operation has been completed by the client. The id is free before the client can
     /// know that the operation has ended.
     async fn forward(&mut self, event: Event) -> Result<(), Gone> {
@@ -286,17 +196,7 @@ impl Session {
         self.send(Message::Text(event.text.into())).await
     }
 
-    fn who(&self) -> Who {
-        Who::new(self.viewer.as_ref(), self.client.0)
-    }
-
-    async fn refuse(&mut self, id: &str, error: ServerError) -> Result<(), End> {
-        let answer = Answer::from_errors(vec![error]);
-        let shape = Shape::new(&answer, 1);
-        Ok(self.say(&Outgoing::Error { id, payload: &shape.errors }).await?)
-    }
-
-    async fn say(&mut self, message: &Outgoing<'_>) -> Result<(), Gone> {
+    pub(super) async fn say(&mut self, message: &Outgoing<'_>) -> Result<(), Gone> {
         self.send(Message::Text(message.write().into())).await
     }
 
@@ -306,10 +206,6 @@ impl Session {
             Ok(Err(_)) | Err(_) => Err(Gone),
         }
     }
-}
-
-async fn authenticate(app: &App, authorization: &str) -> Result<Viewer, Close> {
-    app.viewer_of(authorization).await.map_err(|error| Close::rejected(&error))
 }
 
 fn is_too_large(error: &axum::Error) -> bool {

@@ -1,0 +1,117 @@
+//! What a socket does with each message of its client.
+
+use async_graphql::{Response as Answer, ServerError};
+use tokio::time::Instant;
+
+use super::close::Close;
+use super::message::{Incoming, Outgoing};
+use super::session::{End, Session};
+use super::subscriber::Subscriber;
+use crate::auth::Viewer;
+use crate::http::App;
+use crate::http::graphql::answer::Shape;
+use crate::http::graphql::coded;
+use crate::http::graphql::request::Fields;
+use crate::http::traffic::{What, Who};
+
+impl Session {
+    pub(super) async fn handle(&mut self, message: Incoming) -> Result<(), End> {
+        match message {
+            Incoming::Init { .. } if self.is_initialised => Err(Close::INIT_AGAIN.into()),
+            Incoming::Init { authorization } => {
+                if let Some(authorization) = authorization {
+                    let viewer = authenticate(&self.app, &authorization).await?;
+                    // The handshake may have named somebody already.
+                    if self.viewer.as_ref().is_some_and(|known| known.user_id() != viewer.user_id()) {
+                        return Err(Close::OTHER_USER.into());
+                    }
+                    self.viewer = Some(viewer);
+                }
+                let place = self.app.0.traffic.hold(self.who(), What::Socket);
+                self.place = Some(place.map_err(|_| Close::TOO_MANY_SOCKETS)?);
+                self.is_initialised = true;
+                self.idle_since = Instant::now();
+                Ok(self.say(&Outgoing::ConnectionAck).await?)
+            }
+            Incoming::Ping { authorization } => {
+                if let Some(authorization) = authorization.filter(|_| self.is_initialised) {
+                    self.renew(&authorization).await?;
+                }
+                Ok(self.say(&Outgoing::Pong).await?)
+            }
+            Incoming::Pong => Ok(()),
+            Incoming::Subscribe { .. } if !self.is_initialised => Err(Close::UNAUTHORIZED.into()),
+            Incoming::Subscribe { id, fields } => self.subscribe(id, *fields).await,
+            Incoming::Complete { id } => {
+                if let Some((_, task)) = self.running.remove(&id) {
+                    task.abort();
+                    self.idle_since = Instant::now();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes a new token of the same user. Operations go on as they are.
+    async fn renew(&mut self, authorization: &str) -> Result<(), Close> {
+        let viewer = match authenticate(&self.app, authorization).await {
+            Ok(viewer) => viewer,
+            // The token that is there stays good as long as it is.
+            Err(close) if close == Close::UNAVAILABLE => return Ok(()),
+            Err(close) => return Err(close),
+        };
+        match &self.viewer {
+            Some(known) if known.user_id() == viewer.user_id() => {
+                self.viewer = Some(viewer);
+                Ok(())
+            }
+            _ => Err(Close::OTHER_USER),
+        }
+    }
+
+    async fn subscribe(&mut self, id: String, fields: Fields) -> Result<(), End> {
+        if self.running.contains_key(&id) {
+            return Err(Close::taken(&id).into());
+        }
+        let maximum = self.app.0.options.limits.socket_operations;
+        if self.running.len() >= maximum {
+            let message = format!("A socket may have {maximum} operations at a time.");
+            return self.refuse(&id, coded("RATE_LIMITED", &message)).await;
+        }
+        let who = self.who();
+        let counted = match who {
+            Who::User(_) => self.app.0.traffic.count(&who),
+            Who::Address(_) => self.app.0.traffic.knock(self.client.0),
+        };
+        if let Err(refusal) = counted {
+            return self.refuse(&id, refusal.error()).await;
+        }
+        while self.tasks.try_join_next().is_some() {}
+        self.serial += 1;
+        let subscriber = Subscriber {
+            app: self.app.clone(),
+            viewer: self.viewer.clone(),
+            who,
+            id: id.clone(),
+            serial: self.serial,
+            events: self.sender.clone(),
+        };
+        let task = self.tasks.spawn(subscriber.run(fields));
+        self.running.insert(id, (self.serial, task));
+        Ok(())
+    }
+
+    fn who(&self) -> Who {
+        Who::new(self.viewer.as_ref(), self.client.0)
+    }
+
+    async fn refuse(&mut self, id: &str, error: ServerError) -> Result<(), End> {
+        let answer = Answer::from_errors(vec![error]);
+        let shape = Shape::new(&answer, 1);
+        Ok(self.say(&Outgoing::Error { id, payload: &shape.errors }).await?)
+    }
+}
+
+async fn authenticate(app: &App, authorization: &str) -> Result<Viewer, Close> {
+    app.viewer_of(authorization).await.map_err(|error| Close::rejected(&error))
+}

@@ -1,0 +1,137 @@
+//! How much one user, and all of them together, may have in hand.
+
+use std::time::Duration;
+
+use causerie::http::{Limits, Options};
+use serde_json::{Value, json};
+
+use super::{FOREVER, Frame, QUERY, Socket, code, limited, read_until, stream};
+use crate::support::{Client, Puppeteer, Settings, TestDatabase, TestServer};
+
+const SEND: &str = "mutation { sendMessage(input: { content: \"hello\" }) { reply { status } } }";
+
+/// A server with these limits, and the hand that leads its assistant.
+async fn led(database: &TestDatabase, limits: Limits) -> (TestServer, Puppeteer) {
+    let (assistant, puppeteer) = Puppeteer::new();
+    let http = Options { limits, ..Options::default() };
+    (TestServer::with(database, Settings { assistant, http, ..Settings::default() }).await, puppeteer)
+}
+
+async fn post(client: &Client, query: &str) -> (u16, Option<String>, Value) {
+    let response = client.post("/graphql").json(&json!({ "query": query })).send().await.unwrap();
+    let retry_after = response.headers().get("retry-after").map(|it| it.to_str().unwrap().to_owned());
+    (response.status().as_u16(), retry_after, response.json().await.unwrap())
+}
+
+/// Sends a message and waits for the reply elsewhere.
+fn waiting(client: Client) -> tokio::task::JoinHandle<Value> {
+    tokio::spawn(async move { post(&client, SEND).await.2 })
+}
+
+#[tokio::test]
+async fn requests_of_one_user() {
+    let (server, puppeteer) =
+        led(&TestDatabase::sqlite(), Limits { user_requests: 2, ..Limits::default() }).await;
+    let (ann, bob) = (server.user("ann"), server.user("bob"));
+    let first = waiting(ann.clone());
+    let puppet = puppeteer.next().await;
+    assert_eq!(post(&ann, QUERY).await.0, 200, "one more is possible");
+    let second = waiting(ann.clone());
+    let other = puppeteer.next().await;
+    let (status, retry_after, body) = post(&ann, QUERY).await;
+    assert_eq!((status, retry_after.as_deref()), (429, Some("1")));
+    assert_eq!(body["errors"][0]["extensions"]["code"], "RATE_LIMITED");
+    assert_eq!(stream(&ann, QUERY).await.status(), 429);
+    let mut socket = Socket::signed_in(&ann).await;
+    assert_eq!(code(&socket.run("1", QUERY).await[0]), "RATE_LIMITED");
+    assert_eq!(post(&bob, QUERY).await.0, 200, "others are not held up");
+    puppet.finish();
+    other.finish();
+    for reply in [first, second] {
+        assert_eq!(reply.await.unwrap()["data"]["sendMessage"]["reply"]["status"], "COMPLETE",);
+    }
+    assert_eq!(post(&ann, QUERY).await.0, 200);
+}
+
+#[tokio::test]
+async fn requests_of_all() {
+    let (server, puppeteer) = led(&TestDatabase::sqlite(), Limits { requests: 1, ..Limits::default() }).await;
+    let reply = waiting(server.user("ann"));
+    let puppet = puppeteer.next().await;
+    let (status, retry_after, body) = post(&server.user("bob"), QUERY).await;
+    assert_eq!((status, retry_after.as_deref()), (503, Some("1")));
+    assert_eq!(body["errors"][0]["extensions"]["code"], "UNAVAILABLE");
+    assert_eq!(stream(&server.user("bob"), QUERY).await.status(), 503);
+    let mut socket = Socket::signed_in(&server.user("bob")).await;
+    assert_eq!(code(&socket.run("1", QUERY).await[0]), "UNAVAILABLE");
+    let health = server.anonymous().get("/healthz").send().await.unwrap();
+    assert_eq!(health.status(), 200, "probes come through");
+    puppet.finish();
+    reply.await.unwrap();
+    assert_eq!(post(&server.user("bob"), QUERY).await.0, 200);
+}
+
+#[tokio::test]
+async fn time_of_a_request() {
+    let limits = Limits { request_time: Duration::from_millis(200), ..Limits::default() };
+    let (server, _puppeteer) = led(&TestDatabase::sqlite(), limits).await;
+    let ann = server.user("ann");
+    let (status, retry_after, body) = post(&ann, SEND).await;
+    assert_eq!((status, retry_after.as_deref()), (503, Some("1")));
+    assert_eq!(body["errors"][0]["extensions"]["code"], "TIMEOUT");
+    let chat = ann.post("/api/ann/chat").json(&json!({ "message": "hello" })).send().await.unwrap();
+    assert_eq!(chat.status(), 503);
+    let text = read_until(&mut stream(&ann, SEND).await, "event: complete").await;
+    assert!(text.contains("\"TIMEOUT\""), "{text}");
+    let mut socket = Socket::signed_in(&ann).await;
+    assert_eq!(code(&socket.run("1", SEND).await[0]), "TIMEOUT");
+    socket.subscribe("2", FOREVER).await;
+    let change = socket.message().await;
+    assert_eq!(change["type"], "next", "what was sent is there all the same: {change}");
+}
+
+#[tokio::test]
+async fn sockets_of_one_user() {
+    let server = limited(&TestDatabase::sqlite(), Limits { user_sockets: 2, ..Limits::default() }).await;
+    let ann = server.user("ann");
+    let first = Socket::signed_in(&ann).await;
+    let mut second = Socket::signed_in(&ann).await;
+    let mut third = Socket::open(server.url()).await;
+    third.init(ann.token()).await;
+    assert_eq!(third.closed().await, 1013);
+    assert_eq!(second.run("1", QUERY).await.len(), 2);
+    Socket::signed_in(&server.user("bob")).await;
+    drop(first);
+    loop {
+        let mut socket = Socket::open(server.url()).await;
+        socket.init(ann.token()).await;
+        match socket.next().await {
+            Frame::Message(_) => break,
+            other => assert_eq!(other, Frame::Closed(1013), "until the first one's end is noticed"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn subscriptions_of_one_user() {
+    let server =
+        limited(&TestDatabase::sqlite(), Limits { user_subscriptions: 2, ..Limits::default() }).await;
+    let ann = server.user("ann");
+    let mut socket = Socket::signed_in(&ann).await;
+    socket.subscribe("1", FOREVER).await;
+    // An answer to what came later: the subscription runs.
+    assert_eq!(socket.run("2", QUERY).await.len(), 2);
+    let mut events = stream(&ann, FOREVER).await;
+    read_until(&mut events, ":\n\n").await;
+    let refused = stream(&ann, FOREVER).await;
+    assert_eq!(refused.status(), 429);
+    assert_eq!(code(&socket.run("3", FOREVER).await[0]), "RATE_LIMITED");
+    assert_eq!(post(&ann, QUERY).await.0, 200, "requests are counted for themselves");
+    socket.send(json!({ "type": "complete", "id": "1" })).await;
+    loop {
+        let response = stream(&ann, FOREVER).await;
+        if response.status() == 200 {
+            break;
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A client that speaks `graphql-transport-ws`, and can break its rules.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::support::Client;
+
+/// A WebSocket to a server.
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+/// What comes out of a socket.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Frame {
+    Message(Value),
+    Ping,
+    Closed(u16),
+    /// The connection is gone, without a word.
+    Gone,
+}
+
+impl Socket {
+    /// Opens a socket and says nothing.
+    pub async fn open(url: &str) -> Self {
+        let url = format!("{}/graphql", url.replace("http://", "ws://"));
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+        Self(connect_async(request).await.unwrap().0)
+    }
+
+    /// Opens a socket and signs in.
+    pub async fn signed_in(client: &Client) -> Self {
+        let mut socket = Self::open(client.url()).await;
+        socket.init(client.token()).await;
+        assert_eq!(socket.next().await, Frame::Message(json!({ "type": "connection_ack" })));
+        socket
+    }
+
+    pub async fn init(&mut self, token: Option<&str>) {
+        let payload = token.map(|token| json!({ "authorization": format!("Bearer {token}") }));
+        self.send(json!({ "type": "connection_init", "payload": payload })).await;
+    }
+
+    pub async fn send(&mut self, message: Value) {
+        self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    pub async fn subscribe(&mut self, id: &str, query: &str) {
+        self.send(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
+    }
+
+    /// Whatever comes next. Pings are answered.
+    pub async fn next_frame(&mut self) -> Frame {
+        let frame = timeout(Duration::from_secs(20), self.0.next()).await.expect("nothing comes");
+        match frame {
+            Some(Ok(Message::Text(text))) => Frame::Message(serde_json::from_str(&text).unwrap()),
+            Some(Ok(Message::Ping(_))) => Frame::Ping,
+            Some(Ok(Message::Close(Some(frame)))) => Frame::Closed(frame.code.into()),
+            _ => Frame::Gone,
+        }
+    }
+
+    /// What comes next, pings aside.
+    pub async fn next(&mut self) -> Frame {
+        loop {
+            let frame = self.next_frame().await;
+            if frame != Frame::Ping {
+                return frame;
+            }
+        }
+    }
+
+    /// The next message, which must be one.
+    pub async fn message(&mut self) -> Value {
+        match self.next().await {
+            Frame::Message(message) => message,
+            other => panic!("a message was expected, not {other:?}"),
+        }
+    }
+
+    /// The code that the socket is closed with, whatever comes before.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            match self.next().await {
+                Frame::Message(_) | Frame::Ping => {}
+                Frame::Closed(code) => return code,
+                Frame::Gone => panic!("the connection is gone without a close code"),
+            }
+        }
+    }
+
+    /// Runs an operation to its end and returns the messages that came for it.
+    pub async fn run(&mut self, id: &str, query: &str) -> Vec<Value> {
+        self.subscribe(id, query).await;
+        let mut messages = Vec::new();
+        loop {
+            let message = self.message().await;
+            if message["id"] != id {
+                continue;
+            }
+            let ended = message["type"] != "next";
+            messages.push(message);
+            if ended {
+                return messages;
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A subscription by server-sent events.
+
+use reqwest::Response;
+use reqwest::header::ACCEPT;
+use serde_json::{Value, json};
+
+use super::Client;
+
+/// A running subscription. Dropping it ends it.
+pub struct Events {
+    response: Response,
+    buffer: String,
+}
+
+impl Client {
+    /// Begins a subscription.
+    pub async fn subscribe(&self, query: &str, variables: Value) -> Events {
+        let body = json!({ "query": query, "variables": variables });
+        let request = self.post("/graphql").header(ACCEPT, "text/event-stream").json(&body);
+        let response = request.send().await.expect("the server answers");
+        assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
+        Events { response, buffer: String::new() }
+    }
+}
+
+impl Events {
+    /// The next event's data, which must come without errors; `None` once the stream is complete or has broken off.
+    pub async fn next(&mut self) -> Option<Value> {
+        loop {
+            while let Some(end) = self.buffer.find("\n\n") {
+                let block: String = self.buffer.drain(..end + 2).collect();
+                let field = |name| block.lines().find_map(|line| line.strip_prefix(name));
+                match field("event: ") {
+                    Some("next") => {
+                        let mut body: Value = serde_json::from_str(field("data: ")?).unwrap();
+                        assert_eq!(body.get("errors"), None, "no errors were expected");
+                        return Some(body["data"].take());
+                    }
+                    Some(_) => return None,
+                    None => {}
+                }
+            }
+            let bytes = self.response.chunk().await.ok()??;
+            self.buffer += std::str::from_utf8(&bytes).expect("an event is sent whole");
+        }
+    }
+}

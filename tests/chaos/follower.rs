@@ -1,0 +1,159 @@
+//! Following all that changes for a user, with departures and returns, live and in pages.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::api::{Said, Trouble};
+use crate::journal::{Replica, SeenMessage};
+use crate::world::World;
+
+macro_rules! event {
+    () => {
+        "__typename
+        ... on ConversationChanged { cursor conversation { id title } }
+        ... on ConversationDeleted { cursor conversationId }
+        ... on MessageDeleted { cursor messageId }
+        ... on MessageChanged { cursor message { id status content position conversation { id } } }"
+    };
+}
+
+const LIVE: &str =
+    concat!("subscription Changes($since: String) { changes(since: $since) { ", event!(), " } }");
+const PAGE: &str = concat!(
+    "query Changes($since: String, $first: Int) { changes(since: $since, first: $first) {
+       nodes { ",
+    event!(),
+    " } pageInfo { hasNextPage } } }"
+);
+
+/// How long a client waits for a server.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long the last catching up may take in all.
+const LAST_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Follows until the run comes to rest.
+pub fn spawn(world: &Arc<World>, user: usize, mut chance: fastrand::Rng) {
+    let mut replica = Replica { user, ..Replica::default() };
+    let tasks = world.tasks.clone();
+    let world = world.clone();
+    tasks.spawn(async move {
+        while !world.resting.is_cancelled() {
+            world.journal.count("returns of followers");
+            if chance.u8(0..3) == 0 {
+                let first = chance.u8(1..8);
+                while let Ok(true) = page(&world, &mut replica, &mut chance, first).await {}
+            } else {
+                let events = chance.usize(1..60);
+                tokio::select! {
+                    () = live(&world, &mut replica, &mut chance, events) => {}
+                    () = world.resting.cancelled() => {}
+                }
+            }
+            sleep(Duration::from_millis(chance.u64(0..600))).await;
+        }
+        world.journal.replicas().push(replica);
+    });
+}
+
+/// Catches up with everything, when nothing changes any longer.
+pub async fn finish(world: &World, replica: &mut Replica, chance: &mut fastrand::Rng) {
+    let began = Instant::now();
+    loop {
+        match page(world, replica, chance, 50).await {
+            Ok(false) => return,
+            Ok(true) => {}
+            Err(_) if began.elapsed() > LAST_PATIENCE => {
+                world.journal.violation(&format!("user {} cannot catch up", replica.user));
+                return;
+            }
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Takes one page; tells whether there is more.
+async fn page(
+    world: &World,
+    replica: &mut Replica,
+    chance: &mut fastrand::Rng,
+    first: u8,
+) -> Result<bool, Trouble> {
+    let url = world.fleet.any(chance, None);
+    let variables = json!({ "since": replica.cursor, "first": first });
+    let data = world.run(&world.users[replica.user], &url, PAGE, variables, PATIENCE).await?;
+    let nodes = data["changes"]["nodes"].as_array().cloned().unwrap_or_default();
+    let rows: HashSet<&str> = nodes.iter().map(row_of).collect();
+    if rows.len() != nodes.len() {
+        world.journal.violation(&format!("a page of changes holds a row twice: {nodes:?}"));
+    }
+    for event in &nodes {
+        take(world, replica, event);
+    }
+    Ok(data["changes"]["pageInfo"]["hasNextPage"] == true)
+}
+
+/// Takes so many events, or fewer.
+async fn live(world: &World, replica: &mut Replica, chance: &mut fastrand::Rng, events: usize) {
+    let user = &world.users[replica.user];
+    let url = world.fleet.any(chance, None);
+    let variables = json!({ "since": replica.cursor });
+    let mut stream = match world.api.subscribe(&url, &user.token, LIVE, variables, PATIENCE).await {
+        Ok(stream) => stream,
+        Err(trouble) => return world.check_trouble(&trouble, LIVE),
+    };
+    for _ in 0..events {
+        match stream.next(PATIENCE).await {
+            Ok(Said::Data(data)) => {
+                world.check_owner(user, &data);
+                take(world, replica, &data["changes"]);
+            }
+            // A message whose conversation was deleted before the event was told: its tombstone follows.
+            Err(Trouble::Refused(code)) if code == "NOT_FOUND" => {
+                world.journal.count("changes overtaken by a deletion");
+            }
+            Err(trouble) => return world.check_trouble(&trouble, LIVE),
+            Ok(Said::Complete | Said::Silence) => return,
+        }
+    }
+}
+
+/// The id of the row that an event is of.
+fn row_of(event: &Value) -> &str {
+    [&event["conversation"]["id"], &event["conversationId"], &event["message"]["id"], &event["messageId"]]
+        .into_iter()
+        .find_map(Value::as_str)
+        .unwrap_or_default()
+}
+
+fn take(world: &World, replica: &mut Replica, event: &Value) {
+    world.journal.count("changes followed");
+    replica.cursor = event["cursor"].as_str().map(str::to_owned);
+    let id = row_of(event).to_owned();
+    match event["__typename"].as_str() {
+        Some("ConversationChanged") => {
+            replica.conversations.insert(id, event["conversation"]["title"].as_str().map(str::to_owned));
+        }
+        Some("ConversationDeleted") => {
+            replica.conversations.remove(&id);
+            replica.messages.retain(|_, message| message.conversation != id);
+        }
+        Some("MessageDeleted") => drop(replica.messages.remove(&id)),
+        Some("MessageChanged") => {
+            let message = &event["message"];
+            let text = |field: &str| message[field].as_str().unwrap_or_default().to_owned();
+            let seen = SeenMessage {
+                conversation: message["conversation"]["id"].as_str().unwrap_or_default().to_owned(),
+                status: text("status"),
+                content: text("content"),
+                position: message["position"].as_i64().unwrap_or(0),
+            };
+            replica.messages.insert(id, seen);
+        }
+        _ => world.journal.violation(&format!("no change: {event}")),
+    }
+}

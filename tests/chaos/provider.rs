@@ -1,0 +1,147 @@
+//! The provider behind the servers' assistant. No two of its texts are alike, so that a text tells which request
+//! it was written for, and a mixture of two shows.
+
+use std::convert::Infallible;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+/// What was asked for once, and what was said to it.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// The last thing that the user had said, or several that no reply stands between.
+    pub said: String,
+    /// The whole text, if nobody stops it.
+    pub text: String,
+}
+
+/// How a text comes.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// As it happens: 0.02 to 7 seconds, and one text in twenty breaks off.
+    Random,
+    /// So many words, with such a pause before each, and the time at which each was said. To somebody who says
+    /// [`HOLD`] one word, and then nothing.
+    Timed(usize, Duration),
+}
+
+/// What a text says that is to be answered by silence.
+pub const HOLD: &str = "hold";
+
+/// The words of a text, the pause before each, and how many of them come.
+struct Script {
+    words: Vec<String>,
+    pause: Duration,
+    last: usize,
+    timed: bool,
+}
+
+/// A provider that listens until the process ends.
+#[derive(Clone, Debug)]
+pub struct Provider(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    address: String,
+    pace: Pace,
+    chance: Mutex<fastrand::Rng>,
+    works: Mutex<Vec<Work>>,
+}
+
+impl Provider {
+    /// Starts to listen.
+    pub async fn start(chance: fastrand::Rng, pace: Pace) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/v1", listener.local_addr().unwrap());
+        let inner = Inner { address, pace, chance: Mutex::new(chance), works: Mutex::default() };
+        let provider = Self(Arc::new(inner));
+        let router = Router::new().route("/v1/chat/completions", post(complete)).with_state(provider.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        provider
+    }
+
+    /// The base address of its API.
+    pub fn url(&self) -> &str {
+        &self.0.address
+    }
+
+    /// Everything that it was asked, in order.
+    pub fn works(&self) -> Vec<Work> {
+        self.0.works.lock().unwrap().clone()
+    }
+
+    /// Makes up an answer.
+    fn compose(&self, said: String) -> Script {
+        let mut works = self.0.works.lock().unwrap();
+        let mut chance = self.0.chance.lock().unwrap();
+        let number = works.len();
+        let (count, pause) = match self.0.pace {
+            // Some are still being written when a frozen server comes back to life.
+            Pace::Random if chance.u8(0..7) == 0 => {
+                (chance.usize(60..90), Duration::from_millis(chance.u64(50..80)))
+            }
+            Pace::Random => {
+                (chance.usize(3..40), Duration::from_millis(chance.u64(1..11) * chance.u64(1..12)))
+            }
+            Pace::Timed(..) if said.ends_with(HOLD) => (1, Duration::from_hours(1)),
+            Pace::Timed(count, pause) => (count, pause),
+        };
+        let owner = said.split(':').next().unwrap_or_default();
+        let mut pieces = vec![format!("#{number} for {owner}:")];
+        pieces.extend(
+            (1..=count).map(|word| format!(" {number}.{word}{}", ["", "é", "→", "🙂"][chance.usize(0..4)])),
+        );
+        let timed = matches!(self.0.pace, Pace::Timed(..));
+        let breaks = !timed && chance.u8(0..20) == 0;
+        works.push(Work { said, text: pieces.concat() });
+        Script { last: if breaks { pieces.len() / 2 } else { pieces.len() }, words: pieces, pause, timed }
+    }
+}
+
+async fn complete(State(provider): State<Provider>, Json(request): Json<Value>) -> Response {
+    let turns = request["messages"].as_array().cloned().unwrap_or_default();
+    let said = turns.iter().rev().find(|turn| turn["role"] == "user");
+    let said = said.and_then(|turn| turn["content"].as_str()).unwrap_or_default().to_owned();
+    let script = Arc::new(provider.compose(said));
+    let chunks = stream::unfold(0, move |index| {
+        let script = script.clone();
+        async move {
+            let delta = match script.words.get(index).filter(|_| index < script.last) {
+                Some(word) => {
+                    if index > 0 {
+                        sleep(script.pause).await;
+                    }
+                    let mut word = word.clone();
+                    if script.timed {
+                        let _ = write!(word, "@{}", microseconds());
+                    }
+                    json!({ "index": 0, "delta": { "content": word }, "finish_reason": null })
+                }
+                None if index == script.words.len() => {
+                    json!({ "index": 0, "delta": {}, "finish_reason": "stop" })
+                }
+                None => return None,
+            };
+            let chunk = json!({ "object": "chat.completion.chunk", "model": "chaos", "choices": [delta] });
+            Some((Ok::<_, Infallible>(Bytes::from(format!("data: {chunk}\n\n"))), index + 1))
+        }
+    });
+    ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(chunks)).into_response()
+}
+
+/// Microseconds since 1970.
+pub fn microseconds() -> u64 {
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(age.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,153 @@
+//! Following replies, with many departures and returns.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::api::{Said, Trouble};
+use crate::journal::Read;
+use crate::world::World;
+
+const PROGRESS: &str = "subscription Progress($id: ID!, $after: String) {
+  replyProgress(messageId: $id, after: $after) {
+    __typename
+    ... on ReplyText { cursor text }
+    ... on ReplyRestarted { cursor attempt }
+    ... on ReplyEnded { cursor message { id status content } }
+  } }";
+
+/// How long a client waits for a server to begin, and for a silent one.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long the last visit may take in all.
+const LAST_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How a visit ended.
+enum Left {
+    /// The reply has ended.
+    Ended,
+    /// The reader, or the server, has gone.
+    Early,
+    /// There is no such reply.
+    Gone,
+}
+
+/// Follows a reply until it ends or the run does.
+pub fn spawn(
+    world: &Arc<World>,
+    user: usize,
+    conversation: String,
+    reply: String,
+    mut chance: fastrand::Rng,
+) {
+    let mut read = Read { user, conversation, reply, ..Read::default() };
+    let tasks = world.tasks.clone();
+    let world = world.clone();
+    tasks.spawn(async move {
+        let mut visits = 0;
+        while !world.resting.is_cancelled() {
+            let events = if chance.bool() { usize::MAX } else { chance.usize(0..8) };
+            let left = tokio::select! {
+                left = visit(&world, &mut read, &mut chance, events) => left,
+                () = world.resting.cancelled() => Left::Early,
+            };
+            visits += 1;
+            match left {
+                // Somebody who comes back later still gets what became of it, and no word twice.
+                Left::Ended if chance.u8(0..4) > 0 => break,
+                Left::Gone => break,
+                Left::Ended | Left::Early => sleep(Duration::from_millis(chance.u64(0..400))).await,
+            }
+        }
+        world.journal.add("returns of readers", visits - 1);
+        world.journal.read().push(read);
+    });
+}
+
+/// Follows the reply to its end once more, when no server dies any longer.
+pub async fn finish(world: &World, read: &mut Read, chance: &mut fastrand::Rng) {
+    let began = Instant::now();
+    loop {
+        match visit(world, read, chance, usize::MAX).await {
+            Left::Ended | Left::Gone => return,
+            Left::Early if began.elapsed() > LAST_PATIENCE => {
+                world.journal.violation(&format!("reply {} cannot be read to its end", read.reply));
+                return;
+            }
+            Left::Early => {}
+        }
+    }
+}
+
+/// Follows the reply for at most so many events, from where the reader was.
+async fn visit(world: &World, read: &mut Read, chance: &mut fastrand::Rng, events: usize) -> Left {
+    let user = &world.users[read.user];
+    let url = world.fleet.any(chance, None);
+    let variables = json!({ "id": read.reply, "after": read.cursor });
+    let mut stream = match world.api.subscribe(&url, &user.token, PROGRESS, variables, PATIENCE).await {
+        Ok(stream) => stream,
+        Err(trouble) => return left_by(world, read, &trouble),
+    };
+    for _ in 0..events {
+        let data = match stream.next(PATIENCE).await {
+            Ok(Said::Data(data)) => data,
+            Ok(Said::Complete | Said::Silence) => return Left::Early,
+            Err(trouble) => return left_by(world, read, &trouble),
+        };
+        world.journal.count("events read");
+        world.check_owner(user, &data);
+        if take(world, read, &data["replyProgress"]) {
+            return Left::Ended;
+        }
+    }
+    Left::Early
+}
+
+/// Notes an event; tells whether it was the last one.
+fn take(world: &World, read: &mut Read, event: &Value) -> bool {
+    read.cursor = event["cursor"].as_str().map(str::to_owned);
+    match event["__typename"].as_str() {
+        Some("ReplyText") => {
+            let text = event["text"].as_str().unwrap_or_default();
+            if text.is_empty() {
+                world.journal.violation("an event of text without text");
+            }
+            read.text += text;
+            false
+        }
+        Some("ReplyRestarted") => {
+            world.journal.count("restarts seen by readers");
+            read.text.clear();
+            false
+        }
+        Some("ReplyEnded") => {
+            let content = event["message"]["content"].as_str().unwrap_or_default();
+            if content != read.text {
+                let message =
+                    format!("reply {}: a reader has {:?}, its end says {content:?}", read.reply, read.text);
+                world.journal.violation(&message);
+            }
+            true
+        }
+        _ => {
+            world.journal.violation(&format!("no event of a reply: {event}"));
+            false
+        }
+    }
+}
+
+fn left_by(world: &World, read: &Read, trouble: &Trouble) -> Left {
+    world.check_trouble(trouble, PROGRESS);
+    match trouble {
+        Trouble::Refused(code) if code == "NOT_FOUND" => {
+            let known = world.users[read.user].known.lock().unwrap();
+            if !known.deleted.contains(&read.conversation) {
+                world.journal.violation(&format!("reply {} is gone", read.reply));
+            }
+            Left::Gone
+        }
+        _ => Left::Early,
+    }
+}

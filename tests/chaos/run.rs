@@ -1,0 +1,182 @@
+//! A run from beginning to end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::Api;
+use crate::checker::Checker;
+use crate::cluster::Cluster;
+use crate::device::Device;
+use crate::director::direct;
+use crate::fleet::{DRAIN, Fleet};
+use crate::journal::Journal;
+use crate::provider::{Pace, Provider};
+use crate::settings::{LEASE, Settings};
+use crate::world::{User, World};
+use crate::{follower, reader, sampler};
+
+/// How long what is under way may take to end once no fault is made any more.
+const SETTLING: Duration = Duration::from_mins(1);
+
+/// How many last readers come at once.
+const LAST_READERS: usize = 12;
+
+const UNDER_WAY: &str = "SELECT count(*) FROM message WHERE status IN ('GENERATING', 'QUEUED')";
+
+/// Makes a run and prints its figures. Returns how many promises were broken.
+///
+/// # Errors
+/// If the run cannot be made.
+pub async fn run(settings: Settings) -> Result<usize, String> {
+    println!(
+        "chaos: seed {}, {} s, {} servers, {} users with two devices each",
+        settings.seed, settings.seconds, settings.servers, settings.users
+    );
+    let began = Instant::now();
+    let cluster = Cluster::find().await?;
+    let provider = Provider::start(settings.chance("provider"), Pace::Random).await;
+    let logs = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{}", settings.seed));
+    let _ = std::fs::remove_dir_all(&logs);
+    std::fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
+    let journal = Arc::new(Journal::default());
+    let fleet = Arc::new(Fleet::new(cluster.url().to_owned(), arguments(&provider), logs, journal.clone()));
+    let mut posts = Vec::new();
+    for place in 0..settings.servers {
+        posts.push(fleet.start(place).await);
+    }
+    let world = Arc::new(World {
+        settings,
+        api: Api::new(),
+        fleet: fleet.clone(),
+        journal: journal.clone(),
+        users: (0..settings.users).map(User::new).collect(),
+        ending: CancellationToken::new(),
+        resting: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+    });
+    let enough = CancellationToken::new();
+    let sampling = sampler::watch(cluster.connect().await?, fleet.clone(), journal.clone(), enough.clone());
+    let sampler = tokio::spawn(sampling);
+    let mut devices = people(&world);
+
+    let mut posts = direct(&settings, &fleet, posts, &cluster, &journal).await;
+
+    world.ending.cancel();
+    let all = async { while devices.join_next().await.is_some() {} };
+    if timeout(SETTLING, all).await.is_err() {
+        journal.violation("a device waits for ever");
+    }
+    let connection = cluster.connect().await?;
+    settle(&connection, &journal).await;
+    enough.cancel();
+    let _ = sampler.await;
+    world.resting.cancel();
+    world.tasks.close();
+    if timeout(SETTLING, world.tasks.wait()).await.is_err() {
+        journal.violation("a reader waits for ever");
+    }
+    finish(&world).await;
+    for post in &mut posts {
+        fleet.stop(post).await;
+    }
+    let checker = Checker::read(&connection, &journal, provider.works()).await;
+    checker.map_err(|error| error.to_string())?.check();
+    check_logs(&fleet, &journal);
+    if let Some(missing) = journal.missing() {
+        journal.violation(&format!("the run proves nothing: {missing}: 0"));
+    }
+    print!("{}", journal.report());
+    println!(
+        "chaos: took {} s; the servers' logs are in {}",
+        began.elapsed().as_secs(),
+        fleet.logs().display()
+    );
+    Ok(journal.violations())
+}
+
+fn arguments(provider: &Provider) -> Vec<String> {
+    let text = |time: Duration| format!("{}ms", time.as_millis());
+    let arguments = [
+        ("--assistant-url", provider.url().to_owned()),
+        ("--assistant-model", "chaos".to_owned()),
+        ("--reply-lease", text(LEASE)),
+        ("--reply-checkpoint", "100ms".to_owned()),
+        ("--reply-attempts", "3".to_owned()),
+        ("--drain", text(DRAIN)),
+        ("--log", "info".to_owned()),
+        // All users come from one address, and ask without pause.
+        ("--user-rate", "0".to_owned()),
+        ("--address-rate", "0".to_owned()),
+    ];
+    arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
+}
+
+/// Two devices for each user, and somebody who follows the user's changes on each.
+fn people(world: &Arc<World>) -> JoinSet<()> {
+    let mut devices = JoinSet::new();
+    for number in 0..world.settings.users * 2 {
+        let user = number / 2;
+        let chance = world.settings.chance(&format!("device {number}"));
+        devices.spawn(Device { world: world.clone(), user, number, chance, written: 0 }.live());
+        follower::spawn(world, user, world.settings.chance(&format!("follower {number}")));
+    }
+    devices
+}
+
+/// Waits until no reply is under way.
+async fn settle(connection: &DatabaseConnection, journal: &Journal) {
+    let began = Instant::now();
+    loop {
+        let statement = Statement::from_string(DbBackend::Postgres, UNDER_WAY);
+        let row = connection.query_one_raw(statement).await;
+        let left: Option<i64> = row.ok().flatten().and_then(|row| row.try_get_by_index(0).ok());
+        if left == Some(0) {
+            journal.time("time until all replies had ended", began.elapsed());
+            return;
+        }
+        if began.elapsed() > SETTLING {
+            journal.violation(&format!("{left:?} replies do not end"));
+            return;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Everybody comes once more, and reads to the end.
+async fn finish(world: &World) {
+    let mut replicas = std::mem::take(&mut *world.journal.replicas());
+    for (index, replica) in replicas.iter_mut().enumerate() {
+        follower::finish(world, replica, &mut world.settings.chance(&format!("last follower {index}"))).await;
+    }
+    *world.journal.replicas() = replicas;
+    let reads = std::mem::take(&mut *world.journal.read());
+    let reads: Vec<_> = stream::iter(reads.into_iter().enumerate())
+        .map(|(index, mut read)| async move {
+            reader::finish(world, &mut read, &mut world.settings.chance(&format!("last reader {index}")))
+                .await;
+            read
+        })
+        .buffer_unordered(LAST_READERS)
+        .collect()
+        .await;
+    world.journal.add("readers", reads.len() as u64);
+    *world.journal.read() = reads;
+}
+
+/// A server that meets what it did not expect says so in its log.
+fn check_logs(fleet: &Fleet, journal: &Journal) {
+    for entry in std::fs::read_dir(fleet.logs()).unwrap().flatten() {
+        let log = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        let surprises = log.lines().filter(|line| line.contains("ERROR") || line.contains("panicked"));
+        surprises.for_each(|line| journal.violation(&format!("{}: {line}", entry.path().display())));
+    }
+}
