@@ -146,7 +146,9 @@ on_both_databases! {
         }
         let siblings = "query($id: ID!) { message(id: $id) { siblings { nodes { siblingIndex } } } }";
         ann.data(siblings, json!({ "id": answer })).await;
-        for statement in server.take_statements() {
+        // The index of the search is measured elsewhere, and nearly empty here.
+        let statements = server.take_statements().into_iter();
+        for statement in statements.filter(|statement| !statement.sql.contains("_search")) {
             assert_indexed(&filler, &statement).await;
         }
     }

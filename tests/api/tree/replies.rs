@@ -92,6 +92,10 @@ on_both_databases! {
         let reader = tokio::spawn(async move { replies.ended("ann", reply).await });
         // Through another server than the one that writes; that one takes up what waits.
         act(&ann.at(elsewhere.url()), DELETE, &id(&one["message"]), json!({})).await;
+        let next = server.replies().ended("ann", id(&waiting["reply"]).parse().unwrap());
+        let status = ann.data("query($id: ID!) { message(id: $id) { status } }", json!({ "id": id(&waiting["reply"]) })).await;
+        assert_ne!(status["message"]["status"], "QUEUED", "the deletion itself takes up what waits");
+        next.await.unwrap();
         timeout(Duration::from_secs(5), running.dropped()).await.expect("the upstream is closed");
         let gone = timeout(Duration::from_secs(5), reader).await.expect("who waited learns of it").unwrap();
         assert_eq!(gone.unwrap_err().code(), "NOT_FOUND");
