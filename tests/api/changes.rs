@@ -163,7 +163,7 @@ on_both_databases! {
         };
         assert!(pages > 20, "the reader reads while the others write");
         let under_way = "SELECT count(*) FROM message WHERE status IN ('GENERATING', 'QUEUED')";
-        while database.number(under_way).await > 0 {}
+        database.becomes(under_way, 0).await;
         while replica.page(&clients[0], 100).await {}
         check_order(&replica, &written);
         replica.check(&clients[1]).await;
@@ -185,7 +185,7 @@ on_both_databases! {
         let mut streams = [first.subscribe(LIVE, json!({})).await, second.subscribe(LIVE, json!({})).await];
         let written = write_at_both(&one, &two).await;
         let under_way = "SELECT count(*) FROM message WHERE status IN ('GENERATING', 'QUEUED')";
-        while database.number(under_way).await > 0 {}
+        database.becomes(under_way, 0).await;
         let last = first.data("{ viewer { changeCursor } }", json!({})).await;
         assert!(last["viewer"]["changeCursor"].is_string());
         // One more change, after which nothing can come.

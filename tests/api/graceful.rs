@@ -66,7 +66,7 @@ fn words(count: usize) -> String {
 
 /// Waits until two replies are being written: then their requests are with the server.
 async fn both_run(database: &TestDatabase) {
-    while database.number("SELECT count(*) FROM message WHERE status = 'GENERATING'").await < 2 {}
+    database.becomes("SELECT count(*) FROM message WHERE status = 'GENERATING'", 2).await;
 }
 
 async fn start(client: &Client, content: &str) -> (String, String) {

@@ -80,6 +80,15 @@ impl TestDatabase {
     }
 }
 
+impl TestDatabase {
+    /// Waits until [`Self::number`] is `wanted`.
+    pub async fn becomes(&self, sql: &str, wanted: i64) {
+        let wait = async { while self.number(sql).await != wanted {} };
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(30), wait).await;
+        assert!(waited.is_ok(), "{sql} does not become {wanted}");
+    }
+}
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let Some((cluster, name)) = self.cluster.take() else { return };

@@ -1,10 +1,16 @@
 //! A subscription by server-sent events.
 
+use std::time::Duration;
+
 use reqwest::Response;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::Client;
+
+/// How long a stream may be silent, pings included.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running subscription. Dropping it ends it.
 pub struct Events {
@@ -40,7 +46,9 @@ impl Events {
                     None => {}
                 }
             }
-            let bytes = self.response.chunk().await.ok()??;
+            let chunk =
+                timeout(PATIENCE, self.response.chunk()).await.expect("a stream is not silent for ever");
+            let bytes = chunk.ok()??;
             self.buffer += std::str::from_utf8(&bytes).expect("an event is sent whole");
         }
     }
