@@ -1,7 +1,10 @@
 import { GraphiQL } from 'graphiql';
 import { createRoot } from 'react-dom/client';
 
+import branches from './examples/branches.graphql';
+import followChanges from './examples/follow-changes.graphql';
 import listConversations from './examples/list-conversations.graphql';
+import organise from './examples/organise.graphql';
 import sendMessage from './examples/send-message.graphql';
 import { createFetcher } from './fetcher';
 import { headerTemplate, readPage } from './page';
@@ -11,7 +14,14 @@ import './workers';
 const headers = headerTemplate(readPage());
 const fetcher = createFetcher('graphql');
 const storage = createStorage(localStorage, headers);
-const examples = [listConversations, sendMessage].map((text) => ({ query: text.trimEnd(), headers }));
+const variables = (names: string[]) => JSON.stringify(Object.fromEntries(names.map((name) => [name, ''])), null, 2);
+const examples = [
+  { query: listConversations },
+  { query: sendMessage },
+  { query: followChanges },
+  { query: branches, variables: variables(['message', 'reply']) },
+  { query: organise, variables: variables(['conversation', 'reply']) },
+].map((example) => ({ ...example, query: example.query.trimEnd(), headers }));
 
 const container = document.getElementById('graphiql');
 if (container === null) throw new Error('the page has no #graphiql');
