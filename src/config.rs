@@ -127,10 +127,22 @@ pub struct Serve {
     #[arg(long, help_heading = "Operation", env = "CAUSERIE_ALLOW_PLAINTEXT")]
     pub allow_plaintext: bool,
     /// How log lines look.
-    #[arg(long, help_heading = "Operation", env = "CAUSERIE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        help_heading = "Operation",
+        env = "CAUSERIE_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     pub log_format: LogFormat,
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,causerie=debug`.
-    #[arg(long, help_heading = "Operation", env = "CAUSERIE_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(
+        long,
+        help_heading = "Operation",
+        env = "CAUSERIE_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
     pub log: String,
 }
 
