@@ -64,13 +64,13 @@ impl Chat {
                     return Ok((write, (sent, Aftermath::nothing())));
                 }
                 let mut aftermath = Aftermath::default();
-                let (conversation, seat) = match request.conversation_id {
+                let (conversation, place) = match request.conversation_id {
                     Some(id) => self.extend(&write, id, content, request.on_busy, &mut aftermath).await?,
                     None => self.begin(&write, content).await?,
                 };
                 let words = Words { content, metadata: request.metadata };
-                let stored = self.store_turn(&write, conversation, seat, words, made, &mut aftermath).await?;
-                Ok((write, (stored, aftermath)))
+                let sent = self.store_turn(&write, conversation, place, words, made, &mut aftermath).await?;
+                Ok((write, (sent, aftermath)))
             })
             .await?;
         self.follow_up(aftermath);

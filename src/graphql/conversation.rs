@@ -91,7 +91,6 @@ impl Conversation {
     }
 
     /// The messages of the active path, oldest first, or of another branch.
-    #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
     async fn messages(
         &self,
         context: &Context<'_>,

@@ -77,9 +77,9 @@ impl Chat {
         let way =
             self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut aftermath).await?;
         self.lead_path(write, conversation.id, old.parent_id, old.position - 1, standing.junction).await?;
-        let seat = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
+        let place = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
         let words = Words { content, metadata: request.metadata.clone() };
-        let stored = self.store_turn(write, conversation, seat, words, made, &mut aftermath).await?;
-        Ok((stored, aftermath))
+        let sent = self.store_turn(write, conversation, place, words, made, &mut aftermath).await?;
+        Ok((sent, aftermath))
     }
 }

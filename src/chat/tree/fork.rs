@@ -56,14 +56,12 @@ impl Chat {
             .database
             .write(self.user(), |write| async move {
                 let receipt = Made { conversation: Some(made), ..Made::default() };
-                let done = match self.receive(&write, repeatable.as_ref(), receipt).await? {
-                    Some(Made { conversation: Some(earlier), .. }) => {
-                        (self.conversation_within(&write, earlier).await?, Aftermath::nothing())
-                    }
-                    _ => {
-                        let aftermath = Aftermath { wake: vec![Topic::Backlog], ..Aftermath::default() };
-                        (self.fork(&write, request.message_id, made).await?, aftermath)
-                    }
+                let earlier = self.receive(&write, repeatable.as_ref(), receipt).await?;
+                let done = if let Some(earlier) = earlier.and_then(|earlier| earlier.conversation) {
+                    (self.conversation_within(&write, earlier).await?, Aftermath::nothing())
+                } else {
+                    let aftermath = Aftermath { wake: vec![Topic::Backlog], ..Aftermath::default() };
+                    (self.fork(&write, request.message_id, made).await?, aftermath)
                 };
                 Ok((write, done))
             })

@@ -112,8 +112,8 @@ on_both_databases! {
         let (assistant, puppeteer) = Puppeteer::new();
         let mut settings = Settings { assistant, ..Settings::default() };
         // Nothing by the clock: checkpoints are not what is counted here.
-        settings.replies.lease = Duration::from_secs(600);
-        settings.replies.checkpoint = Duration::from_secs(60);
+        settings.replies.lease = Duration::from_mins(10);
+        settings.replies.checkpoint = Duration::from_mins(1);
         let server = TestServer::with(&database, settings).await;
         let client = server.user("ann");
         let desk = Desk { server, puppeteer, client };

@@ -96,7 +96,7 @@ impl World<'_> {
             }
             Step::Edit(index) => {
                 let Some(target) = self.pick(index, Some(false)) else { return Ok(()) };
-                self.edit(target, key).await?;
+                Box::pin(self.edit(target, key)).await?;
             }
             Step::Regenerate(index) => {
                 let Some(target) = self.pick(index, Some(true)) else { return Ok(()) };
@@ -336,7 +336,7 @@ async fn agree(database: &TestDatabase) {
             };
             Handle::current().block_on(async {
                 for (step, repeat) in steps {
-                    world.step(step, repeat).await?;
+                    Box::pin(world.step(step, repeat)).await?;
                     world.check().await?;
                 }
                 Ok(())
