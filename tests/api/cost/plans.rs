@@ -21,7 +21,7 @@ const DEEDS: &[(&str, &[&str])] = &[
         &["conversation_activity"],
     ),
     ("query($id: ID!) { conversation(id: $id) { id } }", &["conversation_pkey"]),
-    ("query($message: ID!) { message(id: $message) { id } }", &["message_pkey"]),
+    ("query($message: ID!) { message(id: $message) { id } }", &["conversation_pkey", "message_pkey"]),
     (
         "query($id: ID!) { messages(conversationId: $id, last: 50) { nodes { id } } }",
         &["conversation_pkey", "message_active_position"],
@@ -32,7 +32,7 @@ const DEEDS: &[(&str, &[&str])] = &[
     ),
     (
         "{ conversations(first: 20) { nodes { lastMessage { id } } } }",
-        &["conversation_activity", "message_active_position"],
+        &["conversation_activity", "conversation_pkey", "message_active_position"],
     ),
     (
         SEND,
