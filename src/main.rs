@@ -35,15 +35,14 @@ fn refuse(error: &clap::Error) -> ExitCode {
         error.exit();
     }
     let cause = std::error::Error::source(error);
-    let message = match (error.get(ContextKind::InvalidArg), cause) {
+    let message = if let (Some(argument), Some(cause)) = (error.get(ContextKind::InvalidArg), cause) {
         // Without the value, as clap would have it: it may be a secret, or an address with a password.
-        (Some(argument), Some(cause)) => format!("{argument}: {cause}"),
-        _ => {
-            let text = error.to_string();
-            let lines = text.trim_start_matches("error: ").lines();
-            let first = lines.take_while(|line| !line.is_empty()).map(str::trim);
-            first.collect::<Vec<_>>().join(" ")
-        }
+        format!("{argument}: {cause}")
+    } else {
+        let text = error.to_string();
+        let lines = text.trim_start_matches("error: ").lines();
+        let first = lines.take_while(|line| !line.is_empty()).map(str::trim);
+        first.collect::<Vec<_>>().join(" ")
     };
     let _ = fail(&message);
     ExitCode::from(USAGE)
