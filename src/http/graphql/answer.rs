@@ -1,6 +1,7 @@
 //! The shape of answers, the same on every transport.
 
 use async_graphql::{Response as Answer, ServerError, Value as Data};
+use async_graphql_axum::GraphQLResponse;
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
 use axum::http::{HeaderValue, StatusCode};
@@ -48,8 +49,11 @@ impl<'a> Shape<'a> {
 }
 
 /// Renders `answer` as `media_type`.
-pub(super) fn render(media_type: MediaType, answer: &Answer, errors: usize) -> Response {
-    let shape = Shape::new(answer, errors);
+pub(super) fn render(media_type: MediaType, answer: Answer, errors: usize) -> Response {
+    if answer.is_ok() {
+        return label(media_type, GraphQLResponse::from(answer).into_response());
+    }
+    let shape = Shape::new(&answer, errors);
     let Ok(body) = serde_json::to_vec(&shape) else {
         return problem(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -62,15 +66,19 @@ pub(super) fn render(media_type: MediaType, answer: &Answer, errors: usize) -> R
         (true, MediaType::GraphqlResponse) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static(media_type.header())),
-        (VARY, HeaderValue::from_static("Accept")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    let mut response = (status, headers, Body::from(body)).into_response();
+    let mut response = label(media_type, (status, Body::from(body)).into_response());
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
+    response
+}
+
+/// Says what `response` is, and that it is nobody else's.
+fn label(media_type: MediaType, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type.header()));
+    headers.insert(VARY, HeaderValue::from_static("Accept"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

@@ -110,7 +110,7 @@ async fn respond(
         Err(error) => {
             let answer = Answer::from_errors(vec![error]);
             return match accepted.media_type(OperationType::Query) {
-                Some(media_type) => answer::render(media_type, &answer, errors),
+                Some(media_type) => answer::render(media_type, answer, errors),
                 None => sse::render(app, once(answer), None, ()),
             };
         }
@@ -138,9 +138,9 @@ async fn respond(
         Some(media_type) if is_subscription => {
             let message = "Subscriptions need a WebSocket, or `Accept: text/event-stream`.";
             let answer = Answer::from_errors(vec![coded("BAD_REQUEST", message)]);
-            answer::render(media_type, &answer, errors)
+            answer::render(media_type, answer, errors)
         }
-        Some(media_type) => answer::render(media_type, &app.run(operation).await, errors),
+        Some(media_type) => answer::render(media_type, app.run(operation).await, errors),
     }
 }
 
