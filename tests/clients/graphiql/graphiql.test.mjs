@@ -107,6 +107,17 @@ test('runs subscriptions as server-sent events with the typed headers', async ()
   assert.deepEqual(faults, []);
 });
 
+test('follows what changes, and finds what was said', async () => {
+  await page.getByRole('tab', { name: 'SendMessage' }).click();
+  assert.equal((await editors.run()).errors, undefined);
+  await page.getByRole('tab', { name: 'FollowChanges' }).click();
+  // It goes on for ever: what was there before comes first.
+  const changed = await editors.run(({ data }) => data?.changes?.__typename);
+  assert.match(changed.data.changes.__typename, /^(Conversation|Message)Changed$/);
+  await screenshot('follow-changes');
+  assert.deepEqual(faults, []);
+});
+
 test('never stores a token', async () => {
   await editors.write('request-headers.json', headers);
   await editors.run();
