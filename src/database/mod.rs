@@ -36,6 +36,10 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// nothing more: one that was frozen, or that vanished with its machine. Servers that live pause for milliseconds.
 const SILENCE: &str = "3s";
 
+/// How long a connection to PostgreSQL is used before another one takes its place: its memory only grows, and the
+/// address may have come to mean another machine.
+const CONNECTION_LIFE: Duration = Duration::from_mins(30);
+
 /// How long to wait before a lost connection is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
@@ -242,6 +246,11 @@ async fn connect(address: &Address, connections: u32, read_only: bool) -> Result
         .acquire_timeout(PATIENCE)
         .connect_timeout(PATIENCE)
         .connect_lazy(true)
+        // With either of these sqlx 0.9 keeps a task that goes round the idle connections. It counts them without a
+        // lock; when a connection is returned and taken in the same instant, the count wraps below zero, and the
+        // task spins on a processor and takes connections away for ever.
+        .idle_timeout(None)
+        .max_lifetime(None)
         .test_before_acquire(false)
         .test_before_acquire_if_idle_for(Duration::from_secs(1))
         .sqlx_logging(false)
@@ -252,6 +261,9 @@ async fn connect(address: &Address, connections: u32, read_only: bool) -> Result
                 ("client_min_messages", "warning"),
                 ("idle_in_transaction_session_timeout", SILENCE),
             ])
+        })
+        .map_sqlx_postgres_before_acquire(|_, connection| {
+            Box::pin(async move { Ok(connection.age < CONNECTION_LIFE) })
         })
         .map_sqlx_sqlite_opts(move |options| {
             options

@@ -44,7 +44,9 @@ impl Postgres {
         let options = options.application_name("causerie-signals").options([("synchronous_commit", "off")]);
         // The library would log each statement, and warn of slow ones: a late wake-up is nobody's worry.
         let options = options.disable_statement_logging();
-        let pool = |options| PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+        // Without the two limits, as in `database::connect`.
+        let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let pool = |options| pool.clone().connect_lazy_with(options);
         let hub = Hub::default();
         let (outgoing, incoming) = mpsc::channel(BACKLOG);
         tokio::spawn(until(shutdown.clone(), receive(pool(options.clone()), hub.clone())));

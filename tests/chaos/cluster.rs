@@ -100,6 +100,8 @@ async fn connect(url: &str) -> Result<DatabaseConnection, String> {
     let mut options = ConnectOptions::new(url);
     let patience = Duration::from_secs(2);
     options.max_connections(4).acquire_timeout(patience).connect_timeout(patience).sqlx_logging(false);
+    // Without the two limits, as in the server.
+    options.idle_timeout(None).max_lifetime(None);
     sea_orm::Database::connect(options).await.map_err(|error| error.to_string())
 }
 

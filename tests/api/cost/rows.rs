@@ -14,7 +14,7 @@ impl Filler {
     pub async fn of(database: &TestDatabase) -> Self {
         // One connection, or what is set below would be unset in another one.
         let mut options = ConnectOptions::new(database.url());
-        options.max_connections(1).sqlx_logging(false);
+        options.max_connections(1).idle_timeout(None).max_lifetime(None).sqlx_logging(false);
         let connection = Database::connect(options).await.unwrap();
         // The rows are right by construction. PostgreSQL would check each against its parent with a plan from when
         // the table was empty, which takes minutes.

@@ -1,7 +1,7 @@
 //! A database of a test's own.
 
 use causerie::database::{Address, Database};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -66,7 +66,7 @@ impl TestDatabase {
 
     /// A connection of its own, past all rules of the server.
     pub async fn raw(&self) -> DatabaseConnection {
-        sea_orm::Database::connect(&self.url).await.unwrap()
+        plain(&self.url).await
     }
 
     /// The first column of the first row of `sql`, which must be a number.
@@ -102,7 +102,14 @@ impl Drop for TestDatabase {
 }
 
 async fn administer(cluster: &str, sql: &str) {
-    let connection = sea_orm::Database::connect(cluster).await.unwrap();
+    let connection = plain(cluster).await;
     connection.execute_unprepared(sql).await.unwrap();
     connection.close().await.unwrap();
+}
+
+/// A connection without the pool's limits in time, see `database::connect` in the server.
+async fn plain(url: &str) -> DatabaseConnection {
+    let mut options = ConnectOptions::new(url);
+    options.idle_timeout(None).max_lifetime(None);
+    sea_orm::Database::connect(options).await.unwrap()
 }
