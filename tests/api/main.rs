@@ -17,6 +17,7 @@ mod conversations;
 mod cost;
 mod crash;
 mod executor;
+mod fuzz;
 mod graceful;
 mod http;
 mod idempotency;
