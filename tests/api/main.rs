@@ -29,6 +29,7 @@ mod outage;
 mod pages;
 mod pagination;
 mod progress;
+mod queue;
 mod readme;
 mod replies;
 mod rest;
