@@ -18,7 +18,7 @@ SCHEMA_TOOLS := tests/clients/schema
 GRAPHIQL := web/graphiql
 GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
 
-.PHONY: help run test chaos measure bench web schema fmt lint audit clients clean
+.PHONY: help run test chaos measure fuzz bench web schema fmt lint audit clients clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -41,6 +41,12 @@ chaos: ## break servers and the database under load, and check every promise; AR
 
 measure: ## tell what 1,000 idle readers and 200 replies at once cost a server
 	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --release --test chaos -- measure
+
+# It stops at the first input that breaks a promise, and keeps it in fuzz/artifacts. What it learns stays beside the
+# committed corpus.
+fuzz: ## look for inputs that break promises: TARGET=cursor, query_guard, sse or token; needs nightly Rust and cargo-fuzz
+	mkdir -p fuzz/target/corpus/$(TARGET)
+	$(CARGO) +nightly fuzz run $(TARGET) fuzz/target/corpus/$(TARGET) fuzz/corpus/$(TARGET) $(ARGS)
 
 bench: ## measure a search among a million messages of others, on both databases
 	scripts/with-postgres $(CARGO) bench $(LOCKED) --bench search

@@ -114,6 +114,16 @@ pub struct Serve {
     #[arg(long, help_heading = "Conversations", env = "CAUSERIE_MAX_MESSAGE_CHARS", value_name = "NUMBER", default_value_t = 32_000,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_message_chars: u32,
+    /// How many replies of one user may wait for others of their conversations to end, whichever servers were asked for
+    /// them.
+    #[arg(
+        long,
+        help_heading = "Conversations",
+        env = "CAUSERIE_MAX_USER_QUEUED",
+        value_name = "NUMBER",
+        default_value_t = 500
+    )]
+    pub max_user_queued: u32,
     /// For how many days a deleted conversation can be restored; then it is erased for good. With 0 it is erased at
     /// once.
     #[arg(long, help_heading = "Conversations", env = "CAUSERIE_TRASH_DAYS", value_name = "NUMBER", default_value_t = 30,
@@ -472,7 +482,11 @@ impl Serve {
     /// The bounds on what a viewer may store.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        Limits { message_chars: self.max_message_chars as usize, trash: self.trash() }
+        Limits {
+            message_chars: self.max_message_chars as usize,
+            user_queued: self.max_user_queued,
+            trash: self.trash(),
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Error {
     IdempotencyMismatch,
     /// `CONVERSATION_BUSY`: a reply is being written, and the client asked not to wait for it.
     ConversationBusy,
+    /// `RATE_LIMITED`, HTTP 429: so many replies of the viewer wait already, as many as may.
+    TooManyQueued(u32),
     /// `UNAVAILABLE`: the database does not answer; the same request may succeed later.
     Unavailable(String),
     /// `INTERNAL_SERVER_ERROR`: a fault of ours. The text is for the log only.
@@ -39,6 +41,7 @@ impl Error {
             Self::BadUserInput(_) => "BAD_USER_INPUT",
             Self::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
             Self::ConversationBusy => "CONVERSATION_BUSY",
+            Self::TooManyQueued(_) => "RATE_LIMITED",
             Self::Unavailable(_) => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",
         }
@@ -57,9 +60,19 @@ impl Error {
                 "This idempotency key was used before, with other arguments.".to_owned()
             }
             Self::ConversationBusy => "A reply is being written in this conversation.".to_owned(),
+            Self::TooManyQueued(maximum) => {
+                format!("You may have {maximum} replies waiting; let some of them be written first.")
+            }
             Self::Unavailable(_) => "The service is unavailable for the moment; try again.".to_owned(),
             Self::Internal(_) => "Something went wrong on the server.".to_owned(),
         }
+    }
+
+    /// After how many seconds the client may try again, if it has asked for too much.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        // A reply takes some seconds, and then the next one's turn has come.
+        matches!(self, Self::TooManyQueued(_)).then_some(5)
     }
 
     /// Writes what the client is not told to the log. Called once, where the error leaves the server.
@@ -123,6 +136,11 @@ fn is_outage(code: &str) -> bool {
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         error.log();
-        Self::new(error.message()).extend_with(|_, extensions| extensions.set("code", error.code()))
+        Self::new(error.message()).extend_with(|_, extensions| {
+            extensions.set("code", error.code());
+            if let Some(seconds) = error.retry_after() {
+                extensions.set("retryAfter", seconds);
+            }
+        })
     }
 }

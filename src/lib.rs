@@ -23,6 +23,8 @@ pub mod config;
 pub mod database;
 pub mod entity;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod graphql;
 pub mod http;
 pub mod reply;

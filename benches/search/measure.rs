@@ -83,5 +83,10 @@ fn chat(database: &Database) -> Chat {
     let assistant = Arc::new(Echo::new(Duration::ZERO));
     let replies = Replies::start(database.clone(), Arc::new(Hub::default()), assistant, Options::default());
     let viewer = Viewer::new(UserId::new(USER).unwrap(), now() + Duration::from_hours(24));
-    Chat::new(database.clone(), replies, Limits { message_chars: 1_000, trash: Duration::ZERO }, viewer)
+    Chat::new(
+        database.clone(),
+        replies,
+        Limits { message_chars: 1_000, user_queued: 500, trash: Duration::ZERO },
+        viewer,
+    )
 }

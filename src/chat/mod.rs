@@ -49,6 +49,8 @@ use crate::signal::Topic;
 pub struct Limits {
     /// How many characters a message may have.
     pub message_chars: usize,
+    /// How many replies of a user may wait for others of their conversations to end.
+    pub user_queued: u32,
     /// How long a deleted conversation can be restored.
     pub trash: Duration,
 }

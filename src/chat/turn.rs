@@ -1,6 +1,6 @@
 //! New messages, and the rows of their replies.
 
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Statement, Value};
 use uuid::Uuid;
 
 use super::receipt::Made;
@@ -10,6 +10,8 @@ use crate::entity::conversation;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
 use crate::error::Error;
 use crate::search;
+
+const WAITING: &str = "SELECT COUNT(*) AS waiting FROM message WHERE user_id = $1 AND status = 'QUEUED'";
 
 /// What a message that asks for a reply has become.
 #[derive(Clone, Debug)]
@@ -57,7 +59,7 @@ impl Chat {
         message.status = Status::Complete;
         message.finished_at = Some(write.now);
         let after = Seat { parent: Some(message.id), position: seat.position + 1, busy: seat.busy };
-        let reply = self.new_reply(write, conversation.id, made.reply, &after, aftermath);
+        let reply = self.new_reply(write, conversation.id, made.reply, &after, aftermath).await?;
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
         Entity::insert_many(rows).exec_without_returning(&**write).await?;
         search::index_message(write, self.user(), message.id, &message.content).await?;
@@ -65,20 +67,37 @@ impl Chat {
     }
 
     /// A new reply's row, not yet stored, which begins once it is if nothing stands before it.
-    pub(super) fn new_reply(
+    ///
+    /// # Errors
+    /// [`Error::TooManyQueued`] if it would have to wait, and no more of the viewer's may.
+    pub(super) async fn new_reply(
         &self,
         write: &Write,
         conversation_id: Uuid,
         id: Option<Uuid>,
         seat: &Seat,
         aftermath: &mut Aftermath,
-    ) -> message::Model {
+    ) -> Result<message::Model, Error> {
+        if seat.busy {
+            self.check_queue(write).await?;
+        }
         let mut reply = self.new_message(write, conversation_id, id, seat, Role::Assistant);
         self.replies.admit(&mut reply, seat.busy, write.now);
         if !seat.busy {
             aftermath.begin = Some(reply.clone());
         }
-        reply
+        Ok(reply)
+    }
+
+    /// Whether one more of the viewer's replies may wait. Writes of one user follow each other, so that the count
+    /// holds until the commit.
+    async fn check_queue(&self, write: &Write) -> Result<(), Error> {
+        let values = [Value::from(self.user())];
+        let statement = Statement::from_sql_and_values(write.get_database_backend(), WAITING, values);
+        let row = write.query_one_raw(statement).await?;
+        let waiting: i64 = row.map_or(Ok(0), |row| row.try_get("", "waiting"))?;
+        let maximum = self.limits.user_queued;
+        if waiting < i64::from(maximum) { Ok(()) } else { Err(Error::TooManyQueued(maximum)) }
     }
 
     /// What an earlier request has made, as it is now.

@@ -6,6 +6,7 @@ mod context;
 mod conversation;
 mod cursor;
 mod feedback;
+pub(crate) mod fuzz;
 pub mod guard;
 mod id;
 mod list;

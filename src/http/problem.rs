@@ -36,6 +36,9 @@ pub(super) fn method_not_allowed(method: &Method) -> Response {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.log();
+        if let Some(seconds) = self.retry_after() {
+            return retry(StatusCode::TOO_MANY_REQUESTS, self.code(), &self.message(), seconds);
+        }
         let status = match &self {
             Self::Rejected(Rejection::KeysUnavailable) | Self::Unavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -44,6 +47,7 @@ impl IntoResponse for Error {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::BadUserInput(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::IdempotencyMismatch | Self::ConversationBusy => StatusCode::CONFLICT,
+            Self::TooManyQueued(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut response = problem(status, self.code(), &self.message());

@@ -10,6 +10,7 @@ mod attempt;
 mod chunk;
 mod endpoint;
 mod failure;
+pub(crate) mod fuzz;
 mod options;
 mod report;
 mod request;

@@ -86,7 +86,7 @@ impl Chat {
             self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut aftermath).await?;
         self.lead_path(write, conversation.id, old.parent_id, old.position - 1, standing.junction).await?;
         let seat = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
-        let reply = self.new_reply(write, conversation.id, made.reply, &seat, &mut aftermath);
+        let reply = self.new_reply(write, conversation.id, made.reply, &seat, &mut aftermath).await?;
         message::Entity::insert(reply.clone().into_active_model()).exec_without_returning(&**write).await?;
         Ok((Regenerated { conversation, reply }, aftermath))
     }

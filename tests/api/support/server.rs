@@ -26,6 +26,7 @@ pub struct Settings {
     pub assistant: Arc<dyn Assistant>,
     pub replies: reply::Options,
     pub message_chars: usize,
+    pub user_queued: u32,
     /// When deleted conversations are erased; by default no pass begins during a test.
     pub trash: trash::Options,
     /// How wake-ups travel, if not as the database has it.
@@ -46,6 +47,7 @@ impl Default for Settings {
                 ..reply::Options::default()
             },
             message_chars: 32_000,
+            user_queued: 500,
             trash: trash::Options { keep: Duration::from_hours(720), period: Duration::from_hours(1) },
             signals: None,
             auth: auth::Options::new(Source::Secret(Secret::new(SECRET).unwrap())),
@@ -97,7 +99,11 @@ impl TestServer {
             authenticator: Authenticator::new(settings.auth).await.unwrap(),
             database: database.clone(),
             replies: replies.clone(),
-            limits: Limits { message_chars: settings.message_chars, trash: settings.trash.keep },
+            limits: Limits {
+                message_chars: settings.message_chars,
+                user_queued: settings.user_queued,
+                trash: settings.trash.keep,
+            },
             page: graphiql::Page::default(),
             options: settings.http,
         });

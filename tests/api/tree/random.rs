@@ -322,7 +322,7 @@ async fn agree(database: &TestDatabase) {
         runner.run(&steps(), |steps| {
             let user = UserId::new(&format!("user {}", users.fetch_add(1, Ordering::Relaxed))).unwrap();
             let viewer = Viewer::new(user, DateTime::<Utc>::MAX_UTC);
-            let limits = Limits { message_chars: 1000, trash: Duration::from_hours(1) };
+            let limits = Limits { message_chars: 1000, user_queued: 500, trash: Duration::from_hours(1) };
             let (database, replies) = (server.database().clone(), server.replies().clone());
             let mut world = World {
                 chat: Chat::new(database, replies, limits, viewer),
