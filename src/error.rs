@@ -122,6 +122,18 @@ fn is_connection_failure(error: &DbErr) -> bool {
     }
 }
 
+/// Whether `error` says that another connection holds the SQLite file just now.
+pub(crate) fn is_locked(error: &DbErr) -> bool {
+    let (DbErr::Conn(RuntimeErr::SqlxError(error))
+    | DbErr::Exec(RuntimeErr::SqlxError(error))
+    | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| [5, 6].contains(&(code & 0xff)))
+}
+
 /// Codes of a database that is there but cannot serve: PostgreSQL's classes 08 (connection), 53 (resources),
 /// 57 (operator intervention), the failures to serialise and the end of a transaction that was silent for too
 /// long; SQLite's busy, locked, I/O error, full and cannot-open, with their extended codes.

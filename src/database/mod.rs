@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 pub use self::address::Address;
 pub use self::migrate::Migrations;
 use self::turn::Turns;
-use crate::error::Error;
+use crate::error::{Error, is_locked};
 
 const RAISE_SQLITE: &str = "INSERT INTO account (user_id, revision, created_at) VALUES ($1, 1, $2) \
     ON CONFLICT (user_id) DO UPDATE SET revision = account.revision + 1 RETURNING revision, $2";
@@ -59,10 +59,10 @@ impl Database {
     /// readers of the write-ahead log wait for nobody.
     pub async fn connect(address: Address, connections: u32) -> Result<Self, DbErr> {
         let (reader, writer) = if address.backend() == DbBackend::Sqlite {
-            let writer = connect(&address, 1, false).await?;
-            (connect(&address, connections.max(2) - 1, true).await?, writer)
+            let writer = open(&address, 1, false).await?;
+            (open(&address, connections.max(2) - 1, true).await?, writer)
         } else {
-            let pool = connect(&address, connections, false).await?;
+            let pool = open(&address, connections, false).await?;
             (pool.clone(), pool)
         };
         Ok(Self { reader, writer, turns: Arc::default(), address: Arc::new(address) })
@@ -237,6 +237,18 @@ impl Clock {
 #[must_use]
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(3)
+}
+
+/// Connects, again while another server is making the same SQLite file: SQLite does not wait for its turn to set the
+/// journal's mode.
+async fn open(address: &Address, connections: u32, read_only: bool) -> Result<DatabaseConnection, DbErr> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match connect(address, connections, read_only).await {
+            Err(error) if is_locked(&error) && Instant::now() < deadline => sleep(RETRY_PAUSE).await,
+            result => return result,
+        }
+    }
 }
 
 async fn connect(address: &Address, connections: u32, read_only: bool) -> Result<DatabaseConnection, DbErr> {
