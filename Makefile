@@ -18,7 +18,7 @@ SCHEMA_TOOLS := tests/clients/schema
 GRAPHIQL := web/graphiql
 GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
 
-.PHONY: help run test chaos measure fuzz bench web schema fmt lint audit clients clean
+.PHONY: help run test chaos measure hostile fuzz bench web schema fmt lint audit clients clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -41,6 +41,9 @@ chaos: ## break servers and the database under load, and check every promise; AR
 
 measure: ## tell what 1,000 idle readers and 200 replies at once cost a server
 	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --release --test chaos -- measure
+
+hostile: ## tell what hostile clients cost the others; ARGS='--seconds 120 --sqlite --only "token storms"'
+	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --release --test chaos -- hostile $(ARGS)
 
 # It stops at the first input that breaks a promise, and keeps it in fuzz/artifacts. What it learns stays beside the
 # committed corpus.

@@ -83,7 +83,8 @@ impl Chat {
     /// once. One that is under way already stays as it is.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the viewer has no such reply; [`Error::BadUserInput`] if it is complete.
+    /// [`Error::NotFound`] if the viewer has no such reply; [`Error::BadUserInput`] if it is complete;
+    /// [`Error::TooManyQueued`] if it would have to wait, and no more of the viewer's may.
     pub async fn retry_reply(&self, id: Uuid) -> Result<message::Model, Error> {
         let chat = self.clone();
         undisturbed(async move { chat.retry_now(id).await }).await
@@ -105,7 +106,9 @@ impl Chat {
                 let conversation = self.update_conversation(&write, reply.conversation_id, []).await?;
                 let busy = self.tail(&write, &conversation).await?.busy;
                 self.replies.admit(&mut reply, busy, write.now);
-                if !busy {
+                if busy {
+                    self.check_queue(&write).await?;
+                } else {
                     reply.content.clear();
                     reply.tool_calls = ToolCalls::default();
                     reply.model = None;

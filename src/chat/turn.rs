@@ -91,7 +91,10 @@ impl Chat {
 
     /// Whether one more of the viewer's replies may wait. Writes of one user follow each other, so that the count
     /// holds until the commit.
-    async fn check_queue(&self, write: &Write) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::TooManyQueued`] if it may not.
+    pub(super) async fn check_queue(&self, write: &Write) -> Result<(), Error> {
         let values = [Value::from(self.user())];
         let statement = Statement::from_sql_and_values(write.get_database_backend(), WAITING, values);
         let row = write.query_one_raw(statement).await?;

@@ -122,9 +122,10 @@ fn spend(document: &ExecutableDocument, set: &SelectionSet, levels: u64, left: &
 /// Reads text, and the base64url of it, as each kind of cursor.
 ///
 /// # Panics
-/// If a cursor that was read is written as another one, or as a longer one.
+/// If a cursor that was read is written as another one, or as a longer one, or leads to before the first place.
 pub fn cursor(bytes: &[u8]) {
     for text in [String::from_utf8_lossy(bytes).into_owned(), URL_SAFE_NO_PAD.encode(bytes)] {
+        assert!(i64::decode(&text).is_none_or(|position| position >= 0), "a place before the first");
         check_cursor::<i64>(&text);
         check_cursor::<SiblingCursor>(&text);
         check_cursor::<ConversationCursor>(&text);

@@ -74,6 +74,28 @@ on_both_databases! {
         ask(&ann, Some(second), json!({ "onBusy": "INTERRUPT" })).await.data();
     }
 
+    async fn a_stopped_reply_gives_its_place_away_and_has_to_find_another(database) {
+        let (server, puppeteer) = server(&database).await;
+        let ann = server.user("ann");
+        let running = busy(&ann).await;
+        let _puppet = puppeteer.next().await;
+        let conversation = text(&running["conversation"]["id"]);
+        let mut stopped = Value::Null;
+        for _ in 0..LIMIT {
+            stopped = ask(&ann, Some(conversation), json!({})).await.data()["sendMessage"]["reply"]["id"].take();
+        }
+        let retry = "mutation($id: ID!) { retryReply(input: { messageId: $id, awaitReply: false }) { reply { status } } }";
+        let stop = "mutation($id: ID!) { stopReply(input: { messageId: $id }) { reply { status } } }";
+        for _ in 0..2 {
+            ann.data(stop, json!({ "id": stopped })).await;
+            assert_eq!(ann.data(retry, json!({ "id": stopped })).await["retryReply"]["reply"]["status"], "QUEUED");
+        }
+        ann.data(stop, json!({ "id": stopped })).await;
+        ask(&ann, Some(conversation), json!({})).await.data();
+        assert_eq!(ann.code(retry, json!({ "id": stopped })).await, "RATE_LIMITED");
+        assert_eq!(database.number(QUEUED).await, i64::from(LIMIT));
+    }
+
     async fn two_servers_count_together(database) {
         let ((one, puppeteer), (two, _other)) = (server(&database).await, server(&database).await);
         let (here, there) = (one.user("ann"), two.user("ann"));

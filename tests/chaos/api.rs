@@ -31,6 +31,14 @@ impl Api {
         Self(client.unwrap())
     }
 
+    /// A client that comes from an address of the loopback network.
+    #[must_use]
+    pub fn from(address: std::net::Ipv4Addr) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().local_address(std::net::IpAddr::from(address)).build();
+        Self(client.unwrap())
+    }
+
     /// Runs an operation, and returns its data.
     ///
     /// # Errors

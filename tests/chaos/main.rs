@@ -3,7 +3,7 @@
 //! client is compared with the rows.
 //!
 //! `make chaos` runs it; `make chaos ARGS='--seconds 600 --seed 7'` longer, and with the choices of another run.
-//! `make measure` breaks nothing, and tells what many readers cost.
+//! `make measure` breaks nothing, and tells what many readers cost; `make hostile` tells what hostile clients cost.
 #![expect(
     clippy::print_stderr,
     clippy::print_stdout,
@@ -19,6 +19,7 @@ mod device;
 mod director;
 mod fleet;
 mod follower;
+mod hostile;
 mod journal;
 mod measure;
 mod provider;
@@ -48,6 +49,9 @@ async fn main() -> ExitCode {
 
 async fn start() -> Result<usize, String> {
     let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if_eq("hostile").is_some() {
+        return hostile::run(arguments).await;
+    }
     if arguments.next_if_eq("measure").is_some() {
         return measure::measure().await.map(|()| 0);
     }

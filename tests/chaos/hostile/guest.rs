@@ -1,0 +1,118 @@
+//! A client who behaves: sends a message, waits for its reply, reads a page, and thinks.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::Times;
+use crate::api::{Api, Trouble};
+use crate::world::User;
+
+const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
+  conversation { id } message { id } reply { id status content } } }";
+const LATEST: &str = "query($id: ID!) { messages(conversationId: $id, last: 20) { nodes { id content } } }";
+const ALL: &str =
+    "query($id: ID!, $after: String) { messages(conversationId: $id, first: 100, after: $after) {
+  nodes { id role status content } pageInfo { hasNextPage endCursor } } }";
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const THOUGHT: Duration = Duration::from_millis(100);
+
+/// A client who behaves.
+pub(super) struct Guest {
+    api: Api,
+    url: String,
+    user: User,
+    times: Arc<Times>,
+    conversation: Value,
+    /// What was acknowledged: the messages by their ids.
+    sent: BTreeMap<String, String>,
+    losses: Vec<String>,
+}
+
+impl Guest {
+    pub(super) fn new(number: usize, url: &str, times: Arc<Times>) -> Result<Self, String> {
+        let last = u8::try_from(number + 10).map_err(|error| error.to_string())?;
+        Ok(Self {
+            api: Api::from(Ipv4Addr::new(127, 0, 2, last)),
+            url: url.to_owned(),
+            user: User::new(number),
+            times,
+            conversation: Value::Null,
+            sent: BTreeMap::new(),
+            losses: Vec::new(),
+        })
+    }
+
+    /// Stays until `end`, and then looks whether everything is there. Returns what is not, and what was refused.
+    pub(super) async fn stay(mut self, end: CancellationToken) -> Vec<String> {
+        let mut serial = 0;
+        while !end.is_cancelled() {
+            serial += 1;
+            let content = format!("message {serial} of {}", self.user.number);
+            let input = json!({ "content": content, "conversationId": self.conversation });
+            if let Some(mut data) = self.ask(SEND, json!({ "input": input })).await {
+                let mut sent = data["sendMessage"].take();
+                if sent["reply"]["status"] != "COMPLETE" {
+                    self.losses.push(format!("no reply to {content}: {}", sent["reply"]["status"]));
+                }
+                self.sent.insert(sent["message"]["id"].as_str().unwrap_or_default().to_owned(), content);
+                self.conversation = sent["conversation"]["id"].take();
+            }
+            self.ask(LATEST, json!({ "id": self.conversation })).await;
+            sleep(THOUGHT).await;
+        }
+        self.look().await;
+        self.losses
+    }
+
+    /// Asks, notes the time, and takes any trouble for a loss.
+    async fn ask(&mut self, operation: &str, variables: Value) -> Option<Value> {
+        let began = Instant::now();
+        let answer = self.run(operation, variables).await;
+        self.times.add(began.elapsed());
+        match answer {
+            Ok(data) => Some(data),
+            Err(trouble) => {
+                self.losses.push(format!("a request of user {}: {trouble:?}", self.user.number));
+                None
+            }
+        }
+    }
+
+    async fn run(&self, operation: &str, variables: Value) -> Result<Value, Trouble> {
+        self.api.run(&self.url, &self.user.token, operation, variables, PATIENCE).await
+    }
+
+    /// Compares what was acknowledged with what is stored.
+    async fn look(&mut self) {
+        let mut missing = self.sent.clone();
+        let mut after = Value::Null;
+        loop {
+            // Those who behave do not ask as fast as they can.
+            sleep(THOUGHT).await;
+            let variables = json!({ "id": self.conversation, "after": after });
+            let Some(mut data) = self.ask(ALL, variables).await else { return };
+            let mut page = data["messages"].take();
+            for message in page["nodes"].as_array().into_iter().flatten() {
+                if message["status"] != "COMPLETE" {
+                    self.losses.push(format!("a message is {}", message["status"]));
+                }
+                let (id, content) = (message["id"].as_str(), message["content"].as_str());
+                if message["role"] == "USER" && missing.remove(id.unwrap_or_default()).as_deref() != content {
+                    self.losses.push(format!("a message that nobody was told of: {message}"));
+                }
+            }
+            if page["pageInfo"]["hasNextPage"] != true {
+                break;
+            }
+            after = page["pageInfo"]["endCursor"].take();
+        }
+        self.losses.extend(missing.into_values().map(|content| format!("{content} is gone")));
+    }
+}
