@@ -27,6 +27,7 @@ pub mod error;
 pub mod fuzz;
 pub mod graphql;
 pub mod http;
+mod jitter;
 pub mod reply;
 pub mod search;
 pub mod signal;

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::database::Database;
 use crate::entity::{conversation, deleted_message, message, receipt};
 use crate::error::Error;
+use crate::jitter::jittered;
 use crate::search;
 
 /// How many conversations to erase in a pass; the next pass begins at once if there may be more.
@@ -64,12 +65,6 @@ pub fn start(database: Database, options: Options, shutdown: CancellationToken) 
             };
         }
     });
-}
-
-/// Servers that start together should not look together for ever.
-fn jittered(period: Duration) -> Duration {
-    let random = f64::from(Uuid::now_v7().as_bytes()[15]) / 255.0;
-    period.mul_f64(0.8 + 0.4 * random)
 }
 
 /// Erases conversations that were deleted more than `keep` ago. Returns how many it found; if that is

@@ -12,7 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::page::MAXIMUM;
+use super::page::MAXIMUM_PAGE;
 use super::{Chat, Page};
 use crate::entity::{account, conversation, deleted_message, message};
 use crate::error::Error;
@@ -175,7 +175,7 @@ impl Feed {
                 return Ok(change);
             }
             // A feed outlives an outage of the database.
-            match self.chat.changes(self.since, MAXIMUM).await {
+            match self.chat.changes(self.since, MAXIMUM_PAGE).await {
                 Ok(page) if !page.items.is_empty() => {
                     self.pending = page.items.into();
                     continue;

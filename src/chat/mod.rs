@@ -28,7 +28,7 @@ use std::time::Duration;
 pub use self::changes::{Change, ChangeCursor, ChangeKind};
 pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder};
 pub use self::metadata::Metadata;
-pub use self::page::{Page, Slice};
+pub use self::page::{DEFAULT_PAGE, MAXIMUM_PAGE, Page, Slice};
 pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
 pub use self::send::{OnBusy, SendMessage};
 pub use self::span::Span;

@@ -3,10 +3,10 @@
 use crate::error::Error;
 
 /// How many items a page has unless the client says otherwise.
-const DEFAULT: u64 = 20;
+pub const DEFAULT_PAGE: u64 = 20;
 
 /// How many items a page may have.
-pub(super) const MAXIMUM: u64 = 100;
+pub const MAXIMUM_PAGE: u64 = 100;
 
 /// Which part of a list is wanted; `C` is a place in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl<C> Slice<C> {
     /// The part that `first`, `after`, `last` and `before` ask for.
     ///
     /// # Errors
-    /// [`Error::BadUserInput`] if a number is negative or above [`MAXIMUM`], or both are given.
+    /// [`Error::BadUserInput`] if a number is negative or above [`MAXIMUM_PAGE`], or both are given.
     pub fn new(
         first: Option<i32>,
         after: Option<C>,
@@ -33,8 +33,8 @@ impl<C> Slice<C> {
         before: Option<C>,
     ) -> Result<Self, Error> {
         let check = |name: &str, number: i32| {
-            u64::try_from(number).ok().filter(|number| *number <= MAXIMUM).ok_or_else(|| {
-                Error::BadUserInput(format!("`{name}` must be from 0 to {MAXIMUM}; it is {number}."))
+            u64::try_from(number).ok().filter(|number| *number <= MAXIMUM_PAGE).ok_or_else(|| {
+                Error::BadUserInput(format!("`{name}` must be from 0 to {MAXIMUM_PAGE}; it is {number}."))
             })
         };
         let (limit, from_end) = match (first, last) {
@@ -43,7 +43,7 @@ impl<C> Slice<C> {
             }
             (None, Some(last)) => (check("last", last)?, true),
             (Some(first), None) => (check("first", first)?, false),
-            (None, None) => (DEFAULT, false),
+            (None, None) => (DEFAULT_PAGE, false),
         };
         Ok(Self { after, before, limit, from_end })
     }

@@ -7,6 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::fence::still;
 use super::{Options, Replies};
 use crate::assistant::{Failure, FailureCode};
 use crate::database::Write;
@@ -107,10 +108,7 @@ pub(super) async fn close(write: &Write, claim: &message::Model, ending: &Ending
         .col_expr(Column::LeaseOwner, Expr::value(None::<Uuid>))
         .col_expr(Column::LeaseUntil, Expr::value(None::<sea_orm::prelude::DateTimeUtc>))
         .col_expr(Column::Revision, Expr::value(write.revision))
-        .filter(Column::UserId.eq(claim.user_id.as_str()))
-        .filter(Column::Id.eq(claim.id))
-        .filter(Column::LeaseOwner.eq(claim.lease_owner))
-        .filter(Column::Attempt.eq(claim.attempt))
+        .filter(still(claim))
         .exec(&**write)
         .await?;
     let closed = result.rows_affected == 1;

@@ -4,6 +4,7 @@
 //! server and on the attempt, so a server that was thought dead cannot overwrite its successor.
 
 mod ending;
+mod fence;
 mod live;
 mod progress;
 mod prompt;

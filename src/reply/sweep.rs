@@ -11,8 +11,10 @@ use uuid::Uuid;
 
 use super::Replies;
 use super::ending::{Ending, close, interrupted, promote};
+use super::fence::still;
 use crate::entity::message::{self, Column, Status};
 use crate::error::Error;
+use crate::jitter::jittered;
 use crate::signal::Topic;
 
 /// How often to look.
@@ -70,10 +72,8 @@ impl Replies {
         let mut listener = self.0.signals.listen(Topic::Orphans);
         let rescues = Rescues::default();
         loop {
-            // Servers that start together should not look together for ever.
-            let pause = PERIOD.mul_f64(0.8 + 0.4 * fraction(Uuid::now_v7()));
             tokio::select! {
-                () = sleep(pause) => {}
+                () = sleep(jittered(PERIOD)) => {}
                 () = listener.woken() => {}
                 () = self.0.draining.cancelled() => return,
             }
@@ -182,10 +182,7 @@ impl Replies {
                 // The server may have come back to life since the look, or another one been quicker.
                 let lock = message::Entity::update_many()
                     .col_expr(Column::LeaseUntil, Expr::value(write.now + options.lease))
-                    .filter(Column::UserId.eq(user))
-                    .filter(Column::Id.eq(orphan.id))
-                    .filter(Column::LeaseOwner.eq(orphan.lease_owner))
-                    .filter(Column::Attempt.eq(orphan.attempt))
+                    .filter(still(orphan))
                     .filter(Column::LeaseUntil.lt(write.now))
                     .exec(&*write)
                     .await?;
@@ -217,9 +214,4 @@ impl Replies {
         self.announce(orphan);
         Ok(next)
     }
-}
-
-/// A number from 0 to 1 out of an id's random part.
-fn fraction(id: Uuid) -> f64 {
-    f64::from(id.as_bytes()[15]) / 255.0
 }

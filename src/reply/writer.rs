@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::Query;
 use sea_orm::{ConnectionTrait, DbErr};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::ending::Ending;
+use super::fence::still;
 use super::live::Live;
 use super::{Replies, prompt};
 use crate::assistant::{Delta, Failure, FailureCode, Prompt};
@@ -162,10 +163,7 @@ impl Replies {
             .value(Column::Content, text)
             .value(Column::Model, model)
             .value(Column::LeaseUntil, lease_until)
-            .and_where(Expr::col(Column::UserId).eq(claim.user_id.as_str()))
-            .and_where(Expr::col(Column::Id).eq(claim.id))
-            .and_where(Expr::col(Column::LeaseOwner).eq(claim.lease_owner))
-            .and_where(Expr::col(Column::Attempt).eq(claim.attempt))
+            .cond_where(still(claim))
             .returning_col(Column::StopRequestedAt)
             .to_owned();
         let statement = self.0.database.backend().build(&update);
@@ -179,10 +177,7 @@ impl Replies {
         let select = Query::select()
             .column(Column::StopRequestedAt)
             .from(message::Entity)
-            .and_where(Expr::col(Column::UserId).eq(claim.user_id.as_str()))
-            .and_where(Expr::col(Column::Id).eq(claim.id))
-            .and_where(Expr::col(Column::LeaseOwner).eq(claim.lease_owner))
-            .and_where(Expr::col(Column::Attempt).eq(claim.attempt))
+            .cond_where(still(claim))
             .to_owned();
         let statement = self.0.database.backend().build(&select);
         let row = self.0.database.read(|connection| connection.query_one_raw(statement.clone())).await?;
@@ -210,11 +205,9 @@ impl Replies {
             .table(message::Entity)
             .value(Column::Content, live.text())
             .value(Column::LeaseUntil, self.0.database.clock().now())
-            .value(Column::RestartsLeft, Expr::col(Column::RestartsLeft).add(1))
-            .and_where(Expr::col(Column::UserId).eq(claim.user_id.as_str()))
-            .and_where(Expr::col(Column::Id).eq(claim.id))
-            .and_where(Expr::col(Column::LeaseOwner).eq(claim.lease_owner))
-            .and_where(Expr::col(Column::Attempt).eq(claim.attempt))
+            // A number and not a sum: the statement may run twice.
+            .value(Column::RestartsLeft, claim.restarts_left + 1)
+            .cond_where(still(claim))
             .returning_col(Column::StopRequestedAt)
             .to_owned();
         let statement = self.0.database.backend().build(&update);

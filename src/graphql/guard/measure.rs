@@ -13,6 +13,7 @@ use super::document::Document;
 use super::limits::QueryLimits;
 use super::literal;
 use super::refusal::{invalid, too_much};
+use crate::chat::{DEFAULT_PAGE, MAXIMUM_PAGE};
 
 /// How many times a query may ask for `__schema` or `__type`. Tools ask once or twice.
 const INTROSPECTIONS: u64 = 4;
@@ -20,10 +21,6 @@ const INTROSPECTIONS: u64 = 4;
 /// How often an introspection may go from a type to a list of its fields, interfaces or possible types and on to
 /// one of theirs. Tools need one.
 const INTROSPECTION_DEPTH: u64 = 2;
-
-/// How many items a page has by default, and at most, as everywhere in the schema.
-const DEFAULT_PAGE: u64 = 20;
-const MAXIMUM_PAGE: u64 = 100;
 
 const REFUSED: &str = "GRAPHQL_VALIDATION_FAILED";
 
