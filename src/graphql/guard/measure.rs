@@ -12,6 +12,7 @@ use async_graphql_value::{ConstValue, Value};
 use super::document::Document;
 use super::limits::QueryLimits;
 use super::literal;
+use super::price::{is_page, price};
 use super::refusal::{invalid, too_much};
 use crate::chat::{DEFAULT_PAGE, MAXIMUM_PAGE};
 
@@ -24,7 +25,8 @@ const INTROSPECTION_DEPTH: u64 = 2;
 
 const REFUSED: &str = "GRAPHQL_VALIDATION_FAILED";
 
-/// Checks that the document's operations, and its fragments even if nothing spreads them, are within `limits`.
+/// Checks that the document's operations, and its fragments even if nothing spreads them, are within `limits`. Returns
+/// its complexity.
 ///
 /// # Errors
 /// `GRAPHQL_VALIDATION_FAILED`.
@@ -33,7 +35,7 @@ pub(super) fn measure(
     document: &Document,
     request: &Request,
     limits: &QueryLimits,
-) -> ServerResult<()> {
+) -> ServerResult<u64> {
     let mut walk = Walk {
         registry,
         document: document.parsed(),
@@ -53,7 +55,7 @@ pub(super) fn measure(
     if total.introspections > 0 && request.introspection_mode == IntrospectionMode::Disabled {
         return Err(invalid("The schema cannot be explored here.", None));
     }
-    Ok(())
+    Ok(total.complexity)
 }
 
 /// The size of a part of a query. All numbers stop at their type's maximum.
@@ -205,11 +207,12 @@ impl<'q> Walk<'q> {
             _ => meta.and_then(|meta| self.registry.concrete_type_by_name(&meta.ty)),
         };
         let below = self.selection_set(&field.selection_set.node, of, above + 1)?;
+        let price = price(self.registry, parent.map(MetaType::name), name, meta);
         let lists_types = parent.is_some_and(|parent| parent.name() == "__Type")
             && matches!(name, "fields" | "inputFields" | "interfaces" | "possibleTypes");
         Ok(Measure {
             aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
-            complexity: below.complexity.saturating_mul(self.page_size(field, meta)).saturating_add(1),
+            complexity: below.complexity.saturating_mul(self.page_size(field, meta)).saturating_add(price),
             introspections: below.introspections.saturating_add(u64::from(is_introspection)),
             introspection_depth: below.introspection_depth.saturating_add(u64::from(lists_types)),
             ..below
@@ -218,7 +221,7 @@ impl<'q> Walk<'q> {
 
     /// How many items the field may answer with: 1 if it is not a list in pages.
     fn page_size(&self, field: &Field, meta: Option<&MetaField>) -> u64 {
-        if !meta.is_some_and(|meta| meta.args.contains_key("first")) {
+        if !is_page(meta) {
             return 1;
         }
         let given = ["first", "last"].into_iter().find_map(|name| field.get_argument(name));

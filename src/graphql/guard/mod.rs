@@ -7,9 +7,11 @@ mod document;
 mod limits;
 mod literal;
 mod measure;
+mod price;
 mod refusal;
 mod subscription;
 mod tokens;
+mod toll;
 mod variable;
 
 use std::any::TypeId;
@@ -21,6 +23,7 @@ use async_graphql::{Request, ServerResult};
 pub use self::document::{Document, Documents, Selected, hash};
 pub use self::limits::QueryLimits;
 use self::measure::measure;
+pub use self::toll::Toll;
 
 /// Refuses requests that cost too much, or whose variables are not what the operation declares.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +49,8 @@ impl Extension for Guard {
             Some(document) => document,
             None => Arc::new(Document::parse(&request.query, &self.0)?),
         };
-        measure(registry, &document, &request, &self.0)?;
+        let complexity = measure(registry, &document, &request, &self.0)?;
+        Toll::collect(&request, complexity)?;
         let mut parsed = document.parsed().clone();
         if let Some(operation) = document::select_mut(&mut parsed, request.operation_name.as_deref()) {
             variable::check(registry, &operation.variable_definitions, &request.variables)?;
