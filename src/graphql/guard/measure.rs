@@ -12,7 +12,7 @@ use async_graphql_value::{ConstValue, Value};
 use super::document::Document;
 use super::limits::QueryLimits;
 use super::literal;
-use super::price::{is_page, price};
+use super::price::{introspected, is_page, price};
 use super::refusal::{invalid, too_much};
 use crate::chat::{DEFAULT_PAGE, MAXIMUM_PAGE};
 
@@ -40,7 +40,7 @@ pub(super) fn measure(
         registry,
         document: document.parsed(),
         variables: &request.variables,
-        defaults: HashMap::new(),
+        defaults: defaults(document.parsed()),
         limits,
         fragments: HashMap::new(),
     };
@@ -105,8 +105,8 @@ struct Walk<'q> {
     registry: &'q Registry,
     document: &'q ExecutableDocument,
     variables: &'q Variables,
-    /// The default values of the operation's variables.
-    defaults: HashMap<&'q Name, &'q ConstValue>,
+    /// The numbers that variables are by default; of those of several operations the highest.
+    defaults: HashMap<&'q Name, u64>,
     limits: &'q QueryLimits,
     /// What was measured; `None` while it is being measured.
     fragments: HashMap<&'q Name, Option<Measure>>,
@@ -115,8 +115,10 @@ struct Walk<'q> {
 impl<'q> Walk<'q> {
     fn operation(&mut self, operation: &'q OperationDefinition) -> ServerResult<Measure> {
         for definition in &operation.variable_definitions {
-            if let Some(value) = &definition.node.default_value {
-                self.defaults.entry(&definition.node.name.node).or_insert(&value.node);
+            let variable = &definition.node;
+            if let Some(value) = &variable.default_value {
+                let type_name = variable.var_type.node.to_string();
+                literal::check(self.registry, &type_name, &value.node.clone().into_value(), value.pos)?;
             }
         }
         let root = match operation.ty {
@@ -197,7 +199,7 @@ impl<'q> Walk<'q> {
         if let Some(meta) = meta {
             for (name, value) in &field.arguments {
                 if let Some(argument) = meta.args.get(name.node.as_str()) {
-                    literal::check(self.registry, &argument.ty, value)?;
+                    literal::check(self.registry, &argument.ty, &value.node, value.pos)?;
                 }
             }
         }
@@ -212,29 +214,58 @@ impl<'q> Walk<'q> {
             && matches!(name, "fields" | "inputFields" | "interfaces" | "possibleTypes");
         Ok(Measure {
             aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
-            complexity: below.complexity.saturating_mul(self.page_size(field, meta)).saturating_add(price),
+            complexity: below
+                .complexity
+                .saturating_mul(self.page_size(field, parent, meta))
+                .saturating_add(price),
             introspections: below.introspections.saturating_add(u64::from(is_introspection)),
             introspection_depth: below.introspection_depth.saturating_add(u64::from(lists_types)),
             ..below
         })
     }
 
-    /// How many items the field may answer with: 1 if it is not a list in pages.
-    fn page_size(&self, field: &Field, meta: Option<&MetaField>) -> u64 {
+    /// How many items the field may answer with: 1 if it is no long list.
+    fn page_size(&self, field: &Field, parent: Option<&MetaType>, meta: Option<&MetaField>) -> u64 {
+        if let Some(number) = introspected(parent.map(MetaType::name), &field.name.node) {
+            return number;
+        }
         if !is_page(meta) {
             return 1;
         }
-        let given = ["first", "last"].into_iter().find_map(|name| field.get_argument(name));
-        let number = match given.map(|value| &value.node) {
-            Some(Value::Number(number)) => number.as_u64(),
-            Some(Value::Variable(name)) => {
-                match self.variables.get(name).or_else(|| self.defaults.get(name).copied()) {
-                    Some(ConstValue::Number(number)) => number.as_u64(),
-                    _ => None,
-                }
-            }
-            _ => None,
-        };
-        number.unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE)
+        // One that is null, or a variable without a value, counts as not given.
+        let given =
+            ["first", "last"].into_iter().find_map(|name| self.number(&field.get_argument(name)?.node));
+        given.unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE)
     }
+
+    fn number(&self, value: &Value) -> Option<u64> {
+        match value {
+            Value::Number(number) => number.as_u64(),
+            Value::Variable(name) => match self.variables.get(name) {
+                Some(value) => number(value),
+                None => self.defaults.get(name).copied(),
+            },
+            _ => None,
+        }
+    }
+}
+
+fn number(value: &ConstValue) -> Option<u64> {
+    match value {
+        ConstValue::Number(number) => number.as_u64(),
+        _ => None,
+    }
+}
+
+fn defaults(document: &ExecutableDocument) -> HashMap<&Name, u64> {
+    let mut defaults = HashMap::new();
+    let definitions =
+        document.operations.iter().flat_map(|(_, operation)| &operation.node.variable_definitions);
+    for definition in definitions {
+        let default = definition.node.default_value.as_ref().and_then(|value| number(&value.node));
+        let highest = defaults.entry(&definition.node.name.node).or_insert(0);
+        *highest = default.unwrap_or(0).max(*highest);
+    }
+    defaults.retain(|_, highest| *highest > 0);
+    defaults
 }

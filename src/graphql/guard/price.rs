@@ -2,30 +2,27 @@
 
 use async_graphql::registry::{MetaField, Registry};
 
-/// The schema has some thousand parts.
-const SCHEMA: u64 = 2000;
-
-/// One of its types has some dozens.
-const TYPE: u64 = 100;
-
 /// The index is asked for each word, and what is found is ranked.
 const SEARCH: u64 = 1000;
 
 /// A transaction that waits for the disk.
 const WRITE: u64 = 200;
 
-/// A statement of its own.
+/// Statements of its own; pages within other rows are read together.
 const PAGE: u64 = 10;
+
+/// The text is searched again for what to mark.
+const SNIPPET: u64 = 10;
 
 /// The price of the field `name`, which is `meta` on the type called `parent`.
 pub(super) fn price(registry: &Registry, parent: Option<&str>, name: &str, meta: Option<&MetaField>) -> u64 {
     let is_write = parent.is_some() && parent == registry.mutation_type.as_deref();
+    let is_entry = parent.is_some_and(|parent| parent == registry.query_type || parent == "Viewer");
     match name {
-        "__schema" => SCHEMA,
-        "__type" => TYPE,
         "search" => SEARCH,
+        "snippet" => SNIPPET,
         _ if is_write => WRITE,
-        _ if is_page(meta) => PAGE,
+        _ if is_page(meta) && is_entry => PAGE,
         _ => 1,
     }
 }
@@ -33,4 +30,13 @@ pub(super) fn price(registry: &Registry, parent: Option<&str>, name: &str, meta:
 /// Whether the field answers with a page of a list.
 pub(super) fn is_page(meta: Option<&MetaField>) -> bool {
     meta.is_some_and(|meta| meta.args.contains_key("first"))
+}
+
+/// How many items a list of the introspection counts as: fewer than it has, as a part of the schema is quickly told.
+pub(super) fn introspected(parent: Option<&str>, name: &str) -> Option<u64> {
+    match (parent?, name) {
+        ("__Schema", "types") => Some(10),
+        ("__Type", "fields" | "inputFields" | "enumValues" | "interfaces" | "possibleTypes") => Some(5),
+        _ => None,
+    }
 }

@@ -87,7 +87,7 @@ async fn trusted_documents_are_the_only_ones() {
 
 #[tokio::test]
 async fn queries_are_bounded_at_each_limit() {
-    let query = QueryLimits { tokens: 40, size: 9, depth: 3, aliases: 2, directives: 2, complexity: 50 };
+    let query = QueryLimits { tokens: 40, size: 9, depth: 3, aliases: 2, directives: 2, complexity: 58 };
     let server = limited(&TestDatabase::sqlite(), Limits { query, ..Limits::default() }).await;
     let ann = server.user("ann");
     let names = |count: usize| vec!["__typename"; count].join(" ");
