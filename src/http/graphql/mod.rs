@@ -150,7 +150,7 @@ async fn respond(
             let share = operation.share.clone();
             let answer = app.run(operation).await;
             let response = answer::render(media_type, answer, errors);
-            response.map(|body| weighed(body, share.hand_over()))
+            response.map(|body| weighed(body, (share.hand_over(), held)))
         }
     }
 }

@@ -7,21 +7,22 @@ use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use crate::http::traffic::Held;
 use crate::memory::Load;
 
 /// How much of an answer is given away at a time: what was given away is no longer counted.
 const PIECE: usize = 64 * 1024;
 
-/// `body`, which holds `load` until nearly all of it is sent.
-pub(super) fn weighed(body: Body, load: Load) -> Body {
-    Body::new(Weighed { body, rest: Bytes::new(), _load: load })
+/// `body`, which holds what it takes, and the request's place, until nearly all of it is sent.
+pub(super) fn weighed(body: Body, held: (Load, Held)) -> Body {
+    Body::new(Weighed { body, rest: Bytes::new(), _held: held })
 }
 
 struct Weighed {
     body: Body,
     /// What came of the body and is not given away yet.
     rest: Bytes,
-    _load: Load,
+    _held: (Load, Held),
 }
 
 impl HttpBody for Weighed {

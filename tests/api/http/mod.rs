@@ -5,6 +5,7 @@ mod admission;
 mod connections;
 mod documents;
 mod expiry;
+mod memory;
 mod rates;
 mod shutdown;
 mod slow_reader;
@@ -21,6 +22,9 @@ use serde_json::{Value, json};
 
 use self::socket::{Frame, Socket};
 use crate::support::{Client, SECRET, Settings, TestDatabase, TestServer};
+
+/// How long anything may take that is certain to come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const QUERY: &str = "{ viewer { id } }";
 const FOREVER: &str = "subscription { changes { __typename } }";
@@ -44,7 +48,7 @@ async fn stream(client: &Client, query: &str) -> reqwest::Response {
 async fn read_until(response: &mut reqwest::Response, what: &str) -> String {
     let mut text = String::new();
     while !text.contains(what) {
-        let chunk = tokio::time::timeout(Duration::from_secs(20), response.chunk()).await;
+        let chunk = tokio::time::timeout(PATIENCE, response.chunk()).await;
         let chunk = chunk.expect("nothing comes").unwrap();
         text += std::str::from_utf8(&chunk.unwrap_or_else(|| panic!("the stream ended: {text}"))).unwrap();
     }
