@@ -64,7 +64,8 @@ pub struct LimitArgs {
     /// How many directives a query may have, a fragment's counted wherever it is spread.
     #[arg(long, env = "CAUSERIE_MAX_QUERY_DIRECTIVES", value_name = "NUMBER", default_value_t = 100)]
     pub max_query_directives: u64,
-    /// How much a query may cost: 1 for each field, but 10 for a page of the viewer's, 200 for a mutation and 1000 for a search,
+    /// How much a query may cost: 1 for each field, but 10 for a page of the viewer's, 200 for a mutation, 1000 for a search and
+    /// 200 for each further word of it,
     /// times the items of the pages around it.
     #[arg(long, env = "CAUSERIE_MAX_QUERY_COMPLEXITY", value_name = "NUMBER", default_value_t = 20_000)]
     pub max_query_complexity: u64,

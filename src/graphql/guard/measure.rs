@@ -12,7 +12,7 @@ use async_graphql_value::{ConstValue, Value};
 use super::document::Document;
 use super::limits::QueryLimits;
 use super::literal;
-use super::price::{introspected, is_page, price};
+use super::price::{introspected, is_page, price, words};
 use super::refusal::{invalid, too_much};
 use crate::chat::{DEFAULT_PAGE, MAXIMUM_PAGE};
 
@@ -105,8 +105,7 @@ struct Walk<'q> {
     registry: &'q Registry,
     document: &'q ExecutableDocument,
     variables: &'q Variables,
-    /// The numbers that variables are by default; of those of several operations the highest.
-    defaults: HashMap<&'q Name, u64>,
+    defaults: HashMap<&'q Name, Vec<&'q ConstValue>>,
     limits: &'q QueryLimits,
     /// What was measured; `None` while it is being measured.
     fragments: HashMap<&'q Name, Option<Measure>>,
@@ -209,7 +208,7 @@ impl<'q> Walk<'q> {
             _ => meta.and_then(|meta| self.registry.concrete_type_by_name(&meta.ty)),
         };
         let below = self.selection_set(&field.selection_set.node, of, above + 1)?;
-        let price = price(self.registry, parent.map(MetaType::name), name, meta);
+        let price = price(self.registry, parent.map(MetaType::name), name, meta) + self.words(field);
         let lists_types = parent.is_some_and(|parent| parent.name() == "__Type")
             && matches!(name, "fields" | "inputFields" | "interfaces" | "possibleTypes");
         Ok(Measure {
@@ -233,19 +232,30 @@ impl<'q> Walk<'q> {
             return 1;
         }
         // One that is null, or a variable without a value, counts as not given.
-        let given =
-            ["first", "last"].into_iter().find_map(|name| self.number(&field.get_argument(name)?.node));
+        let given = ["first", "last"]
+            .into_iter()
+            .find_map(|name| self.known(&field.get_argument(name)?.node, number));
         given.unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE)
     }
 
-    fn number(&self, value: &Value) -> Option<u64> {
-        match value {
-            Value::Number(number) => number.as_u64(),
-            Value::Variable(name) => match self.variables.get(name) {
-                Some(value) => number(value),
-                None => self.defaults.get(name).copied(),
-            },
+    /// What the words that the field searches for cost.
+    fn words(&self, field: &Field) -> u64 {
+        let query = (field.name.node == "search").then(|| field.get_argument("query")).flatten();
+        let price = |text: &ConstValue| match text {
+            ConstValue::String(text) => Some(words(text)),
             _ => None,
+        };
+        query.and_then(|query| self.known(&query.node, price)).unwrap_or(0)
+    }
+
+    /// What `read` makes of a value, or of the variable that stands there: of several defaults, the highest.
+    fn known(&self, value: &Value, read: impl Fn(&ConstValue) -> Option<u64>) -> Option<u64> {
+        match value {
+            Value::Variable(name) => match self.variables.get(name) {
+                Some(value) => read(value),
+                None => self.defaults.get(name)?.iter().filter_map(|value| read(value)).max(),
+            },
+            value => read(&value.clone().into_const()?),
         }
     }
 }
@@ -257,15 +267,14 @@ fn number(value: &ConstValue) -> Option<u64> {
     }
 }
 
-fn defaults(document: &ExecutableDocument) -> HashMap<&Name, u64> {
-    let mut defaults = HashMap::new();
-    let definitions =
-        document.operations.iter().flat_map(|(_, operation)| &operation.node.variable_definitions);
-    for definition in definitions {
-        let default = definition.node.default_value.as_ref().and_then(|value| number(&value.node));
-        let highest = defaults.entry(&definition.node.name.node).or_insert(0);
-        *highest = default.unwrap_or(0).max(*highest);
+/// The default values of each variable, of all operations.
+fn defaults(document: &ExecutableDocument) -> HashMap<&Name, Vec<&ConstValue>> {
+    let mut defaults: HashMap<&Name, Vec<&ConstValue>> = HashMap::new();
+    let operations = document.operations.iter();
+    for definition in operations.flat_map(|(_, operation)| &operation.node.variable_definitions) {
+        if let Some(value) = &definition.node.default_value {
+            defaults.entry(&definition.node.name.node).or_default().push(&value.node);
+        }
     }
-    defaults.retain(|_, highest| *highest > 0);
     defaults
 }

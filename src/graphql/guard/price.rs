@@ -2,8 +2,13 @@
 
 use async_graphql::registry::{MetaField, Registry};
 
-/// The index is asked for each word, and what is found is ranked.
+use crate::search::MAX_TERMS;
+
+/// The index is asked, and what is found is ranked.
 const SEARCH: u64 = 1000;
+
+/// The index is asked for each word.
+const WORD: u64 = 200;
 
 /// A transaction that waits for the disk.
 const WRITE: u64 = 200;
@@ -25,6 +30,15 @@ pub(super) fn price(registry: &Registry, parent: Option<&str>, name: &str, meta:
         _ if is_page(meta) && is_entry => PAGE,
         _ => 1,
     }
+}
+
+/// How many bytes count as a word where nothing stands between words.
+const WORD_BYTES: usize = 24;
+
+/// What a search for `text` costs beyond one for a single word.
+pub(super) fn words(text: &str) -> u64 {
+    let spaced = text.split_whitespace().skip(1).take(MAX_TERMS).count();
+    WORD * spaced.max(text.len() / WORD_BYTES).min(MAX_TERMS) as u64
 }
 
 /// Whether the field answers with a page of a list.
