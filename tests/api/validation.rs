@@ -45,6 +45,7 @@ const ALLOWED: &[&str] = &[
     "{ conversations(filter: null, first: null, last: 3, orderBy: TITLE_ASC) { totalCount } }",
     "{ conversations(filter: { updatedSince: \"2026-01-01T00:00:00Z\" }) { totalCount } }",
     "{ node(id: 5) { id } }",
+    "{ node(id: \"\\u{1F600} \\uD83D\\uDE00\") { id } }",
     "{ __schema { types { isOneOf } } }",
 ];
 
@@ -136,11 +137,13 @@ async fn no_spelling_makes_a_large_page_cheap() {
     let large = nested("last: 100");
     assert_eq!(ann.code(&format!("{{ {large} }}"), json!({})).await, "GRAPHQL_VALIDATION_FAILED");
     let (null, variable) = (nested("first: null, last: 100"), nested("first: $none, last: 100"));
-    let default = nested("last: $n");
+    let (first, both, default) = (nested("first: $n"), nested("first: $n, last: 100"), nested("last: $n"));
     for (query, variables) in [
         (format!("{{ {null} }}"), json!({})),
         (format!("query($none: Int) {{ {variable} }}"), json!({})),
         (format!("query($none: Int = 1) {{ {variable} }}"), json!({ "none": null })),
+        (format!("query A($n: Int = 1) {{ {first} }} query B($n: Int) {{ {first} }}"), json!({})),
+        (format!("query A($n: Int = 1) {{ {both} }} query B($n: Int) {{ {both} }}"), json!({})),
         (format!("query A($n: Int = 1) {{ {default} }} query B($n: Int = 100) {{ {default} }}"), json!({})),
     ] {
         let body = json!({ "query": query, "variables": variables, "operationName": query.contains("query B").then_some("B") });

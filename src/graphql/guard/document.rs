@@ -13,6 +13,7 @@ use async_graphql::parser::{self, parse_query};
 use lru::LruCache;
 use ring::digest;
 
+use super::escape::spell_out;
 use super::limits::QueryLimits;
 use super::refusal::{refuse, too_much};
 use super::rules::Rules;
@@ -61,8 +62,9 @@ impl Document {
     pub fn parse(text: &str, limits: &QueryLimits) -> Result<Self, ServerError> {
         let tokens = tokens::check(text, limits.tokens)
             .map_err(|excess| too_much(PARSE_FAILED, excess.limit, excess.maximum))?;
-        let parsed = parse_query(text).map_err(|error| explain(&error, text))?;
-        Ok(Self { text: text.to_owned(), tokens, parsed, broken: OnceLock::new() })
+        let text = spell_out(text);
+        let parsed = parse_query(&text).map_err(|error| explain(&error, &text))?;
+        Ok(Self { text: text.into_owned(), tokens, parsed, broken: OnceLock::new() })
     }
 
     /// The text.

@@ -231,32 +231,39 @@ impl<'q> Walk<'q> {
         if !is_page(meta) {
             return 1;
         }
-        // One that is null, or a variable without a value, counts as not given.
-        let given = ["first", "last"]
-            .into_iter()
-            .find_map(|name| self.known(&field.get_argument(name)?.node, number));
-        given.unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE)
+        // What is null, or a variable without a value, counts as not given.
+        let given = ["first", "last"].into_iter().filter_map(|name| match &field.get_argument(name)?.node {
+            Value::Number(number) => number.as_u64(),
+            Value::Variable(name) => self.variable(name, number, DEFAULT_PAGE),
+            _ => None,
+        });
+        given.max().unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE)
     }
 
     /// What the words that the field searches for cost.
     fn words(&self, field: &Field) -> u64 {
         let query = (field.name.node == "search").then(|| field.get_argument("query")).flatten();
-        let price = |text: &ConstValue| match text {
-            ConstValue::String(text) => Some(words(text)),
+        let price = match query.map(|query| &query.node) {
+            Some(Value::String(text)) => Some(words(text)),
+            Some(Value::Variable(name)) => self.variable(name, text, 0),
             _ => None,
         };
-        query.and_then(|query| self.known(&query.node, price)).unwrap_or(0)
+        price.unwrap_or(0)
     }
 
-    /// What `read` makes of a value, or of the variable that stands there: of several defaults, the highest.
-    fn known(&self, value: &Value, read: impl Fn(&ConstValue) -> Option<u64>) -> Option<u64> {
-        match value {
-            Value::Variable(name) => match self.variables.get(name) {
-                Some(value) => read(value),
-                None => self.defaults.get(name)?.iter().filter_map(|value| read(value)).max(),
-            },
-            value => read(&value.clone().into_const()?),
+    /// What `read` makes of a variable's value. Without one, of its defaults the highest, and `absent` if it has one in
+    /// some operations only: which of them runs does not matter here.
+    fn variable(&self, name: &Name, read: fn(&ConstValue) -> Option<u64>, absent: u64) -> Option<u64> {
+        if let Some(value) = self.variables.get(name) {
+            return read(value);
         }
+        let defaults = self.defaults.get(name)?;
+        defaults
+            .iter()
+            .flatten()
+            .filter_map(|value| read(value))
+            .max()
+            .map(|highest| if defaults.contains(&None) { highest.max(absent) } else { highest })
     }
 }
 
@@ -267,14 +274,20 @@ fn number(value: &ConstValue) -> Option<u64> {
     }
 }
 
-/// The default values of each variable, of all operations.
-fn defaults(document: &ExecutableDocument) -> HashMap<&Name, Vec<&ConstValue>> {
-    let mut defaults: HashMap<&Name, Vec<&ConstValue>> = HashMap::new();
+fn text(value: &ConstValue) -> Option<u64> {
+    match value {
+        ConstValue::String(text) => Some(words(text)),
+        _ => None,
+    }
+}
+
+/// The default values of each variable, one for each operation that declares it.
+fn defaults(document: &ExecutableDocument) -> HashMap<&Name, Vec<Option<&ConstValue>>> {
+    let mut defaults: HashMap<&Name, Vec<Option<&ConstValue>>> = HashMap::new();
     let operations = document.operations.iter();
     for definition in operations.flat_map(|(_, operation)| &operation.node.variable_definitions) {
-        if let Some(value) = &definition.node.default_value {
-            defaults.entry(&definition.node.name.node).or_default().push(&value.node);
-        }
+        let default = definition.node.default_value.as_ref().map(|value| &value.node);
+        defaults.entry(&definition.node.name.node).or_default().push(default);
     }
     defaults
 }

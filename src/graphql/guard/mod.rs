@@ -4,6 +4,7 @@
 //! fragment spreading the next one twice, would keep it busy for ever. Here each fragment is visited once.
 
 mod document;
+mod escape;
 mod limits;
 mod literal;
 mod measure;

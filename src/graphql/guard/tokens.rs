@@ -1,5 +1,7 @@
 //! A look at a query's text before it is parsed: the parser calls itself for each nesting.
 
+use std::ops::Range;
+
 /// How deep brackets of any kind may lie within each other.
 const NESTING: usize = 64;
 
@@ -44,6 +46,20 @@ pub(super) fn check(text: &str, maximum: u64) -> Result<u64, Excess> {
 /// The token that `text` begins with, at most 20 characters of it; empty at the end.
 pub(super) fn first(text: &str) -> String {
     Tokens(text).next().unwrap_or_default().chars().take(20).collect()
+}
+
+/// Where the strings of `text` are, block strings left out.
+pub(super) fn strings(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut tokens = Tokens(text);
+    std::iter::from_fn(move || {
+        loop {
+            let token = tokens.next()?;
+            if token.starts_with('"') && !token.starts_with("\"\"\"") {
+                let end = text.len() - tokens.0.len();
+                return Some(end - token.len()..end);
+            }
+        }
+    })
 }
 
 /// The tokens of a text, without what lies between them. None of them is empty.
