@@ -38,7 +38,7 @@ pub(super) fn measure(
         registry,
         document: document.parsed(),
         variables: &request.variables,
-        defaults: HashMap::new(),
+        defaults: defaults(document.parsed()),
         limits,
         fragments: HashMap::new(),
     };
@@ -99,12 +99,28 @@ impl Measure {
     }
 }
 
+/// How many items a page has by each variable that the request leaves out. Fragments are measured once for all
+/// operations, so that where these differ, the most counts.
+fn defaults(document: &ExecutableDocument) -> HashMap<&Name, u64> {
+    let mut defaults = HashMap::new();
+    let operations = document.operations.iter();
+    for definition in operations.flat_map(|(_, operation)| &operation.node.variable_definitions) {
+        let number = match definition.node.default_value.as_ref().map(|value| &value.node) {
+            Some(ConstValue::Number(number)) => number.as_u64(),
+            _ => None,
+        };
+        let most = defaults.entry(&definition.node.name.node).or_default();
+        *most = number.unwrap_or(DEFAULT_PAGE).max(*most);
+    }
+    defaults
+}
+
 struct Walk<'q> {
     registry: &'q Registry,
     document: &'q ExecutableDocument,
     variables: &'q Variables,
-    /// The default values of the operation's variables.
-    defaults: HashMap<&'q Name, &'q ConstValue>,
+    /// How many items a page has by each variable that the request leaves out.
+    defaults: HashMap<&'q Name, u64>,
     limits: &'q QueryLimits,
     /// What was measured; `None` while it is being measured.
     fragments: HashMap<&'q Name, Option<Measure>>,
@@ -112,11 +128,6 @@ struct Walk<'q> {
 
 impl<'q> Walk<'q> {
     fn operation(&mut self, operation: &'q OperationDefinition) -> ServerResult<Measure> {
-        for definition in &operation.variable_definitions {
-            if let Some(value) = &definition.node.default_value {
-                self.defaults.entry(&definition.node.name.node).or_insert(&value.node);
-            }
-        }
         let root = match operation.ty {
             OperationType::Query => Some(&self.registry.query_type),
             OperationType::Mutation => self.registry.mutation_type.as_ref(),
@@ -221,17 +232,21 @@ impl<'q> Walk<'q> {
         if !meta.is_some_and(|meta| meta.args.contains_key("first")) {
             return 1;
         }
-        let given = ["first", "last"].into_iter().find_map(|name| field.get_argument(name));
-        let number = match given.map(|value| &value.node) {
-            Some(Value::Number(number)) => number.as_u64(),
-            Some(Value::Variable(name)) => {
-                match self.variables.get(name).or_else(|| self.defaults.get(name).copied()) {
-                    Some(ConstValue::Number(number)) => number.as_u64(),
-                    _ => None,
-                }
-            }
-            _ => None,
-        };
+        // One of the two may be given as null.
+        let given = field.arguments.iter().filter(|(name, _)| matches!(name.node.as_str(), "first" | "last"));
+        let number = given.filter_map(|(_, value)| self.number(&value.node)).max();
         number.unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE)
+    }
+
+    fn number(&self, value: &Value) -> Option<u64> {
+        match value {
+            Value::Number(number) => number.as_u64(),
+            Value::Variable(name) => match self.variables.get(name) {
+                Some(ConstValue::Number(number)) => number.as_u64(),
+                Some(_) => None,
+                None => self.defaults.get(name).copied(),
+            },
+            _ => None,
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! just over it.
 
 mod admission;
+mod bounds;
 mod connections;
 mod documents;
 mod expiry;
@@ -9,6 +10,7 @@ mod rates;
 mod shutdown;
 mod slow_reader;
 mod socket;
+mod ways;
 
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use self::socket::{Frame, Socket};
+use self::ways::{Way, Ways};
 use crate::support::{Client, SECRET, Settings, TestDatabase, TestServer};
 
 const QUERY: &str = "{ viewer { id } }";

@@ -68,7 +68,7 @@ impl Socket {
     }
 
     pub async fn subscribe(&mut self, id: &str, query: &str) {
-        self.send(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
+        self.send(subscribe(id, &json!({ "query": query }))).await;
     }
 
     /// Whatever comes next. Pings are answered.
@@ -113,7 +113,12 @@ impl Socket {
 
     /// Runs an operation to its end and returns the messages that came for it.
     pub async fn run(&mut self, id: &str, query: &str) -> Vec<Value> {
-        self.subscribe(id, query).await;
+        self.ask(id, &json!({ "query": query })).await
+    }
+
+    /// As [`Self::run`], with all that a request may have beside its query.
+    pub async fn ask(&mut self, id: &str, fields: &Value) -> Vec<Value> {
+        self.send(subscribe(id, fields)).await;
         let mut messages = Vec::new();
         loop {
             let message = self.message().await;
@@ -127,4 +132,8 @@ impl Socket {
             }
         }
     }
+}
+
+fn subscribe(id: &str, fields: &Value) -> Value {
+    json!({ "type": "subscribe", "id": id, "payload": fields })
 }
