@@ -1,6 +1,9 @@
 //! One question in every way that a server can be asked, and the form that each way gives to the answer.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::Socket;
 use crate::support::Client;
@@ -59,9 +62,13 @@ impl Ways {
     /// Sends a request that has one answer, and checks that the answer has its way's form.
     pub async fn ask(&mut self, way: Way, fields: &Value) -> Told {
         self.asked += 1;
-        if way == Way::Socket {
-            return self.ask_socket(fields).await;
-        }
+        let told = async {
+            if way == Way::Socket { self.ask_socket(fields).await } else { self.ask_http(way, fields).await }
+        };
+        timeout(Duration::from_secs(20), told).await.expect("the answer has no end")
+    }
+
+    async fn ask_http(&self, way: Way, fields: &Value) -> Told {
         let request = match way {
             Way::Get => self.client.get(&path(fields)).header("accept", "application/json"),
             Way::Events => self.client.post("/graphql").header("accept", "text/event-stream").json(fields),
