@@ -182,7 +182,8 @@ async fn check(ways: &mut Ways, bound: &Bound, maximum: u64, document: Document)
 #[tokio::test]
 async fn each_bound_is_where_its_flag_puts_it() {
     for bound in BOUNDS {
-        let server = Process::start(&TestDatabase::sqlite(), &[bound.flag, &bound.small.to_string()]).await;
+        let database = TestDatabase::sqlite();
+        let server = Process::start(&database, &[bound.flag, &bound.small.to_string()]).await;
         let mut ways = Ways::of(&server.user("ann")).await;
         for document in bound.documents {
             check(&mut ways, &bound, bound.small, *document).await;
@@ -193,7 +194,8 @@ async fn each_bound_is_where_its_flag_puts_it() {
 #[tokio::test]
 async fn each_bound_is_what_the_readme_says_unless_it_is_set() {
     let readme = include_str!("../../../README.md");
-    let server = Process::start(&TestDatabase::sqlite(), &[]).await;
+    let database = TestDatabase::sqlite();
+    let server = Process::start(&database, &[]).await;
     let mut ways = Ways::of(&server.user("ann")).await;
     for bound in BOUNDS {
         let row = readme.lines().find(|line| line.starts_with(&format!("| `{}` |", bound.flag))).unwrap();
@@ -215,7 +217,8 @@ async fn bounds_that_no_flag_moves() {
             query(format!("{{ __schema {{ types {{ {above} name {below} }} }} }}"))
         }),
     ];
-    let server = Process::start(&TestDatabase::sqlite(), &["--max-query-depth", "100"]).await;
+    let database = TestDatabase::sqlite();
+    let server = Process::start(&database, &["--max-query-depth", "100"]).await;
     let mut ways = Ways::of(&server.user("ann")).await;
     for (code, limit, maximum, document) in bounds {
         let bound = Bound { flag: "", limit, code, small: maximum, documents: &[] };
@@ -225,7 +228,8 @@ async fn bounds_that_no_flag_moves() {
 
 #[tokio::test]
 async fn one_operation_does_not_make_another_look_cheap() {
-    let server = Process::start(&TestDatabase::sqlite(), &["--max-query-complexity", "800"]).await;
+    let database = TestDatabase::sqlite();
+    let server = Process::start(&database, &["--max-query-complexity", "800"]).await;
     let mut ways = Ways::of(&server.user("ann")).await;
     let run = |size: &str| {
         let cheap = (0..20).map(|number| {
@@ -246,7 +250,8 @@ async fn one_operation_does_not_make_another_look_cheap() {
 
 #[tokio::test]
 async fn a_subscription_is_bounded_before_it_begins() {
-    let server = Process::start(&TestDatabase::sqlite(), &["--max-query-aliases", "3"]).await;
+    let database = TestDatabase::sqlite();
+    let server = Process::start(&database, &["--max-query-aliases", "3"]).await;
     let ann = server.user("ann");
     let follow =
         |count| format!("subscription {{ changes {{ {} }} }}", (0..count).map(alias).collect::<String>());

@@ -8,6 +8,7 @@ mod documents;
 mod expiry;
 mod rates;
 mod shutdown;
+mod sizes;
 mod slow_reader;
 mod socket;
 mod ways;
@@ -22,7 +23,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use self::socket::{Frame, Socket};
-use self::ways::{Way, Ways};
+pub use self::ways::{Way, Ways};
 use crate::support::{Client, SECRET, Settings, TestDatabase, TestServer};
 
 const QUERY: &str = "{ viewer { id } }";

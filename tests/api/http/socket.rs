@@ -8,6 +8,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::support::Client;
@@ -65,6 +67,19 @@ impl Socket {
 
     pub async fn send(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    /// Sends one message in several frames.
+    pub async fn send_in_frames(&mut self, message: &Value, frames: usize) {
+        let text = message.to_string();
+        let mut parts: Vec<_> = text.as_bytes().chunks(text.len().div_ceil(frames)).collect();
+        let last = parts.pop().unwrap();
+        let mut kind = Data::Text;
+        for part in parts {
+            self.0.send(part_of(part, kind, false)).await.unwrap();
+            kind = Data::Continue;
+        }
+        self.0.send(part_of(last, kind, true)).await.unwrap();
     }
 
     pub async fn subscribe(&mut self, id: &str, query: &str) {
@@ -136,4 +151,8 @@ impl Socket {
 
 fn subscribe(id: &str, fields: &Value) -> Value {
     json!({ "type": "subscribe", "id": id, "payload": fields })
+}
+
+fn part_of(bytes: &[u8], kind: Data, is_last: bool) -> Message {
+    Message::Frame(frame::Frame::message(bytes.to_vec(), OpCode::Data(kind), is_last))
 }

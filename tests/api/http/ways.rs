@@ -41,7 +41,7 @@ pub struct Ways {
 pub struct Told {
     way: Way,
     /// Of HTTP: a socket has none.
-    status: Option<u16>,
+    pub status: Option<u16>,
     retry_after: Option<String>,
     pub body: Value,
 }
