@@ -97,14 +97,17 @@ impl Socket {
         }
     }
 
-    /// What comes next, pings aside.
+    /// What comes next, pings aside: they go on for as long as the socket is open.
     pub async fn next(&mut self) -> Frame {
-        loop {
-            let frame = self.next_frame().await;
-            if frame != Frame::Ping {
-                return frame;
+        let next = async {
+            loop {
+                let frame = self.next_frame().await;
+                if frame != Frame::Ping {
+                    return frame;
+                }
             }
-        }
+        };
+        timeout(Duration::from_secs(20), next).await.expect("nothing but pings comes")
     }
 
     /// The next message, which must be one.
