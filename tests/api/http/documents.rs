@@ -92,7 +92,7 @@ async fn a_document_that_was_sent_once_may_be_named_by_its_hash() {
     let mut ways = Ways::of(&server.user("ann")).await;
     for (number, way) in Way::ALL.into_iter().enumerate() {
         let query = format!("{{ viewer {{ id }} }} # {number}");
-        let name: String = hash(&query).iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = hash(&query).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": name } });
         let named = json!({ "extensions": extensions });
         assert_eq!(ways.ask(way, &named).await.code(), "PERSISTED_QUERY_NOT_FOUND");
