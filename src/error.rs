@@ -25,6 +25,10 @@ pub enum Error {
     ConversationBusy,
     /// `RATE_LIMITED`, HTTP 429: so many replies of the viewer wait already, as many as may.
     TooManyQueued(u32),
+    /// `ANSWER_TOO_LARGE`: the texts that the operation reads and answers come to more than this many bytes.
+    TooLarge(usize),
+    /// `RATE_LIMITED`, HTTP 429: the viewer's operations have as much text in hand as one user's may.
+    TooMuchInHand,
     /// `UNAVAILABLE`: the database does not answer; the same request may succeed later.
     Unavailable(String),
     /// `INTERNAL_SERVER_ERROR`: a fault of ours. The text is for the log only.
@@ -41,7 +45,8 @@ impl Error {
             Self::BadUserInput(_) => "BAD_USER_INPUT",
             Self::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
             Self::ConversationBusy => "CONVERSATION_BUSY",
-            Self::TooManyQueued(_) => "RATE_LIMITED",
+            Self::TooManyQueued(_) | Self::TooMuchInHand => "RATE_LIMITED",
+            Self::TooLarge(_) => "ANSWER_TOO_LARGE",
             Self::Unavailable(_) => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",
         }
@@ -63,6 +68,12 @@ impl Error {
             Self::TooManyQueued(maximum) => {
                 format!("You may have {maximum} replies waiting; let some of them be written first.")
             }
+            Self::TooLarge(maximum) => {
+                format!("The texts in this answer may have {maximum} bytes in all; ask for fewer at a time.")
+            }
+            Self::TooMuchInHand => {
+                "Your requests have too much text in hand; let some of them be answered first.".to_owned()
+            }
             Self::Unavailable(_) => "The service is unavailable for the moment; try again.".to_owned(),
             Self::Internal(_) => "Something went wrong on the server.".to_owned(),
         }
@@ -71,8 +82,12 @@ impl Error {
     /// After how many seconds the client may try again, if it has asked for too much.
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
-        // A reply takes some seconds, and then the next one's turn has come.
-        matches!(self, Self::TooManyQueued(_)).then_some(5)
+        match self {
+            // A reply takes some seconds, and then the next one's turn has come.
+            Self::TooManyQueued(_) => Some(5),
+            Self::TooMuchInHand => Some(1),
+            _ => None,
+        }
     }
 
     /// Writes what the client is not told to the log. Called once, where the error leaves the server.

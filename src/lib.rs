@@ -14,6 +14,7 @@
 //! - [`signal`]: wake-ups between servers
 //! - [`database`]: connecting and transactions
 //! - [`entity`]: rows, one file a table
+//! - [`memory`]: how much text is in hand
 //! - [`error`]: what can go wrong, and how much of it a client is told
 
 pub mod assistant;
@@ -28,6 +29,7 @@ pub mod fuzz;
 pub mod graphql;
 pub mod http;
 mod jitter;
+pub mod memory;
 pub mod reply;
 pub mod search;
 pub mod signal;

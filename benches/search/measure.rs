@@ -7,6 +7,7 @@ use causerie::assistant::Echo;
 use causerie::auth::{UserId, Viewer};
 use causerie::chat::{Chat, Limits, SearchFilter, Slice};
 use causerie::database::{Database, now};
+use causerie::memory::Memory;
 use causerie::reply::{Options, Replies};
 use causerie::signal::Hub;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
@@ -88,5 +89,6 @@ fn chat(database: &Database) -> Chat {
         replies,
         Limits { message_chars: 1_000, user_queued: 500, trash: Duration::ZERO },
         viewer,
+        Memory::new(usize::MAX).share(USER, usize::MAX),
     )
 }

@@ -4,6 +4,7 @@
 //! the rows with a higher revision than one that a client has seen are exactly what it has missed.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt, try_unfold};
@@ -12,14 +13,17 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::page::MAXIMUM_PAGE;
 use super::{Chat, Page};
 use crate::entity::{account, conversation, deleted_message, message};
 use crate::error::Error;
+use crate::memory::Load;
 use crate::signal::{Listener, Topic};
 
 /// How often a silent feed looks at the database, should signals be lost.
 const PACE: Duration = Duration::from_secs(5);
+
+/// How many changes a feed reads at once: they are held until the reader has taken them.
+const FEED_PAGE: u64 = 20;
 
 /// A place in the viewer's changes. Several rows may share a revision: within it conversations come before
 /// messages, messages before deleted ones, and each in the order of their ids.
@@ -48,14 +52,14 @@ pub enum ChangeKind {
 #[derive(Clone, Debug)]
 pub enum Change {
     /// A conversation was started, renamed, deleted, or changed otherwise.
-    Conversation(conversation::Model),
+    Conversation(Arc<conversation::Model>),
     /// A conversation was taken out of the trash, and its messages with it: they are no changes of their own, as
     /// that would cost a write of each.
-    Restored(conversation::Model),
+    Restored(Arc<conversation::Model>),
     /// A message was added, a reply has begun or ended, or a message has entered or left the active path.
-    Message(message::Model),
+    Message(Arc<message::Model>),
     /// A message was deleted.
-    DeletedMessage(deleted_message::Model),
+    DeletedMessage(Arc<deleted_message::Model>),
 }
 
 impl Change {
@@ -108,11 +112,11 @@ impl Chat {
             .order_by_asc(deleted_message::Column::Revision)
             .order_by_asc(deleted_message::Column::Id)
             .limit(limit + 1);
-        let conversations = self.database.read(|connection| conversations.clone().all(connection)).await?;
-        let messages = self.database.read(|connection| messages.clone().all(connection)).await?;
-        let deleted = self.database.read(|connection| deleted.clone().all(connection)).await?;
+        let conversations = self.rows(conversations).await?;
+        let messages = self.rows(messages).await?;
+        let deleted = self.rows(deleted).await?;
         let seen = since.map_or(0, |since| since.revision);
-        let of_conversation = |row: conversation::Model| match row.restored_revision {
+        let of_conversation = |row: Arc<conversation::Model>| match row.restored_revision {
             Some(restored) if restored > seen && row.deleted_at.is_none() => Change::Restored(row),
             _ => Change::Conversation(row),
         };
@@ -130,7 +134,7 @@ impl Chat {
     #[must_use]
     pub fn follow_changes(&self, since: Option<ChangeCursor>) -> BoxStream<'static, Result<Change, Error>> {
         let listener = self.replies.listen(Topic::of_user(self.user()));
-        let feed = Feed { chat: self.clone(), since, listener, pending: VecDeque::new() };
+        let feed = Feed { chat: self.clone(), since, listener, pending: VecDeque::new(), load: None };
         try_unfold(feed, |mut feed| async move {
             let change = feed.next().await?;
             Ok(Some((change, feed)))
@@ -142,7 +146,7 @@ impl Chat {
     async fn revision(&self) -> Result<i64, Error> {
         let query = account::Entity::find_by_id(self.user()).select_only().column(account::Column::Revision);
         let revision: Option<i64> =
-            self.database.read(|connection| query.clone().into_tuple().one(connection)).await?;
+            self.read(|connection| query.clone().into_tuple().one(connection)).await?;
         Ok(revision.unwrap_or(0))
     }
 }
@@ -165,6 +169,8 @@ struct Feed {
     since: Option<ChangeCursor>,
     listener: Listener,
     pending: VecDeque<Change>,
+    /// What they take of the server's memory.
+    load: Option<Load>,
 }
 
 impl Feed {
@@ -172,15 +178,19 @@ impl Feed {
         loop {
             if let Some(change) = self.pending.pop_front() {
                 self.since = Some(change.cursor());
+                if self.pending.is_empty() {
+                    self.load = None;
+                }
                 return Ok(change);
             }
-            // A feed outlives an outage of the database.
-            match self.chat.changes(self.since, MAXIMUM_PAGE).await {
+            // A feed outlives an outage of the database, and waits while the viewer has too much in hand.
+            match self.chat.changes(self.since, FEED_PAGE).await {
                 Ok(page) if !page.items.is_empty() => {
+                    self.load = Some(self.chat.share.hand_over());
                     self.pending = page.items.into();
                     continue;
                 }
-                Err(error) if !error.is_unavailable() => return Err(error),
+                Err(error) if !error.is_unavailable() && error.retry_after().is_none() => return Err(error),
                 Ok(_) | Err(_) => {}
             }
             tokio::select! {

@@ -1,5 +1,7 @@
 //! Conversations of the viewer.
 
+use std::sync::Arc;
+
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
 use uuid::Uuid;
@@ -17,15 +19,15 @@ impl Chat {
     }
 
     /// The conversation, if the viewer has it.
-    pub async fn conversation(&self, id: Uuid) -> Result<Option<conversation::Model>, Error> {
+    pub async fn conversation(&self, id: Uuid) -> Result<Option<Arc<conversation::Model>>, Error> {
         let query = self.own_conversations().filter(Column::Id.eq(id));
-        self.database.read(|connection| query.clone().one(connection)).await
+        Ok(self.rows(query).await?.pop())
     }
 
     /// Those of `ids` that the viewer has.
-    pub async fn conversations_by_id(&self, ids: &[Uuid]) -> Result<Vec<conversation::Model>, Error> {
+    pub async fn conversations_by_id(&self, ids: &[Uuid]) -> Result<Vec<Arc<conversation::Model>>, Error> {
         let query = self.own_conversations().filter(Column::Id.is_in(ids.iter().copied()));
-        self.database.read(|connection| query.clone().all(connection)).await
+        self.rows(query).await
     }
 
     /// Starts a conversation without messages.

@@ -1,6 +1,8 @@
 //! The list of the viewer's conversations: what is in it, and in which order.
 
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
+
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr, Order, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 use uuid::Uuid;
@@ -128,7 +130,7 @@ impl Chat {
         filter: &ConversationFilter,
         order: ConversationOrder,
         slice: Slice<ConversationCursor>,
-    ) -> Result<Page<conversation::Model>, Error> {
+    ) -> Result<Page<Arc<conversation::Model>>, Error> {
         let mut query = self.filtered(filter)?;
         let limit = slice.limit + 1;
         if let Some(place) = slice.after.clone() {
@@ -142,14 +144,14 @@ impl Chat {
             QueryTrait::query(&mut query).order_by_expr(column, direction.clone());
         }
         let query = query.limit(limit);
-        let rows = self.database.read(|connection| query.clone().all(connection)).await?;
+        let rows = self.rows(query).await?;
         Ok(Page::from_rows(rows, &slice))
     }
 
     /// How many conversations of the viewer pass `filter`.
     pub async fn conversation_count(&self, filter: &ConversationFilter) -> Result<u64, Error> {
         let query = self.filtered(filter)?;
-        self.database.read(|connection| query.clone().count(connection)).await
+        self.read(|connection| query.clone().count(connection)).await
     }
 
     fn filtered(&self, filter: &ConversationFilter) -> Result<Select<Entity>, Error> {

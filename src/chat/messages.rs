@@ -1,6 +1,7 @@
 //! Messages of the viewer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
@@ -37,19 +38,19 @@ impl Chat {
     }
 
     /// The message, if the viewer has it.
-    pub async fn message(&self, id: Uuid) -> Result<Option<message::Model>, Error> {
+    pub async fn message(&self, id: Uuid) -> Result<Option<Arc<message::Model>>, Error> {
         let query = self.own_messages().filter(Column::Id.eq(id));
-        self.database.read(|connection| query.clone().one(connection)).await
+        Ok(self.rows(query).await?.pop())
     }
 
     /// Those of `ids` that the viewer has.
-    pub async fn messages_by_id(&self, ids: &[Uuid]) -> Result<Vec<message::Model>, Error> {
+    pub async fn messages_by_id(&self, ids: &[Uuid]) -> Result<Vec<Arc<message::Model>>, Error> {
         let query = self.own_messages().filter(Column::Id.is_in(ids.iter().copied()));
-        self.database.read(|connection| query.clone().all(connection)).await
+        self.rows(query).await
     }
 
     /// The messages of each of `spans`, oldest first, read in one statement.
-    pub async fn spans(&self, spans: &[Span]) -> Result<HashMap<Span, Vec<message::Model>>, Error> {
+    pub async fn spans(&self, spans: &[Span]) -> Result<HashMap<Span, Vec<Arc<message::Model>>>, Error> {
         let wanted = spans.iter().filter(|span| !span.is_empty());
         let places = wanted.fold(Condition::any(), |places, span| {
             places.add(
@@ -68,7 +69,7 @@ impl Chat {
                 .filter(places)
                 .order_by_asc(Column::ConversationId)
                 .order_by_asc(Column::Position);
-            self.database.read(|connection| query.clone().all(connection)).await?
+            self.rows(query).await?
         };
         let of = |span: &Span| rows.iter().filter(|row| span.contains(row)).cloned().collect();
         Ok(spans.iter().map(|span| (*span, of(span))).collect())

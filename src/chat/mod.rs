@@ -12,6 +12,7 @@ mod metadata;
 mod organise;
 mod page;
 mod path;
+mod read;
 mod receipt;
 mod replies;
 mod search;
@@ -41,6 +42,7 @@ use crate::auth::Viewer;
 use crate::database::Database;
 use crate::entity::message;
 use crate::error::Error;
+use crate::memory::Share;
 use crate::reply::Replies;
 use crate::signal::Topic;
 
@@ -62,19 +64,28 @@ pub struct Chat {
     replies: Replies,
     limits: Limits,
     viewer: Viewer,
+    share: Share,
 }
 
 impl Chat {
-    /// Opens `viewer`'s conversations.
+    /// Opens `viewer`'s conversations. What is read of them is taken out of `share`.
     #[must_use]
-    pub fn new(database: Database, replies: Replies, limits: Limits, viewer: Viewer) -> Self {
-        Self { database, replies, limits, viewer }
+    pub fn new(database: Database, replies: Replies, limits: Limits, viewer: Viewer, share: Share) -> Self {
+        Self { database, replies, limits, viewer, share }
     }
 
     /// Whose conversations these are.
     #[must_use]
     pub fn viewer(&self) -> &Viewer {
         &self.viewer
+    }
+
+    /// Takes room for `bytes` of text that an answer repeats.
+    ///
+    /// # Errors
+    /// As [`Share::take`].
+    pub fn take(&self, bytes: usize) -> Result<(), Error> {
+        self.share.take(bytes)
     }
 
     fn user(&self) -> &str {

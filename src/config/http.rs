@@ -64,13 +64,23 @@ pub struct LimitArgs {
     /// How many directives a query may have, a fragment's counted wherever it is spread.
     #[arg(long, env = "CAUSERIE_MAX_QUERY_DIRECTIVES", value_name = "NUMBER", default_value_t = 100)]
     pub max_query_directives: u64,
-    /// How much a query may cost: 1 for each field, times the items of the pages around it.
+    /// How much a query may cost: 1 for each field, but 10 for a page of the viewer's, 200 for a mutation and 1000 for a search,
+    /// times the items of the pages around it.
     #[arg(long, env = "CAUSERIE_MAX_QUERY_COMPLEXITY", value_name = "NUMBER", default_value_t = 20_000)]
     pub max_query_complexity: u64,
     /// How many errors an answer may have; the others are only counted.
     #[arg(long, env = "CAUSERIE_MAX_ERRORS", value_name = "NUMBER", default_value_t = 10,
         value_parser = clap::value_parser!(u16).range(1..))]
     pub max_errors: u16,
+    /// How many bytes the texts in one answer may have, those read for it counted too.
+    #[arg(long, env = "CAUSERIE_MAX_ANSWER", value_name = "BYTES", default_value_t = 32 * 1024 * 1024,
+        value_parser = clap::value_parser!(u32).range(1024..))]
+    pub max_answer: u32,
+    /// How many bytes of bodies that arrive and of answers that are not sent yet there may be, in all; a quarter of it
+    /// for one user. The process takes a few times as much at worst.
+    #[arg(long, env = "CAUSERIE_MAX_MEMORY", value_name = "BYTES", default_value_t = 256 * 1024 * 1024,
+        value_parser = clap::value_parser!(u64).range(1024 * 1024..))]
+    pub max_memory: u64,
     /// How many connections there may be. More wait.
     #[arg(long, env = "CAUSERIE_MAX_CONNECTIONS", value_name = "NUMBER", default_value_t = 10_000,
         value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
@@ -91,10 +101,12 @@ pub struct LimitArgs {
     /// How many operations one WebSocket may have at a time.
     #[arg(long, env = "CAUSERIE_MAX_SUBSCRIPTIONS", value_name = "NUMBER", default_value_t = 100)]
     pub max_subscriptions: u32,
-    /// How many requests a second one user may send on average, and ten times as many at once; 0 for any number.
+    /// How many requests a second one user may send on average, and ten times as many at once; 0 for any number. For
+    /// each 1000 of its complexity, a query counts once more.
     #[arg(long, env = "CAUSERIE_USER_RATE", value_name = "NUMBER", default_value_t = 50)]
     pub user_rate: u32,
     /// How many requests a second one address may send on average, and ten times as many at once; 0 for any number.
+    /// For each 1000 of its complexity, a query of nobody who has signed in counts once more.
     #[arg(long, env = "CAUSERIE_ADDRESS_RATE", value_name = "NUMBER", default_value_t = 200)]
     pub address_rate: u32,
     /// How long a request may take to be answered, subscriptions excepted. It includes the reply's time, if the
@@ -111,6 +123,10 @@ pub struct LimitArgs {
     #[arg(long, env = "CAUSERIE_IDLE_TIMEOUT", value_name = "DURATION", default_value = "75s",
         value_parser = duration_from(Duration::from_millis(10)))]
     pub idle_timeout: Duration,
+    /// How long a client may read nothing of what is sent to it.
+    #[arg(long, env = "CAUSERIE_WRITE_TIMEOUT", value_name = "DURATION", default_value = "30s",
+        value_parser = duration_from(Duration::from_millis(10)))]
+    pub write_timeout: Duration,
     /// How long a WebSocket may be open without an operation.
     #[arg(long, env = "CAUSERIE_SOCKET_IDLE_TIMEOUT", value_name = "DURATION", default_value = "1h",
         value_parser = duration_from(Duration::from_millis(10)))]
@@ -154,8 +170,11 @@ impl LimitArgs {
             },
             errors: usize::from(self.max_errors),
             body_bytes: self.max_body as usize,
+            answer_bytes: self.max_answer as usize,
+            memory_bytes: usize::try_from(self.max_memory).unwrap_or(usize::MAX),
             body_time: self.body_timeout,
             idle_time: self.idle_timeout,
+            write_time: self.write_timeout,
             request_time: self.request_timeout,
             connections: self.max_connections as usize,
             requests: self.max_requests as usize,
@@ -206,11 +225,14 @@ mod tests {
             ("user-sockets", "12"),
             ("user-subscriptions", "13"),
             ("subscriptions", "14"),
+            ("answer", "1026"),
+            ("memory", "1048577"),
         ];
         let mut arguments = vec!["causerie".to_owned(), "serve".to_owned()];
         arguments.extend(flags.iter().map(|(name, value)| format!("--max-{name}={value}")));
         arguments.extend(["--user-rate=15".to_owned(), "--address-rate=16".to_owned()]);
-        for (name, value) in [("request", 17), ("body", 18), ("idle", 19), ("socket-idle", 20)] {
+        for (name, value) in [("request", 17), ("body", 18), ("idle", 19), ("socket-idle", 20), ("write", 22)]
+        {
             arguments.push(format!("--{name}-timeout={value}s"));
         }
         arguments.push("--keep-alive=21s".to_owned());
@@ -232,6 +254,9 @@ mod tests {
             keep_alive: Duration::from_secs(21),
             user_rate: 15,
             address_rate: 16,
+            answer_bytes: 1026,
+            memory_bytes: 1_048_577,
+            write_time: Duration::from_secs(22),
         };
         assert_eq!(format!("{:?}", serve.http.options().unwrap().limits), format!("{limits:?}"));
     }

@@ -1,6 +1,7 @@
 //! Connecting to SQLite or PostgreSQL, reading, and transactions.
 
 mod address;
+mod lane;
 mod migrate;
 mod turn;
 
@@ -18,6 +19,7 @@ use sea_orm::{
 use tokio::time::{Instant, sleep, timeout};
 
 pub use self::address::Address;
+use self::lane::Lanes;
 pub use self::migrate::Migrations;
 use self::turn::Turns;
 use crate::error::{Error, is_locked};
@@ -40,6 +42,9 @@ const SILENCE: &str = "3s";
 /// address may have come to mean another machine.
 const CONNECTION_LIFE: Duration = Duration::from_mins(30);
 
+/// How many users at least it takes to use all connections for reading.
+const USERS: u32 = 4;
+
 /// How long to wait before a lost connection is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
@@ -49,6 +54,7 @@ pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     turns: Arc<Turns>,
+    lanes: Arc<Lanes>,
     address: Arc<Address>,
 }
 
@@ -65,7 +71,8 @@ impl Database {
             let pool = open(&address, connections, false).await?;
             (pool.clone(), pool)
         };
-        Ok(Self { reader, writer, turns: Arc::default(), address: Arc::new(address) })
+        let lanes = Arc::new(Lanes::new(usize::try_from(connections / USERS).unwrap_or(0).max(2)));
+        Ok(Self { reader, writer, turns: Arc::default(), lanes, address: Arc::new(address) })
     }
 
     /// Where the database is.
@@ -93,6 +100,23 @@ impl Database {
         F: Future<Output = Result<T, DbErr>>,
     {
         persist(|| async { Ok(query(&self.reader).await?) }).await
+    }
+
+    /// As [`Database::read`], for `user`: side by side with few others of that user's, so that a query of many parts
+    /// leaves connections to everybody else.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] also if its turn does not come in time.
+    pub async fn read_for<'d, T, F, Q>(&'d self, user: &str, query: Q) -> Result<T, Error>
+    where
+        Q: Fn(&'d DatabaseConnection) -> F,
+        F: Future<Output = Result<T, DbErr>>,
+    {
+        within(PATIENCE, async {
+            let _lane = self.lanes.take(user).await;
+            self.read(query).await
+        })
+        .await
     }
 
     /// Runs `work` in a transaction that begins by raising `user`'s revision, and commits it.

@@ -1,5 +1,7 @@
 //! Lists in pages, as Relay's connections.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Object, SimpleObject};
 
 use super::context::ContextExt;
@@ -36,7 +38,7 @@ impl PageInfo {
 
 /// A page of conversations.
 pub(super) struct ConversationConnection {
-    pub(super) page: Page<conversation::Model>,
+    pub(super) page: Page<Arc<conversation::Model>>,
     pub(super) filter: ConversationFilter,
     pub(super) order: ConversationOrder,
 }
@@ -55,7 +57,7 @@ pub(super) struct ConversationEdge {
 impl ConversationConnection {
     /// The conversations with their places.
     async fn edges(&self) -> Vec<ConversationEdge> {
-        let edge = |row: &conversation::Model| ConversationEdge {
+        let edge = |row: &Arc<conversation::Model>| ConversationEdge {
             cursor: self.order.place(row).encode(),
             node: row.clone().into(),
         };
@@ -80,7 +82,7 @@ impl ConversationConnection {
 
 /// A page of messages: of a path through a conversation, or of siblings.
 pub(super) struct MessageConnection {
-    pub(super) page: Page<message::Model>,
+    pub(super) page: Page<Arc<message::Model>>,
     pub(super) total: i64,
     /// A message's place in this list.
     pub(super) cursor: fn(&message::Model) -> String,
@@ -101,7 +103,7 @@ impl MessageConnection {
     /// The messages with their places.
     async fn edges(&self) -> Vec<MessageEdge> {
         let edge =
-            |row: &message::Model| MessageEdge { cursor: (self.cursor)(row), node: row.clone().into() };
+            |row: &Arc<message::Model>| MessageEdge { cursor: (self.cursor)(row), node: row.clone().into() };
         self.page.items.iter().map(edge).collect()
     }
 
@@ -112,7 +114,7 @@ impl MessageConnection {
 
     /// Where this page lies in the list.
     async fn page_info(&self) -> PageInfo {
-        PageInfo::of(&self.page, self.cursor)
+        PageInfo::of(&self.page, |row| (self.cursor)(row))
     }
 
     /// How many messages the whole list has.

@@ -1,5 +1,7 @@
 //! Conversations as clients see them.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object};
 
 use super::connection::MessageConnection;
@@ -15,12 +17,18 @@ use crate::error::Error;
 
 /// A thread of messages between its owner and the assistant.
 pub(super) struct Conversation {
-    row: conversation::Model,
+    row: Arc<conversation::Model>,
+}
+
+impl From<Arc<conversation::Model>> for Conversation {
+    fn from(row: Arc<conversation::Model>) -> Self {
+        Self { row }
+    }
 }
 
 impl From<conversation::Model> for Conversation {
     fn from(row: conversation::Model) -> Self {
-        Self { row }
+        Arc::new(row).into()
     }
 }
 
@@ -66,8 +74,10 @@ impl Conversation {
     }
 
     /// The client's own JSON object. The server attaches no meaning to it.
-    async fn metadata(&self) -> Json {
-        Json(Metadata::read(&self.row.metadata).into())
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
+    async fn metadata(&self, context: &Context<'_>) -> Result<Json, Error> {
+        context.chat()?.take(self.row.metadata.len())?;
+        Ok(Json(Metadata::read(&self.row.metadata).into()))
     }
 
     /// How many messages the viewer has not read: those after the last one that `markRead` named. Who sends a message

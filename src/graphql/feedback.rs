@@ -1,9 +1,11 @@
 //! What users think of replies, as clients see it.
 
-use async_graphql::{Enum, ID, InputObject, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
+use super::context::ContextExt;
 use super::message::Message;
 use crate::entity::message;
+use crate::error::Error;
 
 /// What a user thinks of a reply.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -16,19 +18,32 @@ pub(super) enum Rating {
 }
 
 /// What the viewer thinks of a reply.
-#[derive(SimpleObject)]
-pub(super) struct Feedback {
-    /// Good or not.
+pub(super) struct Feedback<'m> {
     rating: Rating,
-    /// The viewer's words about it. `null` if there are none.
-    comment: Option<String>,
+    comment: Option<&'m str>,
 }
 
-impl Feedback {
+impl<'m> Feedback<'m> {
     /// What there is of it in a row.
-    pub(super) fn of(row: &message::Model) -> Option<Self> {
+    pub(super) fn of(row: &'m message::Model) -> Option<Self> {
         let rating = row.rating?.into();
-        Some(Self { rating, comment: row.rating_comment.clone() })
+        Some(Self { rating, comment: row.rating_comment.as_deref() })
+    }
+}
+
+/// What the viewer thinks of a reply.
+#[Object]
+impl Feedback<'_> {
+    /// Good or not.
+    async fn rating(&self) -> Rating {
+        self.rating
+    }
+
+    /// The viewer's words about it. `null` if there are none.
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
+    async fn comment(&self, context: &Context<'_>) -> Result<Option<&str>, Error> {
+        context.chat()?.take(self.comment.map_or(0, str::len))?;
+        Ok(self.comment)
     }
 }
 

@@ -27,7 +27,7 @@ const MESSAGE: usize = 1024;
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     Schema::build(Query, Mutation, Subscription)
         .extension(Probe)
-        .extension(Guard(LIMITS))
+        .extension(Guard::new(&super::sdl(), LIMITS))
         .disable_suggestions()
         .finish()
 });

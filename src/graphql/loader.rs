@@ -1,6 +1,7 @@
 //! Reading rows that many fields want at once in one statement.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
 use uuid::Uuid;
@@ -29,7 +30,7 @@ pub(super) struct ConversationId(pub(super) Uuid);
 pub(super) struct MessageId(pub(super) Uuid);
 
 impl Loader<ConversationId> for Rows {
-    type Value = conversation::Model;
+    type Value = Arc<conversation::Model>;
     type Error = Error;
 
     async fn load(&self, keys: &[ConversationId]) -> Result<HashMap<ConversationId, Self::Value>, Error> {
@@ -40,7 +41,7 @@ impl Loader<ConversationId> for Rows {
 }
 
 impl Loader<MessageId> for Rows {
-    type Value = message::Model;
+    type Value = Arc<message::Model>;
     type Error = Error;
 
     async fn load(&self, keys: &[MessageId]) -> Result<HashMap<MessageId, Self::Value>, Error> {
@@ -51,7 +52,7 @@ impl Loader<MessageId> for Rows {
 }
 
 impl Loader<Span> for Rows {
-    type Value = Vec<message::Model>;
+    type Value = Vec<Arc<message::Model>>;
     type Error = Error;
 
     async fn load(&self, keys: &[Span]) -> Result<HashMap<Span, Self::Value>, Error> {

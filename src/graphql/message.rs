@@ -1,5 +1,7 @@
 //! Messages as clients see them.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, ID, Object};
 
 use super::connection::MessageConnection;
@@ -16,12 +18,18 @@ use crate::error::Error;
 
 /// One turn of a conversation: a user's message, or the assistant's reply.
 pub(super) struct Message {
-    row: message::Model,
+    row: Arc<message::Model>,
+}
+
+impl From<Arc<message::Model>> for Message {
+    fn from(row: Arc<message::Model>) -> Self {
+        Self { row }
+    }
 }
 
 impl From<message::Model> for Message {
     fn from(row: message::Model) -> Self {
-        Self { row }
+        Arc::new(row).into()
     }
 }
 
@@ -59,8 +67,10 @@ impl Message {
 
     /// The text. Of a reply that is being written it is the text so far, and of one that was stopped or failed
     /// what had come until then; it may be empty.
-    async fn content(&self) -> &str {
-        &self.row.content
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
+    async fn content(&self, context: &Context<'_>) -> Result<&str, Error> {
+        context.chat()?.take(self.row.content.len())?;
+        Ok(&self.row.content)
     }
 
     /// The tool calls that the assistant asked for, in its order. The server executes none of them.
@@ -89,13 +99,15 @@ impl Message {
     }
 
     /// What the viewer thinks of the reply. `null` until it is rated, and in a user's message.
-    async fn feedback(&self) -> Option<Feedback> {
+    async fn feedback(&self) -> Option<Feedback<'_>> {
         Feedback::of(&self.row)
     }
 
     /// The client's own JSON object. The server attaches no meaning to it.
-    async fn metadata(&self) -> Json {
-        Json(Metadata::read(&self.row.metadata).into())
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
+    async fn metadata(&self, context: &Context<'_>) -> Result<Json, Error> {
+        context.chat()?.take(self.row.metadata.len())?;
+        Ok(Json(Metadata::read(&self.row.metadata).into()))
     }
 
     /// The message's place in its conversation, counted from 1.
@@ -205,8 +217,10 @@ impl ToolCall<'_> {
     }
 
     /// The arguments as JSON text, exactly as the assistant wrote them: not always valid JSON.
-    async fn arguments(&self) -> &str {
-        &self.0.arguments
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
+    async fn arguments(&self, context: &Context<'_>) -> Result<&str, Error> {
+        context.chat()?.take(self.0.arguments.len())?;
+        Ok(&self.0.arguments)
     }
 }
 

@@ -47,7 +47,7 @@ pub fn schema_with(limits: QueryLimits) -> Schema {
     // The guard is asked first; the library's own limit would only be another one.
     let depth = usize::try_from(limits.depth).unwrap_or(usize::MAX).saturating_add(1);
     Schema::build(Query, Mutation, Subscription)
-        .extension(Guard(limits))
+        .extension(Guard::new(&sdl(), limits))
         .limit_recursive_depth(depth)
         // They would show the schema where it may not be explored, and cost much for each unknown name.
         .disable_suggestions()
@@ -57,6 +57,7 @@ pub fn schema_with(limits: QueryLimits) -> Schema {
 /// The schema in the GraphQL schema language, as committed in `schema.graphql`.
 #[must_use]
 pub fn sdl() -> String {
-    let text = schema().sdl_with_options(SDLExportOptions::new().include_specified_by());
+    let schema = Schema::new(Query, Mutation, Subscription);
+    let text = schema.sdl_with_options(SDLExportOptions::new().include_specified_by());
     format!("{}\n", text.trim_end())
 }

@@ -102,7 +102,7 @@ impl Query {
             None => None,
         };
         let paging = Paging { first, after, last, before };
-        messages_page(context, row.as_ref(), leaf_id.as_ref(), paging).await
+        messages_page(context, row.as_deref(), leaf_id.as_ref(), paging).await
     }
 
     /// Finds messages and titles of conversations by their words, best first: what says them more often in less

@@ -1,6 +1,7 @@
 //! Versions of a message, as its fields show them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::Context;
 
@@ -33,7 +34,7 @@ pub(super) async fn siblings_page(
     let siblings = siblings(context, row).await?;
     let page = Sibling::page(&siblings, &slice);
     let ids = page.items.iter().map(|sibling| MessageId(sibling.id));
-    let mut rows: HashMap<MessageId, message::Model> = context.rows()?.load_many(ids).await?;
+    let mut rows: HashMap<MessageId, Arc<message::Model>> = context.rows()?.load_many(ids).await?;
     Ok(MessageConnection {
         page: Page {
             // One that was deleted in between is left out.

@@ -39,11 +39,15 @@ impl Subscription {
             return Err(Error::BadUserInput("`after` is a cursor of another reply.".to_owned()));
         }
         let events = chat.reply_progress(id, after.map(|after| after.place)).await?;
+        let chat = chat.clone();
         Ok(events.map(move |event| {
             let (event, place) = event?;
             let cursor = ReplyCursor { reply: id, place }.encode();
             Ok(match event {
-                Event::Text(text) => ReplyEvent::Text(ReplyText { cursor, text }),
+                Event::Text(text) => {
+                    chat.take(text.len())?;
+                    ReplyEvent::Text(ReplyText { cursor, text })
+                }
                 Event::Restarted => ReplyEvent::Restarted(ReplyRestarted { cursor, attempt: place.attempt }),
                 Event::Ended(row) => ReplyEvent::Ended(ReplyEnded { cursor, message: (*row).into() }),
             })

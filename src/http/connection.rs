@@ -11,6 +11,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::sleep;
+use tokio_io_timeout::TimeoutStream;
 use tower::Layer;
 
 use super::limits::Limits;
@@ -41,7 +42,7 @@ pub(super) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
 }
 
-/// Serves a connection until it ends.
+/// Serves a connection until it ends. A client that reads nothing holds nothing for ever.
 pub(super) async fn serve(
     builder: Builder<TokioExecutor>,
     stream: TcpStream,
@@ -52,9 +53,11 @@ pub(super) async fn serve(
 ) {
     // Answers are written whole: waiting for more only delays them.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.write_time));
     let arrived = peer.arrived.clone();
     let service = TowerToHyperService::new(Extension(peer).layer(router));
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(Box::pin(stream)), service);
     let mut connection = std::pin::pin!(watcher.watch(connection));
     tokio::select! {
         _ = &mut connection => {}

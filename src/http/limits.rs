@@ -15,10 +15,17 @@ pub struct Limits {
     pub errors: usize,
     /// How many bytes the body of a request, or a message on a WebSocket, may have. Above: 413, or close code 1009.
     pub body_bytes: usize,
+    /// How many bytes the texts in one answer, and those read for it, may have in all. More: `ANSWER_TOO_LARGE`.
+    pub answer_bytes: usize,
+    /// How many bytes the bodies that arrive, and the texts of answers that are not sent yet, may have in all; a quarter
+    /// of it for one user, or one address without a user. More: `UNAVAILABLE`, or `RATE_LIMITED`.
+    pub memory_bytes: usize,
     /// How long a body may take to arrive, or the `connection_init` of a WebSocket. Longer: 408, or close code 4408.
     pub body_time: Duration,
     /// How long a connection may take to send a request's head, the first one or the next one.
     pub idle_time: Duration,
+    /// How long a client may read nothing of what is sent to it. Longer: the connection is cut.
+    pub write_time: Duration,
     /// How long a request may take to be answered; subscriptions excepted. Longer: 503, `TIMEOUT`.
     pub request_time: Duration,
     /// How many connections there may be. More wait to be accepted.
@@ -51,8 +58,11 @@ impl Default for Limits {
             query: QueryLimits::default(),
             errors: 10,
             body_bytes: 1024 * 1024,
+            answer_bytes: 32 * 1024 * 1024,
+            memory_bytes: 256 * 1024 * 1024,
             body_time: Duration::from_secs(15),
             idle_time: Duration::from_secs(75),
+            write_time: Duration::from_secs(30),
             request_time: Duration::from_mins(15),
             connections: 10_000,
             requests: 2_000,

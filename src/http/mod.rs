@@ -25,6 +25,7 @@ use axum::http::Method;
 use axum::middleware;
 use axum::response::Response;
 
+use self::address::Client;
 pub use self::address::TrustedProxy;
 pub use self::cors::Origin;
 pub use self::graphql::TrustedDocuments;
@@ -32,12 +33,13 @@ pub use self::limits::Limits;
 pub use self::options::{Introspection, Options};
 pub use self::serve::serve;
 use self::streams::Streams;
-use self::traffic::Traffic;
+use self::traffic::{Traffic, Who};
 use crate::auth::{Authenticator, Viewer};
 use crate::chat::{self, Chat};
 use crate::database::Database;
 use crate::graphql::Schema;
 use crate::graphql::guard::Documents;
+use crate::memory::{Memory, Share};
 use crate::reply::Replies;
 
 /// What requests are answered from. Cloning it is cheap.
@@ -68,6 +70,7 @@ struct Inner {
     documents: Documents,
     streams: Streams,
     traffic: Traffic,
+    memory: Memory,
 }
 
 impl std::ops::Deref for Inner {
@@ -84,12 +87,23 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let documents = Documents::new(parts.options.limits.query);
         let traffic = Traffic::new(&parts.options.limits);
-        Self(Arc::new(Inner { parts, documents, streams: Streams::default(), traffic }))
+        let memory = Memory::new(parts.options.limits.memory_bytes);
+        Self(Arc::new(Inner { parts, documents, streams: Streams::default(), traffic, memory }))
     }
 
-    /// `viewer`'s conversations: the only way from a request to rows.
-    fn chat(&self, viewer: Viewer) -> Chat {
-        Chat::new(self.0.database.clone(), self.0.replies.clone(), self.0.limits, viewer)
+    /// `viewer`'s conversations: the only way from a request to rows. What is read is taken out of `share`.
+    fn chat(&self, viewer: Viewer, share: Share) -> Chat {
+        Chat::new(self.0.database.clone(), self.0.replies.clone(), self.0.limits, viewer, share)
+    }
+
+    /// What a body from `client` may take of this server's memory.
+    fn body_share(&self, client: Client) -> Share {
+        self.0.memory.share(&Who::new(None, client.0).key(), self.0.options.limits.body_bytes)
+    }
+
+    /// What an answer to `who` may take of this server's memory.
+    fn share(&self, who: &Who) -> Share {
+        self.0.memory.share(&who.key(), self.0.options.limits.answer_bytes)
     }
 
     /// All routes.

@@ -47,7 +47,8 @@ impl IntoResponse for Error {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::BadUserInput(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::IdempotencyMismatch | Self::ConversationBusy => StatusCode::CONFLICT,
-            Self::TooManyQueued(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyQueued(_) | Self::TooMuchInHand => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut response = problem(status, self.code(), &self.message());

@@ -52,6 +52,7 @@ async fn chat(
     let viewer = app.viewer(&headers).await?.ok_or(Error::Unauthenticated)?;
     notes.user(&viewer);
     let who = Who::new(Some(&viewer), client.0);
+    let share = app.share(&who);
     let admitted = app.0.traffic.count(&who).and_then(|()| app.0.traffic.hold(who, What::Request));
     let _held = match admitted {
         Ok(held) => held,
@@ -64,7 +65,7 @@ async fn chat(
     if let Err(refusal) = check_content_type(&headers) {
         return Ok(refusal);
     }
-    let bytes = match body::read(body, &app.0.options.limits).await {
+    let bytes = match body::read(body, &app.0.options.limits, &app.body_share(client)).await {
         Ok(bytes) => bytes,
         Err(refusal) => return Ok(refusal),
     };
@@ -84,7 +85,7 @@ async fn chat(
         Some(Err(_)) => return Err(Error::BadUserInput("`Idempotency-Key` must be ASCII.".to_owned())),
         None => None,
     };
-    let chat = app.chat(viewer);
+    let chat = app.chat(viewer, share);
     let sent = chat
         .send(SendMessage {
             conversation_id,

@@ -22,6 +22,9 @@ use crate::auth::{UserId, Viewer};
 /// How many rates are kept before those that say nothing any more are thrown away.
 const RATES: usize = 4096;
 
+/// The complexity up to which an operation counts once.
+const USUAL: u64 = 1000;
+
 /// Who is counted: a user, or an address that nobody has signed in from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Who {
@@ -34,6 +37,14 @@ impl Who {
         match viewer {
             Some(viewer) => Self::User(viewer.user_id().clone()),
             None => Self::Address(network(address)),
+        }
+    }
+
+    /// A text that stands for nobody else.
+    pub(super) fn key(&self) -> String {
+        match self {
+            Self::User(id) => format!("user {}", id.as_str()),
+            Self::Address(address) => format!("address {address}"),
         }
     }
 }
@@ -136,15 +147,26 @@ impl Traffic {
 
     /// Counts a request of `address`, whoever sent it.
     pub(super) fn knock(&self, address: IpAddr) -> Result<(), Refusal> {
-        check(self.0.addresses.as_ref(), &Who::Address(network(address)), "this address")
+        check(self.0.addresses.as_ref(), &Who::Address(network(address)), "this address", NonZeroU32::MIN)
     }
 
     /// Counts an operation of `who`.
     pub(super) fn count(&self, who: &Who) -> Result<(), Refusal> {
         match who {
-            Who::User(_) => check(self.0.users.as_ref(), who, "this user"),
+            Who::User(_) => check(self.0.users.as_ref(), who, "this user", NonZeroU32::MIN),
             // The transport has counted the address already.
             Who::Address(_) => Ok(()),
+        }
+    }
+
+    /// Counts an operation of `who` again for what it costs more than most.
+    pub(super) fn charge(&self, who: &Who, complexity: u64) -> Result<(), Refusal> {
+        let Ok(more) = NonZeroU32::try_from(u32::try_from(complexity / USUAL).unwrap_or(u32::MAX)) else {
+            return Ok(());
+        };
+        match who {
+            Who::User(_) => check(self.0.users.as_ref(), who, "this user", more),
+            Who::Address(_) => check(self.0.addresses.as_ref(), who, "this address", more),
         }
     }
 
@@ -185,6 +207,7 @@ impl Traffic {
 #[derive(Debug)]
 struct Rates {
     per_second: u32,
+    burst: NonZeroU32,
     limiter: RateLimiter<Who, HashMapStateStore<Who>, DefaultClock>,
 }
 
@@ -194,16 +217,19 @@ impl Rates {
         let rate = NonZeroU32::new(per_second)?;
         let burst = rate.saturating_mul(NonZeroU32::MIN.saturating_add(9));
         let quota = Quota::per_second(rate).allow_burst(burst);
-        Some(Self { per_second, limiter: RateLimiter::hashmap(quota) })
+        Some(Self { per_second, burst, limiter: RateLimiter::hashmap(quota) })
     }
 }
 
-fn check(rates: Option<&Rates>, who: &Who, name: &str) -> Result<(), Refusal> {
+/// Counts `requests` of `who`.
+fn check(rates: Option<&Rates>, who: &Who, name: &str, requests: NonZeroU32) -> Result<(), Refusal> {
     let Some(rates) = rates else { return Ok(()) };
     if rates.limiter.len() > RATES {
         rates.limiter.retain_recent();
     }
-    rates.limiter.check_key(who).map_err(|until| {
+    // What is more than anybody may ever have at once takes all of it.
+    let counted = rates.limiter.check_key_n(who, requests.min(rates.burst)).unwrap_or(Ok(()));
+    counted.map_err(|until| {
         let message = format!("More than {} requests a second came from {name}.", rates.per_second);
         Refusal::rate_limited(message, until.wait_time_from(DefaultClock::default().now()))
     })

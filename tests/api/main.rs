@@ -39,3 +39,4 @@ mod signals;
 mod simultaneous;
 mod support;
 mod tree;
+mod validation;

@@ -56,9 +56,9 @@ pub struct Hit {
     /// Its place.
     pub cursor: SearchCursor,
     /// The conversation.
-    pub conversation: conversation::Model,
+    pub conversation: Arc<conversation::Model>,
     /// The message; `None` if it is the conversation's title that was found.
-    pub message: Option<message::Model>,
+    pub message: Option<Arc<message::Model>>,
     query: Arc<Query>,
 }
 
@@ -113,7 +113,6 @@ impl Chat {
             return Ok(Page::empty());
         };
         let found = self
-            .database
             .read(|connection| {
                 let statement = statement.clone();
                 async move {

@@ -1,6 +1,8 @@
 //! The branch that ends with a message: reading it, and leading the active path along it.
 
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::super::{Chat, Span};
@@ -53,7 +55,7 @@ pub(super) struct Standing {
 impl Chat {
     /// The messages at the positions of `span` of the branch that ends with message `leaf` of its conversation,
     /// oldest first.
-    pub async fn branch(&self, leaf: Uuid, span: Span) -> Result<Vec<message::Model>, Error> {
+    pub async fn branch(&self, leaf: Uuid, span: Span) -> Result<Vec<Arc<message::Model>>, Error> {
         let sql = format!("{BRANCH}{WAY} SELECT * FROM way ORDER BY position");
         let statement = Statement::from_sql_and_values(
             self.database.backend(),
@@ -66,16 +68,7 @@ impl Chat {
                 Value::from(span.end),
             ],
         );
-        self.database
-            .read(|connection| {
-                let statement = statement.clone();
-                async move {
-                    let rows = connection.query_all_raw(statement).await?;
-                    rows.iter()
-                        .map(|row| message::Model::from_query_result(row, ""))
-                        .collect::<Result<_, DbErr>>()
-                }
-            })
+        self.gather(|connection| message::Entity::find().from_raw_sql(statement.clone()).stream(connection))
             .await
     }
 

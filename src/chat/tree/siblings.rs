@@ -75,7 +75,6 @@ impl Chat {
     pub async fn families(&self, families: &[Family]) -> Result<HashMap<Family, Vec<Sibling>>, Error> {
         let query = self.members(families);
         let rows = self
-            .database
             .read(|connection| {
                 let query = query.clone();
                 async move { query.into_model::<Row>().all(connection).await }

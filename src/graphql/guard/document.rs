@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_graphql::Pos;
 use async_graphql::ServerError;
@@ -15,12 +15,16 @@ use ring::digest;
 
 use super::limits::QueryLimits;
 use super::refusal::{refuse, too_much};
+use super::rules::Rules;
 use super::tokens;
 
 /// How many documents are kept.
 const DOCUMENTS: NonZeroUsize = NonZeroUsize::new(512).unwrap();
 
-/// How many bytes of text are kept in all. A parsed document takes some ten times its text.
+/// How many tokens are kept in all. Each takes some 200 bytes once it is parsed, and its text besides.
+const TOKENS: u64 = 100_000;
+
+/// How many bytes of text are kept in all.
 const TEXT_BYTES: usize = 2 * 1024 * 1024;
 
 const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
@@ -28,7 +32,10 @@ const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
 /// A document and its text. `Debug` shows neither: texts may hold what users wrote.
 pub struct Document {
     text: String,
+    tokens: u64,
     parsed: ExecutableDocument,
+    /// The rules that it breaks, once somebody has looked.
+    broken: OnceLock<Vec<ServerError>>,
 }
 
 impl fmt::Debug for Document {
@@ -52,16 +59,21 @@ impl Document {
     /// # Errors
     /// `GRAPHQL_PARSE_FAILED`, with at most 20 characters of the text.
     pub fn parse(text: &str, limits: &QueryLimits) -> Result<Self, ServerError> {
-        tokens::check(text, limits.tokens)
+        let tokens = tokens::check(text, limits.tokens)
             .map_err(|excess| too_much(PARSE_FAILED, excess.limit, excess.maximum))?;
         let parsed = parse_query(text).map_err(|error| explain(&error, text))?;
-        Ok(Self { text: text.to_owned(), parsed })
+        Ok(Self { text: text.to_owned(), tokens, parsed, broken: OnceLock::new() })
     }
 
     /// The text.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The rules of validation that it breaks.
+    pub(super) fn broken(&self, rules: &Rules) -> &[ServerError] {
+        self.broken.get_or_init(|| rules.broken_by(&self.text))
     }
 
     pub(super) fn parsed(&self) -> &ExecutableDocument {
@@ -141,7 +153,7 @@ fn rest_at(text: &str, at: Pos) -> &str {
 
 type Hash = [u8; digest::SHA256_OUTPUT_LEN];
 
-/// The documents that were asked for last, by the SHA-256 of their text. Bounded in number and bytes.
+/// The documents that were asked for last, by the SHA-256 of their text. Bounded in number, tokens and bytes.
 pub struct Documents {
     limits: QueryLimits,
     kept: Mutex<Kept>,
@@ -149,7 +161,29 @@ pub struct Documents {
 
 struct Kept {
     documents: LruCache<Hash, Arc<Document>>,
+    tokens: u64,
     bytes: usize,
+}
+
+impl Kept {
+    fn add(&mut self, hash: Hash, document: Arc<Document>) {
+        self.tokens += document.tokens;
+        self.bytes += document.text.len();
+        // An equal one, or the oldest one.
+        if let Some((_, gone)) = self.documents.push(hash, document) {
+            self.subtract(&gone);
+        }
+        while (self.tokens > TOKENS || self.bytes > TEXT_BYTES)
+            && let Some((_, gone)) = self.documents.pop_lru()
+        {
+            self.subtract(&gone);
+        }
+    }
+
+    fn subtract(&mut self, gone: &Document) {
+        self.tokens -= gone.tokens;
+        self.bytes -= gone.text.len();
+    }
 }
 
 impl fmt::Debug for Documents {
@@ -162,7 +196,7 @@ impl Documents {
     /// None yet.
     #[must_use]
     pub fn new(limits: QueryLimits) -> Self {
-        Self { limits, kept: Mutex::new(Kept { documents: LruCache::new(DOCUMENTS), bytes: 0 }) }
+        Self { limits, kept: Mutex::new(Kept { documents: LruCache::new(DOCUMENTS), tokens: 0, bytes: 0 }) }
     }
 
     /// The document with this text.
@@ -187,19 +221,10 @@ impl Documents {
 
     fn keep(&self, hash: Hash, document: Arc<Document>) {
         // One that would push out many others is not worth its place.
-        if document.text.len() > TEXT_BYTES / 16 {
+        if document.text.len() > TEXT_BYTES / 16 || document.tokens > TOKENS / 16 {
             return;
         }
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.bytes += document.text.len();
-        if let Some((_, gone)) = kept.documents.push(hash, document) {
-            kept.bytes -= gone.text.len();
-        }
-        while kept.bytes > TEXT_BYTES
-            && let Some((_, gone)) = kept.documents.pop_lru()
-        {
-            kept.bytes -= gone.text.len();
-        }
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).add(hash, document);
     }
 }
 
@@ -261,8 +286,21 @@ mod tests {
         let bytes: usize = kept.documents.iter().map(|(_, document)| document.text.len()).sum();
         assert_eq!(bytes, kept.bytes);
         assert!(bytes <= TEXT_BYTES && kept.documents.len() > 10, "{bytes}");
+        let tokens: u64 = kept.documents.iter().map(|(_, document)| document.tokens).sum();
+        assert_eq!(tokens, kept.tokens);
         drop(kept);
         assert!(documents.by_hash(&hash(&text(49))).is_some());
         assert!(documents.by_hash(&hash(&text(0))).is_none());
+    }
+
+    #[test]
+    fn few_tokens_are_kept() {
+        let documents = Documents::new(QueryLimits::default());
+        let text = |number: usize| format!("{{ b{number} {} }}", "a,".repeat(4900));
+        for number in 0..50 {
+            documents.parse(&text(number)).unwrap();
+        }
+        let kept = documents.kept.lock().unwrap();
+        assert!(kept.tokens <= TOKENS && kept.documents.len() > 10, "{}", kept.tokens);
     }
 }

@@ -12,6 +12,7 @@ use async_graphql_value::{ConstValue, Value};
 use super::document::Document;
 use super::limits::QueryLimits;
 use super::literal;
+use super::price::{introspected, is_page, price};
 use super::refusal::{invalid, too_much};
 use crate::chat::{DEFAULT_PAGE, MAXIMUM_PAGE};
 
@@ -24,7 +25,8 @@ const INTROSPECTION_DEPTH: u64 = 2;
 
 const REFUSED: &str = "GRAPHQL_VALIDATION_FAILED";
 
-/// Checks that the document's operations, and its fragments even if nothing spreads them, are within `limits`.
+/// Checks that the document's operations, and its fragments even if nothing spreads them, are within `limits`. Returns
+/// its complexity.
 ///
 /// # Errors
 /// `GRAPHQL_VALIDATION_FAILED`.
@@ -33,7 +35,7 @@ pub(super) fn measure(
     document: &Document,
     request: &Request,
     limits: &QueryLimits,
-) -> ServerResult<()> {
+) -> ServerResult<u64> {
     let mut walk = Walk {
         registry,
         document: document.parsed(),
@@ -53,7 +55,7 @@ pub(super) fn measure(
     if total.introspections > 0 && request.introspection_mode == IntrospectionMode::Disabled {
         return Err(invalid("The schema cannot be explored here.", None));
     }
-    Ok(())
+    Ok(total.complexity)
 }
 
 /// The size of a part of a query. All numbers stop at their type's maximum.
@@ -99,28 +101,12 @@ impl Measure {
     }
 }
 
-/// How many items a page has by each variable that the request leaves out. Fragments are measured once for all
-/// operations, so that where these differ, the most counts.
-fn defaults(document: &ExecutableDocument) -> HashMap<&Name, u64> {
-    let mut defaults = HashMap::new();
-    let operations = document.operations.iter();
-    for definition in operations.flat_map(|(_, operation)| &operation.node.variable_definitions) {
-        let number = match definition.node.default_value.as_ref().map(|value| &value.node) {
-            Some(ConstValue::Number(number)) => number.as_u64(),
-            _ => None,
-        };
-        let most = defaults.entry(&definition.node.name.node).or_default();
-        *most = number.unwrap_or(DEFAULT_PAGE).max(*most);
-    }
-    defaults
-}
-
 struct Walk<'q> {
     registry: &'q Registry,
     document: &'q ExecutableDocument,
     variables: &'q Variables,
-    /// How many items a page has by each variable that the request leaves out.
-    defaults: HashMap<&'q Name, u64>,
+    /// The numbers that variables are by default, as [`defaults`] finds them.
+    defaults: HashMap<&'q Name, Option<u64>>,
     limits: &'q QueryLimits,
     /// What was measured; `None` while it is being measured.
     fragments: HashMap<&'q Name, Option<Measure>>,
@@ -128,6 +114,13 @@ struct Walk<'q> {
 
 impl<'q> Walk<'q> {
     fn operation(&mut self, operation: &'q OperationDefinition) -> ServerResult<Measure> {
+        for definition in &operation.variable_definitions {
+            let variable = &definition.node;
+            if let Some(value) = &variable.default_value {
+                let type_name = variable.var_type.node.to_string();
+                literal::check(self.registry, &type_name, &value.node.clone().into_value(), value.pos)?;
+            }
+        }
         let root = match operation.ty {
             OperationType::Query => Some(&self.registry.query_type),
             OperationType::Mutation => self.registry.mutation_type.as_ref(),
@@ -206,7 +199,7 @@ impl<'q> Walk<'q> {
         if let Some(meta) = meta {
             for (name, value) in &field.arguments {
                 if let Some(argument) = meta.args.get(name.node.as_str()) {
-                    literal::check(self.registry, &argument.ty, value)?;
+                    literal::check(self.registry, &argument.ty, &value.node, value.pos)?;
                 }
             }
         }
@@ -216,23 +209,30 @@ impl<'q> Walk<'q> {
             _ => meta.and_then(|meta| self.registry.concrete_type_by_name(&meta.ty)),
         };
         let below = self.selection_set(&field.selection_set.node, of, above + 1)?;
+        let price = price(self.registry, parent.map(MetaType::name), name, meta);
         let lists_types = parent.is_some_and(|parent| parent.name() == "__Type")
             && matches!(name, "fields" | "inputFields" | "interfaces" | "possibleTypes");
         Ok(Measure {
             aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
-            complexity: below.complexity.saturating_mul(self.page_size(field, meta)).saturating_add(1),
+            complexity: below
+                .complexity
+                .saturating_mul(self.page_size(field, parent, meta))
+                .saturating_add(price),
             introspections: below.introspections.saturating_add(u64::from(is_introspection)),
             introspection_depth: below.introspection_depth.saturating_add(u64::from(lists_types)),
             ..below
         })
     }
 
-    /// How many items the field may answer with: 1 if it is not a list in pages.
-    fn page_size(&self, field: &Field, meta: Option<&MetaField>) -> u64 {
-        if !meta.is_some_and(|meta| meta.args.contains_key("first")) {
+    /// How many items the field may answer with: 1 if it is no long list.
+    fn page_size(&self, field: &Field, parent: Option<&MetaType>, meta: Option<&MetaField>) -> u64 {
+        if let Some(number) = introspected(parent.map(MetaType::name), &field.name.node) {
+            return number;
+        }
+        if !is_page(meta) {
             return 1;
         }
-        // One of the two may be given as null.
+        // One that is null, or a variable without a value, counts as not given.
         let given = field.arguments.iter().filter(|(name, _)| matches!(name.node.as_str(), "first" | "last"));
         let number = given.filter_map(|(_, value)| self.number(&value.node)).max();
         number.unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE)
@@ -242,11 +242,33 @@ impl<'q> Walk<'q> {
         match value {
             Value::Number(number) => number.as_u64(),
             Value::Variable(name) => match self.variables.get(name) {
-                Some(ConstValue::Number(number)) => number.as_u64(),
-                Some(_) => None,
-                None => self.defaults.get(name).copied(),
+                Some(value) => number(value),
+                None => self.defaults.get(name).copied().flatten(),
             },
             _ => None,
         }
     }
+}
+
+fn number(value: &ConstValue) -> Option<u64> {
+    match value {
+        ConstValue::Number(number) => number.as_u64(),
+        _ => None,
+    }
+}
+
+/// The numbers that variables are by default. Fragments are measured once for all operations: where these differ, the
+/// highest counts, and none as the length of a page.
+fn defaults(document: &ExecutableDocument) -> HashMap<&Name, Option<u64>> {
+    let mut defaults = HashMap::new();
+    let definitions =
+        document.operations.iter().flat_map(|(_, operation)| &operation.node.variable_definitions);
+    for definition in definitions {
+        let default = definition.node.default_value.as_ref().and_then(|value| number(&value.node));
+        let known = defaults.entry(&definition.node.name.node).or_insert(default);
+        if *known != default {
+            *known = Some(known.unwrap_or(DEFAULT_PAGE).max(default.unwrap_or(DEFAULT_PAGE)));
+        }
+    }
+    defaults
 }

@@ -7,28 +7,51 @@ mod document;
 mod limits;
 mod literal;
 mod measure;
+mod price;
 mod refusal;
+mod rules;
 mod subscription;
 mod tokens;
+mod toll;
 mod variable;
 
 use std::any::TypeId;
 use std::sync::Arc;
 
-use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest};
-use async_graphql::{Request, ServerResult};
+use async_graphql::extensions::{
+    Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextValidation,
+};
+use async_graphql::{CacheControl, Request, ServerError, ServerResult, ValidationResult};
 
 pub use self::document::{Document, Documents, Selected, hash};
 pub use self::limits::QueryLimits;
 use self::measure::measure;
+use self::refusal::invalid;
+use self::rules::Rules;
+pub use self::toll::Toll;
 
-/// Refuses requests that cost too much, or whose variables are not what the operation declares.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Guard(pub(super) QueryLimits);
+/// Refuses requests that cost too much, that break a rule of the language, or whose variables are not what the
+/// operation declares.
+#[derive(Clone, Debug)]
+pub(super) struct Guard {
+    limits: QueryLimits,
+    rules: Arc<Rules>,
+}
+
+impl Guard {
+    /// The guard of the schema that `sdl` describes.
+    ///
+    /// # Panics
+    /// If that is no schema: it is printed from the code.
+    #[expect(clippy::expect_used, reason = "it does not depend on anything that may vary")]
+    pub(super) fn new(sdl: &str, limits: QueryLimits) -> Self {
+        Self { limits, rules: Arc::new(Rules::new(sdl).expect("the schema is valid")) }
+    }
+}
 
 impl ExtensionFactory for Guard {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(*self)
+        Arc::new(self.clone())
     }
 }
 
@@ -44,16 +67,33 @@ impl Extension for Guard {
         let registry = &context.schema_env.registry;
         let document = match attached(&request) {
             Some(document) => document,
-            None => Arc::new(Document::parse(&request.query, &self.0)?),
+            None => Arc::new(Document::parse(&request.query, &self.limits)?),
         };
-        measure(registry, &document, &request, &self.0)?;
+        let complexity = measure(registry, &document, &request, &self.limits)?;
+        Toll::collect(&request, complexity)?;
         let mut parsed = document.parsed().clone();
         if let Some(operation) = document::select_mut(&mut parsed, request.operation_name.as_deref()) {
             variable::check(registry, &operation.variable_definitions, &request.variables)?;
             subscription::flatten(operation, document.parsed())?;
         }
         request.set_parsed_query(parsed);
+        request.data.insert(document);
         Ok(request)
+    }
+
+    /// In place of the library's rules.
+    async fn validation(
+        &self,
+        context: &ExtensionContext<'_>,
+        _next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        match context.data_opt::<Arc<Document>>().map(|document| document.broken(&self.rules)) {
+            Some([]) => {
+                Ok(ValidationResult { cache_control: CacheControl::default(), complexity: 0, depth: 0 })
+            }
+            Some(broken) => Err(broken.to_vec()),
+            None => Err(vec![invalid("The document cannot be read.", None)]),
+        }
     }
 }
 

@@ -15,10 +15,10 @@ pub(super) struct Excess {
     pub(super) maximum: u64,
 }
 
-/// Checks that `text` has at most `maximum` tokens, and neither long names nor deep nesting.
+/// Counts the tokens of `text`, and checks that they are at most `maximum`, with neither long names nor deep nesting.
 ///
 /// It need not be a document: what is no token of the language counts as one for each byte.
-pub(super) fn check(text: &str, maximum: u64) -> Result<(), Excess> {
+pub(super) fn check(text: &str, maximum: u64) -> Result<u64, Excess> {
     let mut nesting = 0_usize;
     let mut count = 0;
     for token in Tokens(text) {
@@ -38,7 +38,7 @@ pub(super) fn check(text: &str, maximum: u64) -> Result<(), Excess> {
             return Err(Excess { limit: "nesting of brackets", maximum: NESTING as u64 });
         }
     }
-    Ok(())
+    Ok(count)
 }
 
 /// The token that `text` begins with, at most 20 characters of it; empty at the end.
@@ -154,17 +154,17 @@ mod tests {
             "}",
         ];
         assert_eq!(tokens, expected);
-        assert_eq!(check(text, 35), Ok(()));
+        assert_eq!(check(text, 35), Ok(35));
         assert_eq!(check(text, 34).unwrap_err().limit, "number of tokens");
     }
 
     #[test]
     fn nesting_and_names_are_bounded() {
         let nested = |depth: usize| "[{".repeat(depth / 2);
-        assert_eq!(check(&nested(64), 1000), Ok(()));
+        assert!(check(&nested(64), 1000).is_ok());
         assert_eq!(check(&nested(66), 1000).unwrap_err().limit, "nesting of brackets");
-        assert_eq!(check(&"{}".repeat(400), 1000), Ok(()));
-        assert_eq!(check(&"n".repeat(256), 1), Ok(()));
+        assert!(check(&"{}".repeat(400), 1000).is_ok());
+        assert!(check(&"n".repeat(256), 1).is_ok());
         assert_eq!(check(&"n".repeat(257), 1).unwrap_err().limit, "longest name");
     }
 

@@ -43,6 +43,11 @@ impl<'a> Shape<'a> {
         self.data.is_none()
     }
 
+    /// After how many seconds a refused request may come again.
+    fn retry_after(&self) -> u64 {
+        self.errors.first().and_then(|error| error["extensions"]["retryAfter"].as_u64()).unwrap_or(1)
+    }
+
     fn first_code(&self) -> Option<&str> {
         self.errors.first()?["extensions"]["code"].as_str()
     }
@@ -63,12 +68,14 @@ pub(super) fn render(media_type: MediaType, answer: Answer, errors: usize) -> Re
     };
     let status = match (shape.is_refusal(), media_type) {
         (true, _) if shape.first_code() == Some("TIMEOUT") => StatusCode::SERVICE_UNAVAILABLE,
+        (true, _) if shape.first_code() == Some("RATE_LIMITED") => StatusCode::TOO_MANY_REQUESTS,
         (true, MediaType::GraphqlResponse) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
+    let retry_after = shape.retry_after();
     let mut response = label(media_type, (status, Body::from(body)).into_response());
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status) {
+        response.headers_mut().insert(RETRY_AFTER, retry_after.into());
     }
     response
 }

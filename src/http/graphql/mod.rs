@@ -8,6 +8,7 @@ mod persisted;
 mod request;
 mod socket;
 mod sse;
+mod weight;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{ErrorExtensionValues, Response as Answer, ServerError};
@@ -25,6 +26,7 @@ use self::negotiation::Accepted;
 pub(super) use self::negotiation::check_content_type;
 pub use self::persisted::TrustedDocuments;
 use self::request::Fields;
+use self::weight::weighed;
 use super::App;
 use super::access::Notes;
 use super::address::Client;
@@ -47,10 +49,11 @@ async fn by_post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let share = app.body_share(client);
     let read = async {
         let accepted = negotiation::accepted(&headers)?;
         check_content_type(&headers)?;
-        let bytes = body::read(body, &app.0.options.limits).await?;
+        let bytes = body::read(body, &app.0.options.limits, &share).await?;
         Ok((accepted, Fields::from_body(&bytes).map_err(malformed)?))
     };
     match read.await {
@@ -105,13 +108,13 @@ async fn respond(
     if let Err(refusal) = app.0.traffic.count(&who) {
         return refusal.into_response();
     }
-    let operation = match app.prepare(fields, viewer.as_ref()) {
+    let operation = match app.prepare(fields, viewer.as_ref(), &who) {
         Ok(operation) => operation,
         Err(error) => {
             let answer = Answer::from_errors(vec![error]);
             return match accepted.media_type(OperationType::Query) {
                 Some(media_type) => answer::render(media_type, answer, errors),
-                None => sse::render(app, once(answer), None, ()),
+                None => sse::render(app, once(answer), None, None, ()),
             };
         }
     };
@@ -134,13 +137,21 @@ async fn respond(
         Err(refusal) => return refusal.into_response(),
     };
     match media_type {
-        None => sse::render(app, app.stream(operation), viewer.as_ref(), held),
+        None => {
+            let share = operation.share.clone();
+            sse::render(app, app.stream(operation), viewer.as_ref(), Some(share), held)
+        }
         Some(media_type) if is_subscription => {
             let message = "Subscriptions need a WebSocket, or `Accept: text/event-stream`.";
             let answer = Answer::from_errors(vec![coded("BAD_REQUEST", message)]);
             answer::render(media_type, answer, errors)
         }
-        Some(media_type) => answer::render(media_type, app.run(operation).await, errors),
+        Some(media_type) => {
+            let share = operation.share.clone();
+            let answer = app.run(operation).await;
+            let response = answer::render(media_type, answer, errors);
+            response.map(|body| weighed(body, (share.hand_over(), held)))
+        }
     }
 }
 

@@ -12,12 +12,16 @@ use super::persisted;
 use super::request::Fields;
 use crate::auth::Viewer;
 use crate::graphql::Session;
-use crate::graphql::guard::Selected;
+use crate::graphql::guard::{Selected, Toll};
+use crate::http::traffic::Who;
 use crate::http::{App, Introspection};
+use crate::memory::Share;
 
 /// A request that was read and can be run.
 pub(super) struct Operation {
     request: Request,
+    /// What it takes of the server's memory.
+    pub(super) share: Share,
     pub(super) selected: Selected,
 }
 
@@ -29,17 +33,24 @@ impl Operation {
 
 impl App {
     /// Finds the document and the operation that `fields` ask for.
-    pub(super) fn prepare(&self, fields: Fields, viewer: Option<&Viewer>) -> Result<Operation, ServerError> {
+    pub(super) fn prepare(
+        &self,
+        fields: Fields,
+        viewer: Option<&Viewer>,
+        who: &Who,
+    ) -> Result<Operation, ServerError> {
         let options = &self.0.options;
         let document = persisted::document(&fields, &self.0.documents, options.trusted_documents.as_ref())?;
         let selected = document.select(fields.operation_name.as_deref())?;
+        let share = self.share(who);
         let session = match viewer {
-            Some(viewer) => Session::of(self.chat(viewer.clone())),
+            Some(viewer) => Session::of(self.chat(viewer.clone(), share.clone())),
             None => Session::anonymous(),
         };
         let mut request = Request::new(document.text())
             .variables(fields.variables)
             .data(session)
+            .data(self.toll(who))
             .data(Arc::clone(&document));
         request.operation_name = fields.operation_name;
         let may_explore = match options.introspection {
@@ -50,7 +61,13 @@ impl App {
         if !may_explore {
             request = request.disable_introspection();
         }
-        Ok(Operation { request, selected })
+        Ok(Operation { request, share, selected })
+    }
+
+    /// Dear operations count for more than one.
+    fn toll(&self, who: &Who) -> Toll {
+        let (traffic, who) = (self.0.traffic.clone(), who.clone());
+        Toll::new(move |complexity| traffic.charge(&who, complexity).map_err(|refusal| refusal.error()))
     }
 
     /// Runs a query or a mutation.

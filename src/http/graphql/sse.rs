@@ -20,19 +20,24 @@ use super::expired;
 use crate::auth::Viewer;
 use crate::http::App;
 use crate::http::streams::expiry;
+use crate::memory::{Load, Share};
 
 /// A response that sends each of `answers` as it comes.
 ///
 /// The stream ends early, with an error, when the viewer's token expires; and without a `complete` event, so that
-/// the client comes again, when the server stops. `held` is let go with it.
+/// the client comes again, when the server stops. What `share` has taken for an answer is held until the answer is sent;
+/// `held` is let go with the stream.
 pub(super) fn render(
     app: &App,
     answers: BoxStream<'static, Answer>,
     viewer: Option<&Viewer>,
+    share: Option<Share>,
     held: impl Send + 'static,
 ) -> Response {
     let events = Events {
         answers,
+        share,
+        load: None,
         errors: app.0.options.limits.errors,
         expiry: viewer.and_then(expiry),
         keep_alive: app.0.options.limits.keep_alive,
@@ -53,6 +58,9 @@ pub(super) fn render(
 
 struct Events {
     answers: BoxStream<'static, Answer>,
+    share: Option<Share>,
+    /// What the answer takes that is being sent.
+    load: Option<Load>,
     errors: usize,
     expiry: Option<Instant>,
     keep_alive: Duration,
@@ -82,6 +90,7 @@ impl Events {
             self.begun = true;
             return Some(COMMENT);
         }
+        self.load = None;
         let far = Instant::now() + Duration::from_hours(24);
         tokio::select! {
             biased;
@@ -93,6 +102,7 @@ impl Events {
             }
             answer = self.answers.next() => {
                 if let Some(answer) = answer {
+                    self.load = self.share.as_ref().map(Share::hand_over);
                     return Some(next(&answer, self.errors).into());
                 }
                 self.ended = true;

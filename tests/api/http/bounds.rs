@@ -135,7 +135,7 @@ fn spread_directives(count: u64) -> Value {
 
 /// What pages within pages of `outer` cost: the items of the inner ones, and names beside them for what is left.
 fn within_pages(cost: u64, outer: u64) -> (u64, String) {
-    let fixed = 2 * outer + 1;
+    let fixed = 2 * outer + 10;
     ((cost - fixed) / (2 * outer), repeat((cost - fixed) % (2 * outer), "__typename "))
 }
 

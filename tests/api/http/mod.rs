@@ -6,6 +6,7 @@ mod bounds;
 mod connections;
 mod documents;
 mod expiry;
+mod memory;
 mod rates;
 mod shutdown;
 mod sizes;
@@ -25,6 +26,9 @@ use serde_json::{Value, json};
 use self::socket::{Frame, Socket};
 pub use self::ways::{Way, Ways};
 use crate::support::{Client, SECRET, Settings, TestDatabase, TestServer};
+
+/// How long anything may take that is certain to come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const QUERY: &str = "{ viewer { id } }";
 const FOREVER: &str = "subscription { changes { __typename } }";
@@ -48,7 +52,7 @@ async fn stream(client: &Client, query: &str) -> reqwest::Response {
 async fn read_until(response: &mut reqwest::Response, what: &str) -> String {
     let mut text = String::new();
     while !text.contains(what) {
-        let chunk = tokio::time::timeout(Duration::from_secs(20), response.chunk()).await;
+        let chunk = tokio::time::timeout(PATIENCE, response.chunk()).await;
         let chunk = chunk.expect("nothing comes").unwrap();
         text += std::str::from_utf8(&chunk.unwrap_or_else(|| panic!("the stream ended: {text}"))).unwrap();
     }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use super::{QUERY, Socket, code, limited, with_options};
+use super::{QUERY, Socket, code, limited, stream, with_options};
 use crate::support::{TestDatabase, TestServer};
 
 /// One a second for a user, ten at once.
@@ -133,4 +133,36 @@ async fn nobody_on_sockets() {
     socket.init(None).await;
     socket.message().await;
     assert!(flood_socket(&mut socket, "{ __typename }").await >= 9, "the handshake was the first of ten");
+}
+
+#[tokio::test]
+async fn a_dear_query_counts_for_several() {
+    // Ten at once, of which a query with nine searches takes all.
+    let database = TestDatabase::sqlite();
+    let server = limited(&database, per_user()).await;
+    let searches = |count: usize| {
+        let aliases = (0..count).fold(String::new(), |text, index| {
+            format!("{text} s{index}: search(query: \"x\") {{ __typename }}")
+        });
+        json!({ "query": format!("{{ {aliases} }}") })
+    };
+    let post =
+        async |user: &str, body: &Value| server.user(user).post("/graphql").json(body).send().await.unwrap();
+    assert_eq!(post("ann", &searches(9)).await.status(), 200);
+    let refused = post("ann", &searches(9)).await;
+    assert_eq!(refused.status(), 429);
+    let seconds: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    // One until the query may be looked at, and more when that has shown what it costs.
+    assert!((1..=10).contains(&seconds), "{seconds}");
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!(body["errors"][0]["extensions"], json!({ "code": "RATE_LIMITED", "retryAfter": seconds }));
+    assert_eq!(body.get("data"), None);
+    assert_eq!(post("bob", &searches(9)).await.status(), 200, "others are not held up");
+
+    let mut socket = Socket::signed_in(&server.user("eve")).await;
+    let query = searches(9)["query"].as_str().unwrap().to_owned();
+    assert_eq!(socket.run("1", &query).await.len(), 2);
+    assert_eq!(code(&socket.run("2", &query).await[0]), "RATE_LIMITED");
+    let events = stream(&server.user("eve"), &query).await.text().await.unwrap();
+    assert!(events.contains("RATE_LIMITED"), "{events}");
 }

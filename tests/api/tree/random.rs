@@ -1,6 +1,7 @@
 //! Thousands of random operations on the server and on the model, with the same answers.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use causerie::chat::{
     Limits, Metadata, OnBusy, RegenerateReply, SendMessage, Slice, Span,
 };
 use causerie::entity::message;
+use causerie::memory::Memory;
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -57,7 +59,7 @@ struct World<'t> {
     /// The conversation of the last step.
     touched: usize,
     synced: Option<ChangeCursor>,
-    device: HashMap<Uuid, message::Model>,
+    device: HashMap<Uuid, Arc<message::Model>>,
 }
 
 type Check = Result<(), TestCaseError>;
@@ -247,7 +249,7 @@ impl World<'_> {
     async fn check(&mut self) -> Check {
         prop_assert_eq!(soundness::broken(self.raw, self.chat.viewer().id()).await, Vec::<String>::new());
         let slice = Slice::new(Some(100), None, None, None).unwrap();
-        let ids = |rows: &[message::Model]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+        let ids = |rows: &[Arc<message::Model>]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
         if let Some(thread) = self.threads.get(self.touched) {
             let row = self.chat.conversation(thread.id).await.unwrap().unwrap();
             let span = Span::of(row.id, row.last_position, &slice);
@@ -323,9 +325,10 @@ async fn agree(database: &TestDatabase) {
             let user = UserId::new(&format!("user {}", users.fetch_add(1, Ordering::Relaxed))).unwrap();
             let viewer = Viewer::new(user, DateTime::<Utc>::MAX_UTC);
             let limits = Limits { message_chars: 1000, user_queued: 500, trash: Duration::from_hours(1) };
+            let share = Memory::new(usize::MAX).share("", usize::MAX);
             let (database, replies) = (server.database().clone(), server.replies().clone());
             let mut world = World {
-                chat: Chat::new(database, replies, limits, viewer),
+                chat: Chat::new(database, replies, limits, viewer, share),
                 raw: &raw,
                 threads: Vec::new(),
                 serial: 0,

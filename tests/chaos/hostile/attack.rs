@@ -20,7 +20,10 @@ const HOLD: Duration = Duration::from_secs(10);
 const DRIBBLE: Duration = Duration::from_millis(250);
 
 /// How many requests a slow reader sends before it waits.
-const PIPELINED: usize = 30;
+const PIPELINED: usize = 200;
+
+/// How many messages somebody stores before asking for them.
+const HOARD: usize = 200;
 
 /// Much to write.
 const EXPLORE: &str = "{ __schema { types { name description fields { name description } } } }";
@@ -42,6 +45,10 @@ pub(super) enum Attack {
     Bomb,
     /// Explores the schema over and over: the dearest query that is within the limits.
     Explorer,
+    /// Has stored much, and asks for as much of it at once as the limits allow.
+    Hoarder,
+    /// Searches for what is everywhere, many times in one query.
+    Searcher,
     /// Sends bodies that are far too large.
     Oversized,
     /// Sends tokens that are none, as fast as it can.
@@ -51,7 +58,7 @@ pub(super) enum Attack {
 }
 
 /// Each attack, how many of its attackers there are, and how long they rest between two strikes.
-const ATTACKS: [(Attack, usize, Duration); 10] = [
+const ATTACKS: [(Attack, usize, Duration); 12] = [
     (Attack::SlowReader, 20, Duration::from_millis(100)),
     (Attack::Silence, 200, Duration::from_millis(100)),
     (Attack::SilentSocket, 60, Duration::from_millis(100)),
@@ -59,6 +66,8 @@ const ATTACKS: [(Attack, usize, Duration); 10] = [
     (Attack::Body, 60, Duration::from_millis(100)),
     (Attack::Bomb, 4, Duration::from_millis(100)),
     (Attack::Explorer, 2, Duration::from_millis(20)),
+    (Attack::Hoarder, 4, Duration::from_millis(20)),
+    (Attack::Searcher, 4, Duration::from_millis(20)),
     (Attack::Oversized, 2, Duration::from_millis(200)),
     (Attack::Tokens, 2, Duration::from_millis(2)),
     (Attack::Flood, 1, Duration::from_millis(50)),
@@ -81,6 +90,8 @@ impl Attack {
             Self::Body => "slow bodies",
             Self::Bomb => "query bombs",
             Self::Explorer => "introspections",
+            Self::Hoarder => "large answers",
+            Self::Searcher => "searches",
             Self::Oversized => "oversized bodies",
             Self::Tokens => "token storms",
             Self::Flood => "floods of messages",
@@ -164,6 +175,34 @@ impl Attack {
                     .await?;
                 Ok(line.status().await)
             }
+            Self::Hoarder | Self::Searcher if serial < HOARD => {
+                let content = "hoard ".repeat(if matches!(self, Self::Hoarder) { 5000 } else { 50 });
+                let query = format!(
+                    "mutation {{ sendMessage(input: {{ content: \"{content}\", awaitReply: false }}) {{ reply {{ id }} }} }}"
+                );
+                line.write(request(Some(&user.token), &json!({ "query": query }).to_string()).as_bytes())
+                    .await?;
+                Ok(format!("stored {}", line.status().await))
+            }
+            Self::Hoarder => {
+                let query = if serial.is_multiple_of(2) { texts() } else { rows() };
+                line.write(request(Some(&user.token), &json!({ "query": query }).to_string()).as_bytes())
+                    .await?;
+                Ok(line.status().await)
+            }
+            Self::Searcher => {
+                let mut query = "{".to_owned();
+                for alias in 0..90 {
+                    let _ = write!(
+                        query,
+                        " a{alias}: search(query: \"hoard\", first: 50) {{ nodes {{ snippet {{ text }} }} }}"
+                    );
+                }
+                query.push('}');
+                line.write(request(Some(&user.token), &json!({ "query": query }).to_string()).as_bytes())
+                    .await?;
+                Ok(line.status().await)
+            }
             Self::Oversized => {
                 let size = if serial.is_multiple_of(2) { 3_000_000 } else { 10_000_000_000_u64 };
                 let head = format!(
@@ -208,6 +247,27 @@ async fn dribble(line: &mut Line) -> std::io::Result<String> {
         sleep(DRIBBLE).await;
     }
     Ok("held".to_owned())
+}
+
+/// Few rows, their texts many times.
+fn texts() -> String {
+    let mut query = "{ conversations(first: 90) { nodes { messages(first: 2) { nodes {".to_owned();
+    for alias in 0..90 {
+        let _ = write!(query, " a{alias}: content");
+    }
+    query + " } } } } }"
+}
+
+/// As many rows as one query may read, nearly nothing of each.
+fn rows() -> String {
+    let mut query = "{".to_owned();
+    for alias in 0..30 {
+        let _ = write!(
+            query,
+            " a{alias}: conversations(first: 100) {{ nodes {{ messages(first: 2) {{ nodes {{ id }} }} }} }}"
+        );
+    }
+    query + " }"
 }
 
 /// A query that is little to send and much to read.

@@ -13,7 +13,7 @@ use crate::auth::Viewer;
 use crate::http::App;
 use crate::http::graphql::answer::Shape;
 use crate::http::graphql::request::Fields;
-use crate::http::traffic::{Refusal, What, Who};
+use crate::http::traffic::{Refusal, Who};
 
 impl Session {
     pub(super) async fn handle(&mut self, message: Incoming) -> Result<(), End> {
@@ -23,13 +23,16 @@ impl Session {
                 if let Some(authorization) = authorization {
                     let viewer = authenticate(&self.app, &authorization).await?;
                     // The handshake may have named somebody already.
-                    if self.viewer.as_ref().is_some_and(|known| known.user_id() != viewer.user_id()) {
+                    let known = self.viewer.replace(viewer);
+                    let changed =
+                        known.as_ref().map(Viewer::user_id) != self.viewer.as_ref().map(Viewer::user_id);
+                    if known.is_some() && changed {
                         return Err(Close::OTHER_USER.into());
                     }
-                    self.viewer = Some(viewer);
+                    if changed {
+                        self.take_place()?;
+                    }
                 }
-                let place = self.app.0.traffic.hold(self.who(), What::Socket);
-                self.place = Some(place.map_err(|_| Close::TOO_MANY_SOCKETS)?);
                 self.is_initialised = true;
                 self.idle_since = Instant::now();
                 Ok(self.say(&Outgoing::ConnectionAck).await?)
@@ -103,7 +106,7 @@ impl Session {
         Ok(())
     }
 
-    fn who(&self) -> Who {
+    pub(super) fn who(&self) -> Who {
         Who::new(self.viewer.as_ref(), self.client.0)
     }
 

@@ -17,16 +17,13 @@ use crate::auth::Viewer;
 use crate::http::App;
 use crate::http::address::Client;
 use crate::http::streams::expiry;
-use crate::http::traffic::Held;
+use crate::http::traffic::{Held, What};
 
 /// How many events wait for a slow reader. Operations wait after that.
 const QUEUE: usize = 8;
 
 /// After how many pings without an answer a client is taken for gone.
 const UNANSWERED: u32 = 2;
-
-/// How long one message may take to be sent: a client that reads nothing holds nothing for longer.
-const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// How long a client may take to agree that the socket is closed.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -56,7 +53,7 @@ pub(super) struct Session {
     socket: WebSocket,
     pub(super) viewer: Option<Viewer>,
     pub(super) client: Client,
-    /// The socket's place among its user's.
+    /// The socket's place among its user's, or its address's.
     pub(super) place: Option<Held>,
     pub(super) is_initialised: bool,
     /// The running operations by id, each with its serial number.
@@ -98,6 +95,9 @@ impl Session {
 
     /// Serves until there is a reason to close; `None` if the client has gone.
     pub(super) async fn run(&mut self) -> Option<Close> {
+        if let Err(close) = self.take_place() {
+            return Some(close);
+        }
         loop {
             match self.step().await {
                 Ok(()) => {}
@@ -113,6 +113,13 @@ impl Session {
         if self.send(close.frame()).await.is_ok() {
             self.farewell().await;
         }
+    }
+
+    /// Counts the socket among those of its user, or of its address as long as nobody has signed in.
+    pub(super) fn take_place(&mut self) -> Result<(), Close> {
+        let place = self.app.0.traffic.hold(self.who(), What::Socket);
+        self.place = Some(place.map_err(|_| Close::TOO_MANY_SOCKETS)?);
+        Ok(())
     }
 
     async fn step(&mut self) -> Result<(), End> {
@@ -201,7 +208,7 @@ impl Session {
     }
 
     async fn send(&mut self, frame: Message) -> Result<(), Gone> {
-        match timeout(WRITE_TIME, self.socket.send(frame)).await {
+        match timeout(self.app.0.options.limits.write_time, self.socket.send(frame)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
         }

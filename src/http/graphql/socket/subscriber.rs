@@ -14,6 +14,7 @@ use crate::http::graphql::answer::Shape;
 use crate::http::graphql::coded;
 use crate::http::graphql::request::Fields;
 use crate::http::traffic::{What, Who};
+use crate::memory::Load;
 
 /// What an operation tells its socket.
 pub(super) struct Event {
@@ -24,6 +25,8 @@ pub(super) struct Event {
     pub(super) text: String,
     /// Whether it is the last one.
     pub(super) ended: bool,
+    /// What it takes of the server's memory until it is sent.
+    pub(super) _load: Option<Load>,
 }
 
 /// Runs an operation and sends what it answers. It goes on only as fast as the socket takes its events.
@@ -62,13 +65,13 @@ impl Subscriber {
             ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "operation",
         );
-        self.send(text, true).await;
+        self.send(text, true, None).await;
     }
 
     /// Sends the answers; returns the one that refuses the request.
     async fn answers(&self, fields: Fields, name: &mut Option<String>) -> Option<Answer> {
         let refuse = |error: ServerError| Some(Answer::from_errors(vec![error]));
-        let operation = match self.app.prepare(fields, self.viewer.as_ref()) {
+        let operation = match self.app.prepare(fields, self.viewer.as_ref(), &self.who) {
             Ok(operation) => operation,
             Err(error) => return refuse(error),
         };
@@ -78,6 +81,7 @@ impl Subscriber {
             Ok(held) => held,
             Err(refusal) => return refuse(refusal.error()),
         };
+        let share = operation.share.clone();
         let mut answers = self.app.stream(operation);
         let mut is_first = true;
         while let Some(answer) = answers.next().await {
@@ -88,13 +92,13 @@ impl Subscriber {
             is_first = false;
             let text = Outgoing::Next { id: &self.id, payload: &shape }.write();
             drop(answer);
-            self.send(text, false).await;
+            self.send(text, false, Some(share.hand_over())).await;
         }
         None
     }
 
-    async fn send(&self, text: String, ended: bool) {
-        let event = Event { id: self.id.clone(), serial: self.serial, text, ended };
+    async fn send(&self, text: String, ended: bool, load: Option<Load>) {
+        let event = Event { id: self.id.clone(), serial: self.serial, text, ended, _load: load };
         // The socket may be gone: then nobody listens, and this task is about to be aborted.
         let _ = self.events.send(event).await;
     }
