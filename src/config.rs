@@ -173,7 +173,7 @@ pub struct DatabaseArgs {
         hide_env_values = true, value_parser = Address::parse)]
     pub database_url: Address,
     /// A file with that address instead.
-    #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE")]
+    #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE", conflicts_with = "database_url")]
     pub database_url_file: Option<PathBuf>,
 }
 
@@ -184,7 +184,7 @@ impl DatabaseArgs {
     /// A sentence for the operator.
     pub fn address(&self) -> Result<Address, String> {
         match &self.database_url_file {
-            Some(path) => Address::parse(&secret::read(path)?),
+            Some(path) => secret::read("--database-url-file", path, Address::parse),
             None => Ok(self.database_url.clone()),
         }
     }
@@ -239,7 +239,7 @@ impl AuthArgs {
     /// A sentence for the operator.
     pub fn secret(&self) -> Result<Option<Secret>, String> {
         match &self.auth_secret_file {
-            Some(path) => Secret::new(&secret::read(path)?).map(Some),
+            Some(path) => secret::read("--auth-secret-file", path, |text| Secret::new(text)).map(Some),
             None => Ok(self.auth_secret.clone()),
         }
     }
@@ -395,7 +395,7 @@ impl AssistantArgs {
         allow_plaintext: bool,
     ) -> Result<openai::Options, String> {
         let key = match &self.assistant_key_file {
-            Some(path) => Some(secret::read(path)?),
+            Some(path) => Some(secret::read("--assistant-key-file", path, |text| Ok(text.to_owned()))?),
             None => self.assistant_key.as_ref().map(|key| key.0.clone()),
         };
         Ok(openai::Options {

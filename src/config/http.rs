@@ -208,4 +208,57 @@ mod tests {
         assert_eq!(options.introspection, Introspection::On);
         assert!(options.cors_origins.is_empty() && options.trusted_proxies.is_empty());
     }
+    #[test]
+    fn each_flag_sets_the_limit_that_it_names() {
+        // No two of them alike.
+        let flags = [
+            ("body", "1025"),
+            ("query-tokens", "2"),
+            ("query-size", "3"),
+            ("query-depth", "4"),
+            ("query-aliases", "5"),
+            ("query-directives", "6"),
+            ("query-complexity", "7"),
+            ("errors", "8"),
+            ("connections", "9"),
+            ("requests", "10"),
+            ("user-requests", "11"),
+            ("user-sockets", "12"),
+            ("user-subscriptions", "13"),
+            ("subscriptions", "14"),
+            ("answer", "1026"),
+            ("memory", "1048577"),
+        ];
+        let mut arguments = vec!["causerie".to_owned(), "serve".to_owned()];
+        arguments.extend(flags.iter().map(|(name, value)| format!("--max-{name}={value}")));
+        arguments.extend(["--user-rate=15".to_owned(), "--address-rate=16".to_owned()]);
+        for (name, value) in [("request", 17), ("body", 18), ("idle", 19), ("socket-idle", 20), ("write", 22)]
+        {
+            arguments.push(format!("--{name}-timeout={value}s"));
+        }
+        arguments.push("--keep-alive=21s".to_owned());
+        let Command::Serve(serve) = Cli::parse_from(arguments).command else { panic!("it was `serve`") };
+        let limits = Limits {
+            query: QueryLimits { tokens: 2, size: 3, depth: 4, aliases: 5, directives: 6, complexity: 7 },
+            errors: 8,
+            body_bytes: 1025,
+            body_time: Duration::from_secs(18),
+            idle_time: Duration::from_secs(19),
+            request_time: Duration::from_secs(17),
+            connections: 9,
+            requests: 10,
+            user_requests: 11,
+            user_sockets: 12,
+            user_subscriptions: 13,
+            socket_operations: 14,
+            socket_idle_time: Duration::from_secs(20),
+            keep_alive: Duration::from_secs(21),
+            user_rate: 15,
+            address_rate: 16,
+            answer_bytes: 1026,
+            memory_bytes: 1_048_577,
+            write_time: Duration::from_secs(22),
+        };
+        assert_eq!(format!("{:?}", serve.http.options().unwrap().limits), format!("{limits:?}"));
+    }
 }

@@ -10,7 +10,8 @@ use crate::graphql::QueryLimits;
 pub struct Limits {
     /// What a query may cost.
     pub query: QueryLimits,
-    /// How many errors one answer may have; the others are counted in `extensions.omittedErrors`.
+    /// How many errors one answer may have; the others are counted in `extensions.omittedErrors`, for which only the
+    /// `error` of a WebSocket has no room.
     pub errors: usize,
     /// How many bytes the body of a request, or a message on a WebSocket, may have. Above: 413, or close code 1009.
     pub body_bytes: usize,

@@ -75,7 +75,8 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    fn rate_limited(message: String, retry_after: Duration) -> Self {
+    /// More of something than there may be.
+    pub(super) fn rate_limited(message: String, retry_after: Duration) -> Self {
         Self { status: StatusCode::TOO_MANY_REQUESTS, code: "RATE_LIMITED", message, retry_after }
     }
 

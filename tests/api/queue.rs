@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::http::{Way, Ways};
 use crate::support::{Answer, Client, Puppeteer, Settings, TestDatabase, TestServer, on_both_databases};
 
 const LIMIT: u32 = 3;
@@ -93,6 +94,28 @@ on_both_databases! {
         ann.data(stop, json!({ "id": stopped })).await;
         ask(&ann, Some(conversation), json!({})).await.data();
         assert_eq!(ann.code(retry, json!({ "id": stopped })).await, "RATE_LIMITED");
+        assert_eq!(database.number(QUEUED).await, i64::from(LIMIT));
+    }
+
+    async fn whichever_way_they_are_asked_for(database) {
+        let (server, puppeteer) = server(&database).await;
+        let ann = server.user("ann");
+        let running = busy(&ann).await;
+        let _puppet = puppeteer.next().await;
+        let send = json!({
+            "query": "mutation($id: ID!) { sendMessage(input: { content: \"x\", conversationId: $id, awaitReply: false }) { reply { status } } }",
+            "variables": { "id": running["conversation"]["id"] },
+        });
+        let mut ways = Ways::of(&ann).await;
+        for way in Way::WRITING {
+            assert_eq!(ways.ask(way, &send).await.data()["sendMessage"]["reply"]["status"], "QUEUED");
+        }
+        assert_eq!(database.number(QUEUED).await, i64::from(LIMIT));
+        for way in Way::WRITING {
+            let body = ways.ask(way, &send).await.body;
+            assert_eq!(body["data"], Value::Null);
+            assert_eq!(body["errors"][0]["extensions"], json!({ "code": "RATE_LIMITED", "retryAfter": 5 }));
+        }
         assert_eq!(database.number(QUEUED).await, i64::from(LIMIT));
     }
 

@@ -105,7 +105,8 @@ struct Walk<'q> {
     registry: &'q Registry,
     document: &'q ExecutableDocument,
     variables: &'q Variables,
-    defaults: HashMap<&'q Name, Vec<&'q ConstValue>>,
+    /// The default values of each variable, one for each operation that declares it.
+    defaults: HashMap<&'q Name, Vec<Option<&'q ConstValue>>>,
     limits: &'q QueryLimits,
     /// What was measured; `None` while it is being measured.
     fragments: HashMap<&'q Name, Option<Measure>>,

@@ -21,7 +21,7 @@ use causerie::assistant::{
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
-use self::provider::{Provider, Script};
+pub use self::provider::{Provider, Script};
 
 /// What an attempt yielded.
 #[derive(Debug, Default, PartialEq)]

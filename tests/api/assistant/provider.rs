@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Listens until each script has been played, one to a connection, in order.
-pub(super) struct Provider {
+pub struct Provider {
     address: SocketAddr,
     seen: UnboundedReceiver<Seen>,
 }
@@ -23,15 +23,15 @@ enum Seen {
 
 /// A request as it came.
 #[derive(Debug)]
-pub(super) struct Request {
+pub struct Request {
     /// The request line and the headers, in lower case.
-    pub(super) head: String,
-    pub(super) body: Value,
+    pub head: String,
+    pub body: Value,
 }
 
 /// What is done on one connection after its request; then it is closed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Script {
+pub struct Script {
     steps: Vec<Step>,
 }
 
@@ -47,16 +47,16 @@ enum Step {
 
 impl Script {
     /// Says nothing.
-    pub(super) fn silent() -> Self {
+    pub fn silent() -> Self {
         Self::default()
     }
 
-    pub(super) fn raw(bytes: impl Into<Vec<u8>>) -> Self {
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Self { steps: vec![Step::Send(bytes.into())] }
     }
 
     /// A whole answer. `headers` are lines that end in `\r\n`.
-    pub(super) fn answer(status: u16, headers: &str, body: &str) -> Self {
+    pub fn answer(status: u16, headers: &str, body: &str) -> Self {
         let length = body.len();
         Self::raw(format!(
             "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
@@ -64,7 +64,7 @@ impl Script {
     }
 
     /// A stream that has begun; the client gets each of `pieces` by itself.
-    pub(super) fn open<P: AsRef<[u8]>>(pieces: impl IntoIterator<Item = P>) -> Self {
+    pub fn open<P: AsRef<[u8]>>(pieces: impl IntoIterator<Item = P>) -> Self {
         let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n\
                     transfer-encoding: chunked\r\n\r\n";
         let mut script = Self::raw(head);
@@ -73,23 +73,23 @@ impl Script {
     }
 
     /// A stream that ends as HTTP wants it.
-    pub(super) fn stream<P: AsRef<[u8]>>(pieces: impl IntoIterator<Item = P>) -> Self {
+    pub fn stream<P: AsRef<[u8]>>(pieces: impl IntoIterator<Item = P>) -> Self {
         Self::open(pieces).then(Step::Send(b"0\r\n\r\n".to_vec()))
     }
 
-    pub(super) fn send(self, piece: &str) -> Self {
+    pub fn send(self, piece: &str) -> Self {
         self.then(Step::Send(chunk(piece.as_bytes())))
     }
 
-    pub(super) fn wait(self, time: Duration) -> Self {
+    pub fn wait(self, time: Duration) -> Self {
         self.then(Step::Wait(time))
     }
 
-    pub(super) fn repeat(self, piece: &str, every: Duration) -> Self {
+    pub fn repeat(self, piece: &str, every: Duration) -> Self {
         self.then(Step::Repeat(chunk(piece.as_bytes()), every))
     }
 
-    pub(super) fn hold(self) -> Self {
+    pub fn hold(self) -> Self {
         self.then(Step::Hold)
     }
 
@@ -108,7 +108,7 @@ fn chunk(piece: &[u8]) -> Vec<u8> {
 }
 
 impl Provider {
-    pub(super) fn start(scripts: Vec<Script>) -> Self {
+    pub fn start(scripts: Vec<Script>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (seen, receiver) = unbounded_channel();
@@ -122,12 +122,12 @@ impl Provider {
         Self { address, seen: receiver }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The next request.
-    pub(super) async fn request(&mut self) -> Request {
+    pub async fn request(&mut self) -> Request {
         match self.next().await {
             Some(Seen::Request(request)) => request,
             other => panic!("a request was expected, not {other:?}"),
@@ -135,14 +135,14 @@ impl Provider {
     }
 
     /// Waits until the client has closed a connection; fails if that takes a second.
-    pub(super) async fn closed(&mut self) {
+    pub async fn closed(&mut self) {
         let seen =
             tokio::time::timeout(Duration::from_secs(1), self.next()).await.expect("closed within a second");
         assert!(matches!(seen, Some(Seen::Closed)), "{seen:?}");
     }
 
     /// How many requests have come that nobody has looked at, once all scripts have been played.
-    pub(super) async fn requests(&mut self) -> usize {
+    pub async fn requests(&mut self) -> usize {
         let mut count = 0;
         while let Some(seen) = self.next().await {
             count += usize::from(matches!(seen, Seen::Request(_)));
@@ -151,7 +151,7 @@ impl Provider {
     }
 
     /// How many requests have come so far that nobody has looked at.
-    pub(super) fn requests_so_far(&mut self) -> usize {
+    pub fn requests_so_far(&mut self) -> usize {
         let mut count = 0;
         while let Ok(seen) = self.seen.try_recv() {
             count += usize::from(matches!(seen, Seen::Request(_)));

@@ -3,6 +3,7 @@
 mod commands;
 mod dev;
 mod refusals;
+mod secrets;
 mod stopping;
 
 use std::path::Path;

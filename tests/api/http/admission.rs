@@ -1,11 +1,12 @@
 //! How much one user, and all of them together, may have in hand.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use causerie::http::{Limits, Options};
 use serde_json::{Value, json};
 
-use super::{FOREVER, Frame, QUERY, Socket, code, limited, read_until, stream};
+use super::{FOREVER, Frame, QUERY, Socket, Way, Ways, code, limited, read_until, stream};
 use crate::support::{Client, Puppeteer, Settings, TestDatabase, TestServer};
 
 const SEND: &str = "mutation { sendMessage(input: { content: \"hello\" }) { reply { status } } }";
@@ -35,40 +36,58 @@ async fn requests_of_one_user() {
     let (ann, bob) = (server.user("ann"), server.user("bob"));
     let first = waiting(ann.clone());
     let puppet = puppeteer.next().await;
-    assert_eq!(post(&ann, QUERY).await.0, 200, "one more is possible");
+    let (mut ways, mut others) = (Ways::of(&ann).await, Ways::of(&bob).await);
+    for way in Way::ALL {
+        // One more is possible.
+        ways.query(way, QUERY).await.data();
+    }
     let second = waiting(ann.clone());
     let other = puppeteer.next().await;
-    let (status, retry_after, body) = post(&ann, QUERY).await;
-    assert_eq!((status, retry_after.as_deref()), (429, Some("1")));
-    assert_eq!(body["errors"][0]["extensions"]["code"], "RATE_LIMITED");
-    assert_eq!(stream(&ann, QUERY).await.status(), 429);
-    let mut socket = Socket::signed_in(&ann).await;
-    assert_eq!(code(&socket.run("1", QUERY).await[0]), "RATE_LIMITED");
-    assert_eq!(post(&bob, QUERY).await.0, 200, "others are not held up");
+    for way in Way::ALL {
+        ways.query(way, QUERY).await.assert_later(429, "RATE_LIMITED");
+        // Others are not held up.
+        others.query(way, QUERY).await.data();
+    }
+    let chat = ann.post("/api/ann/chat").json(&json!({ "message": "hello" })).send().await.unwrap();
+    assert_eq!((chat.status().as_u16(), chat.headers()["retry-after"].to_str().unwrap()), (429, "1"));
     puppet.finish();
     other.finish();
     for reply in [first, second] {
         assert_eq!(reply.await.unwrap()["data"]["sendMessage"]["reply"]["status"], "COMPLETE",);
     }
-    assert_eq!(post(&ann, QUERY).await.0, 200);
+    for way in Way::ALL {
+        ways.query(way, QUERY).await.data();
+    }
 }
 
 #[tokio::test]
 async fn requests_of_all() {
-    let (server, puppeteer) = led(&TestDatabase::sqlite(), Limits { requests: 1, ..Limits::default() }).await;
-    let reply = waiting(server.user("ann"));
+    let (server, puppeteer) = led(&TestDatabase::sqlite(), Limits { requests: 2, ..Limits::default() }).await;
+    let mut ways = Ways::of(&server.user("bob")).await;
+    let first = waiting(server.user("ann"));
     let puppet = puppeteer.next().await;
-    let (status, retry_after, body) = post(&server.user("bob"), QUERY).await;
-    assert_eq!((status, retry_after.as_deref()), (503, Some("1")));
-    assert_eq!(body["errors"][0]["extensions"]["code"], "UNAVAILABLE");
-    assert_eq!(stream(&server.user("bob"), QUERY).await.status(), 503);
-    let mut socket = Socket::signed_in(&server.user("bob")).await;
-    assert_eq!(code(&socket.run("1", QUERY).await[0]), "UNAVAILABLE");
+    for way in Way::ALL {
+        // One more is possible.
+        ways.query(way, QUERY).await.data();
+    }
+    let second = waiting(server.user("eve"));
+    let other = puppeteer.next().await;
+    for way in Way::ALL {
+        ways.query(way, QUERY).await.assert_later(503, "UNAVAILABLE");
+    }
+    let chat =
+        server.user("bob").post("/api/bob/chat").json(&json!({ "message": "hello" })).send().await.unwrap();
+    assert_eq!((chat.status().as_u16(), chat.headers()["retry-after"].to_str().unwrap()), (503, "1"));
     let health = server.anonymous().get("/healthz").send().await.unwrap();
     assert_eq!(health.status(), 200, "probes come through");
     puppet.finish();
-    reply.await.unwrap();
-    assert_eq!(post(&server.user("bob"), QUERY).await.0, 200);
+    other.finish();
+    for reply in [first, second] {
+        reply.await.unwrap();
+    }
+    for way in Way::ALL {
+        ways.query(way, QUERY).await.data();
+    }
 }
 
 #[tokio::test]
@@ -94,17 +113,22 @@ async fn time_of_a_request() {
 async fn sockets_of_one_user() {
     let server = limited(&TestDatabase::sqlite(), Limits { user_sockets: 2, ..Limits::default() }).await;
     let ann = server.user("ann");
-    let first = Socket::signed_in(&ann).await;
-    let mut second = Socket::signed_in(&ann).await;
-    let mut third = Socket::open(server.url()).await;
-    third.init(ann.token()).await;
-    assert_eq!(third.closed().await, 1013);
-    assert_eq!(second.run("1", QUERY).await.len(), 2);
-    Socket::signed_in(&server.user("bob")).await;
+    // Whoever has no token is counted by the address.
+    for client in [&ann, &server.anonymous()] {
+        let mut held = [Ways::of(client).await, Ways::of(client).await];
+        let mut third = Socket::open(server.url()).await;
+        third.init(client.token()).await;
+        assert_eq!(third.closed().await, 1013);
+        for ways in &mut held {
+            ways.query(Way::Socket, "{ __typename }").await.data();
+        }
+    }
+    let first = Socket::signed_in(&server.user("bob")).await;
+    let _second = Socket::signed_in(&server.user("bob")).await;
     drop(first);
     loop {
         let mut socket = Socket::open(server.url()).await;
-        socket.init(ann.token()).await;
+        socket.init(server.user("bob").token()).await;
         match socket.next().await {
             Frame::Message(_) => break,
             other => assert_eq!(other, Frame::Closed(1013), "until the first one's end is noticed"),
@@ -123,10 +147,14 @@ async fn subscriptions_of_one_user() {
     assert_eq!(socket.run("2", QUERY).await.len(), 2);
     let mut events = stream(&ann, FOREVER).await;
     read_until(&mut events, ":\n\n").await;
-    let refused = stream(&ann, FOREVER).await;
-    assert_eq!(refused.status(), 429);
-    assert_eq!(code(&socket.run("3", FOREVER).await[0]), "RATE_LIMITED");
-    assert_eq!(post(&ann, QUERY).await.0, 200, "requests are counted for themselves");
+    let mut ways = Ways::of(&ann).await;
+    for way in Way::STREAMS {
+        ways.query(way, FOREVER).await.assert_later(429, "RATE_LIMITED");
+    }
+    for way in Way::ALL {
+        // Requests are counted for themselves.
+        ways.query(way, QUERY).await.data();
+    }
     socket.send(json!({ "type": "complete", "id": "1" })).await;
     loop {
         let response = stream(&ann, FOREVER).await;
@@ -134,4 +162,27 @@ async fn subscriptions_of_one_user() {
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn operations_of_one_socket() {
+    let server = limited(&TestDatabase::sqlite(), Limits { socket_operations: 2, ..Limits::default() }).await;
+    let ann = server.user("ann");
+    let (mut socket, mut other) = (Socket::signed_in(&ann).await, Socket::signed_in(&ann).await);
+    for id in ["1", "2"] {
+        socket.subscribe(id, FOREVER).await;
+    }
+    for query in [FOREVER, QUERY] {
+        let refused = socket.run("3", query).await;
+        assert_eq!(code(&refused[0]), "RATE_LIMITED");
+        assert_eq!(refused[0]["payload"][0]["extensions"]["retryAfter"], 1);
+    }
+    assert_eq!(other.run("3", QUERY).await.len(), 2, "another socket has its own");
+    ann.start("hello").await;
+    let mut heard = BTreeSet::new();
+    while heard.len() < 2 {
+        heard.insert(socket.message().await["id"].as_str().unwrap().to_owned());
+    }
+    socket.send(json!({ "type": "complete", "id": "1" })).await;
+    assert_eq!(socket.run("3", QUERY).await.last().unwrap()["type"], "complete");
 }

@@ -1,17 +1,14 @@
 //! Which documents are served, to whom, and to which pages.
 
 use causerie::graphql::QueryLimits;
+use causerie::graphql::guard::hash;
 use causerie::http::{Introspection, Limits, Options, TrustedDocuments};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{QUERY, Socket, code, limited, with_options};
+use super::{QUERY, Way, Ways, limited, with_options};
 use crate::support::{Client, TestDatabase};
 
 const SCHEMA: &str = "{ __schema { queryType { name } } }";
-
-async fn post(client: &Client, body: Value) -> Value {
-    client.post("/graphql").json(&body).send().await.unwrap().json().await.unwrap()
-}
 
 #[tokio::test]
 async fn the_schema_may_be_closed_to_some_or_all() {
@@ -23,24 +20,25 @@ async fn the_schema_may_be_closed_to_some_or_all() {
         let options = Options { introspection, ..Options::default() };
         let server = with_options(&TestDatabase::sqlite(), options).await;
         for (client, may) in [(server.user("ann"), to_users), (server.anonymous(), to_strangers)] {
-            for query in [
-                SCHEMA,
-                "{ __type(name: \"Query\") { name } }",
-                "{ ...f } fragment f on Query { s: __schema { types { name } } }",
-            ] {
-                let body = post(&client, json!({ "query": query })).await;
-                assert_eq!(body.get("errors").is_none(), may, "{introspection:?}: {body}");
-                if !may {
-                    assert_eq!(body["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+            let mut ways = Ways::of(&client).await;
+            for way in Way::ALL {
+                for query in [
+                    SCHEMA,
+                    "{ __type(name: \"Query\") { name } }",
+                    "{ ...f } fragment f on Query { s: __schema { types { name } } }",
+                ] {
+                    let told = ways.query(way, query).await;
+                    if may {
+                        told.data();
+                    } else {
+                        assert_eq!(told.code(), "GRAPHQL_VALIDATION_FAILED", "{introspection:?}");
+                    }
                 }
+                assert_eq!(ways.query(way, "{ __typename }").await.data()["__typename"], "Query");
+                let unknown = ways.query(way, "{ conversatio }").await.body;
+                let message = unknown["errors"][0]["message"].as_str().unwrap();
+                assert!(!message.contains("conversations"), "nothing is suggested: {message}");
             }
-            assert_eq!(
-                post(&client, json!({ "query": "{ __typename }" })).await["data"]["__typename"],
-                "Query"
-            );
-            let unknown = post(&client, json!({ "query": "{ conversatio }" })).await;
-            let message = unknown["errors"][0]["message"].as_str().unwrap();
-            assert!(!message.contains("conversations"), "nothing is suggested: {message}");
         }
     }
 }
@@ -57,26 +55,29 @@ async fn trusted_documents_are_the_only_ones() {
         std::fs::write(&path, file.to_string()).unwrap();
         let trusted_documents = Some(TrustedDocuments::read(&path, &QueryLimits::default()).unwrap());
         let server = with_options(&database, Options { trusted_documents, ..Options::default() }).await;
-        let ann = server.user("ann");
+        let mut ways = Ways::of(&server.user("ann")).await;
         let persisted = json!({ "persistedQuery": { "version": 1, "sha256Hash": "viewer-1" } });
-        for good in [
-            json!({ "documentId": "viewer-1" }),
-            json!({ "extensions": persisted }),
-            json!({ "query": QUERY }),
-            json!({ "query": "{ __typename }", "documentId": "viewer-1" }),
-        ] {
-            let body = post(&ann, good.clone()).await;
-            assert_eq!(body, json!({ "data": { "viewer": { "id": "ann" } } }), "{good}");
+        for way in Way::ALL {
+            for good in [
+                json!({ "documentId": "viewer-1" }),
+                json!({ "extensions": persisted }),
+                json!({ "query": QUERY }),
+                json!({ "query": "{ __typename }", "documentId": "viewer-1" }),
+            ] {
+                assert_eq!(
+                    ways.ask(way, &good).await.data(),
+                    &json!({ "viewer": { "id": "ann" } }),
+                    "{good}"
+                );
+            }
+            for (bad, code) in [
+                (json!({ "query": "{ __typename }" }), "PERSISTED_QUERY_ONLY"),
+                (json!({ "query": SCHEMA }), "PERSISTED_QUERY_ONLY"),
+                (json!({ "documentId": "viewer-2" }), "PERSISTED_QUERY_NOT_FOUND"),
+            ] {
+                assert_eq!(ways.ask(way, &bad).await.code(), code);
+            }
         }
-        for (bad, code) in [
-            (json!({ "query": "{ __typename }" }), "PERSISTED_QUERY_ONLY"),
-            (json!({ "query": SCHEMA }), "PERSISTED_QUERY_ONLY"),
-            (json!({ "documentId": "viewer-2" }), "PERSISTED_QUERY_NOT_FOUND"),
-        ] {
-            assert_eq!(post(&ann, bad).await["errors"][0]["extensions"]["code"], code);
-        }
-        let mut socket = Socket::signed_in(&ann).await;
-        assert_eq!(code(&socket.run("1", "{ __typename }").await[0]), "PERSISTED_QUERY_ONLY");
     }
     for bad in ["", "[]", "{}", "{\"a\": 7}", "{\"a\": \"{\"}", "{\"operations\": [{\"id\": \"a\"}]}"] {
         std::fs::write(&path, bad).unwrap();
@@ -86,42 +87,26 @@ async fn trusted_documents_are_the_only_ones() {
 }
 
 #[tokio::test]
-async fn queries_are_bounded_at_each_limit() {
-    let query = QueryLimits { tokens: 40, size: 9, depth: 3, aliases: 2, directives: 2, complexity: 58 };
-    let server = limited(&TestDatabase::sqlite(), Limits { query, ..Limits::default() }).await;
-    let ann = server.user("ann");
-    let names = |count: usize| vec!["__typename"; count].join(" ");
-    let cases = [
-        ("number of tokens", format!("{{ {} }}", names(38)), false),
-        ("number of tokens", format!("{{ {} }}", names(39)), true),
-        ("size", format!("{{ {} }}", names(9)), false),
-        ("size", format!("{{ {} }}", names(10)), true),
-        ("size", format!("{{ ...f ...f }} fragment f on Query {{ {} }}", names(3)), false),
-        ("size", format!("{{ ...f ...f }} fragment f on Query {{ {} }}", names(4)), true),
-        ("depth", "{ viewer { conversations(first: 1) { totalCount } } }".to_owned(), false),
-        ("depth", "{ viewer { conversations(first: 1) { nodes { id } } } }".to_owned(), true),
-        ("depth", "{ ... { viewer { ...f } } } fragment f on Viewer { id }".to_owned(), true),
-        ("number of aliases", "{ a: __typename b: __typename }".to_owned(), false),
-        ("number of aliases", "{ a: __typename b: __typename c: __typename }".to_owned(), true),
-        ("number of directives", "{ __typename @skip(if: false) @include(if: true) }".to_owned(), false),
-        ("number of directives", "{ ...f @skip(if: false) ...f @skip(if: false) } fragment f on Query { __typename @include(if: true) }".to_owned(), true),
-        ("complexity", "{ conversations(first: 24) { nodes { id } } }".to_owned(), false),
-        ("complexity", "{ conversations(first: 25) { nodes { id } } }".to_owned(), true),
-        ("complexity", "{ conversations(last: 25) { nodes { id } } }".to_owned(), true),
-        ("complexity", "{ conversations { nodes { id title } } }".to_owned(), true),
-    ];
-    let mut socket = Socket::signed_in(&ann).await;
-    for (limit, query, refused) in cases {
-        // Where the number of tokens is the question, the size is another one.
-        let body = post(&ann, json!({ "query": query })).await;
-        let found = body["errors"][0]["extensions"]["limit"].as_str().unwrap_or_default();
-        assert_eq!(found == limit, refused, "{query}: {body}");
-        let last = socket.run("1", &query).await;
-        let found = last[0]["payload"][0]["extensions"]["limit"].as_str().unwrap_or_default();
-        assert_eq!(found == limit, refused, "{query}: {last:?}");
+async fn a_document_that_was_sent_once_may_be_named_by_its_hash() {
+    let server = with_options(&TestDatabase::sqlite(), Options::default()).await;
+    let mut ways = Ways::of(&server.user("ann")).await;
+    for (number, way) in Way::ALL.into_iter().enumerate() {
+        let query = format!("{{ viewer {{ id }} }} # {number}");
+        let name = hash(&query).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": name } });
+        let named = json!({ "extensions": extensions });
+        assert_eq!(ways.ask(way, &named).await.code(), "PERSISTED_QUERY_NOT_FOUND");
+        let wrong = json!({ "query": QUERY, "extensions": extensions });
+        assert_eq!(ways.ask(way, &wrong).await.code(), "BAD_USER_INPUT");
+        ways.ask(way, &json!({ "query": query, "extensions": extensions })).await.data();
+        for other in Way::ALL {
+            for known in
+                [&named, &json!({ "documentId": name }), &json!({ "documentId": format!("sha256:{name}") })]
+            {
+                assert_eq!(ways.ask(other, known).await.data()["viewer"]["id"], "ann");
+            }
+        }
     }
-    let variables = json!({ "query": "query Q($n: Int) { conversations(first: $n) { nodes { id } } }", "variables": { "n": 25 } });
-    assert_eq!(post(&ann, variables).await["errors"][0]["extensions"]["limit"], "complexity");
 }
 
 #[tokio::test]
@@ -152,8 +137,25 @@ async fn pages_of_other_sites_may_read_only_where_they_are_let() {
         assert_eq!(preflight(&client, path, evil).await.0, None);
     }
     assert_eq!(preflight(&client, "/graphiql", app).await.0, None, "pages are not the API");
-    let answer =
-        client.post("/graphql").header("origin", app).json(&json!({ "query": QUERY })).send().await.unwrap();
-    assert_eq!(answer.headers()["access-control-allow-origin"], app);
-    assert!(answer.headers().get("access-control-allow-credentials").is_none());
+    let stranger = Client::new(client.url(), Some("nonsense".to_owned()));
+    let post = |client: &Client| client.post("/graphql").json(&json!({ "query": QUERY }));
+    let by_get = client.get("/graphql?query={__typename}");
+    for (request, status) in [
+        (post(&client), 200),
+        (post(&client).header("accept", "text/event-stream"), 200),
+        (by_get, 200),
+        // What went wrong is to be read, too.
+        (post(&stranger), 401),
+        (client.post("/graphql").body("x"), 415),
+    ] {
+        let answer = request.header("origin", app).send().await.unwrap();
+        assert_eq!(answer.status(), status);
+        assert_eq!(answer.headers()["access-control-allow-origin"], app);
+        assert!(answer.headers()["access-control-expose-headers"].to_str().unwrap().contains("retry-after"));
+        assert!(answer.headers().get("access-control-allow-credentials").is_none());
+    }
+
+    let options = Options { cors_origins: vec!["*".parse().unwrap()], ..Options::default() };
+    let open = with_options(&TestDatabase::sqlite(), options).await;
+    assert_eq!(preflight(&open.anonymous(), "/graphql", evil).await.0.as_deref(), Some("*"));
 }

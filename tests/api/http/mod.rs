@@ -2,14 +2,17 @@
 //! just over it.
 
 mod admission;
+mod bounds;
 mod connections;
 mod documents;
 mod expiry;
 mod memory;
 mod rates;
 mod shutdown;
+mod sizes;
 mod slow_reader;
 mod socket;
+mod ways;
 
 use std::time::Duration;
 
@@ -21,6 +24,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use self::socket::{Frame, Socket};
+pub use self::ways::{Way, Ways};
 use crate::support::{Client, SECRET, Settings, TestDatabase, TestServer};
 
 /// How long anything may take that is certain to come.

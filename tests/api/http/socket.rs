@@ -8,6 +8,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::support::Client;
@@ -67,8 +69,21 @@ impl Socket {
         self.0.send(Message::text(message.to_string())).await.unwrap();
     }
 
+    /// Sends one message in several frames.
+    pub async fn send_in_frames(&mut self, message: &Value, frames: usize) {
+        let text = message.to_string();
+        let mut parts: Vec<_> = text.as_bytes().chunks(text.len().div_ceil(frames)).collect();
+        let last = parts.pop().unwrap();
+        let mut kind = Data::Text;
+        for part in parts {
+            self.0.send(part_of(part, kind, false)).await.unwrap();
+            kind = Data::Continue;
+        }
+        self.0.send(part_of(last, kind, true)).await.unwrap();
+    }
+
     pub async fn subscribe(&mut self, id: &str, query: &str) {
-        self.send(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
+        self.send(subscribe(id, &json!({ "query": query }))).await;
     }
 
     /// Whatever comes next. Pings are answered.
@@ -82,14 +97,17 @@ impl Socket {
         }
     }
 
-    /// What comes next, pings aside.
+    /// What comes next, pings aside: they go on for as long as the socket is open.
     pub async fn next(&mut self) -> Frame {
-        loop {
-            let frame = self.next_frame().await;
-            if frame != Frame::Ping {
-                return frame;
+        let next = async {
+            loop {
+                let frame = self.next_frame().await;
+                if frame != Frame::Ping {
+                    return frame;
+                }
             }
-        }
+        };
+        timeout(Duration::from_secs(20), next).await.expect("nothing but pings comes")
     }
 
     /// The next message, which must be one.
@@ -113,7 +131,12 @@ impl Socket {
 
     /// Runs an operation to its end and returns the messages that came for it.
     pub async fn run(&mut self, id: &str, query: &str) -> Vec<Value> {
-        self.subscribe(id, query).await;
+        self.ask(id, &json!({ "query": query })).await
+    }
+
+    /// As [`Self::run`], with all that a request may have beside its query.
+    pub async fn ask(&mut self, id: &str, fields: &Value) -> Vec<Value> {
+        self.send(subscribe(id, fields)).await;
         let mut messages = Vec::new();
         loop {
             let message = self.message().await;
@@ -127,4 +150,12 @@ impl Socket {
             }
         }
     }
+}
+
+fn subscribe(id: &str, fields: &Value) -> Value {
+    json!({ "type": "subscribe", "id": id, "payload": fields })
+}
+
+fn part_of(bytes: &[u8], kind: Data, is_last: bool) -> Message {
+    Message::Frame(frame::Frame::message(bytes.to_vec(), OpCode::Data(kind), is_last))
 }

@@ -1,6 +1,8 @@
 //! What a socket does with each message of its client.
 
-use async_graphql::{Response as Answer, ServerError};
+use std::time::Duration;
+
+use async_graphql::Response as Answer;
 use tokio::time::Instant;
 
 use super::close::Close;
@@ -10,9 +12,8 @@ use super::subscriber::Subscriber;
 use crate::auth::Viewer;
 use crate::http::App;
 use crate::http::graphql::answer::Shape;
-use crate::http::graphql::coded;
 use crate::http::graphql::request::Fields;
-use crate::http::traffic::Who;
+use crate::http::traffic::{Refusal, Who};
 
 impl Session {
     pub(super) async fn handle(&mut self, message: Incoming) -> Result<(), End> {
@@ -79,7 +80,8 @@ impl Session {
         let maximum = self.app.0.options.limits.socket_operations;
         if self.running.len() >= maximum {
             let message = format!("A socket may have {maximum} operations at a time.");
-            return self.refuse(&id, coded("RATE_LIMITED", &message)).await;
+            let refusal = Refusal::rate_limited(message, Duration::from_secs(1));
+            return self.refuse(&id, &refusal).await;
         }
         let who = self.who();
         let counted = match who {
@@ -87,7 +89,7 @@ impl Session {
             Who::Address(_) => self.app.0.traffic.knock(self.client.0),
         };
         if let Err(refusal) = counted {
-            return self.refuse(&id, refusal.error()).await;
+            return self.refuse(&id, &refusal).await;
         }
         while self.tasks.try_join_next().is_some() {}
         self.serial += 1;
@@ -108,8 +110,8 @@ impl Session {
         Who::new(self.viewer.as_ref(), self.client.0)
     }
 
-    async fn refuse(&mut self, id: &str, error: ServerError) -> Result<(), End> {
-        let answer = Answer::from_errors(vec![error]);
+    async fn refuse(&mut self, id: &str, refusal: &Refusal) -> Result<(), End> {
+        let answer = Answer::from_errors(vec![refusal.error()]);
         let shape = Shape::new(&answer, 1);
         Ok(self.say(&Outgoing::Error { id, payload: &shape.errors }).await?)
     }
