@@ -1,4 +1,4 @@
-//! Reading a body that is neither too long nor too slow.
+//! Reading a body that is neither too long nor too slow, and not more than its address may send.
 
 use axum::body::{Body, HttpBody};
 use axum::http::StatusCode;
@@ -7,31 +7,47 @@ use bytes::BytesMut;
 use futures_util::TryStreamExt;
 use tokio::time::timeout;
 
-use super::limits::Limits;
+use super::address::Client;
 use super::problem::problem;
+use super::{App, values};
 use crate::memory::Share;
 
-/// Reads a whole body, whose bytes are taken out of `share`. The error is the answer: 413, 408, or what the share says.
-pub(super) async fn read(body: Body, limits: &Limits, share: &Share) -> Result<BytesMut, Response> {
-    timeout(limits.body_time, collect(body, limits.body_bytes, share)).await.unwrap_or_else(|_| {
+/// Reads a whole JSON body of `client`'s, whose bytes are taken out of `share`. The error is the answer: 413, 408, 429,
+/// 400, or what the share says.
+pub(super) async fn read(body: Body, app: &App, client: Client, share: &Share) -> Result<BytesMut, Response> {
+    let bytes = timeout(app.0.options.limits.body_time, collect(body, app, client, share));
+    let bytes = bytes.await.unwrap_or_else(|_| {
         Err(problem(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The body took too long to arrive."))
-    })
+    })?;
+    if values::are_too_many(&bytes) {
+        return Err(problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", "The body has too many values."));
+    }
+    Ok(bytes)
 }
 
-async fn collect(body: Body, maximum: usize, share: &Share) -> Result<BytesMut, Response> {
-    let refusal = || {
-        let message = format!("The body must have at most {maximum} bytes, and must not break off.");
+async fn collect(body: Body, app: &App, client: Client, share: &Share) -> Result<BytesMut, Response> {
+    let maximum = app.0.options.limits.body_bytes;
+    let too_long = || {
+        let message = format!("The body must have at most {maximum} bytes.");
         problem(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", &message)
     };
-    // What says that it is too long is not even begun.
-    if body.size_hint().lower() > maximum as u64 {
-        return Err(refusal());
+    let broken = |_| {
+        let message = "The body breaks off, or is not in the chunks that it was to come in.";
+        problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+    };
+    // What says that it is too long, or for which it is too early, is not even begun.
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if expected > maximum {
+        return Err(too_long());
     }
+    let mut weight = app.0.traffic.weigh(client.0);
+    weight.grow(expected).map_err(IntoResponse::into_response)?;
     let (mut chunks, mut bytes) = (body.into_data_stream(), BytesMut::new());
-    while let Some(chunk) = chunks.try_next().await.map_err(|_| refusal())? {
+    while let Some(chunk) = chunks.try_next().await.map_err(broken)? {
         if chunk.len() > maximum - bytes.len() {
-            return Err(refusal());
+            return Err(too_long());
         }
+        weight.grow(bytes.len() + chunk.len()).map_err(IntoResponse::into_response)?;
         share.take(chunk.len()).map_err(IntoResponse::into_response)?;
         bytes.extend_from_slice(&chunk);
     }

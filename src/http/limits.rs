@@ -46,7 +46,8 @@ pub struct Limits {
     /// How long a stream or socket may be silent before the server sends a comment or a ping. Three times as long
     /// without a sign of life, and a socket is taken for dead.
     pub keep_alive: Duration,
-    /// How many requests a second one user may send on average; ten times as many at once. 0: any number.
+    /// How many requests a second one user may send on average; ten times as many at once. 0: any number. Each message
+    /// on a WebSocket counts as one. More: 429, `RATE_LIMITED`, or close code 1013.
     pub user_rate: u32,
     /// How many requests a second one address may send on average; ten times as many at once. 0: any number.
     pub address_rate: u32,

@@ -17,6 +17,7 @@ mod rest;
 mod serve;
 mod streams;
 mod traffic;
+mod values;
 
 use std::sync::Arc;
 

@@ -65,7 +65,7 @@ async fn chat(
     if let Err(refusal) = check_content_type(&headers) {
         return Ok(refusal);
     }
-    let bytes = match body::read(body, &app.0.options.limits, &app.body_share(client)).await {
+    let bytes = match body::read(body, &app, client, &app.body_share(client)).await {
         Ok(bytes) => bytes,
         Err(refusal) => return Ok(refusal),
     };

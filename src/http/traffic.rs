@@ -25,6 +25,9 @@ const RATES: usize = 4096;
 /// The complexity up to which an operation counts once.
 const USUAL: u64 = 1000;
 
+/// The bytes up to which a body or a message on a socket counts once.
+const USUAL_BYTES: usize = 64 * 1024;
+
 /// Who is counted: a user, or an address that nobody has signed in from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Who {
@@ -147,13 +150,13 @@ impl Traffic {
 
     /// Counts a request of `address`, whoever sent it.
     pub(super) fn knock(&self, address: IpAddr) -> Result<(), Refusal> {
-        check(self.0.addresses.as_ref(), &Who::Address(network(address)), "this address", NonZeroU32::MIN)
+        self.take(&Who::new(None, address), NonZeroU32::MIN)
     }
 
     /// Counts an operation of `who`.
     pub(super) fn count(&self, who: &Who) -> Result<(), Refusal> {
         match who {
-            Who::User(_) => check(self.0.users.as_ref(), who, "this user", NonZeroU32::MIN),
+            Who::User(_) => self.take(who, NonZeroU32::MIN),
             // The transport has counted the address already.
             Who::Address(_) => Ok(()),
         }
@@ -161,12 +164,31 @@ impl Traffic {
 
     /// Counts an operation of `who` again for what it costs more than most.
     pub(super) fn charge(&self, who: &Who, complexity: u64) -> Result<(), Refusal> {
-        let Ok(more) = NonZeroU32::try_from(u32::try_from(complexity / USUAL).unwrap_or(u32::MAX)) else {
-            return Ok(());
-        };
+        self.take_more(who, complexity / USUAL)
+    }
+
+    /// Counts a message of `who` on a socket, of this many bytes.
+    pub(super) fn hear(&self, who: &Who, bytes: usize) -> Result<(), Refusal> {
+        self.take(who, NonZeroU32::MIN)?;
+        self.take_more(who, (bytes / USUAL_BYTES) as u64)
+    }
+
+    /// A body from `address`, of which nothing has come yet.
+    pub(super) fn weigh(&self, address: IpAddr) -> Weight {
+        Weight { traffic: self.clone(), who: Who::new(None, address), counted: 0 }
+    }
+
+    fn take_more(&self, who: &Who, more: u64) -> Result<(), Refusal> {
+        match NonZeroU32::new(u32::try_from(more).unwrap_or(u32::MAX)) {
+            Some(more) => self.take(who, more),
+            None => Ok(()),
+        }
+    }
+
+    fn take(&self, who: &Who, requests: NonZeroU32) -> Result<(), Refusal> {
         match who {
-            Who::User(_) => check(self.0.users.as_ref(), who, "this user", more),
-            Who::Address(_) => check(self.0.addresses.as_ref(), who, "this address", more),
+            Who::User(_) => check(self.0.users.as_ref(), who, "this user", requests),
+            Who::Address(_) => check(self.0.addresses.as_ref(), who, "this address", requests),
         }
     }
 
@@ -203,6 +225,23 @@ impl Traffic {
     }
 }
 
+/// A body that arrives. Its request has counted once; its length counts for more.
+#[derive(Debug)]
+pub(super) struct Weight {
+    traffic: Traffic,
+    who: Who,
+    counted: usize,
+}
+
+impl Weight {
+    /// Counts once more for each 64 KiB, now that the body is known to have this many bytes.
+    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let more = (bytes / USUAL_BYTES).saturating_sub(self.counted);
+        self.counted += more;
+        self.traffic.take_more(&self.who, more as u64)
+    }
+}
+
 /// How often each may come.
 #[derive(Debug)]
 struct Rates {
@@ -227,8 +266,9 @@ fn check(rates: Option<&Rates>, who: &Who, name: &str, requests: NonZeroU32) -> 
     if rates.limiter.len() > RATES {
         rates.limiter.retain_recent();
     }
-    // What is more than anybody may ever have at once takes all of it.
-    let counted = rates.limiter.check_key_n(who, requests.min(rates.burst)).unwrap_or(Ok(()));
+    // What is more than anybody may ever have at once takes all of it, but for the one that the request itself took.
+    let most = NonZeroU32::new(rates.burst.get() - 1).unwrap_or(NonZeroU32::MIN);
+    let counted = rates.limiter.check_key_n(who, requests.min(most)).unwrap_or(Ok(()));
     counted.map_err(|until| {
         let message = format!("More than {} requests a second came from {name}.", rates.per_second);
         Refusal::rate_limited(message, until.wait_time_from(DefaultClock::default().now()))

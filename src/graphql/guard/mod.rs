@@ -76,6 +76,7 @@ impl Extension for Guard {
         if let Some(operation) = document::select_mut(&mut parsed, request.operation_name.as_deref()) {
             variable::check(registry, &operation.variable_definitions, &request.variables)?;
             subscription::flatten(operation, document.parsed())?;
+            variable::drop_undeclared(&operation.variable_definitions, &mut request.variables);
         }
         request.set_parsed_query(parsed);
         request.data.insert(document);

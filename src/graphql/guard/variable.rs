@@ -54,6 +54,11 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Forgets what the operation has no use for: a subscription would keep it as long as it lives.
+pub(super) fn drop_undeclared(definitions: &[Positioned<VariableDefinition>], variables: &mut Variables) {
+    variables.retain(|name, _| definitions.iter().any(|definition| definition.node.name.node == *name));
+}
+
 fn check_value(registry: &Registry, type_name: &str, value: &Value) -> Result<(), Mismatch> {
     match (MetaTypeName::create(type_name), value) {
         (MetaTypeName::NonNull(_), Value::Null) => {

@@ -53,7 +53,7 @@ async fn by_post(
     let read = async {
         let accepted = negotiation::accepted(&headers)?;
         check_content_type(&headers)?;
-        let bytes = body::read(body, &app.0.options.limits, &share).await?;
+        let bytes = body::read(body, &app, client, &share).await?;
         Ok((accepted, Fields::from_body(&bytes).map_err(malformed)?))
     };
     match read.await {

@@ -3,6 +3,8 @@
 use async_graphql::Variables;
 use serde_json::{Map, Value};
 
+use crate::http::values;
+
 /// A request as the client wrote it.
 #[derive(Default)]
 pub(super) struct Fields {
@@ -33,6 +35,9 @@ impl Fields {
             let value = match &*name {
                 "query" | "operationName" | "documentId" => Value::String(value.into_owned()),
                 "variables" | "extensions" => {
+                    if values::are_too_many(value.as_bytes()) {
+                        return Err(format!("`{name}` has too many values."));
+                    }
                     serde_json::from_str(&value).map_err(|_| format!("`{name}` is not valid JSON."))?
                 }
                 _ => continue,

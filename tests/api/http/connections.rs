@@ -8,21 +8,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::wire::{self, connect};
 use super::{FOREVER, Frame, QUERY, Socket, limited, read_until, stream};
 use crate::support::TestDatabase;
 
 const SOON: Duration = Duration::from_millis(300);
 
-async fn connect(url: &str) -> TcpStream {
-    TcpStream::connect(url.trim_start_matches("http://")).await.unwrap()
-}
-
 /// All that comes until the server hangs up.
 async fn read_to_end(connection: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    // A reset is an end too.
-    let _ = timeout(Duration::from_secs(10), connection.read_to_end(&mut bytes)).await.expect("it hangs up");
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8_lossy(&wire::read_to_end(connection).await).into_owned()
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! just over it.
 
 mod admission;
+mod bodies;
 mod bounds;
 mod connections;
 mod documents;
@@ -12,7 +13,9 @@ mod shutdown;
 mod sizes;
 mod slow_reader;
 mod socket;
+mod values;
 mod ways;
+mod wire;
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::ready;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
@@ -82,13 +83,20 @@ impl Socket {
         self.0.send(part_of(last, kind, true)).await.unwrap();
     }
 
+    /// Sends a frame that is no message.
+    pub async fn ping(&mut self) {
+        self.0.send(Message::Ping(Vec::new().into())).await.unwrap();
+    }
+
     pub async fn subscribe(&mut self, id: &str, query: &str) {
         self.send(subscribe(id, &json!({ "query": query }))).await;
     }
 
     /// Whatever comes next. Pings are answered.
     pub async fn next_frame(&mut self) -> Frame {
-        let frame = timeout(Duration::from_secs(20), self.0.next()).await.expect("nothing comes");
+        // Answers to this client's own pings say nothing.
+        let mut frames = self.0.by_ref().filter(|frame| ready(!matches!(frame, Ok(Message::Pong(_)))));
+        let frame = timeout(Duration::from_secs(20), frames.next()).await.expect("nothing comes");
         match frame {
             Some(Ok(Message::Text(text))) => Frame::Message(serde_json::from_str(&text).unwrap()),
             Some(Ok(Message::Ping(_))) => Frame::Ping,
@@ -120,13 +128,17 @@ impl Socket {
 
     /// The code that the socket is closed with, whatever comes before.
     pub async fn closed(&mut self) -> u16 {
-        loop {
-            match self.next().await {
-                Frame::Message(_) | Frame::Ping => {}
-                Frame::Closed(code) => return code,
-                Frame::Gone => panic!("the connection is gone without a close code"),
+        let code = async {
+            loop {
+                match self.next().await {
+                    Frame::Message(_) | Frame::Ping => {}
+                    Frame::Closed(code) => return code,
+                    Frame::Gone => panic!("the connection is gone without a close code"),
+                }
             }
-        }
+        };
+        // It is not silent for long: it pings.
+        timeout(Duration::from_secs(20), code).await.expect("it is not closed")
     }
 
     /// Runs an operation to its end and returns the messages that came for it.

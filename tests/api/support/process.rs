@@ -81,6 +81,11 @@ impl Process {
         &self.url
     }
 
+    /// The id that the system knows it by.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the process runs")
+    }
+
     /// A client of the user with this id.
     pub fn user(&self, id: &str) -> Client {
         Client::new(&self.url, Some(token_for(id)))
@@ -93,7 +98,7 @@ impl Process {
 
     /// Sends a signal, such as `STOP`, `CONT` or `TERM`.
     pub async fn signal(&self, name: &str) {
-        let id = self.child.id().expect("the process runs").to_string();
+        let id = self.id().to_string();
         let status = Command::new("kill").args([&format!("-{name}"), &id]).status().await.unwrap();
         assert!(status.success());
     }

@@ -26,6 +26,7 @@ impl Close {
     pub(super) const STOPPING: Self = Self::new(1001, "The server stops");
     pub(super) const TOO_LARGE: Self = Self::new(1009, "The message is too large");
     pub(super) const UNAVAILABLE: Self = Self::new(1013, "Try again later");
+    pub(super) const TOO_MANY_MESSAGES: Self = Self::new(1013, "Too many messages");
     pub(super) const TOO_MANY_SOCKETS: Self = Self::new(1013, "Too many sockets are open");
     pub(super) const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
     pub(super) const EXPIRED: Self = Self::new(4401, "The token has expired");

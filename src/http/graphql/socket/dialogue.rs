@@ -16,7 +16,12 @@ use crate::http::graphql::request::Fields;
 use crate::http::traffic::{Refusal, Who};
 
 impl Session {
-    pub(super) async fn handle(&mut self, message: Incoming) -> Result<(), End> {
+    /// Does what `message` asks for, which was `bytes` long.
+    pub(super) async fn handle(&mut self, message: Incoming, bytes: usize) -> Result<(), End> {
+        // One `subscribe` too many is answered, not punished.
+        if !matches!(message, Incoming::Subscribe { .. }) {
+            self.count(bytes)?;
+        }
         match message {
             Incoming::Init { .. } if self.is_initialised => Err(Close::INIT_AGAIN.into()),
             Incoming::Init { authorization } => {
@@ -45,7 +50,7 @@ impl Session {
             }
             Incoming::Pong => Ok(()),
             Incoming::Subscribe { .. } if !self.is_initialised => Err(Close::UNAUTHORIZED.into()),
-            Incoming::Subscribe { id, fields } => self.subscribe(id, *fields).await,
+            Incoming::Subscribe { id, fields } => self.subscribe(id, *fields, bytes).await,
             Incoming::Complete { id } => {
                 if let Some((_, task)) = self.running.remove(&id) {
                     task.abort();
@@ -73,22 +78,23 @@ impl Session {
         }
     }
 
-    async fn subscribe(&mut self, id: String, fields: Fields) -> Result<(), End> {
+    /// Counts what was heard.
+    pub(super) fn count(&self, bytes: usize) -> Result<(), Close> {
+        self.app.0.traffic.hear(&self.who(), bytes).map_err(|_| Close::TOO_MANY_MESSAGES)
+    }
+
+    async fn subscribe(&mut self, id: String, fields: Fields, bytes: usize) -> Result<(), End> {
         if self.running.contains_key(&id) {
             return Err(Close::taken(&id).into());
+        }
+        let who = self.who();
+        if let Err(refusal) = self.app.0.traffic.hear(&who, bytes) {
+            return self.refuse(&id, &refusal).await;
         }
         let maximum = self.app.0.options.limits.socket_operations;
         if self.running.len() >= maximum {
             let message = format!("A socket may have {maximum} operations at a time.");
             let refusal = Refusal::rate_limited(message, Duration::from_secs(1));
-            return self.refuse(&id, &refusal).await;
-        }
-        let who = self.who();
-        let counted = match who {
-            Who::User(_) => self.app.0.traffic.count(&who),
-            Who::Address(_) => self.app.0.traffic.knock(self.client.0),
-        };
-        if let Err(refusal) = counted {
             return self.refuse(&id, &refusal).await;
         }
         while self.tasks.try_join_next().is_some() {}

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::close::Close;
 use crate::http::graphql::answer::Shape;
 use crate::http::graphql::request::Fields;
+use crate::http::values;
 
 /// What a client may send.
 pub(super) enum Incoming {
@@ -19,6 +20,9 @@ pub(super) enum Incoming {
 impl Incoming {
     /// Reads a text message.
     pub(super) fn read(text: &str) -> Result<Self, Close> {
+        if values::are_too_many(text.as_bytes()) {
+            return Err(Close::bad_request("The message has too many values."));
+        }
         let Ok(Value::Object(mut message)) = serde_json::from_str(text) else {
             return Err(Close::bad_request("A message must be a JSON object."));
         };

@@ -173,9 +173,9 @@ impl Session {
     async fn receive(&mut self, frame: Message) -> Result<(), End> {
         self.unanswered = 0;
         match frame {
-            Message::Text(text) => self.handle(Incoming::read(&text)?).await,
+            Message::Text(text) => self.handle(Incoming::read(&text)?, text.len()).await,
             Message::Binary(_) => Err(Close::bad_request("Messages must be text.").into()),
-            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Ping(payload) | Message::Pong(payload) => Ok(self.count(payload.len())?),
             Message::Close(_) => {
                 self.farewell().await;
                 Err(End::Gone)
