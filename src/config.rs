@@ -146,6 +146,7 @@ pub struct Serve {
     )]
     pub log_format: LogFormat,
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,causerie=debug`.
+    /// Libraries log nothing at `trace`: it would be all that they carry.
     #[arg(
         long,
         help_heading = "Operation",

@@ -17,7 +17,11 @@ use sea_orm::DbBackend;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::dev;
 
@@ -90,16 +94,27 @@ async fn serve(serve: Serve) -> Result<(), String> {
 
 fn start_logging(serve: &Serve) -> Result<(), String> {
     let filter = EnvFilter::try_new(&serve.log).map_err(|error| format!("--log: {error}"))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal());
-    match serve.log_format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
-    }
+    let lines = match serve.log_format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry().with(lines).with(filter).with(filter_fn(tells_nothing_private)).init();
     Ok(())
+}
+
+/// Whether what `metadata` stands for is sure to have no token and no text of a user's in it: at `trace`, libraries log
+/// all that they carry, and that of WebSockets logs at `debug` why a client closes one, in its words.
+fn tells_nothing_private(metadata: &Metadata<'_>) -> bool {
+    let most = match metadata.target() {
+        target if target.starts_with("causerie") => Level::TRACE,
+        target if target.starts_with("tungstenite") => Level::INFO,
+        _ => Level::DEBUG,
+    };
+    *metadata.level() <= most
 }
 
 /// Whose tokens are accepted, and a token for the developer with `--dev`.

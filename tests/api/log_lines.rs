@@ -3,6 +3,7 @@
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
+use crate::http::Socket;
 use crate::support::{Client, Process, SECRET, TestDatabase, on_both_databases, token_for};
 
 /// In every text of this user's.
@@ -120,6 +121,8 @@ async fn talk(server: &Process, database: &TestDatabase) -> String {
         assert_eq!(stranger.run("{ viewer { id } }", json!({})).await.status, 401);
     }
     follow(&client, &sent["reply"]["id"]).await;
+    talk_on_a_socket(&client).await;
+    talk_in_http_2(&client).await;
 
     // A fault of ours, of which the database tells with the values of the row.
     let refuse = if database.is_postgres() {
@@ -143,4 +146,34 @@ async fn follow(client: &Client, reply: &Value) {
     let request = client.post("/graphql").json(&body).header("Accept", "text/event-stream");
     let events = request.send().await.unwrap().text().await.unwrap();
     assert!(events.contains("swordfish content"), "{events}");
+}
+
+/// Says on a socket what is private, in each place where a client can.
+async fn talk_on_a_socket(client: &Client) {
+    let mut socket = Socket::signed_in(client).await;
+    let send = "mutation { sendMessage(input: { content: \"swordfish content\" }) { reply { content } } }";
+    let answer = socket.run("swordfish id", send).await;
+    assert!(answer[0].to_string().contains("swordfish content"), "{answer:?}");
+    socket.run("1", "swordfish \"swordfish").await;
+    let authorization = format!("Bearer {}", client.token().unwrap());
+    for message in [
+        json!({ "type": "ping", "payload": { "authorization": authorization, "swordfish": "swordfish" } }),
+        json!({ "type": "pong", "payload": { "swordfish": "swordfish" } }),
+    ] {
+        socket.send(message).await;
+    }
+    socket.close("swordfish reason").await;
+}
+
+/// As much over HTTP/2, from its first byte on.
+async fn talk_in_http_2(client: &Client) {
+    let http = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let query = "mutation { sendMessage(input: { content: \"swordfish content\" }) { reply { content } } }";
+    for path in ["/graphql?swordfish=swordfish", "/api/swordfish/chat"] {
+        let request = http.post(format!("{}{path}", client.url())).bearer_auth(client.token().unwrap());
+        let response = request.header("X-Swordfish", "swordfish").json(&json!({ "query": query })).send();
+        let response = response.await.unwrap();
+        assert_eq!(response.version(), reqwest::Version::HTTP_2);
+        response.text().await.unwrap();
+    }
 }

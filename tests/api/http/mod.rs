@@ -26,7 +26,8 @@ use chrono::Utc;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use self::socket::{Frame, Socket};
+use self::socket::Frame;
+pub use self::socket::Socket;
 pub use self::ways::{Way, Ways};
 use crate::support::{Client, SECRET, Settings, TestDatabase, TestServer};
 

@@ -9,8 +9,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::support::Client;
@@ -86,6 +86,13 @@ impl Socket {
     /// Sends a frame that is no message.
     pub async fn ping(&mut self) {
         self.0.send(Message::Ping(Vec::new().into())).await.unwrap();
+    }
+
+    /// Closes the socket, and gives a reason.
+    pub async fn close(&mut self, reason: &str) {
+        let frame = CloseFrame { code: CloseCode::Normal, reason: reason.into() };
+        self.0.close(Some(frame)).await.unwrap();
+        while self.0.next().await.is_some_and(|frame| frame.is_ok()) {}
     }
 
     pub async fn subscribe(&mut self, id: &str, query: &str) {
