@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
@@ -48,13 +48,13 @@ pub(super) async fn admit(State(app): State<App>, mut request: Request, next: Ne
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[TrustedProxy]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|proxy| proxy.0.contains(&address));
     let mut client = peer.to_canonical();
-    let values: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|it| it.to_str().ok()).collect();
-    let hops = values.iter().rev().flat_map(|value| value.rsplit(','));
+    let values: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
+    let hops = values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
     for hop in hops {
         if !is_trusted(client) {
             break;
         }
-        match read(hop.trim()) {
+        match read(hop.trim_ascii()) {
             Some(address) => client = address.to_canonical(),
             None => break,
         }
@@ -63,7 +63,8 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[TrustedProxy]) -> IpAddr
 }
 
 /// Reads an address, with or without a port.
-fn read(text: &str) -> Option<IpAddr> {
+fn read(hop: &[u8]) -> Option<IpAddr> {
+    let text = str::from_utf8(hop).ok()?;
     let with_port = text.parse::<std::net::SocketAddr>().map(|address| address.ip());
     text.trim_matches(['[', ']']).parse().or(with_port).ok()
 }
@@ -79,7 +80,7 @@ mod tests {
         let found = |peer: &str, forwarded: &[&str]| {
             let mut headers = HeaderMap::new();
             for value in forwarded {
-                headers.append(FORWARDED_FOR, value.parse().unwrap());
+                headers.append(FORWARDED_FOR, HeaderValue::from_bytes(value.as_bytes()).unwrap());
             }
             client(peer.parse().unwrap(), &headers, &trusted).to_string()
         };
@@ -97,6 +98,8 @@ mod tests {
         assert_eq!(found("fd00::1", &["[2001:db8::1]:4711"]), "2001:db8::1");
         assert_eq!(found("::ffff:10.1.2.3", &["203.0.113.9"]), "203.0.113.9");
         assert_eq!(found("10.1.2.3", &["203.0.113.9, unknown"]), "10.1.2.3");
+        assert_eq!(found("10.1.2.3", &["\u{e9}, 203.0.113.9"]), "203.0.113.9", "one hop cannot be read");
+        assert_eq!(found("10.1.2.3", &["203.0.113.9, \u{e9}"]), "10.1.2.3");
         assert_eq!(found("10.1.2.3", &[]), "10.1.2.3");
         assert!("10.0.0.0/33".parse::<TrustedProxy>().is_err());
     }

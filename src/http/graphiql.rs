@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode, Uri,
         header::{
@@ -18,6 +18,8 @@ use axum::{
     routing::get,
 };
 use serde_json::json;
+
+use super::problem::not_found;
 
 /// Monaco, the page's editor, writes its styles while it runs; its fonts are in its style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; \
@@ -115,11 +117,15 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
-async fn asset(State(views): State<Arc<Views>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let Some(asset) = views.bundle.assets.iter().find(|asset| asset.name == name) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    let tag = format!("\"{name}\"");
+async fn asset(
+    State(views): State<Arc<Views>>,
+    name: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Response {
+    // A name that is not UTF-8 is no asset's.
+    let asset = name.ok().and_then(|Path(name)| views.bundle.assets.iter().find(|asset| asset.name == name));
+    let Some(asset) = asset else { return not_found() };
+    let tag = format!("\"{}\"", asset.name);
     let known =
         headers.get_all(IF_NONE_MATCH).iter().any(|tags| tags.to_str().is_ok_and(|it| it.contains(&tag)));
     let cached = [(ETAG, tag), (CACHE_CONTROL, "public, max-age=31536000, immutable".to_owned())];

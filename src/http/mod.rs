@@ -10,6 +10,7 @@ pub mod graphiql;
 mod graphql;
 mod health;
 pub mod home;
+mod host;
 mod limits;
 mod options;
 mod problem;
@@ -125,6 +126,7 @@ impl App {
             .merge(home::router())
             .fallback(async || problem::not_found())
             .method_not_allowed_fallback(method_not_allowed)
+            .layer(middleware::from_fn(host::check))
             .layer(middleware::from_fn(access::log))
     }
 }

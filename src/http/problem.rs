@@ -1,7 +1,7 @@
 //! Answers that say what was wrong, in one shape: `{"errors": [{"message", "extensions": {"code"}}]}`.
 
 use axum::Json;
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -9,17 +9,20 @@ use serde_json::json;
 use crate::auth::Rejection;
 use crate::error::Error;
 
+/// What is wrong now may be right the next time: caches would go on saying it.
+const UNSTORED: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
+
 /// An answer with `status` and one error.
 pub(super) fn problem(status: StatusCode, code: &str, message: &str) -> Response {
     let body = json!({ "errors": [{ "message": message, "extensions": { "code": code } }] });
-    (status, Json(body)).into_response()
+    (status, UNSTORED, Json(body)).into_response()
 }
 
 /// As [`problem`], with the seconds after which the client may try again.
 pub(super) fn retry(status: StatusCode, code: &str, message: &str, seconds: u64) -> Response {
     let extensions = json!({ "code": code, "retryAfter": seconds });
     let body = json!({ "errors": [{ "message": message, "extensions": extensions }] });
-    (status, [(RETRY_AFTER, HeaderValue::from(seconds))], Json(body)).into_response()
+    (status, UNSTORED, [(RETRY_AFTER, HeaderValue::from(seconds))], Json(body)).into_response()
 }
 
 /// There is nothing at this address.

@@ -1,6 +1,7 @@
 //! Chat for clients without GraphQL: one endpoint that sends a message and answers with the reply.
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +16,7 @@ use super::access::Notes;
 use super::address::Client;
 use super::body;
 use super::graphql::check_content_type;
-use super::problem::{problem, retry};
+use super::problem::{not_found, problem, retry};
 use super::traffic::{What, Who};
 use crate::assistant::ToolCall;
 use crate::chat::{Metadata, OnBusy, SendMessage};
@@ -43,12 +44,14 @@ struct Answer {
 
 async fn chat(
     State(app): State<App>,
-    Path(user_id): Path<String>,
+    user_id: Result<Path<String>, PathRejection>,
     Extension(notes): Extension<Notes>,
     Extension(client): Extension<Client>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Error> {
+    // An id that is not UTF-8 is nobody's.
+    let Ok(Path(user_id)) = user_id else { return Ok(not_found()) };
     let viewer = app.viewer(&headers).await?.ok_or(Error::Unauthenticated)?;
     notes.user(&viewer);
     let who = Who::new(Some(&viewer), client.0);

@@ -16,7 +16,7 @@ use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{RawQuery, State};
-use axum::http::header::{ALLOW, UPGRADE};
+use axum::http::header::ALLOW;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -74,8 +74,9 @@ async fn by_get(
     if let Ok(upgrade) = upgrade {
         return socket::upgrade(&app, &notes, client, peer, &headers, upgrade).await;
     }
-    if headers.contains_key(UPGRADE) {
-        return malformed("This is not a WebSocket handshake of version 13.");
+    // What else one might upgrade to is not known here.
+    if socket::is_handshake(&headers) {
+        return socket::refuse(&headers);
     }
     let read = negotiation::accepted(&headers).and_then(|accepted| {
         let fields = Fields::from_query(query.as_deref().unwrap_or_default()).map_err(malformed)?;

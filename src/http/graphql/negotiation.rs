@@ -1,9 +1,9 @@
 //! Which media types go in and out.
 
 use async_graphql::parser::types::OperationType;
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use crate::http::problem::problem;
 
@@ -122,7 +122,7 @@ fn read_quality(text: &str) -> Option<u16> {
     (thousandths <= 1000).then_some(thousandths)
 }
 
-/// Checks that the body is JSON in UTF-8. This is also what keeps other sites' forms out: a browser asks before
+/// Checks that the body is JSON in UTF-8, as it is. This is also what keeps other sites' forms out: a browser asks before
 /// it sends `application/json` across sites.
 pub(in crate::http) fn check_content_type(headers: &HeaderMap) -> Result<(), Response> {
     let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -131,11 +131,21 @@ pub(in crate::http) fn check_content_type(headers: &HeaderMap) -> Result<(), Res
     let charset = parts
         .filter_map(|parameter| parameter.split_once('='))
         .find_map(|(name, value)| name.trim().eq_ignore_ascii_case("charset").then_some(value));
-    if is_json && charset.is_none_or(is_utf8) {
-        return Ok(());
+    let refuse = |message| problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message);
+    if !is_json || charset.is_some_and(|charset| !is_utf8(charset)) {
+        return Err(refuse("Send a body of the type application/json, in UTF-8."));
     }
-    let message = "Send a body of the type application/json, in UTF-8.";
-    Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message))
+    if is_encoded(headers) {
+        let refusal = refuse("Send the body as it is, neither compressed nor encoded otherwise.");
+        return Err(([(ACCEPT_ENCODING, "identity")], refusal).into_response());
+    }
+    Ok(())
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let encodings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    encodings.map(<[u8]>::trim_ascii).any(|it| !it.is_empty() && !it.eq_ignore_ascii_case(b"identity"))
 }
 
 fn is_utf8(charset: &str) -> bool {

@@ -32,6 +32,10 @@ impl Fields {
     pub(super) fn from_query(query: &str) -> Result<Self, String> {
         let mut fields = Map::new();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            // `operationName=` is as if it was left out, says GraphQL over HTTP.
+            if name == "operationName" && value.is_empty() {
+                continue;
+            }
             let value = match &*name {
                 "query" | "operationName" | "documentId" => Value::String(value.into_owned()),
                 "variables" | "extensions" => {

@@ -48,3 +48,22 @@ async fn a_body_that_breaks_off_is_no_large_one() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_body_in_another_encoding_is_not_read() {
+    let server = server().await;
+    for path in PATHS {
+        for encoding in ["gzip", "br", "identity, gzip", "aws-chunked", "identity\r\nContent-Encoding: gzip"]
+        {
+            let line = format!("Content-Encoding: {encoding}\r\nContent-Length: 2");
+            let answer = exchange(server.url(), head(&server, path, &line) + "\u{1f}\u{8}").await;
+            answer.refused(415, "UNSUPPORTED_MEDIA_TYPE");
+            assert_eq!(answer.header("accept-encoding"), Some("identity"));
+        }
+        for encoding in ["identity", "Identity", ""] {
+            let line = format!("Content-Encoding: {encoding}\r\nContent-Length: 2");
+            let answer = exchange(server.url(), head(&server, path, &line) + "{}").await;
+            assert!([400, 422].contains(&answer.status), "{encoding}: {answer:?}");
+        }
+    }
+}

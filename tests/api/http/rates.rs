@@ -28,7 +28,7 @@ const MANY: usize = 30;
 const LONG: usize = 200 * 1024;
 
 fn query(server: &TestServer, user: &str, forwarded: &str) -> RequestBuilder {
-    let request = server.user(user).post("/graphql").header("x-forwarded-for", forwarded);
+    let request = server.user(user).post("/graphql").header("x-forwarded-for", forwarded.as_bytes());
     request.json(&json!({ "query": QUERY }))
 }
 
@@ -128,6 +128,16 @@ async fn an_address_that_a_trusted_proxy_tells() {
     assert!(flood(|| query(&server, "ann", "192.0.2.1")).await >= 10);
     flood(|| query(&server, "bob", "198.51.100.1, 192.0.2.1")).await;
     assert!(passes(query(&server, "ann", "192.0.2.2")).await);
+}
+
+#[tokio::test]
+async fn an_address_beside_what_cannot_be_read() {
+    let trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let options = Options { limits: per_address(), trusted_proxies, ..Options::default() };
+    let server = with_options(&TestDatabase::sqlite(), options).await;
+    assert!(flood(|| query(&server, "ann", "é, 192.0.2.1")).await >= 10);
+    assert!(passes(query(&server, "ann", "é, 192.0.2.2")).await, "it is another address");
+    assert!(passes(query(&server, "ann", "192.0.2.1, é")).await, "whose word comes last is the proxy itself");
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ mod subscriber;
 
 use axum::Extension;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::http::HeaderMap;
+use axum::http::header::{CONNECTION, SEC_WEBSOCKET_VERSION, UPGRADE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use self::close::Close;
@@ -17,11 +18,33 @@ use crate::http::App;
 use crate::http::access::Notes;
 use crate::http::address::Client;
 use crate::http::connection::Peer;
+use crate::http::problem::problem;
 
 const PROTOCOL: &str = "graphql-transport-ws";
 
 /// How many bytes a socket's buffers hold. Most sockets are quiet most of the time.
 const BUFFER_BYTES: usize = 8 * 1024;
+
+/// The version of the protocol below, which no newer one has followed.
+const VERSION: &str = "13";
+
+/// Whether a request asks for a WebSocket, in good form or not.
+pub(super) fn is_handshake(headers: &HeaderMap) -> bool {
+    let upgrades =
+        headers.get_all(UPGRADE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    upgrades.map(<[u8]>::trim_ascii).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Answers a handshake that is not in good form.
+pub(super) fn refuse(headers: &HeaderMap) -> Response {
+    if headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == VERSION) {
+        return problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", "This is not a good WebSocket handshake.");
+    }
+    let message = "WebSockets are of version 13 here.";
+    let refusal = problem(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", message);
+    let offer = [(SEC_WEBSOCKET_VERSION, VERSION), (UPGRADE, "websocket"), (CONNECTION, "upgrade")];
+    (offer, refusal).into_response()
+}
 
 /// Answers a handshake. A token in its header counts as one in `connection_init`.
 pub(super) async fn upgrade(
