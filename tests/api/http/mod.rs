@@ -7,6 +7,7 @@ mod bounds;
 mod connections;
 mod documents;
 mod expiry;
+mod frames;
 mod heads;
 mod memory;
 mod rates;

@@ -24,6 +24,8 @@ impl Close {
 
     pub(super) const IDLE: Self = Self::new(1000, "No operation for a long time");
     pub(super) const STOPPING: Self = Self::new(1001, "The server stops");
+    pub(super) const PROTOCOL: Self = Self::new(1002, "The frame breaks the protocol");
+    pub(super) const NOT_UTF_8: Self = Self::new(1007, "The text is not UTF-8");
     pub(super) const TOO_LARGE: Self = Self::new(1009, "The message is too large");
     pub(super) const UNAVAILABLE: Self = Self::new(1013, "Try again later");
     pub(super) const TOO_MANY_MESSAGES: Self = Self::new(1013, "Too many messages");
@@ -53,6 +55,19 @@ impl Close {
             Error::Rejected(Rejection::Expired) => Self::EXPIRED,
             Error::Rejected(Rejection::KeysUnavailable) | Error::Unavailable(_) => Self::UNAVAILABLE,
             _ => Self::UNAUTHORIZED,
+        }
+    }
+
+    /// What came is none of a WebSocket's frames, or too much; `None` if the connection itself is broken.
+    pub(super) fn misread(error: &axum::Error) -> Option<Self> {
+        use tungstenite::Error::{Capacity, Protocol, Utf8};
+        use tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
+        match std::error::Error::source(error)?.downcast_ref()? {
+            Capacity(_) => Some(Self::TOO_LARGE),
+            Utf8(_) => Some(Self::NOT_UTF_8),
+            Protocol(ResetWithoutClosingHandshake) => None,
+            Protocol(_) => Some(Self::PROTOCOL),
+            _ => None,
         }
     }
 

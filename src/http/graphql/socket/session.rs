@@ -132,8 +132,8 @@ impl Session {
             },
             frame = self.socket.next() => match frame {
                 Some(Ok(frame)) => self.receive(frame).await,
-                Some(Err(error)) if is_too_large(&error) => Err(Close::TOO_LARGE.into()),
-                Some(Err(_)) | None => Err(End::Gone),
+                Some(Err(error)) => Err(Close::misread(&error).map_or(End::Gone, End::Close)),
+                None => Err(End::Gone),
             },
             () = sleep_until(deadline) => Err(at_deadline.into()),
             () = sleep_until(self.ping_at) => self.ping().await,
@@ -213,9 +213,4 @@ impl Session {
             Ok(Err(_)) | Err(_) => Err(Gone),
         }
     }
-}
-
-fn is_too_large(error: &axum::Error) -> bool {
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
-    matches!(cause, Some(tungstenite::Error::Capacity(_)))
 }
