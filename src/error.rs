@@ -27,7 +27,8 @@ pub enum Error {
     TooManyQueued(u32),
     /// `ANSWER_TOO_LARGE`: the texts that the operation reads and answers come to more than this many bytes.
     TooLarge(usize),
-    /// `RATE_LIMITED`, HTTP 429: the viewer's operations have as much text in hand as one user's may.
+    /// `RATE_LIMITED`, HTTP 429: the viewer's operations have as much text in hand as one user's may, or take too much
+    /// of it in a short time.
     TooMuchInHand,
     /// `UNAVAILABLE`: the database does not answer; the same request may succeed later.
     Unavailable(String),
@@ -72,7 +73,8 @@ impl Error {
                 format!("The texts in this answer may have {maximum} bytes in all; ask for fewer at a time.")
             }
             Self::TooMuchInHand => {
-                "Your requests have too much text in hand; let some of them be answered first.".to_owned()
+                "Your requests are for too much text at a time; let some of them be answered first."
+                    .to_owned()
             }
             Self::Unavailable(_) => "The service is unavailable for the moment; try again.".to_owned(),
             Self::Internal(_) => "Something went wrong on the server.".to_owned(),

@@ -19,14 +19,21 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("cannot start: {error}")),
-    };
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return fail(&format!("cannot start: {error}")),
+        };
     match runtime.block_on(run::run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(&message),
     }
+}
+
+/// How many threads work. A large answer keeps one of them busy for a while: with more of them than processors the
+/// system shares its time with the small ones.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(8, |processors| processors.get() * 4).clamp(8, 64)
 }
 
 /// Says in one line what is wrong with the command line, or prints what it asks for.

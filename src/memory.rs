@@ -1,6 +1,7 @@
 //! How much text is in hand: bodies that arrive, rows that were read, answers that are not sent yet.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Error;
@@ -15,16 +16,22 @@ const STEP: usize = 256 * 1024;
 const HOLDERS: usize = 4;
 
 /// How much text a server may have in hand. Cloning it is cheap.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Memory(Arc<Inner>);
 
-#[derive(Debug)]
+/// Without the holders, who may be users.
+impl fmt::Debug for Memory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Memory").field("bytes", &self.0.bytes).finish_non_exhaustive()
+    }
+}
+
 struct Inner {
     bytes: usize,
     held: Mutex<Held>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Held {
     in_all: usize,
     by_holder: HashMap<Arc<str>, usize>,
@@ -40,8 +47,19 @@ impl Memory {
     /// An empty share of `holder`'s that may come to `maximum` bytes.
     #[must_use]
     pub fn share(&self, holder: &str, maximum: usize) -> Share {
+        self.share_if(holder, maximum, |_| true)
+    }
+
+    /// As [`Memory::share`]; beyond the first 64 KiB `may` is asked about each 256 KiB, with the number of those.
+    #[must_use]
+    pub fn share_if(
+        &self,
+        holder: &str,
+        maximum: usize,
+        may: impl Fn(usize) -> bool + Send + Sync + 'static,
+    ) -> Share {
         let load = Load { memory: self.clone(), holder: holder.into(), bytes: 0 };
-        Share(Arc::new(Mutex::new(State { maximum, taken: 0, load })))
+        Share(Arc::new(Mutex::new(State { maximum, taken: 0, load, may: Box::new(may) })))
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -50,14 +68,20 @@ impl Memory {
 }
 
 /// What one operation has in hand. Clones share it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Share(Arc<Mutex<State>>);
 
-#[derive(Debug)]
 struct State {
     maximum: usize,
     taken: usize,
     load: Load,
+    may: Box<dyn Fn(usize) -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Share {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Share").field("taken", &self.state().taken).finish_non_exhaustive()
+    }
 }
 
 impl Share {
@@ -72,7 +96,8 @@ impl Share {
     ///
     /// # Errors
     /// [`Error::TooLarge`] if they are more than the share may come to; [`Error::TooMuchInHand`] if its holder has as
-    /// much as one may have; [`Error::Unavailable`] if the server has.
+    /// much as one may have, or takes too much in a short time; [`Error::Unavailable`] if the server has as much as it
+    /// can.
     pub fn take(&self, bytes: usize) -> Result<(), Error> {
         let mut state = self.state();
         let taken = state.taken.saturating_add(bytes);
@@ -81,7 +106,11 @@ impl Share {
         }
         let missing = taken.saturating_sub(FREE).saturating_sub(state.load.bytes);
         if missing > 0 {
-            state.load.grow(missing.next_multiple_of(STEP))?;
+            let steps = missing.div_ceil(STEP);
+            if !(state.may)(steps) {
+                return Err(Error::TooMuchInHand);
+            }
+            state.load.grow(steps * STEP)?;
         }
         state.taken = taken;
         Ok(())
@@ -102,11 +131,16 @@ impl Share {
 }
 
 /// A part of a server's memory, until it is dropped.
-#[derive(Debug)]
 pub struct Load {
     memory: Memory,
     holder: Arc<str>,
     bytes: usize,
+}
+
+impl fmt::Debug for Load {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Load").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 impl Load {

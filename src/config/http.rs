@@ -65,7 +65,7 @@ pub struct LimitArgs {
     #[arg(long, env = "CAUSERIE_MAX_QUERY_DIRECTIVES", value_name = "NUMBER", default_value_t = 100)]
     pub max_query_directives: u64,
     /// How much a query may cost: 1 for each field, but 10 for a page of the viewer's, 200 for a mutation, 1000 for a search and
-    /// 200 for each further word of it,
+    /// 200 for each further word of it, and 2000 for the schema,
     /// times the items of the pages around it.
     #[arg(long, env = "CAUSERIE_MAX_QUERY_COMPLEXITY", value_name = "NUMBER", default_value_t = 20_000)]
     pub max_query_complexity: u64,
@@ -103,7 +103,7 @@ pub struct LimitArgs {
     #[arg(long, env = "CAUSERIE_MAX_SUBSCRIPTIONS", value_name = "NUMBER", default_value_t = 100)]
     pub max_subscriptions: u32,
     /// How many requests a second one user may send on average, and ten times as many at once; 0 for any number. For
-    /// each 1000 of its complexity, a query counts once more. On a WebSocket each message counts, and once more for
+    /// each 1000 of its complexity, and each 256 KiB of its texts, a query counts once more. On a WebSocket each message counts, and once more for
     /// each 64 KiB.
     #[arg(long, env = "CAUSERIE_USER_RATE", value_name = "NUMBER", default_value_t = 50)]
     pub user_rate: u32,

@@ -9,22 +9,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Debug)]
 pub(super) struct Lanes {
     width: usize,
+    all: Option<Arc<Semaphore>>,
     users: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Lanes {
-    /// Lanes in which `width` reads of one user have room side by side.
-    pub(super) fn new(width: usize) -> Self {
-        Self { width, users: Mutex::default() }
+    /// Lanes in which `width` reads of one user have room side by side, and `all` of everybody's if it is given.
+    pub(super) fn new(width: usize, all: Option<usize>) -> Self {
+        Self { width, all: all.map(Semaphore::new).map(Arc::new), users: Mutex::default() }
     }
 
     /// Waits for room among `user`'s reads.
     pub(super) async fn take(self: &Arc<Self>, user: &str) -> Lane {
         let new = || Arc::new(Semaphore::new(self.width));
         let lane = self.users().entry(user.to_owned()).or_insert_with(new).clone();
-        // It is never closed.
+        // Neither is ever closed.
         let place = lane.acquire_owned().await.ok();
-        Lane { place, user: user.to_owned(), lanes: self.clone() }
+        let mut taken = Lane { place, among_all: None, user: user.to_owned(), lanes: self.clone() };
+        if let Some(all) = &self.all {
+            // Who has many reads waits with one of them.
+            taken.among_all = all.clone().acquire_owned().await.ok();
+        }
+        taken
     }
 
     fn users(&self) -> MutexGuard<'_, HashMap<String, Arc<Semaphore>>> {
@@ -36,13 +42,14 @@ impl Lanes {
 #[derive(Debug)]
 pub(super) struct Lane {
     place: Option<OwnedSemaphorePermit>,
+    among_all: Option<OwnedSemaphorePermit>,
     user: String,
     lanes: Arc<Lanes>,
 }
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        drop(self.place.take());
+        drop((self.among_all.take(), self.place.take()));
         let mut users = self.lanes.users();
         // Nobody but the map holds it: nobody reads or waits.
         if users.get(&self.user).is_some_and(|lane| Arc::strong_count(lane) == 1) {
@@ -61,7 +68,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_user_waits_for_itself_and_for_nobody_else() {
-        let lanes = Arc::new(Lanes::new(2));
+        let lanes = Arc::new(Lanes::new(2, None));
         let first = lanes.take("ann").await;
         let second = lanes.take("ann").await;
         let third = timeout(Duration::from_millis(20), lanes.take("ann")).await;
@@ -70,6 +77,24 @@ mod tests {
         drop(first);
         let third = lanes.take("ann").await;
         drop((second, third));
+        assert!(lanes.users().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_has_many_reads_waits_with_one_of_them() {
+        let lanes = Arc::new(Lanes::new(1, Some(2)));
+        let ann = lanes.take("ann").await;
+        let second = tokio::spawn({
+            let lanes = lanes.clone();
+            async move { lanes.take("ann").await }
+        });
+        tokio::task::yield_now().await;
+        let bob = lanes.take("bob").await;
+        let third = timeout(Duration::from_millis(20), lanes.take("eve")).await;
+        assert!(third.is_err(), "there is room for two");
+        drop(ann);
+        drop((second.await.unwrap(), bob));
+        drop(lanes.take("eve").await);
         assert!(lanes.users().is_empty());
     }
 }

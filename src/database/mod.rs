@@ -55,6 +55,7 @@ pub struct Database {
     writer: DatabaseConnection,
     turns: Arc<Turns>,
     lanes: Arc<Lanes>,
+    slow_lanes: Arc<Lanes>,
     address: Arc<Address>,
 }
 
@@ -71,8 +72,15 @@ impl Database {
             let pool = open(&address, connections, false).await?;
             (pool.clone(), pool)
         };
-        let lanes = Arc::new(Lanes::new(usize::try_from(connections / USERS).unwrap_or(0).max(2)));
-        Ok(Self { reader, writer, turns: Arc::default(), lanes, address: Arc::new(address) })
+        let share = usize::try_from(connections / USERS).unwrap_or(1);
+        Ok(Self {
+            reader,
+            writer,
+            turns: Arc::default(),
+            lanes: Arc::new(Lanes::new(share.max(2), None)),
+            slow_lanes: Arc::new(Lanes::new(1, Some(share.max(1)))),
+            address: Arc::new(address),
+        })
     }
 
     /// Where the database is.
@@ -112,8 +120,26 @@ impl Database {
         Q: Fn(&'d DatabaseConnection) -> F,
         F: Future<Output = Result<T, DbErr>>,
     {
+        self.read_in(&self.lanes, user, query).await
+    }
+
+    /// As [`Database::read_for`], for what keeps the database busy: one for each user, and few of them in all, so that
+    /// they leave it to the others.
+    pub async fn read_slowly_for<'d, T, F, Q>(&'d self, user: &str, query: Q) -> Result<T, Error>
+    where
+        Q: Fn(&'d DatabaseConnection) -> F,
+        F: Future<Output = Result<T, DbErr>>,
+    {
+        self.read_in(&self.slow_lanes, user, query).await
+    }
+
+    async fn read_in<'d, T, F, Q>(&'d self, lanes: &Arc<Lanes>, user: &str, query: Q) -> Result<T, Error>
+    where
+        Q: Fn(&'d DatabaseConnection) -> F,
+        F: Future<Output = Result<T, DbErr>>,
+    {
         within(PATIENCE, async {
-            let _lane = self.lanes.take(user).await;
+            let _lane = lanes.take(user).await;
             self.read(query).await
         })
         .await

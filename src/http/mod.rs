@@ -103,9 +103,11 @@ impl App {
         self.0.memory.share(&Who::new(None, client.0).key(), self.0.options.limits.body_bytes)
     }
 
-    /// What an answer to `who` may take of this server's memory.
+    /// What an answer to `who` may take of this server's memory. A large one counts for several requests.
     fn share(&self, who: &Who) -> Share {
-        self.0.memory.share(&who.key(), self.0.options.limits.answer_bytes)
+        let (traffic, payer) = (self.0.traffic.clone(), who.clone());
+        let may = move |steps: usize| traffic.take_more(&payer, steps as u64).is_ok();
+        self.0.memory.share_if(&who.key(), self.0.options.limits.answer_bytes, may)
     }
 
     /// All routes.

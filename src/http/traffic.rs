@@ -178,7 +178,8 @@ impl Traffic {
         Weight { traffic: self.clone(), who: Who::new(None, address), counted: 0 }
     }
 
-    fn take_more(&self, who: &Who, more: u64) -> Result<(), Refusal> {
+    /// Counts `more` operations of `who`, which may be none.
+    pub(super) fn take_more(&self, who: &Who, more: u64) -> Result<(), Refusal> {
         match NonZeroU32::new(u32::try_from(more).unwrap_or(u32::MAX)) {
             Some(more) => self.take(who, more),
             None => Ok(()),

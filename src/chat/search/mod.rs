@@ -113,7 +113,8 @@ impl Chat {
             return Ok(Page::empty());
         };
         let found = self
-            .read(|connection| {
+            .database
+            .read_slowly_for(self.user(), |connection| {
                 let statement = statement.clone();
                 async move {
                     let rows = connection.query_all_raw(statement).await?;

@@ -4,6 +4,9 @@ use async_graphql::registry::{MetaField, Registry};
 
 use crate::search::MAX_TERMS;
 
+/// The schema has some thousand parts, of which a list counts as few.
+const SCHEMA: u64 = 2000;
+
 /// The index is asked, and what is found is ranked.
 const SEARCH: u64 = 1000;
 
@@ -24,6 +27,7 @@ pub(super) fn price(registry: &Registry, parent: Option<&str>, name: &str, meta:
     let is_write = parent.is_some() && parent == registry.mutation_type.as_deref();
     let is_entry = parent.is_some_and(|parent| parent == registry.query_type || parent == "Viewer");
     match name {
+        "__schema" => SCHEMA,
         "search" => SEARCH,
         "snippet" => SNIPPET,
         _ if is_write => WRITE,
