@@ -103,7 +103,8 @@ pub struct LimitArgs {
     #[arg(long, env = "CAUSERIE_MAX_SUBSCRIPTIONS", value_name = "NUMBER", default_value_t = 100)]
     pub max_subscriptions: u32,
     /// How many requests a second one user may send on average, and ten times as many at once; 0 for any number. For
-    /// each 1000 of its complexity, and each 256 KiB of its texts, a query counts once more. On a WebSocket each message counts, and once more for
+    /// each 1000 of its complexity, each 8000 of its bytes and each 256 KiB of its answer's texts, a request counts once
+    /// more. On a WebSocket each message counts, and once more for
     /// each 64 KiB.
     #[arg(long, env = "CAUSERIE_USER_RATE", value_name = "NUMBER", default_value_t = 50)]
     pub user_rate: u32,

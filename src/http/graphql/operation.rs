@@ -17,6 +17,9 @@ use crate::http::traffic::Who;
 use crate::http::{App, Introspection};
 use crate::memory::Share;
 
+/// How many bytes of a request cost as much as a field: a long message has to be stored and its words found again.
+const UNIT_BYTES: usize = 8;
+
 /// A request that was read and can be run.
 pub(super) struct Operation {
     request: Request,
@@ -50,7 +53,7 @@ impl App {
         let mut request = Request::new(document.text())
             .variables(fields.variables)
             .data(session)
-            .data(self.toll(who))
+            .data(self.toll(who, fields.bytes))
             .data(Arc::clone(&document));
         request.operation_name = fields.operation_name;
         let may_explore = match options.introspection {
@@ -64,10 +67,13 @@ impl App {
         Ok(Operation { request, share, selected })
     }
 
-    /// Dear operations count for more than one.
-    fn toll(&self, who: &Who) -> Toll {
+    /// Dear operations, and long ones, count for more than one.
+    fn toll(&self, who: &Who, bytes: usize) -> Toll {
         let (traffic, who) = (self.0.traffic.clone(), who.clone());
-        Toll::new(move |complexity| traffic.charge(&who, complexity).map_err(|refusal| refusal.error()))
+        Toll::new(move |complexity| {
+            let cost = complexity.saturating_add((bytes / UNIT_BYTES) as u64);
+            traffic.charge(&who, cost).map_err(|refusal| refusal.error())
+        })
     }
 
     /// Runs a query or a mutation.

@@ -15,13 +15,15 @@ pub(super) struct Fields {
     pub(super) document: Option<String>,
     pub(super) operation_name: Option<String>,
     pub(super) variables: Variables,
+    /// How many bytes the request had as it was sent.
+    pub(super) bytes: usize,
 }
 
 impl Fields {
     /// Reads the body of a POST. The error is a sentence for the client.
     pub(super) fn from_body(bytes: &[u8]) -> Result<Self, String> {
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(fields)) => Self::from_object(fields),
+            Ok(Value::Object(fields)) => Self::from_object(fields, bytes.len()),
             Ok(Value::Array(_)) => Err("Send one request at a time: arrays are not accepted.".to_owned()),
             Ok(_) => Err("The body must be a JSON object.".to_owned()),
             Err(_) => Err("The body is not valid JSON.".to_owned()),
@@ -50,11 +52,11 @@ impl Fields {
                 return Err(format!("`{name}` is given twice."));
             }
         }
-        Self::from_object(fields)
+        Self::from_object(fields, query.len())
     }
 
-    /// Reads a JSON object. The error is a sentence for the client.
-    pub(super) fn from_object(mut object: Map<String, Value>) -> Result<Self, String> {
+    /// Reads a JSON object that had this many bytes. The error is a sentence for the client.
+    pub(super) fn from_object(mut object: Map<String, Value>, bytes: usize) -> Result<Self, String> {
         let mut text = |name: &str| match object.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -75,7 +77,7 @@ impl Fields {
         if query.is_none() && document.is_none() {
             return Err("`query` must be a string.".to_owned());
         }
-        Ok(Self { query, document, operation_name, variables })
+        Ok(Self { query, document, operation_name, variables, bytes })
     }
 }
 

@@ -275,6 +275,8 @@ async fn a_dear_query_counts_for_several() {
     let body: Value = refused.json().await.unwrap();
     assert_eq!(body["errors"][0]["extensions"], json!({ "code": "RATE_LIMITED", "retryAfter": seconds }));
     assert_eq!(body.get("data"), None);
+    let long = json!({ "query": format!("{{ __typename }} # {}", "x".repeat(80_000)) });
+    assert_eq!(post("ann", &long).await.status(), 429, "each 8,000 bytes count");
     let words = format!("{{ search(query: \"{}\") {{ __typename }} }}", "word ".repeat(40));
     assert_eq!(post("ann", &json!({ "query": words })).await.status(), 429, "each word counts");
     assert_eq!(post("bob", &searches(9)).await.status(), 200, "others are not held up");

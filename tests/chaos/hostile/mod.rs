@@ -89,13 +89,18 @@ impl Times {
         self.0.lock().unwrap().push(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// The number of requests, and the times that a half, and 99 of 100, were within.
-    fn take(&self) -> (usize, u64, u64) {
-        let mut times = std::mem::take(&mut *self.0.lock().unwrap());
-        times.sort_unstable();
-        let at = |share: usize| times.get(times.len().saturating_sub(1) * share / 100).copied().unwrap_or(0);
-        (times.len(), at(50), at(99))
+    /// Those since the last call.
+    fn take(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.0.lock().unwrap())
     }
+}
+
+/// The number of requests, and the times that a half, and 99 of 100, were within.
+fn percentiles(times: &[u64]) -> (usize, u64, u64) {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    let at = |share: usize| times.get(times.len().saturating_sub(1) * share / 100).copied().unwrap_or(0);
+    (times.len(), at(50), at(99))
 }
 
 /// Makes a run and prints its figures. Returns how many promises were broken.
@@ -124,15 +129,21 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
     watch(&server, Duration::from_secs(2)).await;
     times.take();
     let quiet_memory = watch(&server, Duration::from_secs((settings.seconds / 4).max(3))).await;
-    let quiet = times.take();
+    let quiet = percentiles(&times.take());
 
     let (tally, ceasing) = (Arc::new(Tally::default()), CancellationToken::new());
     let mut attackers = JoinSet::new();
     for (number, attack) in Attack::all(settings.only.as_deref()).enumerate() {
         attackers.spawn(attack.go_on(number, server.url().to_owned(), tally.clone(), ceasing.clone()));
     }
-    let memory = watch(&server, Duration::from_secs(settings.seconds)).await;
-    let hard = times.take();
+    // What they may do at once, and then what they may do all the time.
+    let mut memory = 0;
+    let mut quarters = Vec::new();
+    for _ in 0..4 {
+        memory = memory.max(watch(&server, Duration::from_millis(settings.seconds * 250)).await);
+        quarters.push(times.take());
+    }
+    let hard = percentiles(&quarters.concat());
     ceasing.cancel();
     attackers.join_all().await;
     end.cancel();
@@ -147,6 +158,8 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
     for (name, (count, half, most)) in [("quiet", quiet), ("attacked", hard)] {
         println!("  {name:>9}: {count} requests of others; p50 {} ms, p99 {} ms", tenths(half), tenths(most));
     }
+    let quarters = quarters.iter().map(|times| format!("{} ms", tenths(percentiles(times).2)));
+    println!("  p99 of each quarter: {}", quarters.collect::<Vec<_>>().join(", "));
     println!("  p99 is {} times what it was", tenths(hard.2 * 1000 / quiet.2.max(1)));
     println!("  memory: at most {} MB, {} MB when it was quiet", memory >> 20, quiet_memory >> 20);
     for (attack, outcomes) in tally.0.lock().unwrap().iter() {

@@ -37,7 +37,8 @@ impl Incoming {
                 let id = id(&mut message)?;
                 let payload = payload(message)?
                     .ok_or_else(|| Close::bad_request("`subscribe` must have a `payload`, an object."))?;
-                let fields = Fields::from_object(payload).map_err(|problem| Close::bad_request(&problem))?;
+                let fields = Fields::from_object(payload, text.len())
+                    .map_err(|problem| Close::bad_request(&problem))?;
                 Ok(Self::Subscribe { id, fields: Box::new(fields) })
             }
             "complete" => Ok(Self::Complete { id: id(&mut message)? }),
