@@ -42,7 +42,7 @@ chaos: ## break servers and the database under load, and check every promise; AR
 measure: ## tell what 1,000 idle readers and 200 replies at once cost a server
 	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --release --test chaos -- measure
 
-hostile: ## tell what hostile clients cost the others; ARGS='--seconds 120 --sqlite --only "token storms"'
+hostile: ## tell what hostile clients cost the others; ARGS='--seconds 120 --sqlite --only "token storms,floods of messages"'
 	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --release --test chaos -- hostile $(ARGS)
 
 # It stops at the first input that breaks a promise, and keeps it in fuzz/artifacts. What it learns stays beside the

@@ -29,6 +29,7 @@ pub mod fuzz;
 pub mod graphql;
 pub mod http;
 mod jitter;
+mod lanes;
 pub mod memory;
 pub mod reply;
 pub mod search;

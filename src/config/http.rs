@@ -102,15 +102,13 @@ pub struct LimitArgs {
     /// How many operations one WebSocket may have at a time.
     #[arg(long, env = "CAUSERIE_MAX_SUBSCRIPTIONS", value_name = "NUMBER", default_value_t = 100)]
     pub max_subscriptions: u32,
-    /// How many requests a second one user may send on average, and ten times as many at once; 0 for any number. For
-    /// each 1000 of its complexity, each 8000 of its bytes and each 256 KiB of its answer's texts, a request counts once
-    /// more. On a WebSocket each message counts, and once more for
-    /// each 64 KiB.
+    /// How many requests a second one user may send on average, and ten times as many at once; 0 for any number. A request,
+    /// or a message on a WebSocket, counts once more for each 1000 of its complexity, each 8000 of its bytes, and each
+    /// 256 KiB of the texts in its answer.
     #[arg(long, env = "CAUSERIE_USER_RATE", value_name = "NUMBER", default_value_t = 50)]
     pub user_rate: u32,
-    /// How many requests a second one address may send on average, and ten times as many at once; 0 for any number.
-    /// For each 64 KiB of its body, a request counts once more; for each 1000 of its complexity, a query of nobody who has
-    /// signed in.
+    /// How many requests a second one address may send on average, and ten times as many at once; 0 for any number. A
+    /// request counts once more for each 8000 of its bytes, and that of nobody who has signed in as it does for a user.
     #[arg(long, env = "CAUSERIE_ADDRESS_RATE", value_name = "NUMBER", default_value_t = 200)]
     pub address_rate: u32,
     /// How long a request may take to be answered, subscriptions excepted. It includes the reply's time, if the

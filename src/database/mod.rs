@@ -1,7 +1,6 @@
 //! Connecting to SQLite or PostgreSQL, reading, and transactions.
 
 mod address;
-mod lane;
 mod migrate;
 mod turn;
 
@@ -19,10 +18,10 @@ use sea_orm::{
 use tokio::time::{Instant, sleep, timeout};
 
 pub use self::address::Address;
-use self::lane::Lanes;
 pub use self::migrate::Migrations;
 use self::turn::Turns;
 use crate::error::{Error, is_locked};
+use crate::lanes::Lanes;
 
 const RAISE_SQLITE: &str = "INSERT INTO account (user_id, revision, created_at) VALUES ($1, 1, $2) \
     ON CONFLICT (user_id) DO UPDATE SET revision = account.revision + 1 RETURNING revision, $2";

@@ -20,6 +20,7 @@ mod streams;
 mod traffic;
 mod values;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use axum::Router;
@@ -41,6 +42,7 @@ use crate::chat::{self, Chat};
 use crate::database::Database;
 use crate::graphql::Schema;
 use crate::graphql::guard::Documents;
+use crate::lanes::Lanes;
 use crate::memory::{Memory, Share};
 use crate::reply::Replies;
 
@@ -73,6 +75,8 @@ struct Inner {
     streams: Streams,
     traffic: Traffic,
     memory: Memory,
+    /// Dear queries: one of each user, and no more in all than there are processors.
+    dear: Arc<Lanes>,
 }
 
 impl std::ops::Deref for Inner {
@@ -90,7 +94,9 @@ impl App {
         let documents = Documents::new(parts.options.limits.query);
         let traffic = Traffic::new(&parts.options.limits);
         let memory = Memory::new(parts.options.limits.memory_bytes);
-        Self(Arc::new(Inner { parts, documents, streams: Streams::default(), traffic, memory }))
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let dear = Arc::new(Lanes::new(1, Some(processors)));
+        Self(Arc::new(Inner { parts, documents, streams: Streams::default(), traffic, memory, dear }))
     }
 
     /// `viewer`'s conversations: the only way from a request to rows. What is read is taken out of `share`.

@@ -1,6 +1,6 @@
 //! Chat for clients without GraphQL: one endpoint that sends a message and answers with the reply.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -56,7 +56,8 @@ async fn chat(
     notes.user(&viewer);
     let who = Who::new(Some(&viewer), client.0);
     let share = app.share(&who);
-    let admitted = app.0.traffic.count(&who).and_then(|()| app.0.traffic.hold(who, What::Request));
+    let length = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let admitted = app.0.traffic.count(&who, length).and_then(|()| app.0.traffic.hold(who, What::Request));
     let _held = match admitted {
         Ok(held) => held,
         Err(refusal) => return Ok(refusal.into_response()),

@@ -25,8 +25,9 @@ const RATES: usize = 4096;
 /// The complexity up to which an operation counts once.
 const USUAL: u64 = 1000;
 
-/// The bytes up to which a body or a message on a socket counts once.
-const USUAL_BYTES: usize = 64 * 1024;
+/// The bytes up to which a body or a message on a socket counts once: a long text is read, stored, and its words are
+/// found again.
+const USUAL_BYTES: usize = 8000;
 
 /// Who is counted: a user, or an address that nobody has signed in from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -153,10 +154,10 @@ impl Traffic {
         self.take(&Who::new(None, address), NonZeroU32::MIN)
     }
 
-    /// Counts an operation of `who`.
-    pub(super) fn count(&self, who: &Who) -> Result<(), Refusal> {
+    /// Counts a request of `who` with a body of this many bytes.
+    pub(super) fn count(&self, who: &Who, bytes: usize) -> Result<(), Refusal> {
         match who {
-            Who::User(_) => self.take(who, NonZeroU32::MIN),
+            Who::User(_) => self.hear(who, bytes),
             // The transport has counted the address already.
             Who::Address(_) => Ok(()),
         }

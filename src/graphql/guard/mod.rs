@@ -20,16 +20,16 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use async_graphql::extensions::{
-    Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextValidation,
+    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextPrepareRequest, NextValidation,
 };
-use async_graphql::{CacheControl, Request, ServerError, ServerResult, ValidationResult};
+use async_graphql::{CacheControl, Request, Response, ServerError, ServerResult, ValidationResult};
 
 pub use self::document::{Document, Documents, Selected, hash};
 pub use self::limits::QueryLimits;
 use self::measure::measure;
 use self::refusal::invalid;
 use self::rules::Rules;
-pub use self::toll::Toll;
+pub use self::toll::{Toll, Turn};
 
 /// Refuses requests that cost too much, that break a rule of the language, or whose variables are not what the
 /// operation declares.
@@ -76,11 +76,22 @@ impl Extension for Guard {
         if let Some(operation) = document::select_mut(&mut parsed, request.operation_name.as_deref()) {
             variable::check(registry, &operation.variable_definitions, &request.variables)?;
             subscription::flatten(operation, document.parsed())?;
+            Toll::mark(&mut request, operation.ty, complexity);
             variable::drop_undeclared(&operation.variable_definitions, &mut request.variables);
         }
         request.set_parsed_query(parsed);
         request.data.insert(document);
         Ok(request)
+    }
+
+    async fn execute(
+        &self,
+        context: &ExtensionContext<'_>,
+        operation_name: Option<&str>,
+        next: NextExecute<'_>,
+    ) -> Response {
+        let _turn = Toll::turn(context).await;
+        next.run(context, operation_name).await
     }
 
     /// In place of the library's rules.

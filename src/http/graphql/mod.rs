@@ -106,7 +106,7 @@ async fn respond(
         notes.user(viewer);
     }
     let who = Who::new(viewer.as_ref(), client.0);
-    if let Err(refusal) = app.0.traffic.count(&who) {
+    if let Err(refusal) = app.0.traffic.count(&who, fields.bytes) {
         return refusal.into_response();
     }
     let operation = match app.prepare(fields, viewer.as_ref(), &who) {

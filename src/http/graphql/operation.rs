@@ -12,13 +12,10 @@ use super::persisted;
 use super::request::Fields;
 use crate::auth::Viewer;
 use crate::graphql::Session;
-use crate::graphql::guard::{Selected, Toll};
+use crate::graphql::guard::{Selected, Toll, Turn};
 use crate::http::traffic::Who;
 use crate::http::{App, Introspection};
 use crate::memory::Share;
-
-/// How many bytes of a request cost as much as a field: a long message has to be stored and its words found again.
-const UNIT_BYTES: usize = 8;
 
 /// A request that was read and can be run.
 pub(super) struct Operation {
@@ -53,7 +50,7 @@ impl App {
         let mut request = Request::new(document.text())
             .variables(fields.variables)
             .data(session)
-            .data(self.toll(who, fields.bytes))
+            .data(self.toll(who))
             .data(Arc::clone(&document));
         request.operation_name = fields.operation_name;
         let may_explore = match options.introspection {
@@ -67,13 +64,17 @@ impl App {
         Ok(Operation { request, share, selected })
     }
 
-    /// Dear operations, and long ones, count for more than one.
-    fn toll(&self, who: &Who, bytes: usize) -> Toll {
+    /// Dear operations count for more than one.
+    fn toll(&self, who: &Who) -> Toll {
         let (traffic, who) = (self.0.traffic.clone(), who.clone());
-        Toll::new(move |complexity| {
-            let cost = complexity.saturating_add((bytes / UNIT_BYTES) as u64);
-            traffic.charge(&who, cost).map_err(|refusal| refusal.error())
-        })
+        let (queue, payer) = (self.0.dear.clone(), who.clone());
+        Toll::new(
+            move |complexity| traffic.charge(&payer, complexity).map_err(|refusal| refusal.error()),
+            move || {
+                let (queue, key) = (queue.clone(), who.key());
+                Box::pin(async move { Box::new(queue.take(&key).await) as Turn })
+            },
+        )
     }
 
     /// Runs a query or a mutation.

@@ -74,10 +74,11 @@ const ATTACKS: [(Attack, usize, Duration); 12] = [
 ];
 
 impl Attack {
-    /// Every attacker's attack, or of those the ones with this name.
+    /// Every attacker's attack, or of those the ones with these names, between commas.
     pub(super) fn all(only: Option<&str>) -> impl Iterator<Item = Self> {
-        let attacks =
-            ATTACKS.into_iter().filter(move |(attack, ..)| only.is_none_or(|only| attack.name() == only));
+        let attacks = ATTACKS.into_iter().filter(move |(attack, ..)| {
+            only.is_none_or(|only| only.split(',').any(|name| attack.name() == name))
+        });
         attacks.flat_map(|(attack, count, _)| std::iter::repeat_n(attack, count))
     }
 
@@ -98,12 +99,33 @@ impl Attack {
         }
     }
 
+    /// Stores what is to be asked for later, as fast as it is let.
+    pub(super) async fn prepare(self, number: usize, url: String) {
+        let content = match self {
+            Self::Hoarder => "hoard ".repeat(5000),
+            Self::Searcher => "hoard ".repeat(50),
+            _ => return,
+        };
+        let (user, from) = origin(number);
+        let query =
+            format!("mutation {{ sendMessage(input: {{ content: \"{content}\" }}) {{ reply {{ id }} }} }}");
+        let request = request(Some(&user.token), &json!({ "query": query }).to_string());
+        let mut stored = 0;
+        while stored < HOARD {
+            let Ok(mut line) = Line::open(&url, from).await else { continue };
+            if line.write(request.as_bytes()).await.is_ok() && line.status().await == "200" {
+                stored += 1;
+            } else {
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+
     /// Strikes again and again until `end`.
     pub(super) async fn go_on(self, number: usize, url: String, tally: Arc<Tally>, end: CancellationToken) {
         let pause =
             ATTACKS.iter().find(|(attack, ..)| attack.name() == self.name()).map(|(.., pause)| *pause);
-        let user = User::new(1000 + number);
-        let from = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 16, 1)) + u32::try_from(number).unwrap());
+        let (user, from) = origin(number);
         // They do not all come in the same instant.
         let mut chance = fastrand::Rng::with_seed(number as u64);
         sleep(Duration::from_millis(chance.u64(0..2000))).await;
@@ -175,15 +197,6 @@ impl Attack {
                     .await?;
                 Ok(line.status().await)
             }
-            Self::Hoarder | Self::Searcher if serial < HOARD => {
-                let content = "hoard ".repeat(if matches!(self, Self::Hoarder) { 5000 } else { 50 });
-                let query = format!(
-                    "mutation {{ sendMessage(input: {{ content: \"{content}\", awaitReply: false }}) {{ reply {{ id }} }} }}"
-                );
-                line.write(request(Some(&user.token), &json!({ "query": query }).to_string()).as_bytes())
-                    .await?;
-                Ok(format!("stored {}", line.status().await))
-            }
             Self::Hoarder => {
                 let query = if serial.is_multiple_of(2) { texts() } else { rows() };
                 line.write(request(Some(&user.token), &json!({ "query": query }).to_string()).as_bytes())
@@ -238,6 +251,12 @@ impl Attack {
             }
         }
     }
+}
+
+/// Who the attacker of this number is, and where.
+fn origin(number: usize) -> (User, Ipv4Addr) {
+    let first = u32::from(Ipv4Addr::new(127, 0, 16, 1));
+    (User::new(1000 + number), Ipv4Addr::from(first + u32::try_from(number).unwrap()))
 }
 
 /// Sends one byte after the other until the server has enough of it.

@@ -48,7 +48,7 @@ const LIMITS: [&str; 12] = [
 struct Settings {
     seconds: u64,
     sqlite: bool,
-    /// The name of the only attack, if not all of them are made.
+    /// The names of the only attacks, between commas, if not all of them are made.
     only: Option<String>,
 }
 
@@ -118,6 +118,12 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
     let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hostile.log");
     let arguments = LIMITS.iter().chain(&["--log", "error"]).map(|text| (*text).to_owned());
     let mut server = Server::start(&database, &arguments.collect::<Vec<_>>(), &log).await?;
+
+    let mut preparing = JoinSet::new();
+    for (number, attack) in Attack::all(settings.only.as_deref()).enumerate() {
+        preparing.spawn(attack.prepare(number, server.url().to_owned()));
+    }
+    preparing.join_all().await;
 
     let (times, end) = (Arc::new(Times::default()), CancellationToken::new());
     let mut guests = JoinSet::new();

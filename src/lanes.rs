@@ -1,33 +1,33 @@
-//! One user's reads take turns, so that a query of many parts cannot use up the pool.
+//! What one user has done takes turns, so that nobody uses up what all need.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The reads of each user who is reading now.
+/// What is under way for each user, or whoever else is counted.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(crate) struct Lanes {
     width: usize,
     all: Option<Arc<Semaphore>>,
     users: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Lanes {
-    /// Lanes in which `width` reads of one user have room side by side, and `all` of everybody's if it is given.
-    pub(super) fn new(width: usize, all: Option<usize>) -> Self {
+    /// Lanes in which `width` of one user have room side by side, and `all` of everybody's if it is given.
+    pub(crate) fn new(width: usize, all: Option<usize>) -> Self {
         Self { width, all: all.map(Semaphore::new).map(Arc::new), users: Mutex::default() }
     }
 
-    /// Waits for room among `user`'s reads.
-    pub(super) async fn take(self: &Arc<Self>, user: &str) -> Lane {
+    /// Waits for room among `user`'s.
+    pub(crate) async fn take(self: &Arc<Self>, user: &str) -> Lane {
         let new = || Arc::new(Semaphore::new(self.width));
         let lane = self.users().entry(user.to_owned()).or_insert_with(new).clone();
         // Neither is ever closed.
         let place = lane.acquire_owned().await.ok();
         let mut taken = Lane { place, among_all: None, user: user.to_owned(), lanes: self.clone() };
         if let Some(all) = &self.all {
-            // Who has many reads waits with one of them.
+            // Who has many waits with one of them.
             taken.among_all = all.clone().acquire_owned().await.ok();
         }
         taken
@@ -38,9 +38,9 @@ impl Lanes {
     }
 }
 
-/// The right to read for a user, until it is dropped.
+/// The right to go on for a user, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(crate) struct Lane {
     place: Option<OwnedSemaphorePermit>,
     among_all: Option<OwnedSemaphorePermit>,
     user: String,
@@ -51,7 +51,7 @@ impl Drop for Lane {
     fn drop(&mut self) {
         drop((self.among_all.take(), self.place.take()));
         let mut users = self.lanes.users();
-        // Nobody but the map holds it: nobody reads or waits.
+        // Nobody but the map holds it: nobody goes on or waits.
         if users.get(&self.user).is_some_and(|lane| Arc::strong_count(lane) == 1) {
             users.remove(&self.user);
         }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_many_reads_waits_with_one_of_them() {
+    async fn who_has_many_waits_with_one_of_them() {
         let lanes = Arc::new(Lanes::new(1, Some(2)));
         let ann = lanes.take("ann").await;
         let second = tokio::spawn({
