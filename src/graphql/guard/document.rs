@@ -28,6 +28,9 @@ const TOKENS: u64 = 100_000;
 /// How many bytes of text are kept in all.
 const TEXT_BYTES: usize = 2 * 1024 * 1024;
 
+/// How many errors of a document are kept with it.
+const KEPT_ERRORS: usize = 20;
+
 const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
 
 /// A document and its text. `Debug` shows neither: texts may hold what users wrote.
@@ -35,7 +38,7 @@ pub struct Document {
     text: String,
     tokens: u64,
     parsed: ExecutableDocument,
-    /// The rules that it breaks, once somebody has looked.
+    /// The rules that it breaks, once somebody has looked, if they are few.
     broken: OnceLock<Vec<ServerError>>,
 }
 
@@ -74,8 +77,15 @@ impl Document {
     }
 
     /// The rules of validation that it breaks.
-    pub(super) fn broken(&self, rules: &Rules) -> &[ServerError] {
-        self.broken.get_or_init(|| rules.broken_by(&self.text))
+    pub(super) fn broken(&self, rules: &Rules) -> Vec<ServerError> {
+        if let Some(broken) = self.broken.get() {
+            return broken.clone();
+        }
+        let broken = rules.broken_by(&self.text);
+        if broken.len() <= KEPT_ERRORS {
+            let _ = self.broken.set(broken.clone());
+        }
+        broken
     }
 
     pub(super) fn parsed(&self) -> &ExecutableDocument {

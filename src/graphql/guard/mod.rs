@@ -101,10 +101,10 @@ impl Extension for Guard {
         _next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
         match context.data_opt::<Arc<Document>>().map(|document| document.broken(&self.rules)) {
-            Some([]) => {
+            Some(broken) if broken.is_empty() => {
                 Ok(ValidationResult { cache_control: CacheControl::default(), complexity: 0, depth: 0 })
             }
-            Some(broken) => Err(broken.to_vec()),
+            Some(broken) => Err(broken),
             None => Err(vec![invalid("The document cannot be read.", None)]),
         }
     }
