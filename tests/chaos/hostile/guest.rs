@@ -20,6 +20,9 @@ const ALL: &str =
     "query($id: ID!, $after: String) { messages(conversationId: $id, first: 100, after: $after) {
   nodes { id role status content } pageInfo { hasNextPage endCursor } } }";
 
+/// After how many messages a new conversation is begun: a long one takes longer, whoever attacks.
+const LENGTH: usize = 50;
+
 const PATIENCE: Duration = Duration::from_secs(30);
 const THOUGHT: Duration = Duration::from_millis(100);
 
@@ -29,7 +32,8 @@ pub(super) struct Guest {
     url: String,
     user: User,
     times: Arc<Times>,
-    conversation: Value,
+    /// The ids of the conversations, the current one last.
+    conversations: Vec<Value>,
     /// What was acknowledged: the messages by their ids.
     sent: BTreeMap<String, String>,
     losses: Vec<String>,
@@ -43,7 +47,7 @@ impl Guest {
             url: url.to_owned(),
             user: User::new(number),
             times,
-            conversation: Value::Null,
+            conversations: Vec::new(),
             sent: BTreeMap::new(),
             losses: Vec::new(),
         })
@@ -53,18 +57,27 @@ impl Guest {
     pub(super) async fn stay(mut self, end: CancellationToken) -> Vec<String> {
         let mut serial = 0;
         while !end.is_cancelled() {
+            let conversation = match self.conversations.last() {
+                Some(id) if serial % LENGTH != 0 => id.clone(),
+                _ => Value::Null,
+            };
             serial += 1;
             let content = format!("message {serial} of {}", self.user.number);
-            let input = json!({ "content": content, "conversationId": self.conversation });
+            let input = json!({ "content": content, "conversationId": conversation });
             if let Some(mut data) = self.ask(SEND, json!({ "input": input })).await {
                 let mut sent = data["sendMessage"].take();
                 if sent["reply"]["status"] != "COMPLETE" {
                     self.losses.push(format!("no reply to {content}: {}", sent["reply"]["status"]));
                 }
                 self.sent.insert(sent["message"]["id"].as_str().unwrap_or_default().to_owned(), content);
-                self.conversation = sent["conversation"]["id"].take();
+                let id = sent["conversation"]["id"].take();
+                if self.conversations.last() != Some(&id) {
+                    self.conversations.push(id);
+                }
             }
-            self.ask(LATEST, json!({ "id": self.conversation })).await;
+            if let Some(id) = self.conversations.last().cloned() {
+                self.ask(LATEST, json!({ "id": id })).await;
+            }
             sleep(THOUGHT).await;
         }
         self.look().await;
@@ -92,12 +105,21 @@ impl Guest {
     /// Compares what was acknowledged with what is stored.
     async fn look(&mut self) {
         let mut missing = self.sent.clone();
+        for id in std::mem::take(&mut self.conversations) {
+            if self.look_at(&id, &mut missing).await.is_none() {
+                return;
+            }
+        }
+        self.losses.extend(missing.into_values().map(|content| format!("{content} is gone")));
+    }
+
+    /// Takes what a conversation has out of what is missing; nothing if it cannot be read.
+    async fn look_at(&mut self, id: &Value, missing: &mut BTreeMap<String, String>) -> Option<()> {
         let mut after = Value::Null;
         loop {
             // Those who behave do not ask as fast as they can.
             sleep(THOUGHT).await;
-            let variables = json!({ "id": self.conversation, "after": after });
-            let Some(mut data) = self.ask(ALL, variables).await else { return };
+            let mut data = self.ask(ALL, json!({ "id": id, "after": after })).await?;
             let mut page = data["messages"].take();
             for message in page["nodes"].as_array().into_iter().flatten() {
                 if message["status"] != "COMPLETE" {
@@ -109,10 +131,9 @@ impl Guest {
                 }
             }
             if page["pageInfo"]["hasNextPage"] != true {
-                break;
+                return Some(());
             }
             after = page["pageInfo"]["endCursor"].take();
         }
-        self.losses.extend(missing.into_values().map(|content| format!("{content} is gone")));
     }
 }
