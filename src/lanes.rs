@@ -23,9 +23,10 @@ impl Lanes {
     pub(crate) async fn take(self: &Arc<Self>, user: &str) -> Lane {
         let new = || Arc::new(Semaphore::new(self.width));
         let lane = self.users().entry(user.to_owned()).or_insert_with(new).clone();
+        // Made before the wait: who gives up waiting leaves nothing behind either.
+        let mut taken = Lane { place: None, among_all: None, user: user.to_owned(), lanes: self.clone() };
         // Neither is ever closed.
-        let place = lane.acquire_owned().await.ok();
-        let mut taken = Lane { place, among_all: None, user: user.to_owned(), lanes: self.clone() };
+        taken.place = lane.acquire_owned().await.ok();
         if let Some(all) = &self.all {
             // Who has many waits with one of them.
             taken.among_all = all.clone().acquire_owned().await.ok();
@@ -77,6 +78,17 @@ mod tests {
         drop(first);
         let third = lanes.take("ann").await;
         drop((second, third));
+        assert!(lanes.users().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_waiting_leaves_nothing_behind() {
+        let lanes = Arc::new(Lanes::new(1, None));
+        let first = lanes.take("ann").await;
+        let mut second = Box::pin(lanes.take("ann"));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        drop(second);
         assert!(lanes.users().is_empty());
     }
 

@@ -25,8 +25,9 @@ impl Turns {
     pub(super) async fn take(self: &Arc<Self>, user: &str) -> Result<Turn, Error> {
         let since = Instant::now();
         let queue = self.lock().entry(user.to_owned()).or_default().clone();
-        let outage = queue.lock_owned().await;
-        let turn = Turn { outage: Some(outage), user: user.to_owned(), turns: self.clone() };
+        // Made before the wait: who gives up waiting leaves nothing behind either.
+        let mut turn = Turn { outage: None, user: user.to_owned(), turns: self.clone() };
+        turn.outage = Some(queue.lock_owned().await);
         match turn.outage.as_deref() {
             Some(Some((at, cause))) if *at > since => Err(Error::Unavailable(cause.clone())),
             _ => Ok(turn),
@@ -69,6 +70,17 @@ impl Drop for Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_gives_up_waiting_leaves_nothing_behind() {
+        let turns = Arc::new(Turns::default());
+        let first = turns.take("ann").await.unwrap();
+        let mut second = Box::pin(turns.take("ann"));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        drop(second);
+        assert!(turns.lock().is_empty());
+    }
 
     #[tokio::test]
     async fn those_who_wait_learn_of_an_outage_and_those_who_come_later_try_for_themselves() {
