@@ -2,8 +2,8 @@
 
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
-use async_graphql::runtime::{TokioSpawner, TokioTimer};
 
+use super::batch::Batches;
 use super::loader::Rows;
 use crate::chat::Chat;
 use crate::error::Error;
@@ -11,6 +11,7 @@ use crate::error::Error;
 /// Who asks, and through what they read. One for each operation.
 pub struct Session {
     signed_in: Option<SignedIn>,
+    batches: Batches,
 }
 
 struct SignedIn {
@@ -22,14 +23,21 @@ impl Session {
     /// A session of a viewer.
     #[must_use]
     pub fn of(chat: Chat) -> Self {
-        let rows = DataLoader::new(Rows::new(chat.clone()), TokioSpawner::current(), TokioTimer::default());
-        Self { signed_in: Some(SignedIn { chat, rows }) }
+        let batches = Batches::default();
+        let rows = DataLoader::new(Rows::new(chat.clone()), batches.clone(), batches.clone());
+        Self { signed_in: Some(SignedIn { chat, rows }), batches }
     }
 
     /// A session without a viewer: the schema can be explored, and nothing else.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { signed_in: None }
+        Self { signed_in: None, batches: Batches::default() }
+    }
+
+    /// What its operation must be run with: fields that read together wait for it.
+    #[must_use]
+    pub fn batches(&self) -> Batches {
+        self.batches.clone()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Names, shapes and documentation of the API; thin: every rule is in [`crate::chat`].
 
+mod batch;
 mod change;
 mod connection;
 mod context;
@@ -25,6 +26,7 @@ mod viewer;
 
 use async_graphql::SDLExportOptions;
 
+pub use self::batch::Batches;
 pub use self::context::Session;
 use self::guard::Guard;
 pub use self::guard::QueryLimits;

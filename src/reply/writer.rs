@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use sea_orm::sea_query::Query;
 use sea_orm::{ConnectionTrait, DbErr};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::ending::Ending;
 use super::fence::still;
@@ -93,7 +93,7 @@ impl Replies {
             () = self.0.released.cancelled() => return Outcome::Released,
         };
         let mut deltas = self.0.assistant.reply(prompt);
-        let mut tick = interval(options.checkpoint);
+        let mut tick = interval_at(Instant::now() + options.checkpoint, options.checkpoint);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut saving: Option<Work<'_, Result<Mark, Error>>> = None;
         let mut saved = Saved { length: 0, extended: Instant::now(), looked: Instant::now() };

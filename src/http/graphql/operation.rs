@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use super::persisted;
 use super::request::Fields;
 use crate::auth::Viewer;
-use crate::graphql::Session;
 use crate::graphql::guard::{Selected, Toll, Turn};
+use crate::graphql::{Batches, Session};
 use crate::http::traffic::Who;
 use crate::http::{App, Introspection};
 use crate::memory::Share;
@@ -20,6 +20,7 @@ use crate::memory::Share;
 /// A request that was read and can be run.
 pub(super) struct Operation {
     request: Request,
+    batches: Batches,
     /// What it takes of the server's memory.
     pub(super) share: Share,
     pub(super) selected: Selected,
@@ -47,6 +48,7 @@ impl App {
             Some(viewer) => Session::of(self.chat(viewer.clone(), share.clone())),
             None => Session::anonymous(),
         };
+        let batches = session.batches();
         let mut request = Request::new(document.text())
             .variables(fields.variables)
             .data(session)
@@ -61,7 +63,7 @@ impl App {
         if !may_explore {
             request = request.disable_introspection();
         }
-        Ok(Operation { request, share, selected })
+        Ok(Operation { request, batches, share, selected })
     }
 
     /// Dear operations count for more than one.
@@ -79,7 +81,8 @@ impl App {
 
     /// Runs a query or a mutation.
     pub(super) async fn run(&self, operation: Operation) -> Answer {
-        let answer = timeout(self.0.options.limits.request_time, self.0.schema.execute(operation.request));
+        let answer = operation.batches.run(self.0.schema.execute(operation.request));
+        let answer = timeout(self.0.options.limits.request_time, answer);
         answer.await.unwrap_or_else(|_| {
             let mut error = ServerError::new("The request took too long.", None);
             error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", "TIMEOUT");
@@ -90,7 +93,8 @@ impl App {
     /// Runs any operation: the answers of a subscription, or the one of something else.
     pub(super) fn stream(&self, operation: Operation) -> BoxStream<'static, Answer> {
         if operation.is_subscription() {
-            return self.0.schema.execute_stream(operation.request);
+            let answers = self.0.schema.execute_stream(operation.request);
+            return operation.batches.follow(answers).boxed();
         }
         let app = self.clone();
         stream::once(async move { app.run(operation).await }).boxed()
