@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::fmt::Write;
 use std::time::Duration;
 
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
-use sea_orm::sqlx::{ConnectOptions, Error, query};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions};
+use sea_orm::sqlx::{Acquire, ConnectOptions, Connection, Error, PgConnection, query, query_scalar};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -24,6 +24,13 @@ const BACKLOG: usize = 4096;
 
 /// How long to wait before the connection is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long connecting, or one statement, may take. No socket is waited for longer: a machine that has vanished never
+/// says so, and what stands in between may go on to acknowledge what is sent to it.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// How long the listening connection may be silent before the database is asked whether it is still there.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// Wakes listeners of all servers on one database.
 #[derive(Debug)]
@@ -44,13 +51,10 @@ impl Postgres {
         let options = options.application_name("causerie-signals").options([("synchronous_commit", "off")]);
         // The library would log each statement, and warn of slow ones: a late wake-up is nobody's worry.
         let options = options.disable_statement_logging();
-        // Without the two limits, as in `database::connect`.
-        let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        let pool = |options| pool.clone().connect_lazy_with(options);
         let hub = Hub::default();
         let (outgoing, incoming) = mpsc::channel(BACKLOG);
-        tokio::spawn(until(shutdown.clone(), receive(pool(options.clone()), hub.clone())));
-        tokio::spawn(until(shutdown.clone(), forward(pool(options), incoming)));
+        tokio::spawn(until(shutdown.clone(), receive(options.clone(), hub.clone())));
+        tokio::spawn(until(shutdown.clone(), forward(options, incoming)));
         Ok(Self { hub, outgoing })
     }
 }
@@ -74,40 +78,101 @@ async fn until(shutdown: CancellationToken, work: impl Future<Output = ()>) {
     }
 }
 
+/// What `work` comes to, or that it took longer than [`LIMIT`].
+async fn limited<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(LIMIT, work).await.unwrap_or_else(|_| Err(Error::Io(std::io::ErrorKind::TimedOut.into())))
+}
+
 /// Sends what has gathered since the last notification as one.
-async fn forward(pool: PgPool, mut incoming: mpsc::Receiver<Topic>) {
+async fn forward(options: PgConnectOptions, mut incoming: mpsc::Receiver<Topic>) {
+    // Not a pool's: that would ask a connection whether it still works before it lets go of it, without a limit.
+    let mut connection: Option<PgConnection> = None;
     let mut gathered = Vec::new();
     while incoming.recv_many(&mut gathered, TOPICS_PER_NOTIFICATION).await > 0 {
         let topics: HashSet<Topic> = gathered.drain(..).collect();
-        let notify = query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(encode(&topics));
-        if let Err(error) = notify.execute(&pool).await {
+        let sent = limited(async {
+            let connection = match &mut connection {
+                Some(connection) => connection,
+                none => none.insert(PgConnection::connect_with(&options).await?),
+            };
+            query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(encode(&topics)).execute(connection).await
+        });
+        if let Err(error) = sent.await {
             tracing::debug!(%error, "a signal was lost");
+            connection = None;
             sleep(RETRY_PAUSE).await;
         }
     }
 }
 
 /// Wakes this server's listeners when any server sends.
-async fn receive(pool: PgPool, hub: Hub) {
+async fn receive(options: PgConnectOptions, hub: Hub) {
+    let mut lost = None;
     loop {
-        match listen(&pool, &hub).await {
-            Ok(()) => tracing::debug!("the listening connection was lost"),
+        match listen(&options, &mut lost).await {
+            Ok(mut listener) => {
+                // Whatever was signalled before now was missed.
+                hub.wake_all();
+                let error = hear(&mut listener, &hub).await;
+                tracing::debug!(%error, "the listening connection was lost");
+                lost = Some(listener);
+            }
             Err(error) => tracing::debug!(%error, "cannot listen for signals"),
         }
-        // Whatever was signalled meanwhile was missed.
-        hub.wake_all();
         sleep(RETRY_PAUSE).await;
     }
 }
 
-async fn listen(pool: &PgPool, hub: &Hub) -> Result<(), Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(CHANNEL).await?;
-    hub.wake_all();
-    while let Some(notification) = listener.try_recv().await? {
-        decode(notification.payload()).for_each(|topic| hub.send(topic));
+/// Listens on a new connection, in place of the one that was `lost`.
+async fn listen(options: &PgConnectOptions, lost: &mut Option<PgListener>) -> Result<PgListener, Error> {
+    if lost.is_some() {
+        // A listener that is dropped takes leave of its machine, and would wait for its answer for ever. So it is given
+        // a new connection for that, and the old one is closed at once.
+        let farewell = limited(PgConnection::connect_with(options)).await?;
+        if let Some(mut lost) = lost.take()
+            && let Ok(connection) = limited(lost.acquire()).await
+        {
+            *connection = farewell;
+        }
     }
-    Ok(())
+    // Each listener has a pool of its own, as the library wants one. Without the two limits, as in `database::connect`.
+    let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let pool = pool.connect_lazy_with(options.clone());
+    let mut listener = limited(PgListener::connect_with(&pool)).await?;
+    // What is lost is tried again in `receive`, and not in the library, which has no limit.
+    listener.eager_reconnect(false);
+    match limited(listener.listen(CHANNEL)).await {
+        Ok(()) => Ok(listener),
+        Err(error) => {
+            *lost = Some(listener);
+            Err(error)
+        }
+    }
+}
+
+/// Wakes those who are meant, until the connection is lost.
+async fn hear(listener: &mut PgListener, hub: &Hub) -> Error {
+    loop {
+        match next(listener).await {
+            Ok(notification) => decode(notification.payload()).for_each(|topic| hub.send(topic)),
+            Err(error) => return error,
+        }
+    }
+}
+
+/// The next notification. While there is none, the database is asked from time to time whether it is still there, and
+/// whether it still is the one that sends notifications: a standby does not.
+async fn next(listener: &mut PgListener) -> Result<PgNotification, Error> {
+    loop {
+        if let Ok(received) = timeout(SILENCE, listener.try_recv()).await {
+            return received?.ok_or_else(|| Error::Io(std::io::ErrorKind::ConnectionAborted.into()));
+        }
+        let is_standby: bool =
+            limited(query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut *listener)).await?;
+        if is_standby {
+            return Err(Error::Protocol("it has become a standby".to_owned()));
+        }
+    }
 }
 
 fn encode(topics: &HashSet<Topic>) -> String {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use causerie::database::Address;
 use causerie::reply;
-use causerie::signal::{Hub, Listener, Signals, Topic};
+use causerie::signal::{Hub, Listener, Postgres, Signals, Topic};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
-use crate::support::{Puppeteer, Settings, TestDatabase, TestServer, on_both_databases};
+use crate::support::{Proxy, Puppeteer, Settings, TestDatabase, TestServer, on_both_databases};
 
 const PROGRESS: &str = "subscription($id: ID!) { replyProgress(messageId: $id) {
   ... on ReplyText { text } ... on ReplyRestarted { attempt } ... on ReplyEnded { message { status content } } } }";
@@ -152,4 +154,38 @@ on_both_databases! {
     async fn doubled_signals_change_nothing(database) {
         live_with(Fault::Doubled, &database).await;
     }
+}
+
+/// Waits until what `from` sends arrives at `to`, more than once: who listens anew is woken once for nothing.
+async fn reaches(from: &Postgres, to: &Postgres) {
+    let topic = Topic::of_user("ann");
+    let mut listener = to.listen(topic);
+    let mut heard = 0;
+    while heard < 3 {
+        from.send(topic);
+        if timeout(Duration::from_millis(100), listener.woken()).await.is_ok() {
+            heard += 1;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wake_ups_are_back_soon_after_a_machine_has_vanished() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let proxy = Proxy::to(database.url()).await;
+    let shutdown = CancellationToken::new();
+    let start = |url: &str| Postgres::start(&Address::parse(url).unwrap(), &shutdown).unwrap();
+    let (here, there) = (start(&proxy.url(database.url())), start(database.url()));
+    let both_ways = async || {
+        reaches(&here, &there).await;
+        reaches(&there, &here).await;
+    };
+    both_ways().await;
+
+    proxy.black_hole();
+    here.send(Topic::Orphans);
+    proxy.mend();
+    let back = timeout(Duration::from_secs(10), both_ways()).await;
+    shutdown.cancel();
+    assert!(back.is_ok(), "wake-ups are not back");
 }
