@@ -24,13 +24,14 @@ pub mod config;
 pub mod database;
 pub mod entity;
 pub mod error;
-#[doc(hidden)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod graphql;
 pub mod http;
-mod jitter;
 mod lanes;
 pub mod memory;
+mod outbound;
+mod random;
 pub mod reply;
 pub mod search;
 pub mod signal;

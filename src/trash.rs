@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::database::Database;
 use crate::entity::{conversation, deleted_message, message, receipt};
 use crate::error::Error;
-use crate::jitter::jittered;
+use crate::random::jittered;
 use crate::search;
 
 /// How many conversations to erase in a pass; the next pass begins at once if there may be more.

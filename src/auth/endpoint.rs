@@ -1,11 +1,12 @@
 //! One fetch of a published key set.
 
-use std::{fmt, net::IpAddr};
+use std::fmt;
 
-use reqwest::{Client, Response, redirect::Policy};
-use url::{Host, Url};
+use reqwest::{Client, Response};
+use url::Url;
 
 use super::{jwk, keys::KeySet, options::Options};
+use crate::outbound;
 
 /// The most bytes of a key set; real ones have a few thousand.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
@@ -57,33 +58,17 @@ impl From<reqwest::Error> for FetchError {
 impl Endpoint {
     /// Checks the address. The error says what is wrong with it.
     pub(super) fn new(url: &Url, options: &Options) -> Result<Self, String> {
-        let plaintext = match url.scheme() {
-            "https" => false,
-            "http" => true,
-            _ => return Err("the JWKS address must begin with https:// (or http://)".into()),
-        };
-        let loopback = is_loopback(url);
-        if plaintext && !loopback && !options.allow_plaintext {
+        if !["https", "http"].contains(&url.scheme()) {
+            return Err("the JWKS address must begin with https:// (or http://)".into());
+        }
+        if outbound::is_exposed(url) && !options.allow_plaintext {
             return Err(
                 "the JWKS address is plain http to another host: whoever is in between could sign in as \
                         anybody; use https, or allow plaintext"
                     .into(),
             );
         }
-        // Another part of the program may have been first, with the same provider.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client = Client::builder()
-            .timeout(options.fetch_timeout)
-            // Keys are what the configured address says, not what it points to.
-            .redirect(Policy::none())
-            .user_agent(concat!("causerie/", env!("CARGO_PKG_VERSION")));
-        if loopback {
-            client = client.no_proxy();
-        }
-        if plaintext {
-            // Without TLS a machine needs no certificates to start.
-            client = client.tls_certs_only([]);
-        }
+        let client = outbound::client(url).timeout(options.fetch_timeout);
         let client = client.build().map_err(|error| format!("the JWKS client cannot be set up: {error}"))?;
         Ok(Self { client, url: url.clone() })
     }
@@ -106,15 +91,6 @@ async fn body(mut response: Response) -> Result<Vec<u8>, FetchError> {
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => IpAddr::from(ip).to_canonical().is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod algorithm;
 mod authenticator;
 mod claims;
 mod endpoint;
+#[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod jwk;
 mod jwks;

@@ -7,6 +7,7 @@ mod context;
 mod conversation;
 mod cursor;
 mod feedback;
+#[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 pub mod guard;
 mod id;

@@ -1,6 +1,6 @@
 //! The GraphiQL page at `/graphiql`. Everything it loads is in the binary.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use axum::{
     Router,
@@ -18,8 +18,10 @@ use axum::{
     routing::get,
 };
 use serde_json::json;
+use url::Host;
 
 use super::problem::not_found;
+use crate::outbound::is_loopback;
 
 /// Monaco, the page's editor, writes its styles while it runs; its fonts are in its style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; \
@@ -109,12 +111,8 @@ fn is_own_page_view(uri: &Uri, headers: &HeaderMap) -> bool {
     let navigates = matches!(header(HeaderName::from_static("sec-fetch-mode")), None | Some("navigate"));
     let authority =
         header(HOST).map_or_else(|| uri.authority().cloned(), |host| host.parse::<Authority>().ok());
-    navigates && authority.is_some_and(|authority| is_loopback(authority.host()))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    let host = authority.and_then(|authority| Host::parse(authority.host()).ok());
+    navigates && host.is_some_and(|host| is_loopback(&host))
 }
 
 async fn asset(

@@ -14,7 +14,7 @@ use super::ending::{Ending, close, interrupted, promote};
 use super::fence::still;
 use crate::entity::message::{self, Column, Status};
 use crate::error::Error;
-use crate::jitter::jittered;
+use crate::random::jittered;
 use crate::signal::Topic;
 
 /// How often to look.

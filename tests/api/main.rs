@@ -17,7 +17,6 @@ mod conversations;
 mod cost;
 mod crash;
 mod executor;
-mod fuzz;
 mod graceful;
 mod http;
 mod idempotency;

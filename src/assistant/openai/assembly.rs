@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 use super::chunk::Chunk;
-use super::failure::Fault;
-use super::report::Report;
+use super::failure::{Fault, Report};
 use super::sse::Event;
 use super::think::Think;
 use super::tool_calls::ToolCalls;

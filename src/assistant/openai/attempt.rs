@@ -11,8 +11,8 @@ use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, Late};
+use super::failure::Report;
 use super::failure::{Fault, Retry};
-use super::report::Report;
 use super::{Upstream, retry};
 use crate::assistant::{Delta, Failure};
 

@@ -1,13 +1,13 @@
 //! The address of `/chat/completions`, from what an operator may write.
 
-use url::{Host, Url};
+use url::Url;
+
+use crate::outbound::is_exposed;
 
 /// Where requests go.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
     pub(super) url: Url,
-    /// The host is this machine.
-    pub(super) loopback: bool,
 }
 
 impl Endpoint {
@@ -15,15 +15,9 @@ impl Endpoint {
     pub(super) fn parse(address: &str, allow_plaintext: bool) -> Result<Self, String> {
         let mut url = Url::parse(address.trim())
             .map_err(|error| format!("the assistant's URL is not one: {error}; write https://host/v1"))?;
-        let loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
         match url.scheme() {
             "https" => {}
-            "http" if loopback || allow_plaintext => {}
+            "http" if !is_exposed(&url) || allow_plaintext => {}
             "http" => {
                 return Err(
                     "the assistant's URL is plain http to another machine, where anybody on the way can \
@@ -40,7 +34,7 @@ impl Endpoint {
         }
         url.set_fragment(None);
         url.set_path(&complete(url.path()));
-        Ok(Self { url, loopback })
+        Ok(Self { url })
     }
 }
 
@@ -94,7 +88,7 @@ mod tests {
     #[test]
     fn plain_http_goes_to_this_machine_only() {
         for address in ["http://localhost:1", "http://x.localhost", "http://127.0.0.9:1", "http://[::1]:1"] {
-            assert!(Endpoint::parse(address, false).is_ok_and(|endpoint| endpoint.loopback), "{address}");
+            assert!(Endpoint::parse(address, false).is_ok(), "{address}");
         }
         for address in [
             "http://api.example",

@@ -2,7 +2,7 @@
 //!
 //! Providers agree on the outline and differ in everything else, so this client asks for little and forgives
 //! much: see `sse` for the framing, `chunk` for the fields, `tool_calls` and `think` for what is cut into
-//! pieces, `assembly` for where a reply ends, and `report` for what went wrong.
+//! pieces, `assembly` for where a reply ends, and `failure` for what went wrong.
 
 mod answer;
 mod assembly;
@@ -10,9 +10,9 @@ mod attempt;
 mod chunk;
 mod endpoint;
 mod failure;
+#[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod options;
-mod report;
 mod request;
 mod retry;
 mod sse;
@@ -27,7 +27,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 
 use self::attempt::Attempt;
@@ -35,6 +34,7 @@ use self::endpoint::Endpoint;
 use self::failure::Fault;
 pub use self::options::{MaxTokensField, Options, SystemRole};
 use super::{Assistant, Delta, Failure, FailureCode, Prompt, estimate};
+use crate::outbound;
 
 /// An assistant behind an OpenAI-compatible `/chat/completions`.
 ///
@@ -123,25 +123,11 @@ impl Upstream {
     }
 }
 
-/// A client that speaks TLS or, where it is allowed, plain HTTP, to the provider alone.
+/// A client that calls the provider alone.
 fn client(endpoint: &Endpoint, options: &Options) -> reqwest::Result<Client> {
-    // Fails if the process has chosen already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut client = Client::builder()
-        .user_agent(concat!("causerie/", env!("CARGO_PKG_VERSION")))
-        // A redirect could carry the key and the conversation elsewhere.
-        .redirect(Policy::none())
+    outbound::client(&endpoint.url)
         .connect_timeout(options.connect_timeout)
         // Notices a dead peer during the long wait for the first token.
-        .tcp_keepalive(Duration::from_secs(30));
-    if endpoint.url.scheme() == "http" {
-        // Needs no certificates: a small container may have none.
-        client = client.tls_certs_only([]);
-    } else {
-        client = client.https_only(true);
-    }
-    if endpoint.loopback {
-        client = client.no_proxy();
-    }
-    client.build()
+        .tcp_keepalive(Duration::from_secs(30))
+        .build()
 }

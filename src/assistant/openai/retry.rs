@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
-use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::random::fraction;
 
 /// The longest pause that is not asked for by the provider.
 const MAX_DELAY: Duration = Duration::from_secs(30);
@@ -30,22 +31,12 @@ pub(super) fn asked(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration>
 /// so that many replies that failed together do not come back together.
 pub(super) fn delay(delay: Duration, retry: u32) -> Duration {
     let longest = delay.saturating_mul(1 << retry.min(16)).min(MAX_DELAY);
-    longest.mul_f64(1.0 - random() / 2.0)
+    longest.mul_f64(1.0 - fraction() / 2.0)
 }
 
 /// A pause that was asked for, and up to a tenth more, for the same reason.
 pub(super) fn spread(asked: Duration) -> Duration {
-    asked.mul_f64(1.0 + random() / 10.0)
-}
-
-/// A number from 0 to 1.
-fn random() -> f64 {
-    let mut bytes = [0; 2];
-    // Without randomness the pauses are merely less well spread.
-    if SystemRandom::new().fill(&mut bytes).is_err() {
-        return 0.5;
-    }
-    f64::from(u16::from_be_bytes(bytes)) / f64::from(u16::MAX)
+    asked.mul_f64(1.0 + fraction() / 10.0)
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
-//! What fuzzers feed: readers of bytes that strangers send. Not an interface for anybody else.
+//! What fuzzers feed: readers of bytes that strangers send. Only tests and `cargo fuzz` have
+//! them: they are no interface.
 //!
 //! Each function takes any bytes, and panics when a promise is broken.
 
 pub use crate::assistant::openai::fuzz::sse;
 pub use crate::auth::fuzz::token;
 pub use crate::graphql::fuzz::{cursor, query_guard};
+
+#[cfg(test)]
+mod tests;

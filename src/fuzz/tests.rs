@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
-use causerie::fuzz;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
+
+use crate::fuzz;
 
 /// How many inputs of each kind there are.
 const CASES: u32 = 4000;
