@@ -77,10 +77,10 @@ async fn empty(database: &Database, keep: Duration) -> Result<u64, Error> {
         .filter(due(database, keep))
         .limit(CONVERSATIONS);
     let found: Vec<(String, Uuid)> =
-        database.read(|connection| due.clone().into_tuple().all(connection)).await?;
+        database.read(|connection| Box::pin(due.clone().into_tuple().all(connection))).await?;
     for (user, id) in &found {
         if claim(database, keep, user, *id).await? {
-            database.update(&search::erase_title(database.backend(), user, *id)).await?;
+            database.update(search::erase_title(database.backend(), user, *id)).await?;
             erase_messages(database, user, *id).await?;
             erase_tombstones(database, user, *id).await?;
             bury(database, user, *id).await?;
@@ -121,7 +121,7 @@ async fn claim(database: &Database, keep: Duration, user: &str, id: Uuid) -> Res
         .cond_where(due(database, keep))
         .returning_col(Column::Id)
         .to_owned();
-    Ok(database.update(&database.backend().build(&update)).await?.is_some())
+    Ok(database.update(database.backend().build(&update)).await?.is_some())
 }
 
 /// Erases the messages of a conversation, those at its end first: no message is there without its parent. The
@@ -136,7 +136,8 @@ async fn erase_messages(database: &Database, user: &str, conversation: Uuid) -> 
         .order_by_desc(Column::Position)
         .limit(LOOK);
     loop {
-        let ids: Vec<Uuid> = database.read(|connection| left.clone().into_tuple().all(connection)).await?;
+        let ids: Vec<Uuid> =
+            database.read(|connection| Box::pin(left.clone().into_tuple().all(connection))).await?;
         for batch in ids.chunks(BATCH) {
             let forget = Query::update()
                 .table(receipt::Entity)
@@ -149,8 +150,8 @@ async fn erase_messages(database: &Database, user: &str, conversation: Uuid) -> 
                 .and_where(own(Column::UserId, user))
                 .and_where(Expr::col(Column::Id).is_in(batch.iter().copied()))
                 .to_owned();
-            database.update(&database.backend().build(&forget)).await?;
-            database.update(&database.backend().build(&erase)).await?;
+            database.update(database.backend().build(&forget)).await?;
+            database.update(database.backend().build(&erase)).await?;
             // Others write between the batches.
             tokio::task::yield_now().await;
         }
@@ -170,14 +171,15 @@ async fn erase_tombstones(database: &Database, user: &str, conversation: Uuid) -
         .filter(Column::ConversationId.eq(conversation))
         .limit(LOOK);
     loop {
-        let ids: Vec<Uuid> = database.read(|connection| left.clone().into_tuple().all(connection)).await?;
+        let ids: Vec<Uuid> =
+            database.read(|connection| Box::pin(left.clone().into_tuple().all(connection))).await?;
         for batch in ids.chunks(BATCH) {
             let erase = Query::delete()
                 .from_table(deleted_message::Entity)
                 .and_where(own(Column::UserId, user))
                 .and_where(Expr::col(Column::Id).is_in(batch.iter().copied()))
                 .to_owned();
-            database.update(&database.backend().build(&erase)).await?;
+            database.update(database.backend().build(&erase)).await?;
             tokio::task::yield_now().await;
         }
         if is_last(&ids) {
@@ -202,7 +204,7 @@ async fn bury(database: &Database, user: &str, id: Uuid) -> Result<(), Error> {
         .and_where(Expr::col(Column::Id).eq(id))
         .and_where(Expr::col(Column::ErasingAt).is_not_null())
         .to_owned();
-    database.update(&database.backend().build(&update)).await?;
+    database.update(database.backend().build(&update)).await?;
     Ok(())
 }
 

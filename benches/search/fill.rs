@@ -39,19 +39,21 @@ fn text(seed: usize) -> String {
 /// Stores the one user's messages as the server does.
 pub async fn own(database: &Database, count: usize) {
     for (position, batch) in (0..count).collect::<Vec<_>>().chunks(200).enumerate() {
-        let stored = database.write(USER, |write| async move {
-            let conversation = conversation(USER, position, write.now, write.revision);
-            let conversation_id = conversation.id;
-            conversation::Entity::insert(conversation.into_active_model())
-                .exec_without_returning(&*write)
-                .await?;
-            for (position, number) in (1..).zip(batch) {
-                let row = message(conversation_id, position, &text(*number), write.now, write.revision);
-                let (id, content) = (row.id, row.content.clone());
-                message::Entity::insert(row.into_active_model()).exec_without_returning(&*write).await?;
-                index_message(&write, USER, id, &content).await?;
-            }
-            Ok((write, ()))
+        let stored = database.write(USER, batch.to_vec(), move |write, batch| {
+            Box::pin(async move {
+                let conversation = conversation(USER, position, write.now, write.revision);
+                let conversation_id = conversation.id;
+                conversation::Entity::insert(conversation.into_active_model())
+                    .exec_without_returning(&**write)
+                    .await?;
+                for (position, number) in (1..).zip(batch) {
+                    let row = message(conversation_id, position, &text(*number), write.now, write.revision);
+                    let (id, content) = (row.id, row.content.clone());
+                    message::Entity::insert(row.into_active_model()).exec_without_returning(&**write).await?;
+                    index_message(write, USER, id, &content).await?;
+                }
+                Ok(())
+            })
         });
         stored.await.expect("messages can be stored");
     }

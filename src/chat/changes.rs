@@ -146,7 +146,7 @@ impl Chat {
     async fn revision(&self) -> Result<i64, Error> {
         let query = account::Entity::find_by_id(self.user()).select_only().column(account::Column::Revision);
         let revision: Option<i64> =
-            self.read(|connection| query.clone().into_tuple().one(connection)).await?;
+            self.read(|connection| Box::pin(query.clone().into_tuple().one(connection))).await?;
         Ok(revision.unwrap_or(0))
     }
 }

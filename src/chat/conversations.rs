@@ -6,7 +6,7 @@ use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
 use uuid::Uuid;
 
-use super::{Aftermath, Chat, Metadata, text};
+use super::{AfterCommit, Chat, Metadata, text};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity, TitleOrigin};
 use crate::error::Error;
@@ -37,41 +37,37 @@ impl Chat {
         metadata: Metadata,
     ) -> Result<conversation::Model, Error> {
         let title = title.map(text::title).transpose()?;
-        let created = self
-            .database
-            .write(self.user(), |write| async move {
-                let title = title.map(|title| (title.to_owned(), TitleOrigin::User));
+        let title = title.map(|title| (title.to_owned(), TitleOrigin::User));
+        self.write((title, metadata.into_text()), |chat, write, (title, metadata)| {
+            Box::pin(async move {
                 let row = conversation::Model {
-                    metadata: metadata.into_text(),
-                    ..self.new_conversation(&write, title, 0)
+                    metadata: metadata.clone(),
+                    ..chat.new_conversation(write, title.clone(), 0)
                 };
-                Entity::insert(row.clone().into_active_model()).exec_without_returning(&*write).await?;
-                search::index_title(&write, &row).await?;
-                Ok((write, row))
+                Entity::insert(row.clone().into_active_model()).exec_without_returning(&**write).await?;
+                search::index_title(write, &row).await?;
+                Ok((row, AfterCommit::default()))
             })
-            .await?;
-        self.follow_up(Aftermath::default());
-        Ok(created)
+        })
+        .await
     }
 
     /// Gives a conversation another title.
     pub async fn rename_conversation(&self, id: Uuid, title: &str) -> Result<conversation::Model, Error> {
         let title = text::title(title)?;
-        let renamed = self
-            .database
-            .write(self.user(), |write| async move {
+        self.write(title.to_owned(), move |chat, write, title| {
+            Box::pin(async move {
                 let name = [
-                    (Column::Title, Expr::value(title)),
+                    (Column::Title, Expr::value(title.as_str())),
                     (Column::TitleKey, Expr::value(text::title_key(title))),
                     (Column::TitleOrigin, Expr::value(TitleOrigin::User.to_value())),
                 ];
-                let row = self.update_conversation(&write, id, name).await?;
-                search::index_title(&write, &row).await?;
-                Ok((write, row))
+                let row = chat.update_conversation(write, id, name).await?;
+                search::index_title(write, &row).await?;
+                Ok((row, AfterCommit::default()))
             })
-            .await?;
-        self.follow_up(Aftermath::default());
-        Ok(renamed)
+        })
+        .await
     }
 
     /// The conversation, as the transaction sees it.

@@ -4,7 +4,7 @@ use sea_orm::ActiveEnum;
 use sea_orm::sea_query::Expr;
 use uuid::Uuid;
 
-use super::{Aftermath, Chat, text};
+use super::{AfterCommit, Chat, text};
 use crate::entity::message::{self, Column, Rating};
 use crate::error::Error;
 
@@ -24,22 +24,19 @@ impl Chat {
         if rating.is_none() && comment.is_some() {
             return Err(Error::BadUserInput("`comment` needs a `rating`.".to_owned()));
         }
-        let rated = self
-            .database
-            .write(self.user(), |write| async move {
-                if !self.own_reply(&write, id).await?.status.is_terminal() {
+        self.write(comment.map(str::to_owned), move |chat, write, comment| {
+            Box::pin(async move {
+                if !chat.own_reply(write, id).await?.status.is_terminal() {
                     let message = "Only a reply that has ended can be rated.";
                     return Err(Error::BadUserInput(message.to_owned()));
                 }
                 let feedback = [
                     (Column::Rating, Expr::value(rating.map(|rating| rating.to_value()))),
-                    (Column::RatingComment, Expr::value(comment)),
+                    (Column::RatingComment, Expr::value(comment.as_deref())),
                 ];
-                let row = self.update_message(&write, id, feedback).await?;
-                Ok((write, row))
+                Ok((chat.update_message(write, id, feedback).await?, AfterCommit::default()))
             })
-            .await?;
-        self.follow_up(Aftermath::default());
-        Ok(rated)
+        })
+        .await
     }
 }

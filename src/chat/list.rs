@@ -151,7 +151,7 @@ impl Chat {
     /// How many conversations of the viewer pass `filter`.
     pub async fn conversation_count(&self, filter: &ConversationFilter) -> Result<u64, Error> {
         let query = self.filtered(filter)?;
-        self.read(|connection| query.clone().count(connection)).await
+        self.read(|connection| Box::pin(query.clone().count(connection))).await
     }
 
     fn filtered(&self, filter: &ConversationFilter) -> Result<Select<Entity>, Error> {

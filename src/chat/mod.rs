@@ -26,6 +26,8 @@ mod unread;
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 pub use self::changes::{Change, ChangeCursor, ChangeKind};
 pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder};
 pub use self::metadata::Metadata;
@@ -39,7 +41,7 @@ pub use self::tree::{
 };
 pub use self::turn::Sent;
 use crate::auth::Viewer;
-use crate::database::Database;
+use crate::database::{Database, Write};
 use crate::entity::message;
 use crate::error::Error;
 use crate::memory::Share;
@@ -92,15 +94,40 @@ impl Chat {
         self.viewer.id()
     }
 
-    /// Does what is due once a write is committed.
-    fn follow_up(&self, aftermath: Aftermath) {
-        if let Some(reply) = aftermath.begin {
+    /// Runs `work` on `input` in a transaction of the viewer's, as [`Database::write`] does, and once it is committed
+    /// what `work` says is due then. All of that is done even if the caller goes away.
+    async fn write<I, T, W>(&self, input: I, work: W) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'w> Fn(&'w Self, &'w Write, &'w I) -> BoxFuture<'w, Result<(T, AfterCommit), Error>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let chat = self.clone();
+        let after_commit = move |(value, due): (T, AfterCommit)| {
+            chat.run_after_commit(due);
+            value
+        };
+        self.database
+            .write_then(
+                self.user(),
+                (self.clone(), input),
+                move |write, (chat, input)| work(chat, write, input),
+                after_commit,
+            )
+            .await
+    }
+
+    fn run_after_commit(&self, due: AfterCommit) {
+        if let Some(reply) = due.begin {
             self.replies.write(reply);
         }
-        for topic in aftermath.wake {
+        for topic in due.wake {
             self.replies.signal(topic);
         }
-        if aftermath.changed {
+        if due.changed {
             self.replies.signal(Topic::of_user(self.user()));
         }
     }
@@ -108,7 +135,7 @@ impl Chat {
 
 /// What is due once a write is committed.
 #[derive(Debug)]
-struct Aftermath {
+struct AfterCommit {
     /// A reply that this server has the lease of.
     begin: Option<message::Model>,
     /// Who is to look at the database.
@@ -117,22 +144,15 @@ struct Aftermath {
     changed: bool,
 }
 
-impl Default for Aftermath {
+impl Default for AfterCommit {
     fn default() -> Self {
         Self { begin: None, wake: Vec::new(), changed: true }
     }
 }
 
-impl Aftermath {
+impl AfterCommit {
     /// Nothing was written.
     fn nothing() -> Self {
         Self { changed: false, ..Self::default() }
     }
-}
-
-/// Runs `work` to its end even if the caller goes away: between a commit and its aftermath nothing may come.
-async fn undisturbed<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    tokio::spawn(work).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
 }

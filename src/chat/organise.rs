@@ -4,7 +4,7 @@ use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::{Expr, Func, SimpleExpr};
 use uuid::Uuid;
 
-use super::{Aftermath, Chat, Metadata};
+use super::{AfterCommit, Chat, Metadata};
 use crate::entity::conversation::{self, Column};
 use crate::entity::message;
 use crate::error::Error;
@@ -41,16 +41,13 @@ impl Chat {
 
     /// Replaces what the client keeps of its own beside a message.
     pub async fn set_message_metadata(&self, id: Uuid, metadata: Metadata) -> Result<message::Model, Error> {
-        let changed = self
-            .database
-            .write(self.user(), |write| async move {
-                let metadata = [(message::Column::Metadata, Expr::value(metadata.into_text()))];
-                let row = self.update_message(&write, id, metadata).await?;
-                Ok((write, row))
+        self.write(metadata.into_text(), move |chat, write, metadata| {
+            Box::pin(async move {
+                let metadata = [(message::Column::Metadata, Expr::value(metadata.as_str()))];
+                Ok((chat.update_message(write, id, metadata).await?, AfterCommit::default()))
             })
-            .await?;
-        self.follow_up(Aftermath::default());
-        Ok(changed)
+        })
+        .await
     }
 
     async fn change(
@@ -59,28 +56,24 @@ impl Chat {
         column: Column,
         value: SimpleExpr,
     ) -> Result<conversation::Model, Error> {
-        let changed = self
-            .database
-            .write(self.user(), |write| async move {
-                let row = self.update_conversation(&write, id, [(column, value)]).await?;
-                Ok((write, row))
+        self.write(value, move |chat, write, value| {
+            Box::pin(async move {
+                let row = chat.update_conversation(write, id, [(column, value.clone())]).await?;
+                Ok((row, AfterCommit::default()))
             })
-            .await?;
-        self.follow_up(Aftermath::default());
-        Ok(changed)
+        })
+        .await
     }
 
     /// Fills in the present where `column` has no date yet.
     async fn date(&self, id: Uuid, column: Column) -> Result<conversation::Model, Error> {
-        let changed = self
-            .database
-            .write(self.user(), |write| async move {
+        self.write((), move |chat, write, ()| {
+            Box::pin(async move {
                 let date = Func::coalesce([Expr::col(column), Expr::value(write.now)]);
-                let row = self.update_conversation(&write, id, [(column, date.into())]).await?;
-                Ok((write, row))
+                let row = chat.update_conversation(write, id, [(column, date.into())]).await?;
+                Ok((row, AfterCommit::default()))
             })
-            .await?;
-        self.follow_up(Aftermath::default());
-        Ok(changed)
+        })
+        .await
     }
 }

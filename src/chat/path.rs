@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Aftermath, Chat, OnBusy};
+use super::{AfterCommit, Chat, OnBusy};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{Column, Entity, Status};
@@ -80,15 +80,13 @@ impl Chat {
         conversation_id: Uuid,
         busy: bool,
         on_busy: OnBusy,
-        aftermath: &mut Aftermath,
+        due: &mut AfterCommit,
     ) -> Result<Way, Error> {
         match on_busy {
             _ if !busy => Ok(Way::default()),
             OnBusy::Enqueue => Ok(Way { busy, ..Way::default() }),
             OnBusy::Reject => Err(Error::ConversationBusy),
-            OnBusy::Interrupt | OnBusy::Rollback => {
-                self.interrupt(write, Some(conversation_id), aftermath).await
-            }
+            OnBusy::Interrupt | OnBusy::Rollback => self.interrupt(write, Some(conversation_id), due).await,
         }
     }
 
@@ -98,7 +96,7 @@ impl Chat {
         &self,
         write: &Write,
         conversation_id: Option<Uuid>,
-        aftermath: &mut Aftermath,
+        due: &mut AfterCommit,
     ) -> Result<Way, Error> {
         let under_way = |condition: &'static str| {
             let update = Entity::update_many()
@@ -117,8 +115,8 @@ impl Chat {
             .exec_with_returning(&**write)
             .await?;
         let running = under_way("status = 'GENERATING'").exec_with_returning(&**write).await?;
-        aftermath.wake.extend(waiting.iter().map(|reply| Topic::Reply(reply.id)));
-        aftermath.wake.extend(running.iter().map(|reply| Topic::Stop(reply.id)));
+        due.wake.extend(waiting.iter().map(|reply| Topic::Reply(reply.id)));
+        due.wake.extend(running.iter().map(|reply| Topic::Stop(reply.id)));
         let active = waiting.iter().chain(&running).filter(|reply| reply.active);
         Ok(Way { interrupted: active.map(|reply| reply.position).collect(), busy: !running.is_empty() })
     }

@@ -1,12 +1,13 @@
 //! Reading the viewer's rows.
 
-use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::{Stream, TryStreamExt};
-use sea_orm::{DatabaseConnection, DbErr, EntityTrait, Select};
+use futures_util::TryStreamExt;
+use futures_util::future::BoxFuture;
+use sea_orm::{DbErr, EntityTrait, FromQueryResult, QueryTrait, Select, Statement, StreamTrait};
 
 use super::Chat;
+use crate::database::Connection;
 use crate::entity::{conversation, deleted_message, message};
 use crate::error::Error;
 
@@ -43,10 +44,9 @@ impl Texts for deleted_message::Model {
 
 impl Chat {
     /// Reads with `query`, when it is the viewer's turn.
-    pub(super) async fn read<'d, T, F, Q>(&'d self, query: Q) -> Result<T, Error>
+    pub(super) async fn read<T, Q>(&self, query: Q) -> Result<T, Error>
     where
-        Q: Fn(&'d DatabaseConnection) -> F,
-        F: Future<Output = Result<T, DbErr>>,
+        Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
     {
         self.database.read_for(self.user(), query).await
     }
@@ -56,36 +56,34 @@ impl Chat {
     where
         E: EntityTrait<Model: Texts>,
     {
-        self.gather(|connection| query.clone().stream(connection)).await
+        self.gather(query.build(self.database.backend())).await
     }
 
-    /// The rows that `query` finds, unless their texts are more than the request's share has room for: no more than
-    /// that is ever read. From then on they are shared, however often an answer repeats them.
-    pub(super) async fn gather<'d, M, S, F, Q>(&'d self, query: Q) -> Result<Vec<Arc<M>>, Error>
+    /// The rows that `statement` finds, unless their texts are more than the request's share has room for: no more
+    /// than that is ever read. From then on they are shared, however often an answer repeats them.
+    pub(super) async fn gather<M>(&self, statement: Statement) -> Result<Vec<Arc<M>>, Error>
     where
-        M: Texts,
-        Q: Fn(&'d DatabaseConnection) -> F,
-        F: Future<Output = Result<S, DbErr>>,
-        S: Stream<Item = Result<M, DbErr>>,
+        M: FromQueryResult + Send + Texts,
     {
         let room = self.share.left();
-        // Boxed, as it would make every future above it large.
-        let (rows, bytes) = Box::pin(self.read(|connection| {
-            let found = query(connection);
-            async move {
-                let (mut rows, mut bytes) = (Vec::new(), 0);
-                let mut found = pin!(found.await?);
-                while bytes <= room
-                    && let Some(row) = found.try_next().await?
-                {
-                    bytes += row.bytes();
-                    rows.push(Arc::new(row));
-                }
-                Ok((rows, bytes))
-            }
-        }))
-        .await?;
+        let (rows, bytes) = self
+            .read(|connection| {
+                let statement = statement.clone();
+                Box::pin(async move {
+                    let (mut rows, mut bytes) = (Vec::new(), 0);
+                    let mut found = connection.stream_raw(statement).await?;
+                    while bytes <= room
+                        && let Some(row) = found.try_next().await?
+                    {
+                        let row = M::from_query_result(&row, "")?;
+                        bytes += row.bytes();
+                        rows.push(row);
+                    }
+                    Ok((rows, bytes))
+                })
+            })
+            .await?;
         self.share.take(bytes)?;
-        Ok(rows)
+        Ok(rows.into_iter().map(Arc::new).collect())
     }
 }

@@ -5,7 +5,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
-use super::{Aftermath, Chat, undisturbed};
+use super::{AfterCommit, Chat};
 use crate::database::Write;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
 use crate::error::Error;
@@ -42,41 +42,33 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply.
     pub async fn stop_reply(&self, id: Uuid) -> Result<message::Model, Error> {
-        let chat = self.clone();
-        undisturbed(async move { chat.request_stop(id).await }).await?;
+        self.write(id, |chat, write, &id| Box::pin(chat.request_stop(write, id))).await?;
         self.reply_ended(id).await
     }
 
-    async fn request_stop(&self, id: Uuid) -> Result<(), Error> {
-        let aftermath = self
-            .database
-            .write(self.user(), |write| async move {
-                let reply = self.own_reply(&write, id).await?;
-                let stop = Entity::update_many()
-                    .col_expr(Column::StopRequestedAt, Expr::value(write.now))
-                    .col_expr(Column::Revision, Expr::value(write.revision))
-                    .filter(Column::UserId.eq(self.user()))
-                    .filter(Column::Id.eq(id));
-                let mut aftermath = Aftermath::default();
-                match reply.status {
-                    Status::Queued => {
-                        stop.col_expr(Column::Status, Expr::value(Status::Stopped.to_value()))
-                            .col_expr(Column::FinishedAt, Expr::value(write.now))
-                            .exec(&*write)
-                            .await?;
-                        aftermath.wake.push(Topic::Reply(id));
-                    }
-                    Status::Generating => {
-                        stop.exec(&*write).await?;
-                        aftermath.wake.push(Topic::Stop(id));
-                    }
-                    Status::Complete | Status::Stopped | Status::Failed => aftermath = Aftermath::nothing(),
-                }
-                Ok((write, aftermath))
-            })
-            .await?;
-        self.follow_up(aftermath);
-        Ok(())
+    async fn request_stop(&self, write: &Write, id: Uuid) -> Result<((), AfterCommit), Error> {
+        let reply = self.own_reply(write, id).await?;
+        let stop = Entity::update_many()
+            .col_expr(Column::StopRequestedAt, Expr::value(write.now))
+            .col_expr(Column::Revision, Expr::value(write.revision))
+            .filter(Column::UserId.eq(self.user()))
+            .filter(Column::Id.eq(id));
+        let mut due = AfterCommit::default();
+        match reply.status {
+            Status::Queued => {
+                stop.col_expr(Column::Status, Expr::value(Status::Stopped.to_value()))
+                    .col_expr(Column::FinishedAt, Expr::value(write.now))
+                    .exec(&**write)
+                    .await?;
+                due.wake.push(Topic::Reply(id));
+            }
+            Status::Generating => {
+                stop.exec(&**write).await?;
+                due.wake.push(Topic::Stop(id));
+            }
+            Status::Complete | Status::Stopped | Status::Failed => due = AfterCommit::nothing(),
+        }
+        Ok(((), due))
     }
 
     /// Has a reply that failed or was stopped written anew, as the next attempt of the same reply, and returns at
@@ -86,42 +78,34 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such reply; [`Error::BadUserInput`] if it is complete;
     /// [`Error::TooManyQueued`] if it would have to wait, and no more of the viewer's may.
     pub async fn retry_reply(&self, id: Uuid) -> Result<message::Model, Error> {
-        let chat = self.clone();
-        undisturbed(async move { chat.retry_now(id).await }).await
+        self.write(id, |chat, write, &id| Box::pin(chat.retry(write, id))).await
     }
 
-    async fn retry_now(&self, id: Uuid) -> Result<message::Model, Error> {
-        let (reply, aftermath) = self
-            .database
-            .write(self.user(), |write| async move {
-                let mut reply = self.own_reply(&write, id).await?;
-                match reply.status {
-                    Status::Queued | Status::Generating => return Ok((write, (reply, Aftermath::nothing()))),
-                    Status::Complete => {
-                        let message = "Only a reply that failed or was stopped can be retried.";
-                        return Err(Error::BadUserInput(message.to_owned()));
-                    }
-                    Status::Stopped | Status::Failed => {}
-                }
-                let conversation = self.update_conversation(&write, reply.conversation_id, []).await?;
-                let busy = self.tail(&write, &conversation).await?.busy;
-                self.replies.admit(&mut reply, busy, write.now);
-                if busy {
-                    self.check_queue(&write).await?;
-                } else {
-                    reply.content.clear();
-                    reply.tool_calls = ToolCalls::default();
-                    reply.model = None;
-                    search::index_message(&write, self.user(), id, "").await?;
-                }
-                let reply = self.revive(&write, reply).await?;
-                let begin = (!busy).then(|| reply.clone());
-                let wake = vec![Topic::Reply(id)];
-                Ok((write, (reply, Aftermath { begin, wake, ..Aftermath::default() })))
-            })
-            .await?;
-        self.follow_up(aftermath);
-        Ok(reply)
+    async fn retry(&self, write: &Write, id: Uuid) -> Result<(message::Model, AfterCommit), Error> {
+        let mut reply = self.own_reply(write, id).await?;
+        match reply.status {
+            Status::Queued | Status::Generating => return Ok((reply, AfterCommit::nothing())),
+            Status::Complete => {
+                let message = "Only a reply that failed or was stopped can be retried.";
+                return Err(Error::BadUserInput(message.to_owned()));
+            }
+            Status::Stopped | Status::Failed => {}
+        }
+        let conversation = self.update_conversation(write, reply.conversation_id, []).await?;
+        let busy = self.tail(write, &conversation).await?.busy;
+        self.replies.admit(&mut reply, busy, write.now);
+        if busy {
+            self.check_queue(write).await?;
+        } else {
+            reply.content.clear();
+            reply.tool_calls = ToolCalls::default();
+            reply.model = None;
+            search::index_message(write, self.user(), id, "").await?;
+        }
+        let reply = self.revive(write, reply).await?;
+        let begin = (!busy).then(|| reply.clone());
+        let wake = vec![Topic::Reply(id)];
+        Ok((reply, AfterCommit { begin, wake, ..AfterCommit::default() }))
     }
 
     /// Stores a reply that is under way again.

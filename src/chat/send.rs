@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::receipt::{Made, Repeatable};
 use super::turn::{Seat, Sent, Words};
-use super::{Aftermath, Chat, Metadata, text, undisturbed};
+use super::{AfterCommit, Chat, Metadata, text};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::error::Error;
@@ -45,36 +45,29 @@ impl Chat {
     /// Stores a message and its reply's row in one transaction, has the reply written, and returns at once.
     ///
     /// What was asked for is done even if the caller goes away meanwhile.
-    pub async fn send(&self, request: SendMessage) -> Result<Sent, Error> {
-        let chat = self.clone();
-        undisturbed(async move { Box::pin(chat.send_now(request)).await }).await
-    }
-
-    async fn send_now(&self, request: SendMessage) -> Result<Sent, Error> {
-        let content = text::message(&request.content, self.limits.message_chars)?;
+    pub async fn send(&self, mut request: SendMessage) -> Result<Sent, Error> {
+        request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
         let conversation_id = request.conversation_id.unwrap_or(Uuid::nil());
-        let arguments = [conversation_id.as_bytes(), content.as_bytes(), request.metadata.bytes()];
+        let arguments = [conversation_id.as_bytes(), request.content.as_bytes(), request.metadata.bytes()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "sendMessage", &arguments)?;
         let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
-        let (sent, aftermath) = self
-            .database
-            .write(self.user(), |write| async move {
-                if let Some(earlier) = self.receive(&write, repeatable.as_ref(), made).await? {
-                    let sent = self.sent_before(&write, earlier).await?;
-                    return Ok((write, (sent, Aftermath::nothing())));
+        self.write((request, repeatable), move |chat, write, (request, repeatable)| {
+            Box::pin(async move {
+                if let Some(earlier) = chat.receive(write, repeatable.as_ref(), made).await? {
+                    return Ok((chat.sent_before(write, earlier).await?, AfterCommit::nothing()));
                 }
-                let mut aftermath = Aftermath::default();
+                let content = &request.content;
+                let mut due = AfterCommit::default();
                 let (conversation, place) = match request.conversation_id {
-                    Some(id) => self.extend(&write, id, content, request.on_busy, &mut aftermath).await?,
-                    None => self.begin(&write, content).await?,
+                    Some(id) => chat.extend(write, id, content, request.on_busy, &mut due).await?,
+                    None => chat.begin(write, content).await?,
                 };
-                let words = Words { content, metadata: request.metadata };
-                let sent = self.store_turn(&write, conversation, place, words, made, &mut aftermath).await?;
-                Ok((write, (sent, aftermath)))
+                let words = Words { content, metadata: request.metadata.clone() };
+                let sent = chat.store_turn(write, conversation, place, words, made, &mut due).await?;
+                Ok((sent, due))
             })
-            .await?;
-        self.follow_up(aftermath);
-        Ok(sent)
+        })
+        .await
     }
 
     /// Starts a conversation with room for a first turn.
@@ -96,7 +89,7 @@ impl Chat {
         conversation_id: Uuid,
         content: &str,
         on_busy: OnBusy,
-        aftermath: &mut Aftermath,
+        due: &mut AfterCommit,
     ) -> Result<(conversation::Model, Seat), Error> {
         let title = text::derive_title(content);
         let key = Expr::case(Expr::col(Column::Title).is_null(), text::title_key(&title));
@@ -118,7 +111,7 @@ impl Chat {
             search::index_title(write, &conversation).await?;
         }
         let mut tail = self.tail(write, &conversation).await?;
-        let way = self.clear_way(write, conversation_id, tail.busy, on_busy, aftermath).await?;
+        let way = self.clear_way(write, conversation_id, tail.busy, on_busy, due).await?;
         if on_busy == OnBusy::Rollback {
             let end = conversation.last_position - 2;
             let keep = way.finished_before(end);

@@ -7,55 +7,41 @@ use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::{Aftermath, Chat, undisturbed};
+use super::{AfterCommit, Chat};
 use crate::entity::conversation::{self, Column, Entity};
 use crate::error::Error;
 
 impl Chat {
     /// Puts a conversation into the trash, with all its messages. Replies under way in it are stopped.
     pub async fn delete_conversation(&self, id: Uuid) -> Result<(), Error> {
-        let chat = self.clone();
-        undisturbed(async move { chat.trash_now(id).await }).await
-    }
-
-    async fn trash_now(&self, id: Uuid) -> Result<(), Error> {
-        let aftermath = self
-            .database
-            .write(self.user(), |write| async move {
-                self.update_conversation(&write, id, [(Column::DeletedAt, Expr::value(write.now))]).await?;
-                let mut aftermath = Aftermath::default();
-                self.interrupt(&write, Some(id), &mut aftermath).await?;
-                Ok((write, aftermath))
+        self.write(id, |chat, write, &id| {
+            Box::pin(async move {
+                chat.update_conversation(write, id, [(Column::DeletedAt, Expr::value(write.now))]).await?;
+                let mut due = AfterCommit::default();
+                chat.interrupt(write, Some(id), &mut due).await?;
+                Ok(((), due))
             })
-            .await?;
-        self.follow_up(aftermath);
-        Ok(())
+        })
+        .await
     }
 
     /// Puts all of the viewer's conversations into the trash, those in the archive too. Returns how many.
     pub async fn delete_all_conversations(&self) -> Result<u64, Error> {
-        let chat = self.clone();
-        undisturbed(async move { chat.trash_all_now().await }).await
-    }
-
-    async fn trash_all_now(&self) -> Result<u64, Error> {
-        let (count, aftermath) = self
-            .database
-            .write(self.user(), |write| async move {
+        self.write((), |chat, write, ()| {
+            Box::pin(async move {
                 let deleted = Entity::update_many()
                     .col_expr(Column::DeletedAt, Expr::value(write.now))
                     .col_expr(Column::Revision, Expr::value(write.revision))
-                    .filter(Column::UserId.eq(self.user()))
+                    .filter(Column::UserId.eq(chat.user()))
                     .filter(Column::DeletedAt.is_null())
-                    .exec(&*write)
+                    .exec(&**write)
                     .await?;
-                let mut aftermath = Aftermath { changed: deleted.rows_affected > 0, ..Aftermath::default() };
-                self.interrupt(&write, None, &mut aftermath).await?;
-                Ok((write, (deleted.rows_affected, aftermath)))
+                let mut due = AfterCommit { changed: deleted.rows_affected > 0, ..AfterCommit::default() };
+                chat.interrupt(write, None, &mut due).await?;
+                Ok((deleted.rows_affected, due))
             })
-            .await?;
-        self.follow_up(aftermath);
-        Ok(count)
+        })
+        .await
     }
 
     /// Takes a conversation out of the trash, with all its messages as they were when it was deleted, but that
@@ -64,29 +50,25 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such conversation, or it has been in the trash for too long.
     pub async fn restore_conversation(&self, id: Uuid) -> Result<conversation::Model, Error> {
-        let (row, aftermath) = self
-            .database
-            .write(self.user(), |write| async move {
+        self.write(id, |chat, write, &id| {
+            Box::pin(async move {
                 let restored = Entity::update_many()
                     .col_expr(Column::DeletedAt, Expr::value(None::<sea_orm::prelude::DateTimeUtc>))
                     .col_expr(Column::RestoredRevision, Expr::value(write.revision))
                     .col_expr(Column::Revision, Expr::value(write.revision))
-                    .filter(Column::UserId.eq(self.user()))
+                    .filter(Column::UserId.eq(chat.user()))
                     .filter(Column::Id.eq(id))
-                    .filter(self.restorable())
-                    .exec_with_returning(&*write)
+                    .filter(chat.restorable())
+                    .exec_with_returning(&**write)
                     .await?
                     .pop();
                 if let Some(row) = restored {
-                    return Ok((write, (row, Aftermath::default())));
+                    return Ok((row, AfterCommit::default()));
                 }
-                let there = self.own_conversations().filter(Column::Id.eq(id)).one(&*write).await?;
-                let row = there.ok_or(Error::NotFound("conversation"))?;
-                Ok((write, (row, Aftermath::nothing())))
+                Ok((chat.conversation_within(write, id).await?, AfterCommit::nothing()))
             })
-            .await?;
-        self.follow_up(aftermath);
-        Ok(row)
+        })
+        .await
     }
 
     /// Whether a conversation is in the trash and can be taken out.

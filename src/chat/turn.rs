@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryF
 use uuid::Uuid;
 
 use super::receipt::Made;
-use super::{Aftermath, Chat, Metadata};
+use super::{AfterCommit, Chat, Metadata};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
@@ -51,7 +51,7 @@ impl Chat {
         seat: Seat,
         words: Words<'_>,
         made: Made,
-        aftermath: &mut Aftermath,
+        due: &mut AfterCommit,
     ) -> Result<Sent, Error> {
         let mut message = self.new_message(write, conversation.id, made.message, &seat, Role::User);
         words.content.clone_into(&mut message.content);
@@ -59,7 +59,7 @@ impl Chat {
         message.status = Status::Complete;
         message.finished_at = Some(write.now);
         let after = Seat { parent: Some(message.id), position: seat.position + 1, busy: seat.busy };
-        let reply = self.new_reply(write, conversation.id, made.reply, &after, aftermath).await?;
+        let reply = self.new_reply(write, conversation.id, made.reply, &after, due).await?;
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
         Entity::insert_many(rows).exec_without_returning(&**write).await?;
         search::index_message(write, self.user(), message.id, &message.content).await?;
@@ -76,7 +76,7 @@ impl Chat {
         conversation_id: Uuid,
         id: Option<Uuid>,
         seat: &Seat,
-        aftermath: &mut Aftermath,
+        due: &mut AfterCommit,
     ) -> Result<message::Model, Error> {
         if seat.busy {
             self.check_queue(write).await?;
@@ -84,7 +84,7 @@ impl Chat {
         let mut reply = self.new_message(write, conversation_id, id, seat, Role::Assistant);
         self.replies.admit(&mut reply, seat.busy, write.now);
         if !seat.busy {
-            aftermath.begin = Some(reply.clone());
+            due.begin = Some(reply.clone());
         }
         Ok(reply)
     }

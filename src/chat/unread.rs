@@ -9,7 +9,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::{Aftermath, Chat};
+use super::{AfterCommit, Chat};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -31,35 +31,31 @@ impl Chat {
         conversation_id: Uuid,
         message_id: Uuid,
     ) -> Result<conversation::Model, Error> {
-        let (row, aftermath) = self
-            .database
-            .write(self.user(), |write| async move {
-                let message = self
+        self.write((), move |chat, write, ()| {
+            Box::pin(async move {
+                let message = chat
                     .own_messages()
                     .filter(message::Column::Id.eq(message_id))
                     .filter(message::Column::ConversationId.eq(conversation_id))
-                    .one(&*write)
+                    .one(&**write)
                     .await?
                     .ok_or(Error::NotFound("message"))?;
                 let read = conversation::Entity::update_many()
                     .col_expr(conversation::Column::ReadPosition, Expr::value(message.position))
                     .col_expr(conversation::Column::Revision, Expr::value(write.revision))
-                    .filter(conversation::Column::UserId.eq(self.user()))
+                    .filter(conversation::Column::UserId.eq(chat.user()))
                     .filter(conversation::Column::Id.eq(conversation_id))
                     .filter(Expr::col(conversation::Column::ReadPosition).lt(message.position))
                     .filter(Expr::value(message.active));
-                let changed = read.exec_with_returning(&*write).await?.pop();
-                let aftermath = Aftermath { changed: changed.is_some(), ..Aftermath::default() };
-                let row = if let Some(row) = changed {
-                    row
-                } else {
-                    let query = self.own_conversations().filter(conversation::Column::Id.eq(conversation_id));
-                    query.one(&*write).await?.ok_or(Error::NotFound("conversation"))?
-                };
-                Ok((write, (row, aftermath)))
+                let changed = read.exec_with_returning(&**write).await?.pop();
+                match changed {
+                    Some(row) => Ok((row, AfterCommit::default())),
+                    None => {
+                        Ok((chat.conversation_within(write, conversation_id).await?, AfterCommit::nothing()))
+                    }
+                }
             })
-            .await?;
-        self.follow_up(aftermath);
-        Ok(row)
+        })
+        .await
     }
 }

@@ -6,7 +6,7 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use super::{Database, PATIENCE, within};
+use super::{Database, PATIENCE, run_detached, within};
 use crate::error::Error;
 
 /// Any number that nothing else uses as an advisory lock.
@@ -34,16 +34,24 @@ impl Database {
     /// # Errors
     /// If the database is newer than this binary, or cannot be reached.
     pub async fn migrate_up(&self) -> Result<(), Error> {
-        let transaction = self.begin_alone().await?;
-        Migrator::up(&transaction, None).await.map_err(explain)?;
-        Ok(transaction.commit().await?)
+        let database = self.clone();
+        run_detached(async move {
+            let transaction = database.begin_alone().await?;
+            Migrator::up(&transaction, None).await.map_err(explain)?;
+            Ok(transaction.commit().await?)
+        })
+        .await
     }
 
     /// Takes the last `steps` steps back, with all that they hold.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), Error> {
-        let transaction = self.begin_alone().await?;
-        Migrator::down(&transaction, Some(steps)).await.map_err(explain)?;
-        Ok(transaction.commit().await?)
+        let database = self.clone();
+        run_detached(async move {
+            let transaction = database.begin_alone().await?;
+            Migrator::down(&transaction, Some(steps)).await.map_err(explain)?;
+            Ok(transaction.commit().await?)
+        })
+        .await
     }
 
     /// Tells which steps are applied; writes nothing.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
@@ -16,6 +17,7 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument;
 
 pub use self::address::Address;
 pub use self::migrate::Migrations;
@@ -46,6 +48,9 @@ const USERS: u32 = 4;
 
 /// How long to wait before a lost connection is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// What statements are run on.
+pub type Connection = DatabaseConnection;
 
 /// A database, shared by all requests. Cloning it is cheap.
 #[derive(Clone, Debug)]
@@ -101,10 +106,9 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the database cannot be reached in time.
-    pub async fn read<'d, T, F, Q>(&'d self, query: Q) -> Result<T, Error>
+    pub async fn read<T, Q>(&self, query: Q) -> Result<T, Error>
     where
-        Q: Fn(&'d DatabaseConnection) -> F,
-        F: Future<Output = Result<T, DbErr>>,
+        Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
     {
         persist(|| async { Ok(query(&self.reader).await?) }).await
     }
@@ -114,28 +118,25 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Unavailable`] also if its turn does not come in time.
-    pub async fn read_for<'d, T, F, Q>(&'d self, user: &str, query: Q) -> Result<T, Error>
+    pub async fn read_for<T, Q>(&self, user: &str, query: Q) -> Result<T, Error>
     where
-        Q: Fn(&'d DatabaseConnection) -> F,
-        F: Future<Output = Result<T, DbErr>>,
+        Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
     {
         self.read_in(&self.lanes, user, query).await
     }
 
     /// As [`Database::read_for`], for what keeps the database busy: one for each user, and few of them in all, so that
     /// they leave it to the others.
-    pub async fn read_slowly_for<'d, T, F, Q>(&'d self, user: &str, query: Q) -> Result<T, Error>
+    pub async fn read_slowly_for<T, Q>(&self, user: &str, query: Q) -> Result<T, Error>
     where
-        Q: Fn(&'d DatabaseConnection) -> F,
-        F: Future<Output = Result<T, DbErr>>,
+        Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
     {
         self.read_in(&self.slow_lanes, user, query).await
     }
 
-    async fn read_in<'d, T, F, Q>(&'d self, lanes: &Arc<Lanes>, user: &str, query: Q) -> Result<T, Error>
+    async fn read_in<T, Q>(&self, lanes: &Arc<Lanes>, user: &str, query: Q) -> Result<T, Error>
     where
-        Q: Fn(&'d DatabaseConnection) -> F,
-        F: Future<Output = Result<T, DbErr>>,
+        Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
     {
         within(PATIENCE, async {
             let _lane = lanes.take(user).await;
@@ -144,23 +145,64 @@ impl Database {
         .await
     }
 
-    /// Runs `work` in a transaction that begins by raising `user`'s revision, and commits it.
+    /// Runs `work` on `input` in a transaction that begins by raising `user`'s revision, and commits it. It goes on to
+    /// its end even if the caller goes away.
     ///
     /// That first statement locks the user's account row, so one user's writes have an order, on all servers,
     /// and two users never wait for each other. Within one server the user's writes also queue before they
-    /// take a connection, so that a busy user cannot use up the pool.
+    /// take a connection, so that a busy user cannot use up the pool. `work` may run more than once, each time in a
+    /// transaction of its own: it must do nothing but through its [`Write`].
     ///
     /// # Errors
     /// What `work` says; [`Error::Unavailable`] if the database cannot be reached in time. In that case nothing
     /// was written, unless it was the answer to the commit itself that got lost.
-    pub async fn write<T, F>(&self, user: &str, work: impl FnOnce(Write) -> F) -> Result<T, Error>
+    pub async fn write<I, T, W>(&self, user: &str, input: I, work: W) -> Result<T, Error>
     where
-        F: Future<Output = Result<(Write, T), Error>>,
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
+    {
+        self.write_then(user, input, work, |value| value).await
+    }
+
+    /// As [`Database::write`], and then, once it is committed, `after_commit`, which is not skipped either if the
+    /// caller goes away.
+    pub async fn write_then<I, T, U, W, A>(
+        &self,
+        user: &str,
+        input: I,
+        work: W,
+        after_commit: A,
+    ) -> Result<U, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        U: Send + 'static,
+        W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
+        A: FnOnce(T) -> U + Send + 'static,
+    {
+        let (database, user) = (self.clone(), user.to_owned());
+        run_detached(async move {
+            let value = database.write_once(&user, &input, &work).await?;
+            Ok(after_commit(value))
+        })
+        .await
+    }
+
+    async fn write_once<I, T>(
+        &self,
+        user: &str,
+        input: &I,
+        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
+    ) -> Result<T, Error>
+    where
+        I: Sync,
+        T: Send,
     {
         let mut turn = self.turns.take(user).await?;
         let result = within(PATIENCE, async {
             let write = persist(|| self.begin(user)).await?;
-            let (write, value) = work(write).await?;
+            let value = work(&write, input).await?;
             write.transaction.commit().await?;
             Ok(value)
         })
@@ -193,18 +235,24 @@ impl Database {
     }
 
     /// Runs the one-row update `statement` outside of a user's order of writes, for what is no change that other
-    /// devices should learn of, such as a checkpoint. It must be safe to run twice. Returns what it returns.
-    pub async fn update(&self, statement: &Statement) -> Result<Option<QueryResult>, Error> {
-        persist(|| async {
-            // All rows are fetched, as SQLite commits when a statement has run to its end.
-            Ok(self.writer.query_all_raw(statement.clone()).await?.pop())
+    /// devices should learn of, such as a checkpoint. It must be safe to run twice, and goes on to its end even if the
+    /// caller goes away. Returns what it returns.
+    pub async fn update(&self, statement: Statement) -> Result<Option<QueryResult>, Error> {
+        let database = self.clone();
+        run_detached(async move {
+            persist(|| async {
+                // All rows are fetched, as SQLite commits when a statement has run to its end.
+                Ok(database.writer.query_all_raw(statement.clone()).await?.pop())
+            })
+            .await
         })
         .await
     }
 
     /// Whether the database answers now.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.read(|connection| async { connection.execute_unprepared("SELECT 1").await.map(drop) }).await
+        self.read(|connection| Box::pin(async { connection.execute_unprepared("SELECT 1").await.map(drop) }))
+            .await
     }
 
     /// Which of the two databases it is.
@@ -354,6 +402,14 @@ where
         }
     })
     .await
+}
+
+/// Runs `work` to its end, even if the caller goes away.
+async fn run_detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let task = tokio::spawn(work.in_current_span());
+    task.await.unwrap_or_else(|error| Err(Error::Internal(format!("a write did not end: {error}"))))
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

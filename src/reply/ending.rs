@@ -1,5 +1,7 @@
 //! How an attempt ends, and what is then due in its conversation.
 
+use std::sync::Arc;
+
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveEnum, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait,
@@ -8,7 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::fence::still;
-use super::{Options, Replies};
+use super::{Inner, Options, Replies};
 use crate::assistant::{Failure, FailureCode};
 use crate::database::Write;
 use crate::entity::message::{self, Column, FinishReason, Status, ToolCalls};
@@ -36,22 +38,25 @@ impl Replies {
     pub(super) async fn end(
         &self,
         claim: &message::Model,
-        ending: &Ending,
+        ending: &Arc<Ending>,
     ) -> Result<Option<message::Model>, Error> {
-        let (user, conversation) = (claim.user_id.as_str(), claim.conversation_id);
+        let input = (self.clone(), claim.clone(), ending.clone());
         let (closed, next) = self
             .0
             .database
-            .write(user, |write| async move {
-                if !close(&write, claim, ending).await? {
-                    return Ok((write, (false, None)));
-                }
-                let next = if self.0.draining.is_cancelled() {
-                    None
-                } else {
-                    promote(&write, user, conversation, self.0.server, &self.0.options).await?
-                };
-                Ok((write, (true, next)))
+            .write(&claim.user_id, input, |write, (replies, claim, ending)| {
+                Box::pin(async move {
+                    if !close(write, claim, ending).await? {
+                        return Ok((false, None));
+                    }
+                    let Inner { draining, server, options, .. } = &*replies.0;
+                    let next = if draining.is_cancelled() {
+                        None
+                    } else {
+                        promote(write, &claim.user_id, claim.conversation_id, *server, options).await?
+                    };
+                    Ok((true, next))
+                })
             })
             .await?;
         self.announce(claim);

@@ -176,7 +176,7 @@ impl Replies {
     /// The message, if the user has it.
     async fn find(&self, user: &str, id: Uuid) -> Result<Option<message::Model>, Error> {
         let query = message::Entity::find_by_id((user.to_owned(), id)).filter(visible());
-        self.0.database.read(|connection| query.clone().one(connection)).await
+        self.0.database.read(|connection| Box::pin(query.clone().one(connection))).await
     }
 
     fn is_running(&self, id: Uuid) -> bool {

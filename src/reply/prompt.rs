@@ -73,10 +73,10 @@ pub(super) async fn load(
     let rows: Vec<Row> = database
         .read(|connection| {
             let statement = statement.clone();
-            async move {
+            Box::pin(async move {
                 let rows = connection.query_all_raw(statement).await?;
                 rows.iter().map(|row| Row::from_query_result(row, "")).collect::<Result<_, DbErr>>()
-            }
+            })
         })
         .await?;
     Ok(assemble(options.system_prompt.as_deref(), rows, budget))

@@ -91,12 +91,13 @@ impl Replies {
         for Stranded { user_id, conversation_id } in self.stranded().await? {
             let replies = self.clone();
             self.rescue(rescues, conversation_id, async move {
-                let (user, replies) = (user_id.as_str(), &replies);
-                let promote = |write| async move {
-                    let reply = replies.advance(&write, user, conversation_id).await?;
-                    Ok((write, reply))
-                };
-                replies.0.database.write(user, promote).await
+                let database = replies.0.database.clone();
+                let input = (replies, user_id.clone());
+                database
+                    .write(&user_id, input, move |write, (replies, user)| {
+                        Box::pin(replies.advance(write, user, conversation_id))
+                    })
+                    .await
             });
         }
         Ok(())
@@ -129,12 +130,12 @@ impl Replies {
         self.0
             .database
             .read(|connection| {
-                message::Entity::find()
+                let expired = message::Entity::find()
                     // Spelled out, as the databases must see that the partial index applies.
                     .filter(Expr::cust("status = 'GENERATING'"))
                     .filter(Expr::col(Column::LeaseUntil).lt(now.clone()))
-                    .limit(BATCH)
-                    .all(connection)
+                    .limit(BATCH);
+                Box::pin(expired.all(connection))
             })
             .await
     }
@@ -145,10 +146,10 @@ impl Replies {
             .database
             .read(|connection| {
                 let statement = statement.clone();
-                async move {
+                Box::pin(async move {
                     let rows = connection.query_all_raw(statement).await?;
                     rows.iter().map(|row| Stranded::from_query_result(row, "")).collect::<Result<_, DbErr>>()
-                }
+                })
             })
             .await
     }
@@ -156,8 +157,6 @@ impl Replies {
     /// Makes this server the successor of a dead one, or closes the reply if that may not be. Returns what this
     /// server is now to write: the reply's next attempt, or the conversation's next reply.
     async fn succeed(&self, orphan: &message::Model) -> Result<Option<message::Model>, Error> {
-        let (user, conversation) = (orphan.user_id.as_str(), orphan.conversation_id);
-        let (server, options) = (self.0.server, &self.0.options);
         let end = |status, failure| Ending {
             status,
             content: orphan.content.clone(),
@@ -174,41 +173,45 @@ impl Replies {
         } else {
             None
         };
-        let ending = ending.as_ref();
+        let status = ending.as_ref().map(|ending| ending.status);
+        let input = (self.clone(), orphan.clone(), ending);
         let next = self
             .0
             .database
-            .write(user, |write| async move {
-                // The server may have come back to life since the look, or another one been quicker.
-                let lock = message::Entity::update_many()
-                    .col_expr(Column::LeaseUntil, Expr::value(write.now + options.lease))
-                    .filter(still(orphan))
-                    .filter(Column::LeaseUntil.lt(write.now))
-                    .exec(&*write)
-                    .await?;
-                let next = if lock.rows_affected == 0 {
-                    None
-                } else if let Some(ending) = ending {
-                    close(&write, orphan, ending).await?;
-                    promote(&write, user, conversation, server, options).await?
-                } else {
-                    message::Entity::update_many()
-                        .col_expr(Column::Attempt, Expr::col(Column::Attempt).add(1))
-                        .col_expr(Column::RestartsLeft, Expr::col(Column::RestartsLeft).sub(1))
-                        .col_expr(Column::LeaseOwner, Expr::value(server))
-                        .col_expr(Column::Content, Expr::value(""))
-                        .col_expr(Column::Revision, Expr::value(write.revision))
-                        .filter(Column::UserId.eq(user))
-                        .filter(Column::Id.eq(orphan.id))
-                        .exec_with_returning(&*write)
-                        .await?
-                        .pop()
-                };
-                Ok((write, next))
+            .write(&orphan.user_id, input, |write, (replies, orphan, ending)| {
+                Box::pin(async move {
+                    let (server, options) = (replies.0.server, &replies.0.options);
+                    // The server may have come back to life since the look, or another one been quicker.
+                    let lock = message::Entity::update_many()
+                        .col_expr(Column::LeaseUntil, Expr::value(write.now + options.lease))
+                        .filter(still(orphan))
+                        .filter(Column::LeaseUntil.lt(write.now))
+                        .exec(&**write)
+                        .await?;
+                    let next = if lock.rows_affected == 0 {
+                        None
+                    } else if let Some(ending) = ending {
+                        close(write, orphan, ending).await?;
+                        promote(write, &orphan.user_id, orphan.conversation_id, server, options).await?
+                    } else {
+                        message::Entity::update_many()
+                            .col_expr(Column::Attempt, Expr::col(Column::Attempt).add(1))
+                            .col_expr(Column::RestartsLeft, Expr::col(Column::RestartsLeft).sub(1))
+                            .col_expr(Column::LeaseOwner, Expr::value(server))
+                            .col_expr(Column::Content, Expr::value(""))
+                            .col_expr(Column::Revision, Expr::value(write.revision))
+                            .filter(Column::UserId.eq(orphan.user_id.as_str()))
+                            .filter(Column::Id.eq(orphan.id))
+                            .exec_with_returning(&**write)
+                            .await?
+                            .pop()
+                    };
+                    Ok(next)
+                })
             })
             .await?;
         tracing::info!(
-            reply = %orphan.id, attempt = orphan.attempt, ending = ?ending.map(|ending| ending.status),
+            reply = %orphan.id, attempt = orphan.attempt, ending = ?status,
             taken_over = next.is_some(), "a reply's server is gone",
         );
         self.announce(orphan);

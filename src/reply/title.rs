@@ -71,26 +71,27 @@ impl Replies {
             tracing::info!(conversation = %id, "the title model gave no title");
             return Ok(());
         };
-        let title = title.as_str();
         let renamed = self
             .0
             .database
-            .write(user, |write| async move {
-                let renamed = conversation::Entity::update_many()
-                    .col_expr(Column::Title, Expr::value(title))
-                    .col_expr(Column::TitleKey, Expr::value(search::plain(title)))
-                    .col_expr(Column::TitleOrigin, Expr::value(TitleOrigin::Assistant.to_value()))
-                    .col_expr(Column::Revision, Expr::value(write.revision))
-                    .filter(Column::UserId.eq(user))
-                    .filter(Column::Id.eq(id))
-                    .filter(Column::DeletedAt.is_null())
-                    .filter(Column::TitleOrigin.eq(TitleOrigin::Message))
-                    .exec_with_returning(&*write)
-                    .await?;
-                for row in &renamed {
-                    search::index_title(&write, row).await?;
-                }
-                Ok((write, !renamed.is_empty()))
+            .write(user, (user.to_owned(), title), move |write, (user, title)| {
+                Box::pin(async move {
+                    let renamed = conversation::Entity::update_many()
+                        .col_expr(Column::Title, Expr::value(title.as_str()))
+                        .col_expr(Column::TitleKey, Expr::value(search::plain(title)))
+                        .col_expr(Column::TitleOrigin, Expr::value(TitleOrigin::Assistant.to_value()))
+                        .col_expr(Column::Revision, Expr::value(write.revision))
+                        .filter(Column::UserId.eq(user.as_str()))
+                        .filter(Column::Id.eq(id))
+                        .filter(Column::DeletedAt.is_null())
+                        .filter(Column::TitleOrigin.eq(TitleOrigin::Message))
+                        .exec_with_returning(&**write)
+                        .await?;
+                    for row in &renamed {
+                        search::index_title(write, row).await?;
+                    }
+                    Ok(!renamed.is_empty())
+                })
             })
             .await?;
         if renamed {
@@ -106,8 +107,11 @@ impl Replies {
             .filter(Column::TitleOrigin.eq(TitleOrigin::Message))
             .select_only()
             .column(Column::Id);
-        let wanted: Option<uuid::Uuid> =
-            self.0.database.read(|connection| conversation.clone().into_tuple().one(connection)).await?;
+        let wanted: Option<uuid::Uuid> = self
+            .0
+            .database
+            .read(|connection| Box::pin(conversation.clone().into_tuple().one(connection)))
+            .await?;
         if wanted.is_none() {
             return Ok(None);
         }
@@ -118,7 +122,7 @@ impl Replies {
             .filter(Expr::col(message::Column::Position).lte(LAST_POSITION))
             .filter(visible())
             .order_by_asc(message::Column::Position);
-        let messages = self.0.database.read(|connection| messages.clone().all(connection)).await?;
+        let messages = self.0.database.read(|connection| Box::pin(messages.clone().all(connection))).await?;
         let said = messages.iter().filter(|message| !message.content.is_empty()).map(|message| {
             let speaker = match message.role {
                 Role::User => "User",

@@ -65,7 +65,7 @@ impl Replies {
                     failure = ?ending.failure.as_ref().map(|failure| failure.code),
                     bytes = ending.content.len(), "reply ended",
                 );
-                self.store(claim, &ending).await
+                self.store(claim, &Arc::new(ending)).await
             }
             Outcome::Fenced => {
                 tracing::info!(reply = %claim.id, attempt = claim.attempt, "reply is no longer this server's");
@@ -167,7 +167,7 @@ impl Replies {
             .returning_col(Column::StopRequestedAt)
             .to_owned();
         let statement = self.0.database.backend().build(&update);
-        let mark = self.0.database.update(&statement).await?;
+        let mark = self.0.database.update(statement).await?;
         self.signal(Topic::Reply(claim.id));
         mark.map_or(Ok(Mark::Fenced), |row| read_mark(&row))
     }
@@ -185,7 +185,7 @@ impl Replies {
     }
 
     /// Stores how the attempt ended, however long the database takes, unless this server has to go.
-    async fn store(&self, claim: &message::Model, ending: &Ending) -> Option<message::Model> {
+    async fn store(&self, claim: &message::Model, ending: &Arc<Ending>) -> Option<message::Model> {
         loop {
             match self.end(claim, ending).await {
                 Ok(next) => return next,
@@ -211,7 +211,7 @@ impl Replies {
             .returning_col(Column::StopRequestedAt)
             .to_owned();
         let statement = self.0.database.backend().build(&update);
-        match self.0.database.update(&statement).await {
+        match self.0.database.update(statement).await {
             Ok(_) => self.signal(Topic::Orphans),
             Err(error) => error.log(),
         }

@@ -67,8 +67,7 @@ async fn batch(database: &Database) -> Result<bool, Error> {
     let row = database.read(|connection| connection.query_one_raw(whose.clone())).await?;
     let Some(row) = row else { return Ok(false) };
     let user: String = row.try_get_by_index(0)?;
-    let user = user.as_str();
-    database.write(user, |write| async move { take(&write, user).await.map(|()| (write, ())) }).await?;
+    database.write(&user, user.clone(), |write, user| Box::pin(take(write, user))).await?;
     Ok(true)
 }
 

@@ -116,10 +116,10 @@ impl Chat {
             .database
             .read_slowly_for(self.user(), |connection| {
                 let statement = statement.clone();
-                async move {
+                Box::pin(async move {
                     let rows = connection.query_all_raw(statement).await?;
                     rows.iter().map(Found::read).collect::<Result<Vec<_>, _>>()
-                }
+                })
             })
             .await?;
         let Page { items, has_previous, has_next } = Page::from_rows(found, &slice);

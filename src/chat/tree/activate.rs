@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::super::receipt::{Made, Repeatable};
-use super::super::{Aftermath, Chat, undisturbed};
+use super::super::{AfterCommit, Chat};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
 use crate::entity::message;
@@ -57,43 +57,37 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message.
     pub async fn activate_message(&self, request: ActivateMessage) -> Result<Activated, Error> {
-        let chat = self.clone();
-        undisturbed(async move { chat.activate_now(&request).await }).await
-    }
-
-    async fn activate_now(&self, request: &ActivateMessage) -> Result<Activated, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "activateMessage", &arguments)?;
-        let (activated, aftermath) = self
-            .database
-            .write(self.user(), |write| async move {
-                let earlier = self.receive(&write, repeatable.as_ref(), Made::default()).await?;
-                let message = self.message_within(&write, request.message_id).await?;
+        let id = request.message_id;
+        self.write(repeatable, move |chat, write, repeatable| {
+            Box::pin(async move {
+                let earlier = chat.receive(write, repeatable.as_ref(), Made::default()).await?;
+                let message = chat.message_within(write, id).await?;
                 let mut message = message.ok_or(Error::NotFound("message"))?;
                 let conversation_id = message.conversation_id;
                 if earlier.is_some() {
-                    let conversation = self.conversation_within(&write, conversation_id).await?;
-                    return Ok((write, (Activated { conversation, message }, Aftermath::nothing())));
+                    let conversation = chat.conversation_within(write, conversation_id).await?;
+                    return Ok((Activated { conversation, message }, AfterCommit::nothing()));
                 }
-                let leaf = self.newest_below(&write, conversation_id, message.id).await?;
-                let standing = self.standing(&write, conversation_id, Some(leaf.id)).await?;
+                let leaf = chat.newest_below(write, conversation_id, message.id).await?;
+                let standing = chat.standing(write, conversation_id, Some(leaf.id)).await?;
                 // Who moves to another version looks at it.
                 let length = [
                     (Column::LastPosition, Expr::value(leaf.position)),
                     (Column::ReadPosition, Expr::value(leaf.position)),
                 ];
-                let conversation = self.update_conversation(&write, conversation_id, length).await?;
-                self.lead_path(&write, conversation_id, Some(leaf.id), leaf.position, standing.junction)
+                let conversation = chat.update_conversation(write, conversation_id, length).await?;
+                chat.lead_path(write, conversation_id, Some(leaf.id), leaf.position, standing.junction)
                     .await?;
                 if !message.active {
                     message.active = true;
                     message.revision = write.revision;
                 }
-                Ok((write, (Activated { conversation, message }, Aftermath::default())))
+                Ok((Activated { conversation, message }, AfterCommit::default()))
             })
-            .await?;
-        self.follow_up(aftermath);
-        Ok(activated)
+        })
+        .await
     }
 
     /// The newest message among one and all that hangs below it.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::super::{Chat, Span};
@@ -68,8 +68,7 @@ impl Chat {
                 Value::from(span.end),
             ],
         );
-        self.gather(|connection| message::Entity::find().from_raw_sql(statement.clone()).stream(connection))
-            .await
+        self.gather(statement).await
     }
 
     /// How the branch that ends with message `end` stands to the active path; without an `end` it has no message.

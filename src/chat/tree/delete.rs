@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::super::receipt::{Made, Repeatable};
 use super::super::unread::read_at_most;
-use super::super::{Aftermath, Chat, undisturbed};
+use super::super::{AfterCommit, Chat};
 use super::activate::{BELOW, Leaf};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
@@ -51,25 +51,18 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message.
     pub async fn delete_message(&self, request: DeleteMessage) -> Result<Deleted, Error> {
-        let chat = self.clone();
-        undisturbed(async move { chat.delete_now(&request).await }).await
-    }
-
-    async fn delete_now(&self, request: &DeleteMessage) -> Result<Deleted, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "deleteMessage", &arguments)?;
-        let (deleted, aftermath) = self
-            .database
-            .write(self.user(), |write| async move {
-                let done = match self.receive(&write, repeatable.as_ref(), Made::default()).await? {
-                    Some(_) => (self.deleted_before(&write, request.message_id).await?, Aftermath::nothing()),
-                    None => self.delete(&write, request.message_id).await?,
-                };
-                Ok((write, done))
+        let id = request.message_id;
+        self.write(repeatable, move |chat, write, repeatable| {
+            Box::pin(async move {
+                match chat.receive(write, repeatable.as_ref(), Made::default()).await? {
+                    Some(_) => Ok((chat.deleted_before(write, id).await?, AfterCommit::nothing())),
+                    None => chat.delete(write, id).await,
+                }
             })
-            .await?;
-        self.follow_up(aftermath);
-        Ok(deleted)
+        })
+        .await
     }
 
     async fn deleted_before(&self, write: &Write, id: Uuid) -> Result<Deleted, Error> {
@@ -79,7 +72,7 @@ impl Chat {
         Ok(Deleted { conversation: self.conversation_within(write, tombstone.conversation_id).await? })
     }
 
-    async fn delete(&self, write: &Write, id: Uuid) -> Result<(Deleted, Aftermath), Error> {
+    async fn delete(&self, write: &Write, id: Uuid) -> Result<(Deleted, AfterCommit), Error> {
         let message = self.message_within(write, id).await?.ok_or(Error::NotFound("message"))?;
         let conversation_id = message.conversation_id;
         let mut changes = Vec::new();
@@ -96,7 +89,7 @@ impl Chat {
             });
         }
         let conversation = self.update_conversation(write, conversation_id, changes).await?;
-        let mut aftermath = Aftermath::default();
+        let mut due = AfterCommit::default();
         let unfinished = self.unfinished(write, conversation_id).await?;
         self.erase_below(write, &message).await?;
         // The path's end hung below the message, or was it: nothing has to be cut.
@@ -104,12 +97,11 @@ impl Chat {
             self.join(write, Some(leaf.id)).await?;
         }
         if !unfinished.is_empty() {
-            aftermath.begin = self.replies.advance(write, self.user(), conversation_id).await?;
+            due.begin = self.replies.advance(write, self.user(), conversation_id).await?;
             // Those that are not below it are only woken in vain.
-            aftermath.wake =
-                unfinished.into_iter().flat_map(|id| [Topic::Stop(id), Topic::Reply(id)]).collect();
+            due.wake = unfinished.into_iter().flat_map(|id| [Topic::Stop(id), Topic::Reply(id)]).collect();
         }
-        Ok((Deleted { conversation }, aftermath))
+        Ok((Deleted { conversation }, due))
     }
 
     async fn erase_below(&self, write: &Write, message: &message::Model) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::super::receipt::{Made, Repeatable};
 use super::super::turn::{Seat, Sent, Words};
-use super::super::{Aftermath, Chat, Metadata, OnBusy, text, undisturbed};
+use super::super::{AfterCommit, Chat, Metadata, OnBusy, text};
 use crate::database::Write;
 use crate::entity::conversation::Column;
 use crate::entity::message::Role;
@@ -33,38 +33,29 @@ impl Chat {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message, or it is a reply.
-    pub async fn edit_message(&self, request: EditMessage) -> Result<Sent, Error> {
-        let chat = self.clone();
-        undisturbed(async move { chat.edit_now(&request).await }).await
-    }
-
-    async fn edit_now(&self, request: &EditMessage) -> Result<Sent, Error> {
-        let content = text::message(&request.content, self.limits.message_chars)?;
-        let arguments = [request.message_id.as_bytes(), content.as_bytes(), request.metadata.bytes()];
+    pub async fn edit_message(&self, mut request: EditMessage) -> Result<Sent, Error> {
+        request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
+        let arguments = [request.message_id.as_bytes(), request.content.as_bytes(), request.metadata.bytes()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "editMessage", &arguments)?;
         let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
-        let (sent, aftermath) = self
-            .database
-            .write(self.user(), |write| async move {
-                let done = match self.receive(&write, repeatable.as_ref(), made).await? {
-                    Some(earlier) => (self.sent_before(&write, earlier).await?, Aftermath::nothing()),
-                    None => self.edit(&write, request, content, made).await?,
-                };
-                Ok((write, done))
+        self.write((request, repeatable), move |chat, write, (request, repeatable)| {
+            Box::pin(async move {
+                match chat.receive(write, repeatable.as_ref(), made).await? {
+                    Some(earlier) => Ok((chat.sent_before(write, earlier).await?, AfterCommit::nothing())),
+                    None => chat.edit(write, request, made).await,
+                }
             })
-            .await?;
-        self.follow_up(aftermath);
-        Ok(sent)
+        })
+        .await
     }
 
     async fn edit(
         &self,
         write: &Write,
         request: &EditMessage,
-        content: &str,
         made: Made,
-    ) -> Result<(Sent, Aftermath), Error> {
-        let mut aftermath = Aftermath::default();
+    ) -> Result<(Sent, AfterCommit), Error> {
+        let mut due = AfterCommit::default();
         let old = self.message_within(write, request.message_id).await?;
         let old = old.filter(|old| old.role == Role::User).ok_or(Error::NotFound("message of the user"))?;
         let standing = self.standing(write, old.conversation_id, old.parent_id).await?;
@@ -74,12 +65,11 @@ impl Chat {
             (Column::UpdatedAt, Expr::value(write.now)),
         ];
         let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
-        let way =
-            self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut aftermath).await?;
+        let way = self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut due).await?;
         self.lead_path(write, conversation.id, old.parent_id, old.position - 1, standing.junction).await?;
         let place = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
-        let words = Words { content, metadata: request.metadata.clone() };
-        let sent = self.store_turn(write, conversation, place, words, made, &mut aftermath).await?;
-        Ok((sent, aftermath))
+        let words = Words { content: &request.content, metadata: request.metadata.clone() };
+        let sent = self.store_turn(write, conversation, place, words, made, &mut due).await?;
+        Ok((sent, due))
     }
 }

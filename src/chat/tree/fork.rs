@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, Statemen
 use uuid::Uuid;
 
 use super::super::receipt::{Made, Repeatable};
-use super::super::{Aftermath, Chat, undisturbed};
+use super::super::{AfterCommit, Chat};
 use super::branch::{BRANCH, WAY};
 use crate::database::Write;
 use crate::entity::conversation;
@@ -44,30 +44,22 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such message; [`Error::ConversationBusy`] if a reply on the way, or
     /// the message itself, is under way.
     pub async fn fork_conversation(&self, request: ForkConversation) -> Result<conversation::Model, Error> {
-        let chat = self.clone();
-        undisturbed(async move { chat.fork_now(&request).await }).await
-    }
-
-    async fn fork_now(&self, request: &ForkConversation) -> Result<conversation::Model, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "forkConversation", &arguments)?;
         let made = Uuid::now_v7();
-        let (fork, aftermath) = self
-            .database
-            .write(self.user(), |write| async move {
+        let message_id = request.message_id;
+        self.write(repeatable, move |chat, write, repeatable| {
+            Box::pin(async move {
                 let receipt = Made { conversation: Some(made), ..Made::default() };
-                let earlier = self.receive(&write, repeatable.as_ref(), receipt).await?;
-                let done = if let Some(earlier) = earlier.and_then(|earlier| earlier.conversation) {
-                    (self.conversation_within(&write, earlier).await?, Aftermath::nothing())
-                } else {
-                    let aftermath = Aftermath { wake: vec![Topic::Backlog], ..Aftermath::default() };
-                    (self.fork(&write, request.message_id, made).await?, aftermath)
-                };
-                Ok((write, done))
+                let earlier = chat.receive(write, repeatable.as_ref(), receipt).await?;
+                if let Some(earlier) = earlier.and_then(|earlier| earlier.conversation) {
+                    return Ok((chat.conversation_within(write, earlier).await?, AfterCommit::nothing()));
+                }
+                let due = AfterCommit { wake: vec![Topic::Backlog], ..AfterCommit::default() };
+                Ok((chat.fork(write, message_id, made).await?, due))
             })
-            .await?;
-        self.follow_up(aftermath);
-        Ok(fork)
+        })
+        .await
     }
 
     async fn fork(&self, write: &Write, message_id: Uuid, made: Uuid) -> Result<conversation::Model, Error> {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::super::receipt::{Made, Repeatable};
 use super::super::turn::Seat;
 use super::super::unread::read_at_most;
-use super::super::{Aftermath, Chat, OnBusy, undisturbed};
+use super::super::{AfterCommit, Chat, OnBusy};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
 use crate::entity::message;
@@ -41,30 +41,22 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply.
     pub async fn regenerate_reply(&self, request: RegenerateReply) -> Result<Regenerated, Error> {
-        let chat = self.clone();
-        undisturbed(async move { chat.regenerate_now(&request).await }).await
-    }
-
-    async fn regenerate_now(&self, request: &RegenerateReply) -> Result<Regenerated, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "regenerateReply", &arguments)?;
         let made = Made { reply: Some(Uuid::now_v7()), ..Made::default() };
-        let (regenerated, aftermath) = self
-            .database
-            .write(self.user(), |write| async move {
-                let done = match self.receive(&write, repeatable.as_ref(), made).await? {
+        self.write((request, repeatable), move |chat, write, (request, repeatable)| {
+            Box::pin(async move {
+                match chat.receive(write, repeatable.as_ref(), made).await? {
                     Some(earlier) => {
-                        let reply = self.made_message(&write, earlier.reply).await?;
-                        let conversation = self.conversation_within(&write, reply.conversation_id).await?;
-                        (Regenerated { conversation, reply }, Aftermath::nothing())
+                        let reply = chat.made_message(write, earlier.reply).await?;
+                        let conversation = chat.conversation_within(write, reply.conversation_id).await?;
+                        Ok((Regenerated { conversation, reply }, AfterCommit::nothing()))
                     }
-                    None => self.regenerate(&write, request, made).await?,
-                };
-                Ok((write, done))
+                    None => chat.regenerate(write, request, made).await,
+                }
             })
-            .await?;
-        self.follow_up(aftermath);
-        Ok(regenerated)
+        })
+        .await
     }
 
     async fn regenerate(
@@ -72,8 +64,8 @@ impl Chat {
         write: &Write,
         request: &RegenerateReply,
         made: Made,
-    ) -> Result<(Regenerated, Aftermath), Error> {
-        let mut aftermath = Aftermath::default();
+    ) -> Result<(Regenerated, AfterCommit), Error> {
+        let mut due = AfterCommit::default();
         let old = self.own_reply(write, request.message_id).await?;
         let standing = self.standing(write, old.conversation_id, old.parent_id).await?;
         let changes = [
@@ -82,12 +74,11 @@ impl Chat {
             (Column::UpdatedAt, Expr::value(write.now)),
         ];
         let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
-        let way =
-            self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut aftermath).await?;
+        let way = self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut due).await?;
         self.lead_path(write, conversation.id, old.parent_id, old.position - 1, standing.junction).await?;
         let seat = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
-        let reply = self.new_reply(write, conversation.id, made.reply, &seat, &mut aftermath).await?;
+        let reply = self.new_reply(write, conversation.id, made.reply, &seat, &mut due).await?;
         message::Entity::insert(reply.clone().into_active_model()).exec_without_returning(&**write).await?;
-        Ok((Regenerated { conversation, reply }, aftermath))
+        Ok((Regenerated { conversation, reply }, due))
     }
 }

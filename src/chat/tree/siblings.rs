@@ -74,12 +74,8 @@ impl Chat {
     /// The members of each of `families`, in order of creation, read in one statement.
     pub async fn families(&self, families: &[Family]) -> Result<HashMap<Family, Vec<Sibling>>, Error> {
         let query = self.members(families);
-        let rows = self
-            .read(|connection| {
-                let query = query.clone();
-                async move { query.into_model::<Row>().all(connection).await }
-            })
-            .await?;
+        let rows =
+            self.read(|connection| Box::pin(query.clone().into_model::<Row>().all(connection))).await?;
         let mut members: HashMap<Family, Vec<Sibling>> = HashMap::new();
         for row in rows {
             let family = Family { conversation: row.conversation_id, parent: row.parent_id };

@@ -187,9 +187,10 @@ impl World {
     /// Everything that the victim sees, and the number that each of their writes raises.
     pub async fn victims_view(&self) -> (Value, i64) {
         use sea_orm::EntityTrait;
+        let account = causerie::entity::account::Entity::find_by_id("victim".to_owned());
         let account =
-            |connection| causerie::entity::account::Entity::find_by_id("victim".to_owned()).one(connection);
-        let revision = self.server.database().read(account).await.unwrap().unwrap().revision;
+            self.server.database().read(|connection| Box::pin(account.clone().one(connection))).await;
+        let revision = account.unwrap().unwrap().revision;
         (self.victim.data(OVERVIEW, json!({})).await, revision)
     }
 

@@ -95,67 +95,69 @@ fn case() -> impl Strategy<Value = Case> {
 /// Stores the texts as messages of one conversation.
 async fn store(database: &Database, user: &str, texts: &[String]) {
     database
-        .write(user, |write| async move {
-            let (now, revision) = (write.now, write.revision);
-            let conversation = conversation::Model {
-                user_id: user.to_owned(),
-                id: Uuid::now_v7(),
-                title: None,
-                title_key: String::new(),
-                title_origin: None,
-                last_position: i64::try_from(texts.len()).unwrap(),
-                read_position: 0,
-                metadata: "{}".to_owned(),
-                created_at: now,
-                updated_at: now,
-                archived_at: None,
-                pinned_at: None,
-                deleted_at: None,
-                erasing_at: None,
-                erased_at: None,
-                restored_revision: None,
-                revision,
-            };
-            let conversation_id = conversation.id;
-            conversation::Entity::insert(conversation.into_active_model())
-                .exec_without_returning(&*write)
-                .await?;
-            let mut parent_id = None;
-            for (position, text) in (1..).zip(texts) {
-                let row = message::Model {
-                    user_id: user.to_owned(),
+        .write(user, (user.to_owned(), texts.to_vec()), |write, (user, texts)| {
+            Box::pin(async move {
+                let (now, revision) = (write.now, write.revision);
+                let conversation = conversation::Model {
+                    user_id: user.clone(),
                     id: Uuid::now_v7(),
-                    conversation_id,
-                    parent_id,
-                    position,
-                    active: true,
-                    role: Role::User,
-                    status: Status::Complete,
-                    content: text.clone(),
-                    tool_calls: ToolCalls::default(),
-                    finish_reason: None,
-                    failure: None,
-                    model: None,
-                    usage: None,
-                    attempt: 0,
-                    restarts_left: 0,
-                    lease_owner: None,
-                    lease_until: None,
-                    stop_requested_at: None,
+                    title: None,
+                    title_key: String::new(),
+                    title_origin: None,
+                    last_position: i64::try_from(texts.len()).unwrap(),
+                    read_position: 0,
                     metadata: "{}".to_owned(),
-                    rating: None,
-                    rating_comment: None,
                     created_at: now,
-                    finished_at: Some(now),
-                    created_revision: revision,
+                    updated_at: now,
+                    archived_at: None,
+                    pinned_at: None,
+                    deleted_at: None,
+                    erasing_at: None,
+                    erased_at: None,
+                    restored_revision: None,
                     revision,
                 };
-                let id = row.id;
-                parent_id = Some(id);
-                message::Entity::insert(row.into_active_model()).exec_without_returning(&*write).await?;
-                index_message(&write, user, id, text).await?;
-            }
-            Ok((write, ()))
+                let conversation_id = conversation.id;
+                conversation::Entity::insert(conversation.into_active_model())
+                    .exec_without_returning(&**write)
+                    .await?;
+                let mut parent_id = None;
+                for (position, text) in (1..).zip(texts) {
+                    let row = message::Model {
+                        user_id: user.clone(),
+                        id: Uuid::now_v7(),
+                        conversation_id,
+                        parent_id,
+                        position,
+                        active: true,
+                        role: Role::User,
+                        status: Status::Complete,
+                        content: text.clone(),
+                        tool_calls: ToolCalls::default(),
+                        finish_reason: None,
+                        failure: None,
+                        model: None,
+                        usage: None,
+                        attempt: 0,
+                        restarts_left: 0,
+                        lease_owner: None,
+                        lease_until: None,
+                        stop_requested_at: None,
+                        metadata: "{}".to_owned(),
+                        rating: None,
+                        rating_comment: None,
+                        created_at: now,
+                        finished_at: Some(now),
+                        created_revision: revision,
+                        revision,
+                    };
+                    let id = row.id;
+                    parent_id = Some(id);
+                    message::Entity::insert(row.into_active_model()).exec_without_returning(&**write).await?;
+                    index_message(write, user, id, text).await?;
+                }
+                Ok(())
+            })
         })
         .await
         .expect("the corpus can be stored");
