@@ -34,15 +34,18 @@ run: ## start a development server, with GraphiQL if Node is there
 test: web lint audit $(BETTER_AUTH)/node_modules/.package-lock.json ## everything: style, licences, tests on both databases, clients against the real server
 	CAUSERIE_TEST_BETTER_AUTH=1 scripts/with-postgres $(CARGO) test $(LOCKED) --workspace
 	$(MAKE) --no-print-directory chaos ARGS='--seconds 20'
+	$(MAKE) --no-print-directory chaos ARGS='--seconds 10 --sqlite'
 	$(MAKE) --no-print-directory clients
 
-chaos: ## break servers and the database under load, and check every promise; ARGS='--seconds 600 --seed 7'
+# --only takes kill, freeze, renew, restart, outage, long-outage, black-hole, latency and fail-over.
+chaos: ## break servers and the database under load, and check every promise; ARGS='--seconds 600 --seed 7 --only fail-over,kill', ARGS=--sqlite
 	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --test chaos -- $(ARGS)
 
 measure: ## tell what 1,000 idle readers and 200 replies at once cost a server
 	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --release --test chaos -- measure
 
-hostile: ## tell what hostile clients cost the others; ARGS='--seconds 120 --sqlite --only "token storms,floods of messages"'
+# CHAOS_SERVER names another build of the server, for figures side by side.
+hostile: ## fail if hostile clients cost the others too much; ARGS='--seconds 120 --sqlite --ratio 2 --only "token storms,snippets"'
 	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --release --test chaos -- hostile $(ARGS)
 
 # It stops at the first input that breaks a promise, and keeps it in fuzz/artifacts. What it learns stays beside the

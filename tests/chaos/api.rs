@@ -1,5 +1,6 @@
 //! GraphQL as a client sees it: requests that may be lost, and subscriptions as Server-Sent Events.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use reqwest::Response;
@@ -33,10 +34,26 @@ impl Api {
 
     /// A client that comes from an address of the loopback network.
     #[must_use]
-    pub fn from(address: std::net::Ipv4Addr) -> Self {
+    pub fn from(address: Ipv4Addr) -> Self {
+        Self::connecting(address, usize::MAX)
+    }
+
+    /// A client that comes from an address of the loopback network, with a connection for each request.
+    #[must_use]
+    pub fn reconnecting(address: Ipv4Addr) -> Self {
+        Self::connecting(address, 0)
+    }
+
+    fn connecting(address: Ipv4Addr, idle: usize) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().local_address(std::net::IpAddr::from(address)).build();
-        Self(client.unwrap())
+        let client = reqwest::Client::builder().local_address(IpAddr::from(address));
+        Self(client.pool_max_idle_per_host(idle).build().unwrap())
+    }
+
+    /// The status of a page, if it comes within `patience`.
+    pub async fn status(&self, url: &str, patience: Duration) -> Option<u16> {
+        let answer = timeout(patience, self.0.get(url).send()).await.ok()?.ok()?;
+        Some(answer.status().as_u16())
     }
 
     /// Runs an operation, and returns its data.

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use causerie::entity::conversation;
 use causerie::entity::message::{self, Role, Status};
+use causerie::entity::{conversation, deleted_message};
 use sea_orm::{DatabaseConnection, DbErr, EntityTrait};
 
 use crate::journal::{Fate, Journal, Read, Replica, SeenMessage};
@@ -16,6 +16,8 @@ pub struct Checker<'a> {
     works: Vec<Work>,
     conversations: HashMap<String, conversation::Model>,
     messages: HashMap<String, message::Model>,
+    /// Messages that were deleted.
+    tombstones: HashSet<String>,
 }
 
 impl<'a> Checker<'a> {
@@ -30,12 +32,25 @@ impl<'a> Checker<'a> {
     ) -> Result<Self, DbErr> {
         let conversations = conversation::Entity::find().all(connection).await?;
         let messages = message::Entity::find().all(connection).await?;
-        Ok(Self {
+        let tombstones = deleted_message::Entity::find().all(connection).await?;
+        Ok(Self::of(journal, works, conversations, messages, tombstones))
+    }
+
+    /// What a checker would have read.
+    pub fn of(
+        journal: &'a Journal,
+        works: Vec<Work>,
+        conversations: Vec<conversation::Model>,
+        messages: Vec<message::Model>,
+        tombstones: Vec<deleted_message::Model>,
+    ) -> Self {
+        Self {
             journal,
             works,
             conversations: conversations.into_iter().map(|row| (row.id.to_string(), row)).collect(),
             messages: messages.into_iter().map(|row| (row.id.to_string(), row)).collect(),
-        })
+            tombstones: tombstones.into_iter().map(|row| row.id.to_string()).collect(),
+        }
     }
 
     /// Notes every broken promise in the journal.
@@ -70,6 +85,7 @@ impl<'a> Checker<'a> {
             match &sent.fate {
                 // In the trash it is there, and then it is not: but nowhere else.
                 Fate::Stored(stored) if rows.is_empty() && self.is_deleted(&stored.conversation) => {}
+                Fate::Stored(stored) if rows.is_empty() && self.tombstones.contains(&stored.message) => {}
                 Fate::Stored(stored) => {
                     let reply = self.messages.get(&stored.reply);
                     let follows = reply.is_some_and(|reply| {
@@ -174,7 +190,7 @@ impl<'a> Checker<'a> {
                 let (has, is) = (&read.text, &row.content);
                 self.broken(&format!("a reader of reply {} has {has:?}, the database {is:?}", row.id));
             }
-            None if !self.is_deleted(&read.conversation) => {
+            None if !self.is_deleted(&read.conversation) && !self.tombstones.contains(&read.reply) => {
                 self.broken(&format!("reply {} is gone", read.reply));
             }
             _ => {}
@@ -205,6 +221,13 @@ impl<'a> Checker<'a> {
                 (id.clone(), seen)
             })
             .collect();
+        // Of a conversation that came back a device has read what is shown.
+        let unseen = |id: &String, seen: &SeenMessage| {
+            replica.restored.contains(&seen.conversation)
+                && self.messages.get(id).is_some_and(|row| !row.active)
+                && !replica.messages.contains_key(id)
+        };
+        let messages = messages.into_iter().filter(|(id, seen)| !unseen(id, seen)).collect();
         self.compare(&user, "message", &messages, &replica.messages);
     }
 

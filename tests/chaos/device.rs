@@ -15,6 +15,14 @@ const RETRY: &str = "mutation Retry($id: ID!) {
   retryReply(input: { messageId: $id, awaitReply: false }) { reply { id status } } }";
 const RENAME: &str = "mutation Rename($id: ID!, $title: String!) {
   renameConversation(input: { conversationId: $id, title: $title }) { conversation { id title } } }";
+const RESTORE: &str = "mutation Restore($id: ID!) {
+  restoreConversation(input: { conversationId: $id }) { conversation { id title } } }";
+const CREATE: &str = "mutation Create($title: String!) {
+  createConversation(input: { title: $title }) { conversation { id title } } }";
+const ACTIVATE: &str = "mutation Activate($id: ID!) {
+  activateMessage(input: { messageId: $id }) { message { id content } } }";
+const REMOVE: &str = "mutation Remove($id: ID!) {
+  deleteMessage(input: { messageId: $id }) { deletedMessageId } }";
 const DELETE: &str = "mutation Delete($id: ID!) {
   deleteConversation(input: { conversationId: $id }) { deletedConversationId } }";
 const PEEK: &str = "query Peek($id: ID!) {
@@ -43,13 +51,16 @@ impl Device {
         while !ending.is_cancelled() {
             match self.chance.u8(0..100) {
                 0..22 => self.send(false).await,
-                22..60 => self.send(true).await,
-                60..65 => self.edit().await,
-                65..69 => self.regenerate().await,
-                69..78 => self.stop().await,
-                78..86 => self.retry().await,
-                86..92 => self.rename().await,
-                92..95 => self.delete().await,
+                22..56 => self.send(true).await,
+                56..61 => self.edit().await,
+                61..65 => self.regenerate().await,
+                65..73 => self.stop().await,
+                73..80 => self.retry().await,
+                80..85 => self.rename().await,
+                85..88 => self.activate().await,
+                88..89 => self.remove().await,
+                89..92 => self.delete().await,
+                92..95 => self.restore().await,
                 _ => self.trespass().await,
             }
             sleep(Duration::from_millis(self.chance.u64(10..250))).await;
@@ -77,7 +88,15 @@ impl Device {
 
     async fn rename(&mut self) {
         let Some(id) = self.pick_conversation() else { return };
-        let title = format!("@user-{} title {}", self.user, self.chance.u32(..));
+        self.rename_to_anything(&id).await;
+    }
+
+    fn title(&mut self) -> String {
+        format!("@user-{} title {}", self.user, self.chance.u32(..))
+    }
+
+    async fn rename_to_anything(&mut self, id: &str) {
+        let title = self.title();
         if self.insist(RENAME, json!({ "id": id, "title": title }), false).await.0.is_ok() {
             self.world.journal.count("renames");
         }
@@ -96,6 +115,46 @@ impl Device {
         };
         if self.insist(DELETE, json!({ "id": id }), false).await.0.is_ok() {
             self.world.journal.count("deletions");
+        }
+    }
+
+    /// Takes a conversation out of the trash. Often it changes again before anybody may have heard of it, with much
+    /// else in between.
+    async fn restore(&mut self) {
+        let Some(id) = self.pick(|known| &known.deleted) else { return };
+        if self.insist(RESTORE, json!({ "id": id }), false).await.0.is_err() {
+            return;
+        }
+        self.world.journal.count("restorations");
+        {
+            let mut known = self.user().known.lock().unwrap();
+            if !known.conversations.contains(&id) {
+                known.conversations.push(id.clone());
+            }
+        }
+        for _ in 0..self.chance.usize(0..4) {
+            let title = self.title();
+            let _ = self.insist(CREATE, json!({ "title": title }), false).await;
+        }
+        if self.chance.bool() {
+            self.rename_to_anything(&id).await;
+        }
+    }
+
+    /// Shows another branch.
+    async fn activate(&mut self) {
+        let Some(id) = self.pick(|known| &known.messages) else { return };
+        if self.insist(ACTIVATE, json!({ "id": id }), false).await.0.is_ok() {
+            self.world.journal.count("activations");
+        }
+    }
+
+    /// Deletes a message, and with it all that follows.
+    async fn remove(&mut self) {
+        let Some(id) = self.pick(|known| &known.messages) else { return };
+        self.user().known.lock().unwrap().removed.push(id.clone());
+        if self.insist(REMOVE, json!({ "id": id }), false).await.0.is_ok() {
+            self.world.journal.count("messages deleted");
         }
     }
 

@@ -6,58 +6,31 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::Cluster;
-use crate::fleet::{Fleet, Post};
-use crate::journal::Journal;
-use crate::settings::{LEASE, Settings};
+use crate::database::{Database, Network, Traffic};
+use crate::fault::{Fault, deck, first};
+use crate::fleet::Post;
+use crate::recovery;
+use crate::settings::LEASE;
+use crate::world::World;
 
-/// How long servers may need to find a database again that has come back.
+/// How long servers may need to find a database again that has come back, before they are asked whether they have.
 const RECOVERY: Duration = Duration::from_millis(2500);
 
-/// One fault.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    Kill,
-    Freeze,
-    Renew,
-    /// The database restarts at once; whether it crashed.
-    Restart(bool),
-    /// The database is away for a while.
-    Outage,
-}
+/// How long the network is slow.
+const SLOW: Duration = Duration::from_secs(6);
 
-/// Faults in the proportions in which they are dealt.
-const DECK: [Fault; 12] = [
-    Fault::Kill,
-    Fault::Kill,
-    Fault::Kill,
-    Fault::Freeze,
-    Fault::Freeze,
-    Fault::Freeze,
-    Fault::Freeze,
-    Fault::Renew,
-    Fault::Renew,
-    Fault::Restart(true),
-    Fault::Restart(false),
-    Fault::Outage,
-];
-
-/// Makes faults for as long as the settings say, on a slow machine for longer, and then lets everything recover. One server at least is always
-/// whole, as somebody has to take over.
-pub async fn direct(
-    settings: &Settings,
-    fleet: &Arc<Fleet>,
-    posts: Vec<Post>,
-    cluster: &Cluster,
-    journal: &Journal,
-) -> Vec<Post> {
+/// Makes faults for as long as the settings say, on a slow machine for longer, and then lets everything recover. One
+/// server at least is always whole, as somebody has to take over, unless it is the only one.
+pub async fn direct(world: &Arc<World>, posts: Vec<Post>, database: &Database) -> Vec<Post> {
+    let (settings, fleet, journal) = (&world.settings, &world.fleet, &world.journal);
     let mut chance = settings.chance("director");
     let time = Duration::from_secs(settings.seconds);
     let (end, last) = (Instant::now() + time, Instant::now() + time * 4);
+    let least = if settings.servers > 1 { 2 } else { 1 };
     let mut whole = posts;
     let mut broken: JoinSet<Post> = JoinSet::new();
     // Even the shortest run has these.
-    let mut deck = vec![Fault::Restart(true), Fault::Freeze, Fault::Kill];
+    let mut faults = first(&settings.faults);
     sleep(Duration::from_millis(800)).await;
     while Instant::now() < end || (journal.missing().is_some() && Instant::now() < last) {
         while let Some(post) = broken.try_join_next() {
@@ -66,36 +39,36 @@ pub async fn direct(
         for post in &mut whole {
             fleet.check(post);
         }
-        let Some(fault) = deck.pop() else {
-            deck.extend(DECK);
-            chance.shuffle(&mut deck);
+        let Some(fault) = faults.pop() else {
+            faults.extend(deck(&settings.faults));
+            chance.shuffle(&mut faults);
             continue;
         };
-        match fault {
-            Fault::Restart(_) | Fault::Outage => {
-                let disturbance = journal.disturb();
-                shake(fault, cluster, journal, &mut chance).await;
-                sleep(RECOVERY).await;
-                journal.calm(disturbance);
-            }
-            Fault::Kill | Fault::Freeze | Fault::Renew => {
-                while whole.len() < 2 {
+        match (fault, database) {
+            (Fault::Kill | Fault::Freeze | Fault::Renew, _) => {
+                while whole.len() < least {
                     whole.push(broken.join_next().await.unwrap().unwrap());
                 }
-                let mut post = whole.swap_remove(chance.usize(0..whole.len()));
-                let (fleet, mut chance) = (fleet.clone(), chance.fork());
-                broken.spawn(async move {
-                    let time = Duration::from_millis(chance.u64(0..1500));
-                    match fault {
-                        Fault::Kill => fleet.kill(&mut post, time).await,
-                        Fault::Freeze => {
-                            fleet.freeze(&mut post, LEASE + Duration::from_millis(300) + time).await;
-                        }
-                        _ => fleet.renew(&mut post).await,
-                    }
-                    post
-                });
+                let post = whole.swap_remove(chance.usize(0..whole.len()));
+                broken.spawn(strike(world.clone(), post, fault, chance.fork()));
             }
+            (fault, Database::Postgres(network)) => {
+                let disturbance = journal.disturb();
+                // To stop must not take longer because the database is away.
+                if fault != Fault::Restart && fault != Fault::Latency && whole.len() > 1 {
+                    let post = whole.swap_remove(chance.usize(0..whole.len()));
+                    broken.spawn(strike(world.clone(), post, Fault::Renew, chance.fork()));
+                }
+                if let Err(error) = shake(world, fault, network, &mut chance).await {
+                    journal.violation(&format!("the run itself is broken: {error}"));
+                }
+                let back = std::time::Instant::now();
+                sleep(RECOVERY).await;
+                let urls: Vec<_> = whole.iter().map(|post| post.url().to_owned()).collect();
+                recovery::check(world, &urls, back).await;
+                journal.calm(disturbance);
+            }
+            (_, Database::Sqlite(_)) => {}
         }
         sleep(Duration::from_millis(chance.u64(200..1600))).await;
     }
@@ -105,20 +78,83 @@ pub async fn direct(
     whole
 }
 
-async fn shake(fault: Fault, cluster: &Cluster, journal: &Journal, chance: &mut fastrand::Rng) {
-    let (mode, pause) = match fault {
-        Fault::Restart(true) => ("immediate", 0),
-        Fault::Restart(false) => ("fast", 0),
-        // Longer than requests are patient.
-        _ => ("immediate", chance.u64(1000..5500)),
-    };
-    journal.count(if pause == 0 { "database restarts" } else { "database outages of seconds" });
-    if let Err(error) = cluster.stop(mode).await {
-        journal.violation(&format!("the run itself is broken: {error}"));
+/// Does something to one server, and brings it back.
+async fn strike(world: Arc<World>, mut post: Post, fault: Fault, mut chance: fastrand::Rng) -> Post {
+    let (fleet, time) = (&world.fleet, Duration::from_millis(chance.u64(0..1500)));
+    match fault {
+        Fault::Kill => fleet.kill(&mut post, time).await,
+        Fault::Freeze => fleet.freeze(&mut post, LEASE + Duration::from_millis(300) + time).await,
+        _ => {
+            sleep(time).await;
+            fleet.renew(&mut post).await;
+        }
     }
-    sleep(Duration::from_millis(pause)).await;
-    while let Err(error) = cluster.start().await {
-        eprintln!("the database does not start, again: {error}");
-        sleep(Duration::from_millis(500)).await;
+    post
+}
+
+/// Does something to the database, or to the way to it, until a primary can be reached again.
+async fn shake(
+    world: &World,
+    fault: Fault,
+    network: &Network,
+    chance: &mut fastrand::Rng,
+) -> Result<(), String> {
+    world.journal.count(fault.counted());
+    let longer_than_lease = LEASE + Duration::from_millis(chance.u64(500..3000));
+    match fault {
+        Fault::BlackHole => {
+            let (to, from) = match chance.u8(0..4) {
+                0 => (Traffic::Held, Traffic::Flowing),
+                1 => (Traffic::Flowing, Traffic::Held),
+                _ => (Traffic::Held, Traffic::Held),
+            };
+            network.proxy.set_traffic(to, from);
+            sleep(longer_than_lease).await;
+            // What was sent arrives late, or never: then the connections are of no use, but nobody is told.
+            if chance.bool() {
+                world.journal.count("black holes that took the connections");
+                network.proxy.lose_connections();
+            }
+            network.proxy.set_traffic(Traffic::Flowing, Traffic::Flowing);
+        }
+        Fault::Latency => {
+            let least = Duration::from_millis(chance.u64(20..80));
+            let slow = Traffic::Delayed(least, least + Duration::from_millis(20));
+            network.proxy.set_traffic(slow, slow);
+            sleep(SLOW).await;
+            network.proxy.set_traffic(Traffic::Flowing, Traffic::Flowing);
+        }
+        Fault::FailOver => {
+            network.cluster.add_standby().await?;
+            sleep(Duration::from_millis(chance.u64(500..2000))).await;
+            let is_silent = chance.bool();
+            if is_silent {
+                world.journal.count("fail-overs that nobody was told of");
+                network.proxy.set_traffic(Traffic::Held, Traffic::Held);
+            }
+            network.cluster.kill().await?;
+            network.cluster.promote().await?;
+            network.follow_primary();
+            if is_silent {
+                network.proxy.lose_connections();
+                network.proxy.set_traffic(Traffic::Flowing, Traffic::Flowing);
+            }
+        }
+        _ => {
+            let crashes = fault != Fault::Restart || chance.bool();
+            let pause = match fault {
+                Fault::Restart => Duration::ZERO,
+                // Longer than requests are patient.
+                Fault::Outage => Duration::from_millis(chance.u64(1000..5500)),
+                _ => longer_than_lease,
+            };
+            network.cluster.stop(if crashes { "immediate" } else { "fast" }).await?;
+            sleep(pause).await;
+            while let Err(error) = network.cluster.start().await {
+                eprintln!("the database does not start, again: {error}");
+                sleep(Duration::from_millis(500)).await;
+            }
+        }
     }
+    Ok(())
 }

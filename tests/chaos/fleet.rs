@@ -8,13 +8,14 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::journal::Journal;
-use crate::server::Server;
+use crate::server::{Limits, Server};
 
 /// How long a server that was told to stop gives its replies.
 pub const DRAIN: Duration = Duration::from_secs(1);
 
-/// How long a stopping server may take in all: its drain, handing over, and ending its requests.
-const STOP_PATIENCE: Duration = Duration::from_secs(12);
+/// How long a stopping server may take in all, whatever becomes of the database meanwhile: its drain, and a few seconds
+/// for handing over and for ending its requests.
+const STOP_PATIENCE: Duration = Duration::from_secs(7);
 
 /// All servers of a run. There is a place for each; a restarted one takes its predecessor's.
 #[derive(Debug)]
@@ -33,8 +34,19 @@ pub struct Fleet {
 #[derive(Clone, Debug)]
 struct Life {
     born: (u64, u64),
+    /// Since when it is known.
+    since: Instant,
     /// When it was without life; without an end if it is dead.
     absences: Vec<(Instant, Option<Instant>)>,
+    /// Whether it was told to stop, and hands its replies over.
+    leaving: bool,
+}
+
+impl Life {
+    /// Whether it was never without life from one instant to the other.
+    fn was_there(&self, from: Instant, to: Instant) -> bool {
+        !self.absences.iter().any(|(left, back)| *left <= to && back.is_none_or(|back| back >= from))
+    }
 }
 
 /// A server in its place.
@@ -56,20 +68,25 @@ impl Fleet {
         let _one = self.starting.lock().await;
         let log = self.logs.join(format!("server-{place}.log"));
         loop {
-            match Server::start(&self.database, &self.arguments, &log).await {
+            match Server::start(&self.database, Limits::None, &self.arguments, &log).await {
                 Ok(server) => {
                     let mut urls = self.urls.lock().unwrap();
                     if urls.len() <= place {
                         urls.resize(place + 1, String::new());
                     }
                     server.url().clone_into(&mut urls[place]);
-                    let mut lives = self.lives.lock().unwrap();
-                    lives.push(Life { born: server.born, absences: Vec::new() });
-                    return Post { place, life: lives.len() - 1, server };
+                    return Post { place, life: self.note(server.born), server };
                 }
                 Err(_) => sleep(Duration::from_millis(100)).await,
             }
         }
+    }
+
+    /// Notes a process that made its name up between two instants, in Unix milliseconds. Returns its number.
+    pub fn note(&self, born: (u64, u64)) -> usize {
+        let mut lives = self.lives.lock().unwrap();
+        lives.push(Life { born, since: Instant::now(), absences: Vec::new(), leaving: false });
+        lives.len() - 1
     }
 
     /// The address of any server, perhaps a dead one; not `but` if there is another.
@@ -82,7 +99,7 @@ impl Fleet {
     /// `kill -9`, and a new one after `pause`.
     pub async fn kill(&self, post: &mut Post, pause: Duration) {
         self.journal.count("kills");
-        self.leave(post, None);
+        self.leave(post.life, None);
         post.server.kill().await;
         sleep(pause).await;
         *post = self.start(post.place).await;
@@ -92,12 +109,12 @@ impl Fleet {
     pub async fn freeze(&self, post: &mut Post, time: Duration) {
         self.journal.count("freezes");
         let began = Instant::now();
-        self.leave(post, None);
+        self.leave(post.life, None);
         post.server.signal("STOP").await;
         sleep(time).await;
         post.server.signal("CONT").await;
         self.lives.lock().unwrap()[post.life].absences.pop();
-        self.leave(post, Some((began, Instant::now())));
+        self.leave(post.life, Some((began, Instant::now())));
     }
 
     /// SIGTERM, and a new one once it has gone, as a rolling update does. It must go as promised.
@@ -109,9 +126,12 @@ impl Fleet {
 
     /// SIGTERM, to the end.
     pub async fn stop(&self, post: &mut Post) {
+        self.lives.lock().unwrap()[post.life].leaving = true;
+        let began = Instant::now();
         post.server.signal("TERM").await;
         let status = post.server.wait(STOP_PATIENCE).await;
-        self.leave(post, None);
+        self.journal.time("time to a graceful stop", began.elapsed());
+        self.leave(post.life, None);
         match status {
             None => {
                 self.journal.violation("a server that was told to stop did not");
@@ -131,23 +151,48 @@ impl Fleet {
         }
     }
 
-    fn leave(&self, post: &Post, absence: Option<(Instant, Instant)>) {
+    /// Notes that a process is without life: from now on, or for a while that is over.
+    pub fn leave(&self, life: usize, absence: Option<(Instant, Instant)>) {
         let absence = absence.map_or((Instant::now(), None), |(from, to)| (from, Some(to)));
-        self.lives.lock().unwrap()[post.life].absences.push(absence);
+        self.lives.lock().unwrap()[life].absences.push(absence);
     }
 
     /// Since when the server that holds leases under `name` has been without life, if it is at `now`.
     pub fn absent_since(&self, name: Uuid, now: Instant) -> Option<Instant> {
-        let (seconds, nanoseconds) = name.get_timestamp()?.to_unix();
-        let time = seconds * 1000 + u64::from(nanoseconds) / 1_000_000;
         let lives = self.lives.lock().unwrap();
-        let life = lives.iter().find(|life| (life.born.0..=life.born.1).contains(&time))?;
+        let life = life_of(&lives, name)?;
         let absence = life.absences.iter().find(|(from, to)| *from <= now && to.is_none_or(|to| now < to))?;
         Some(absence.0)
+    }
+
+    /// Whether the server that holds leases under `name` has lived from one instant to the other, and had no reason to
+    /// give its replies away.
+    pub fn lived(&self, name: Uuid, from: Instant, to: Instant) -> bool {
+        let lives = self.lives.lock().unwrap();
+        life_of(&lives, name).is_some_and(|life| !life.leaving && life.was_there(from, to))
+    }
+
+    /// Whether there was a server from one instant to the other that could take replies over.
+    pub fn anybody_lived(&self, from: Instant, to: Instant) -> bool {
+        let lives = self.lives.lock().unwrap();
+        lives.iter().any(|life| life.since <= from && life.was_there(from, to))
     }
 
     /// Where the servers' logs are.
     pub fn logs(&self) -> &PathBuf {
         &self.logs
+    }
+}
+
+fn life_of(lives: &[Life], name: Uuid) -> Option<&Life> {
+    let (seconds, nanoseconds) = name.get_timestamp()?.to_unix();
+    let time = seconds * 1000 + u64::from(nanoseconds) / 1_000_000;
+    lives.iter().find(|life| (life.born.0..=life.born.1).contains(&time))
+}
+
+impl Post {
+    /// The address that it serves.
+    pub fn url(&self) -> &str {
+        self.server.url()
     }
 }

@@ -15,6 +15,7 @@ macro_rules! event {
     () => {
         "__typename
         ... on ConversationChanged { cursor conversation { id title } }
+        ... on ConversationRestored { cursor conversation { id title } }
         ... on ConversationDeleted { cursor conversationId }
         ... on MessageDeleted { cursor messageId }
         ... on MessageChanged { cursor message { id status content position conversation { id } } }"
@@ -30,6 +31,11 @@ const PAGE: &str = concat!(
     " } pageInfo { hasNextPage } } }"
 );
 
+/// What came back with a conversation.
+const PATH: &str = "query Path($id: ID!, $after: String) {
+  messages(conversationId: $id, first: 100, after: $after) {
+    nodes { id status content position conversation { id } } pageInfo { hasNextPage endCursor } } }";
+
 /// How long a client waits for a server.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -44,6 +50,7 @@ pub fn spawn(world: &Arc<World>, user: usize, mut chance: fastrand::Rng) {
     tasks.spawn(async move {
         while !world.resting.is_cancelled() {
             world.journal.count("returns of followers");
+            let _ = read_restored(&world, &mut replica, &mut chance).await;
             if chance.u8(0..3) == 0 {
                 let first = chance.u8(1..8);
                 while let Ok(true) = page(&world, &mut replica, &mut chance, first).await {}
@@ -64,7 +71,12 @@ pub fn spawn(world: &Arc<World>, user: usize, mut chance: fastrand::Rng) {
 pub async fn finish(world: &World, replica: &mut Replica, chance: &mut fastrand::Rng) {
     let began = Instant::now();
     loop {
-        match page(world, replica, chance, 50).await {
+        let all = async {
+            let more = page(world, replica, chance, 50).await?;
+            read_restored(world, replica, chance).await?;
+            Ok::<_, Trouble>(more)
+        };
+        match all.await {
             Ok(false) => return,
             Ok(true) => {}
             Err(_) if began.elapsed() > LAST_PATIENCE => {
@@ -122,6 +134,44 @@ async fn live(world: &World, replica: &mut Replica, chance: &mut fastrand::Rng, 
     }
 }
 
+/// Reads the messages of the conversations that came back.
+async fn read_restored(
+    world: &World,
+    replica: &mut Replica,
+    chance: &mut fastrand::Rng,
+) -> Result<(), Trouble> {
+    for id in replica.unread.clone() {
+        let mut after = Value::Null;
+        loop {
+            let url = world.fleet.any(chance, None);
+            let variables = json!({ "id": id, "after": after });
+            let user = &world.users[replica.user];
+            let mut data = world.run(user, &url, PATH, variables, PATIENCE).await?;
+            let mut page = data["messages"].take();
+            for message in page["nodes"].as_array().into_iter().flatten() {
+                let id = message["id"].as_str().unwrap_or_default().to_owned();
+                replica.messages.insert(id, seen(message));
+            }
+            if page["pageInfo"]["hasNextPage"] != true {
+                break;
+            }
+            after = page["pageInfo"]["endCursor"].take();
+        }
+        replica.unread.remove(&id);
+    }
+    Ok(())
+}
+
+fn seen(message: &Value) -> SeenMessage {
+    let text = |field: &str| message[field].as_str().unwrap_or_default().to_owned();
+    SeenMessage {
+        conversation: message["conversation"]["id"].as_str().unwrap_or_default().to_owned(),
+        status: text("status"),
+        content: text("content"),
+        position: message["position"].as_i64().unwrap_or(0),
+    }
+}
+
 /// The id of the row that an event is of.
 fn row_of(event: &Value) -> &str {
     [&event["conversation"]["id"], &event["conversationId"], &event["message"]["id"], &event["messageId"]]
@@ -138,21 +188,24 @@ fn take(world: &World, replica: &mut Replica, event: &Value) {
         Some("ConversationChanged") => {
             replica.conversations.insert(id, event["conversation"]["title"].as_str().map(str::to_owned));
         }
+        Some("ConversationRestored") => {
+            world.journal.count("restorations followed");
+            replica
+                .conversations
+                .insert(id.clone(), event["conversation"]["title"].as_str().map(str::to_owned));
+            // What became of them in the trash nobody was told.
+            replica.messages.retain(|_, message| message.conversation != id);
+            replica.restored.insert(id.clone());
+            replica.unread.insert(id);
+        }
         Some("ConversationDeleted") => {
             replica.conversations.remove(&id);
+            replica.unread.remove(&id);
             replica.messages.retain(|_, message| message.conversation != id);
         }
         Some("MessageDeleted") => drop(replica.messages.remove(&id)),
         Some("MessageChanged") => {
-            let message = &event["message"];
-            let text = |field: &str| message[field].as_str().unwrap_or_default().to_owned();
-            let seen = SeenMessage {
-                conversation: message["conversation"]["id"].as_str().unwrap_or_default().to_owned(),
-                status: text("status"),
-                content: text("content"),
-                position: message["position"].as_i64().unwrap_or(0),
-            };
-            replica.messages.insert(id, seen);
+            replica.messages.insert(id, seen(&event["message"]));
         }
         _ => world.journal.violation(&format!("no change: {event}")),
     }

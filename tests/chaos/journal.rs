@@ -1,23 +1,12 @@
 //! What happened, as everybody in the run tells it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// More violations than this are counted only.
 const SHOWN: usize = 30;
-
-/// What a run must have seen to prove anything.
-const NEEDED: [&str; 7] = [
-    "messages acknowledged",
-    "kills",
-    "freezes",
-    "database restarts",
-    "takeovers seen",
-    "returns of readers",
-    "changes followed",
-];
 
 /// What became of a message that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,11 +62,41 @@ pub struct Replica {
     /// Titles.
     pub conversations: HashMap<String, Option<String>>,
     pub messages: HashMap<String, SeenMessage>,
+    /// Conversations that came back from the trash: their messages were not told of, but read.
+    pub restored: HashSet<String>,
+    /// Of these, those whose messages are still to be read.
+    pub unread: HashSet<String>,
+}
+
+/// What may make times prove nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The database was away, slow or silent.
+    Database,
+    /// This machine had no time for the run.
+    Machine,
+}
+
+/// A time in which times prove nothing.
+#[derive(Clone, Copy, Debug)]
+struct Disturbance {
+    cause: Cause,
+    from: Instant,
+    /// None while it lasts.
+    to: Option<Instant>,
+}
+
+impl Disturbance {
+    fn overlaps(&self, from: Instant, to: Instant) -> bool {
+        self.from <= to && self.to.is_none_or(|end| end >= from)
+    }
 }
 
 /// What happened.
 #[derive(Debug, Default)]
 pub struct Journal {
+    /// What a run must have seen to prove anything.
+    needed: Vec<&'static str>,
     counts: Mutex<BTreeMap<&'static str, u64>>,
     longest: Mutex<BTreeMap<&'static str, Duration>>,
     violations: Mutex<Vec<String>>,
@@ -85,11 +104,15 @@ pub struct Journal {
     sent: Mutex<HashMap<String, Sent>>,
     read: Mutex<Vec<Read>>,
     replicas: Mutex<Vec<Replica>>,
-    /// When the database was away, or this machine had no time for the run.
-    disturbances: Mutex<Vec<(Instant, Option<Instant>)>>,
+    disturbances: Mutex<Vec<Disturbance>>,
 }
 
 impl Journal {
+    /// A journal of a run that proves nothing unless it has seen each of these.
+    pub fn new(needed: Vec<&'static str>) -> Self {
+        Self { needed, ..Self::default() }
+    }
+
     pub fn count(&self, what: &'static str) {
         self.add(what, 1);
     }
@@ -101,7 +124,8 @@ impl Journal {
     /// Something without which the run proves nothing, and which has not been seen yet.
     pub fn missing(&self) -> Option<&'static str> {
         let counts = self.counts.lock().unwrap();
-        NEEDED.into_iter().find(|needed| counts.get(needed).is_none_or(|count| *count == 0))
+        let seen = |needed: &&&str| counts.get(**needed).is_some_and(|count| *count > 0);
+        self.needed.iter().find(|needed| !seen(needed)).copied()
     }
 
     /// Keeps the longest of all times of a kind.
@@ -150,27 +174,42 @@ impl Journal {
         self.replicas.lock().unwrap()
     }
 
-    /// From now on times prove nothing; returns the name to give to [`Self::calm`].
+    /// From now on the database is away, slow or silent; returns the name to give to [`Self::calm`].
     pub fn disturb(&self) -> usize {
         let mut disturbances = self.disturbances.lock().unwrap();
-        disturbances.push((Instant::now(), None));
+        disturbances.push(Disturbance { cause: Cause::Database, from: Instant::now(), to: None });
         disturbances.len() - 1
     }
 
     /// The end of a disturbance.
     pub fn calm(&self, disturbance: usize) {
-        self.disturbances.lock().unwrap()[disturbance].1 = Some(Instant::now());
+        self.disturbances.lock().unwrap()[disturbance].to = Some(Instant::now());
     }
 
     /// Notes a disturbance that is over.
-    pub fn disturbed(&self, from: Instant, to: Instant) {
-        self.disturbances.lock().unwrap().push((from, Some(to)));
+    pub fn disturbed(&self, cause: Cause, from: Instant, to: Instant) {
+        self.disturbances.lock().unwrap().push(Disturbance { cause, from, to: Some(to) });
     }
 
     /// Whether nothing disturbed from one instant to the other.
     pub fn was_calm(&self, from: Instant, to: Instant) -> bool {
         let disturbances = self.disturbances.lock().unwrap();
-        !disturbances.iter().any(|(began, ended)| *began <= to && ended.is_none_or(|ended| ended >= from))
+        !disturbances.iter().any(|disturbance| disturbance.overlaps(from, to))
+    }
+
+    /// When the first of the database's disturbances between two instants began; the first instant if there was none.
+    pub fn trouble_since(&self, from: Instant, to: Instant) -> Instant {
+        let disturbances = self.disturbances.lock().unwrap();
+        let database =
+            disturbances.iter().filter(|one| one.cause == Cause::Database && one.overlaps(from, to));
+        database.map(|one| one.from).fold(from, Instant::min)
+    }
+
+    /// The longest time in which this machine had no time for the run, of those between two instants.
+    pub fn longest_stall(&self, from: Instant, to: Instant) -> Duration {
+        let disturbances = self.disturbances.lock().unwrap();
+        let stalls = disturbances.iter().filter(|one| one.cause == Cause::Machine && one.overlaps(from, to));
+        stalls.filter_map(|one| Some(one.to? - one.from)).max().unwrap_or_default()
     }
 
     /// The figures, and the violations.

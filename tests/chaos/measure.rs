@@ -10,9 +10,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::api::{Api, Events, Said, Trouble};
-use crate::cluster::Cluster;
+use crate::database::Cluster;
 use crate::provider::{HOLD, Pace, Provider, microseconds};
-use crate::server::Server;
+use crate::server::{self, Limits, Server};
 use crate::world::User;
 
 const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { reply { id } } }";
@@ -54,20 +54,15 @@ pub async fn measure() -> Result<(), String> {
         "warn",
         "--assistant-idle-timeout",
         "1h",
-        "--user-rate",
-        "0",
-        "--address-rate",
-        "0",
     ];
     let arguments = arguments.map(str::to_owned);
     let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("measure.log");
-    let mut server = Server::start(cluster.url(), &arguments, &log).await?;
+    let mut server = Server::start(&cluster.url(), Limits::None, &arguments, &log).await?;
     let place = Arc::new(Place { api: Api::new(), url: server.url().to_owned() });
     let megabytes = |server: &Server| {
         format!("{:>6.1} MB", f64::from(u32::try_from(server.memory() / 1024).unwrap_or(u32::MAX)) / 1024.0)
     };
-    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-    println!("measure: one server, {profile} build, PostgreSQL, {} processors", num_processors());
+    println!("measure: one server, {}, PostgreSQL, {} processors", server::build(), num_processors());
     println!("  {}  at rest", megabytes(&server));
 
     let mut idle = Vec::new();

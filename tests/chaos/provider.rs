@@ -34,10 +34,18 @@ pub enum Pace {
     /// So many words, with such a pause before each, and the time at which each was said. To somebody who says
     /// [`HOLD`] one word, and then nothing.
     Timed(usize, Duration),
+    /// Says what was said, at once. To somebody who begins with [`SLOWLY`] a word a second, for minutes.
+    Prompt,
 }
 
 /// What a text says that is to be answered by silence.
 pub const HOLD: &str = "hold";
+
+/// What a text begins with that is to be answered slowly.
+pub const SLOWLY: &str = "slowly";
+
+/// How many words a slow answer has.
+const SLOW_WORDS: usize = 600;
 
 /// The words of a text, the pause before each, and how many of them come.
 struct Script {
@@ -96,6 +104,10 @@ impl Provider {
             }
             Pace::Timed(..) if said.ends_with(HOLD) => (1, Duration::from_hours(1)),
             Pace::Timed(count, pause) => (count, pause),
+            Pace::Prompt if said.starts_with(SLOWLY) => (SLOW_WORDS, Duration::from_secs(1)),
+            Pace::Prompt => {
+                return Script { words: vec![said], pause: Duration::ZERO, last: 1, timed: false };
+            }
         };
         let owner = said.split(':').next().unwrap_or_default();
         let mut pieces = vec![format!("#{number} for {owner}:")];

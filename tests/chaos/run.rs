@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -14,15 +14,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::Api;
 use crate::checker::Checker;
-use crate::cluster::Cluster;
+use crate::database::Database;
 use crate::device::Device;
 use crate::director::direct;
+use crate::fault;
 use crate::fleet::{DRAIN, Fleet};
 use crate::journal::Journal;
 use crate::provider::{Pace, Provider};
+use crate::sampler::Sampler;
 use crate::settings::{LEASE, Settings};
 use crate::world::{User, World};
-use crate::{follower, reader, sampler};
+use crate::{follower, reader, self_test};
 
 /// How long what is under way may take to end once no fault is made any more.
 const SETTLING: Duration = Duration::from_mins(1);
@@ -38,44 +40,50 @@ const UNDER_WAY: &str = "SELECT count(*) FROM message WHERE status IN ('GENERATI
 /// If the run cannot be made.
 pub async fn run(settings: Settings) -> Result<usize, String> {
     println!(
-        "chaos: seed {}, {} s, {} servers, {} users with two devices each",
-        settings.seed, settings.seconds, settings.servers, settings.users
+        "chaos: seed {}, {} s, {}, {} servers, {} users with two devices each",
+        settings.seed,
+        settings.seconds,
+        if settings.sqlite { "SQLite" } else { "PostgreSQL" },
+        settings.servers,
+        settings.users
     );
+    self_test::run().await?;
     let began = Instant::now();
-    let cluster = Cluster::find().await?;
     let provider = Provider::start(settings.chance("provider"), Pace::Random).await;
     let logs = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{}", settings.seed));
     let _ = std::fs::remove_dir_all(&logs);
     std::fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
-    let journal = Arc::new(Journal::default());
-    let fleet = Arc::new(Fleet::new(cluster.url().to_owned(), arguments(&provider), logs, journal.clone()));
+    let database = if settings.sqlite { Database::sqlite(&logs) } else { Database::postgres().await? };
+    let journal = Arc::new(Journal::new(fault::needed(&settings.faults)));
+    let fleet = Arc::new(Fleet::new(database.url(), arguments(&provider), logs, journal.clone()));
     let mut posts = Vec::new();
     for place in 0..settings.servers {
         posts.push(fleet.start(place).await);
     }
     let world = Arc::new(World {
-        settings,
+        settings: settings.clone(),
         api: Api::new(),
         fleet: fleet.clone(),
         journal: journal.clone(),
         users: (0..settings.users).map(User::new).collect(),
+        prober: User::new(settings.users),
         ending: CancellationToken::new(),
         resting: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
     let enough = CancellationToken::new();
-    let sampling = sampler::watch(cluster.connect().await?, fleet.clone(), journal.clone(), enough.clone());
-    let sampler = tokio::spawn(sampling);
+    let sampler = Sampler::new(fleet.clone(), journal.clone());
+    let sampler = tokio::spawn(sampler.watch(database.connect().await?, enough.clone()));
     let mut devices = people(&world);
 
-    let mut posts = direct(&settings, &fleet, posts, &cluster, &journal).await;
+    let mut posts = direct(&world, posts, &database).await;
 
     world.ending.cancel();
     let all = async { while devices.join_next().await.is_some() {} };
     if timeout(SETTLING, all).await.is_err() {
         journal.violation("a device waits for ever");
     }
-    let connection = cluster.connect().await?;
+    let connection = database.connect().await?;
     settle(&connection, &journal).await;
     enough.cancel();
     let _ = sampler.await;
@@ -113,9 +121,6 @@ fn arguments(provider: &Provider) -> Vec<String> {
         ("--reply-attempts", "3".to_owned()),
         ("--drain", text(DRAIN)),
         ("--log", "info".to_owned()),
-        // All users come from one address, and ask without pause.
-        ("--user-rate", "0".to_owned()),
-        ("--address-rate", "0".to_owned()),
     ];
     arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
 }
@@ -136,7 +141,7 @@ fn people(world: &Arc<World>) -> JoinSet<()> {
 async fn settle(connection: &DatabaseConnection, journal: &Journal) {
     let began = Instant::now();
     loop {
-        let statement = Statement::from_string(DbBackend::Postgres, UNDER_WAY);
+        let statement = Statement::from_string(connection.get_database_backend(), UNDER_WAY);
         let row = connection.query_one_raw(statement).await;
         let left: Option<i64> = row.ok().flatten().and_then(|row| row.try_get_by_index(0).ok());
         if left == Some(0) {

@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::fleet::Fleet;
-use crate::journal::Journal;
+use crate::journal::{Cause, Journal};
 use crate::settings::{LEASE, TAKEOVER_SLACK};
 
 const PERIOD: Duration = Duration::from_millis(40);
@@ -18,74 +18,117 @@ const PERIOD: Duration = Duration::from_millis(40);
 /// Where the sampler itself comes, or is answered, so late, no server had its time either.
 const STALL: Duration = Duration::from_millis(200);
 
-const RUNNING: &str =
-    "SELECT id, user_id, conversation_id, attempt, lease_owner FROM message WHERE status = 'GENERATING'";
+/// Where this machine had no time for so long, a server may have lost its leases though it lived.
+const LONG_STALL: Duration = LEASE.checked_div(4).unwrap();
+
+/// How much earlier than a takeover its reason may be.
+const REASONS: Duration = LEASE.saturating_add(TAKEOVER_SLACK);
+
+const RUNNING: &str = "SELECT id, user_id, conversation_id, attempt, restarts_left, lease_owner
+    FROM message WHERE status = 'GENERATING'";
 
 /// A running reply.
-struct Row {
-    id: Uuid,
-    place: (String, Uuid),
-    attempt: i32,
-    owner: Uuid,
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub id: Uuid,
+    /// The user and the conversation.
+    pub place: (String, Uuid),
+    pub attempt: i32,
+    pub restarts_left: i32,
+    pub owner: Uuid,
 }
 
-/// Looks until `end`: never may two replies of a conversation run, nor one stay long with a server without life.
-pub async fn watch(
-    connection: DatabaseConnection,
+/// What was seen of the running replies.
+#[derive(Debug)]
+pub struct Sampler {
     fleet: Arc<Fleet>,
     journal: Arc<Journal>,
-    end: CancellationToken,
-) {
-    let mut before: HashMap<Uuid, (i32, Uuid)> = HashMap::new();
-    let mut late: HashSet<(Uuid, Uuid)> = HashSet::new();
-    let mut last = Instant::now();
-    while !end.is_cancelled() {
-        let now = Instant::now();
-        if now - last > STALL + PERIOD {
-            journal.disturbed(last, now);
+    /// The rows of the last look, by their ids, and when it was.
+    before: HashMap<Uuid, Row>,
+    looked: Instant,
+    late: HashSet<(Uuid, Uuid)>,
+}
+
+impl Sampler {
+    pub fn new(fleet: Arc<Fleet>, journal: Arc<Journal>) -> Self {
+        let (before, late) = Default::default();
+        Self { fleet, journal, before, looked: Instant::now(), late }
+    }
+
+    /// Looks until `end`.
+    pub async fn watch(mut self, connection: DatabaseConnection, end: CancellationToken) {
+        while !end.is_cancelled() {
+            let began = Instant::now();
+            let rows = look(&connection).await;
+            if began.elapsed() > STALL {
+                self.journal.disturbed(Cause::Database, began, Instant::now());
+            }
+            if let Ok(rows) = rows {
+                self.see(rows, began, Instant::now());
+            }
+            let began = Instant::now();
+            sleep(PERIOD).await;
+            if began.elapsed() > PERIOD + STALL {
+                self.journal.disturbed(Cause::Machine, began, Instant::now());
+            }
         }
-        last = now;
-        let rows = look(&connection).await;
-        if now.elapsed() > STALL {
-            journal.disturbed(now, Instant::now());
-        }
-        if let Ok(rows) = rows {
-            journal.count("looks at running replies");
-            let mut places = HashSet::new();
-            for row in &rows {
-                if !places.insert(&row.place) {
-                    journal.violation(&format!("two replies run in conversation {}", row.place.1));
-                }
-                if let Some(since) = fleet.absent_since(row.owner, now) {
-                    journal.time("time of a reply with a server without life", now - since);
-                    if journal.was_calm(since, Instant::now()) {
-                        journal.time("time to a takeover, the database being there", now - since);
-                        if now - since > LEASE + TAKEOVER_SLACK && late.insert((row.id, row.owner)) {
-                            journal.violation(&format!("reply {} was not taken over in time", row.id));
-                        }
+    }
+
+    /// Takes what a look from `from` to `to` has brought: never may two replies of a conversation run, nor one stay
+    /// long with a server without life, nor one be taken from a server that lives.
+    pub fn see(&mut self, rows: Vec<Row>, from: Instant, to: Instant) {
+        self.journal.count("looks at running replies");
+        let mut places = HashSet::new();
+        for row in &rows {
+            if !places.insert(&row.place) {
+                self.journal.violation(&format!("two replies run in conversation {}", row.place.1));
+            }
+            if let Some(since) = self.fleet.absent_since(row.owner, from) {
+                self.journal.time("time of a reply with a server without life", from - since);
+                if self.journal.was_calm(since, to) {
+                    self.journal.time("time to a takeover, the database being there", from - since);
+                    let deadline = since + LEASE + TAKEOVER_SLACK;
+                    let somebody = self.fleet.anybody_lived(from.checked_sub(REASONS).unwrap_or(from), from);
+                    if from > deadline && somebody && self.late.insert((row.id, row.owner)) {
+                        self.journal.violation(&format!("reply {} was not taken over in time", row.id));
                     }
                 }
-                let taken = before.get(&row.id).is_some_and(|(attempt, owner)| {
-                    *attempt < row.attempt && *owner != row.owner && fleet.absent_since(*owner, now).is_some()
-                });
-                if taken {
-                    journal.count("takeovers seen");
-                }
             }
-            before = rows.into_iter().map(|row| (row.id, (row.attempt, row.owner))).collect();
+            if let Some(before) = self.before.get(&row.id).filter(|before| before.attempt < row.attempt) {
+                self.see_restart(before, row, to);
+            }
         }
-        sleep(PERIOD).await;
+        self.before = rows.into_iter().map(|row| (row.id, row)).collect();
+        self.looked = from;
+    }
+
+    fn see_restart(&self, before: &Row, row: &Row, to: Instant) {
+        if before.owner != row.owner && self.fleet.absent_since(before.owner, to).is_some() {
+            self.journal.count("takeovers seen");
+        }
+        // When somebody retries a reply that has ended, no restart is spent, and none when a server gives it away.
+        let is_spent = row.restarts_left < before.restarts_left;
+        let reasons = |instant: Instant| instant.checked_sub(REASONS).unwrap_or(instant);
+        let since = reasons(self.journal.trouble_since(reasons(self.looked), to));
+        let had_time = self.journal.longest_stall(since, to) < LONG_STALL;
+        if is_spent && had_time && self.fleet.lived(before.owner, since, to) {
+            self.journal.violation(&format!(
+                "reply {} was restarted as attempt {} though its server lives",
+                row.id, row.attempt
+            ));
+        }
     }
 }
 
 async fn look(connection: &DatabaseConnection) -> Result<Vec<Row>, DbErr> {
-    let statement = Statement::from_string(DbBackend::Postgres, RUNNING);
+    let statement = Statement::from_string(connection.get_database_backend(), RUNNING);
     let rows = connection.query_all_raw(statement).await?;
     let read = |row: &sea_orm::QueryResult| {
         Ok(Row {
             id: row.try_get("", "id")?,
             place: (row.try_get("", "user_id")?, row.try_get("", "conversation_id")?),
             attempt: row.try_get("", "attempt")?,
+            restarts_left: row.try_get("", "restarts_left")?,
             owner: row.try_get("", "lease_owner")?,
         })
     };

@@ -14,6 +14,39 @@ use crate::provider::microseconds;
 /// The secret that all servers share.
 pub const SECRET: &str = "a secret of the chaos that is long enough";
 
+/// How much one client may take of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limits {
+    /// As much as by default.
+    Default,
+    /// Anything: all clients of a run come from one address, as fast as they can.
+    None,
+}
+
+/// What else there are limits of than rates.
+const LIMITED: [&str; 6] = [
+    "USER_REQUESTS",
+    "USER_SOCKETS",
+    "USER_SUBSCRIPTIONS",
+    "SUBSCRIPTIONS",
+    "ADDRESS_CONNECTIONS",
+    "USER_REPLIES",
+];
+
+/// The program that is run.
+fn program() -> String {
+    std::env::var("CHAOS_SERVER").unwrap_or_else(|_| env!("CARGO_BIN_EXE_causerie").to_owned())
+}
+
+/// What is to be known of a program to understand its figures.
+pub fn build() -> String {
+    match std::env::var("CHAOS_SERVER") {
+        Ok(program) => program,
+        Err(_) if cfg!(debug_assertions) => "debug build".to_owned(),
+        Err(_) => "release build".to_owned(),
+    }
+}
+
 /// A running process. Dropping it kills it.
 #[derive(Debug)]
 pub struct Server {
@@ -24,27 +57,31 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `causerie serve` on a free port, and waits until it listens. Its log goes to `log`.
+    /// Starts `causerie serve` on a free port, and waits until it listens. Its log goes to `log`. `CHAOS_SERVER` names
+    /// another program than the one of this build, to compare two of them.
     ///
     /// # Errors
     /// If it ends before it listens, as it does while the database is away.
-    pub async fn start(database: &str, arguments: &[String], log: &Path) -> Result<Self, String> {
+    pub async fn start(
+        database: &str,
+        limits: Limits,
+        arguments: &[String],
+        log: &Path,
+    ) -> Result<Self, String> {
         let log = File::options().create(true).append(true).open(log).map_err(|error| error.to_string())?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_causerie"));
+        let mut command = Command::new(program());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CAUSERIE_")) {
             command.env_remove(name);
+        }
+        if limits == Limits::None {
+            command.envs(["USER_RATE", "ADDRESS_RATE"].map(|name| (format!("CAUSERIE_{name}"), "0")));
+            command.envs(LIMITED.map(|name| (format!("CAUSERIE_MAX_{name}"), "100000")));
         }
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .env("CAUSERIE_AUTH_SECRET", SECRET)
             .env("DATABASE_URL", database)
-            // All of them come from one address, as fast as they can.
-            .envs(["USER_RATE", "ADDRESS_RATE"].map(|name| (format!("CAUSERIE_{name}"), "0")))
-            .envs(
-                ["USER_REQUESTS", "USER_SOCKETS", "USER_SUBSCRIPTIONS", "SUBSCRIPTIONS"]
-                    .map(|name| (format!("CAUSERIE_MAX_{name}"), "100000")),
-            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

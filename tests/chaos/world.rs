@@ -25,6 +25,8 @@ pub struct World {
     pub fleet: Arc<Fleet>,
     pub journal: Arc<Journal>,
     pub users: Vec<User>,
+    /// Somebody who looks whether servers serve.
+    pub prober: User,
     /// Devices do nothing new from now on.
     pub ending: CancellationToken,
     /// Readers and followers come to rest where they are.
@@ -50,8 +52,10 @@ pub struct Known {
     pub replies: Vec<String>,
     /// The messages that these answer.
     pub messages: Vec<String>,
-    /// Conversations whose deletion was asked for.
+    /// Conversations whose deletion was asked for, restored since or not.
     pub deleted: Vec<String>,
+    /// Messages whose deletion was asked for, with all below them.
+    pub removed: Vec<String>,
 }
 
 impl User {

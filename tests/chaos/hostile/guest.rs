@@ -26,6 +26,27 @@ const LENGTH: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(30);
 const THOUGHT: Duration = Duration::from_millis(100);
 
+/// What an orchestrator asks for, how often, and how long it waits.
+const PROBES: [&str; 2] = ["healthz", "readyz"];
+const PROBE_PERIOD: Duration = Duration::from_millis(500);
+const PROBE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks until `end`, as an orchestrator does, whether the server lives and can serve. Returns when it did not say so.
+pub(super) async fn probe(url: String, end: CancellationToken) -> Vec<String> {
+    let api = Api::reconnecting(Ipv4Addr::new(127, 0, 2, 1));
+    let mut losses = Vec::new();
+    while !end.is_cancelled() {
+        for page in PROBES {
+            let status = api.status(&format!("{url}/{page}"), PROBE_PATIENCE).await;
+            if status != Some(200) {
+                losses.push(format!("/{page} was answered {status:?}"));
+            }
+        }
+        sleep(PROBE_PERIOD).await;
+    }
+    losses
+}
+
 /// A client who behaves.
 pub(super) struct Guest {
     api: Api,
@@ -42,8 +63,11 @@ pub(super) struct Guest {
 impl Guest {
     pub(super) fn new(number: usize, url: &str, times: Arc<Times>) -> Result<Self, String> {
         let last = u8::try_from(number + 10).map_err(|error| error.to_string())?;
+        let address = Ipv4Addr::new(127, 0, 2, last);
+        // Some stay connected, and some come anew each time, as behind many a proxy.
+        let api = if number.is_multiple_of(2) { Api::from(address) } else { Api::reconnecting(address) };
         Ok(Self {
-            api: Api::from(Ipv4Addr::new(127, 0, 2, last)),
+            api,
             url: url.to_owned(),
             user: User::new(number),
             times,

@@ -34,6 +34,38 @@ impl Line {
             Ok(Ok(_)) => String::from_utf8_lossy(&head[9..]).into_owned(),
         }
     }
+
+    /// The status that is answered and the first error's code, or what happens instead. Reads the whole answer, so
+    /// that another request may follow.
+    pub(super) async fn outcome(&mut self) -> String {
+        match timeout(PATIENCE, self.answer()).await {
+            Err(_) => "silence".to_owned(),
+            Ok(Err(_)) => "closed".to_owned(),
+            Ok(Ok(answer)) => {
+                let status = answer.get(9..12).unwrap_or_default();
+                let code = answer.split("\"code\":\"").nth(1).and_then(|rest| rest.split('"').next());
+                code.map_or_else(|| status.to_owned(), |code| format!("{status} {code}"))
+            }
+        }
+    }
+
+    async fn answer(&mut self) -> std::io::Result<String> {
+        let mut bytes = Vec::new();
+        loop {
+            let text = String::from_utf8_lossy(&bytes);
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let length = head.to_ascii_lowercase();
+                let length = length.lines().find_map(|line| line.strip_prefix("content-length:"));
+                let length: usize = length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
+                if body.len() >= length {
+                    return Ok(text.into_owned());
+                }
+            }
+            if self.0.read_buf(&mut bytes).await? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
 }
 
 /// The text of a request to the API.

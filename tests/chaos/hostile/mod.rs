@@ -2,8 +2,12 @@
 //! as many as can be thought of who do not. Everybody has an address of their own on the loopback network.
 
 mod attack;
+mod document;
 mod guest;
+mod hoard;
 mod line;
+mod settings;
+mod strike;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,10 +18,12 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::attack::Attack;
+use self::attack::Attacker;
 use self::guest::Guest;
-use crate::cluster::Cluster;
-use crate::server::Server;
+use self::settings::Settings;
+use crate::database::Cluster;
+use crate::provider::{Pace, Provider};
+use crate::server::{self, Limits, Server};
 
 /// How many clients behave.
 const GUESTS: usize = 8;
@@ -27,48 +33,6 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// What a server may hold at most, whatever comes.
 const MEMORY: u64 = 512 * 1024 * 1024;
-
-/// The defaults, which the servers of other runs do without.
-const LIMITS: [&str; 12] = [
-    "--user-rate",
-    "50",
-    "--address-rate",
-    "200",
-    "--max-user-requests",
-    "250",
-    "--max-user-sockets",
-    "50",
-    "--max-user-subscriptions",
-    "500",
-    "--max-subscriptions",
-    "100",
-];
-
-/// How a run goes.
-struct Settings {
-    seconds: u64,
-    sqlite: bool,
-    /// The names of the only attacks, between commas, if not all of them are made.
-    only: Option<String>,
-}
-
-impl Settings {
-    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut settings = Self { seconds: 120, sqlite: false, only: None };
-        while let Some(flag) = arguments.next() {
-            match flag.as_str() {
-                "--sqlite" => settings.sqlite = true,
-                "--only" => settings.only = Some(arguments.next().ok_or("--only has no value")?),
-                "--seconds" => {
-                    let text = arguments.next().ok_or("--seconds has no value")?;
-                    settings.seconds = text.parse().map_err(|_| format!("seconds: {text} is no number"))?;
-                }
-                _ => return Err(format!("{flag} is not known: there are --seconds, --sqlite, --only")),
-            }
-        }
-        Ok(settings)
-    }
-}
 
 /// What the attackers were answered, by attack.
 #[derive(Debug, Default)]
@@ -113,20 +77,22 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
     let database = if settings.sqlite {
         format!("sqlite://{}?mode=rwc", directory.path().join("hostile.db").display())
     } else {
-        Cluster::find().await?.url().to_owned()
+        Cluster::find().await?.url()
     };
     let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hostile.log");
-    let arguments = LIMITS.iter().chain(&["--log", "error"]).map(|text| (*text).to_owned());
-    let mut server = Server::start(&database, &arguments.collect::<Vec<_>>(), &log).await?;
+    let provider = Provider::start(fastrand::Rng::with_seed(1), Pace::Prompt).await;
+    let arguments = ["--assistant-url", provider.url(), "--assistant-model", "prompt", "--log", "error"];
+    let mut server = Server::start(&database, Limits::Default, &arguments.map(str::to_owned), &log).await?;
 
     let mut preparing = JoinSet::new();
-    for (number, attack) in Attack::all(settings.only.as_deref()).enumerate() {
-        preparing.spawn(attack.prepare(number, server.url().to_owned()));
+    for attacker in Attacker::all(settings.only.as_deref(), server.url())? {
+        preparing.spawn(attacker.prepare(database.clone()));
     }
-    preparing.join_all().await;
+    let prepared = preparing.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
 
     let (times, end) = (Arc::new(Times::default()), CancellationToken::new());
     let mut guests = JoinSet::new();
+    guests.spawn(guest::probe(server.url().to_owned(), end.clone()));
     for number in 0..GUESTS {
         let guest = Guest::new(number, server.url(), times.clone())?;
         guests.spawn(guest.stay(end.clone()));
@@ -139,8 +105,8 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
 
     let (tally, ceasing) = (Arc::new(Tally::default()), CancellationToken::new());
     let mut attackers = JoinSet::new();
-    for (number, attack) in Attack::all(settings.only.as_deref()).enumerate() {
-        attackers.spawn(attack.go_on(number, server.url().to_owned(), tally.clone(), ceasing.clone()));
+    for attacker in prepared {
+        attackers.spawn(attacker.go_on(tally.clone(), ceasing.clone()));
     }
     // What they may do at once, and then what they may do all the time.
     let mut memory = 0;
@@ -158,15 +124,17 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
         lost.extend(losses);
     }
 
-    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     let kind = if settings.sqlite { "SQLite" } else { "PostgreSQL" };
-    println!("hostile: one server, {profile} build, {kind}, {} s of attack", settings.seconds);
+    println!("hostile: one server, {}, {kind}, {} s of attack", server::build(), settings.seconds);
     for (name, (count, half, most)) in [("quiet", quiet), ("attacked", hard)] {
         println!("  {name:>9}: {count} requests of others; p50 {} ms, p99 {} ms", tenths(half), tenths(most));
     }
     let quarters = quarters.iter().map(|times| format!("{} ms", tenths(percentiles(times).2)));
     println!("  p99 of each quarter: {}", quarters.collect::<Vec<_>>().join(", "));
-    println!("  p99 is {} times what it was", tenths(hard.2 * 1000 / quiet.2.max(1)));
+    let ratio = hard.2 * 1000 / quiet.2.max(1);
+    let slower = ratio > u64::from(settings.ratio) * 1000;
+    let verdict = if slower { ", which is too much" } else { "" };
+    println!("  p99 is {} times what it was{verdict}", tenths(ratio));
     println!("  memory: at most {} MB, {} MB when it was quiet", memory >> 20, quiet_memory >> 20);
     for (attack, outcomes) in tally.0.lock().unwrap().iter() {
         let outcomes: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
@@ -179,7 +147,8 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
         println!("  the server has ended: {status}");
     }
     server.kill().await;
-    Ok(lost.len() + usize::from(memory > MEMORY) + usize::from(ended.is_some()))
+    let faults = [memory > MEMORY, slower, ended.is_some()];
+    Ok(lost.len() + faults.into_iter().filter(|fault| *fault).count())
 }
 
 /// Lets time pass. Returns the most memory that was held meanwhile, in bytes.

@@ -1,0 +1,216 @@
+//! Whether those who look see what they look for: a small story in which all is well, and then each promise broken
+//! once. Every run begins with it, as a checker that sees nothing would let everything pass.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use causerie::entity::conversation::{self, TitleOrigin};
+use causerie::entity::message::{self, Role, Status, ToolCalls};
+use uuid::Uuid;
+
+use crate::checker::Checker;
+use crate::fleet::Fleet;
+use crate::journal::{Cause, Fate, Journal, Read, Replica, SeenMessage, Sent, Stored};
+use crate::provider::Work;
+use crate::recovery;
+use crate::sampler::{Row, Sampler};
+use crate::settings::LEASE;
+use crate::world::name_of;
+
+/// A message, its reply, and what everybody was told of them.
+struct Story {
+    conversation: conversation::Model,
+    messages: Vec<message::Model>,
+    sent: Sent,
+    read: Read,
+    replica: Replica,
+}
+
+/// What breaks a promise, and a part of what the checker must say of it.
+type Case = (&'static str, fn(&mut Story), &'static str);
+
+const CASES: [Case; 12] = [
+    ("a message is lost", |story| drop(story.messages.drain(..)), "is there 0 times"),
+    ("a message is there twice", Story::duplicate, "is there 2 times"),
+    ("a reply is lost", |story| drop(story.messages.pop()), "was acknowledged"),
+    ("a refused message is there", |story| story.sent.fate = Fate::Refused, "was refused, and is there"),
+    ("a message nobody sent", |story| story.messages[0].content.push('!'), "nobody sent"),
+    ("a reply never ends", |story| story.messages[1].status = Status::Generating, "for ever"),
+    ("a reply lacks words", |story| story.messages[1].content.truncate(3), "no text of the assistant's"),
+    ("a reader lacks words", |story| story.read.text.truncate(3), "a reader of reply"),
+    ("a path has a gap", |story| story.messages[1].position = 3, "has at 2"),
+    ("a device misses an event", |story| story.replica.messages.clear(), "changes say of message"),
+    ("a device missed a name", |story| story.replica.conversations.clear(), "changes say of conversation"),
+    ("a device has what is gone", Story::delete, "which is not there"),
+];
+
+/// Makes sure of it.
+///
+/// # Errors
+/// What was not seen, or seen though it was not there.
+pub async fn run() -> Result<(), String> {
+    expect("all is well", &check(|_| {}), None)?;
+    for (what, break_promise, said) in CASES {
+        expect(what, &check(break_promise), Some(said))?;
+    }
+    expect(
+        "a reply restarted though its server lives",
+        &restart(|_, _| {}, 1),
+        Some("though its server lives"),
+    )?;
+    expect("a reply of a dead server restarted", &restart(|fleet, _| fleet.leave(0, None), 1), None)?;
+    expect("a reply given away", &restart(|_, _| {}, 2), None)?;
+    let busy = |_: &Fleet, journal: &Journal| {
+        let now = Instant::now();
+        journal.disturbed(Cause::Machine, now.checked_sub(LEASE).unwrap_or(now), now);
+    };
+    expect("a reply restarted on a machine without time", &restart(busy, 1), None)?;
+    let journal = Journal::default();
+    let early = Instant::now().checked_sub(recovery::SOON + Duration::from_secs(1));
+    let early = early.ok_or("this machine was started just now")?;
+    recovery::until(&journal, "a server served", early, async || true).await;
+    expect("a server serves late", &journal, Some("passed before a server served"))?;
+    let journal = Journal::default();
+    recovery::until(&journal, "a server served", Instant::now(), async || true).await;
+    expect("a server serves at once", &journal, None)
+}
+
+fn expect(what: &str, journal: &Journal, said: Option<&str>) -> Result<(), String> {
+    let report = journal.report();
+    let seen = said.map_or(journal.violations() == 0, |said| report.contains(said));
+    if seen { Ok(()) } else { Err(format!("the checker is broken. When {what}, it says:\n{report}")) }
+}
+
+fn check(break_promise: impl Fn(&mut Story)) -> Journal {
+    let mut story = Story::new();
+    break_promise(&mut story);
+    let journal = Journal::default();
+    journal.sent("key", story.sent);
+    journal.read().push(story.read);
+    journal.replicas().push(story.replica);
+    let works = vec![Work { said: "@user-0: hello".to_owned(), text: "#0 for you".to_owned() }];
+    Checker::of(&journal, works, vec![story.conversation], story.messages, Vec::new()).check();
+    journal
+}
+
+/// A reply of one server is seen as the next attempt of another one, which may be restarted so often.
+fn restart(before: impl Fn(&Fleet, &Journal), restarts_left: i32) -> Journal {
+    let journal = Arc::new(Journal::default());
+    let fleet = Arc::new(Fleet::new(String::new(), Vec::new(), std::path::PathBuf::new(), journal.clone()));
+    let (old, new) = (Uuid::now_v7(), Uuid::now_v7());
+    let born = old.get_timestamp().map_or(0, |time| time.to_unix().0 * 1000);
+    fleet.note((born, born + 1000));
+    before(&fleet, &journal);
+    let row = Row {
+        id: Uuid::now_v7(),
+        place: (name_of(0), Uuid::now_v7()),
+        attempt: 1,
+        restarts_left: 2,
+        owner: old,
+    };
+    let mut sampler = Sampler::new(fleet, journal.clone());
+    sampler.see(vec![row.clone()], Instant::now(), Instant::now());
+    sampler.see(vec![Row { attempt: 2, restarts_left, owner: new, ..row }], Instant::now(), Instant::now());
+    drop(sampler);
+    Arc::into_inner(journal).unwrap_or_default()
+}
+
+impl Story {
+    fn new() -> Self {
+        let conversation = conversation_of(name_of(0));
+        let question = message_of(&conversation, None, "@user-0: hello");
+        let reply = message_of(&conversation, Some(question.id), "#0 for you");
+        let id = conversation.id.to_string();
+        let stored = Stored {
+            conversation: id.clone(),
+            message: question.id.to_string(),
+            reply: reply.id.to_string(),
+        };
+        let seen = |row: &message::Model| SeenMessage {
+            conversation: id.clone(),
+            status: "COMPLETE".to_owned(),
+            content: row.content.clone(),
+            position: row.position,
+        };
+        Self {
+            sent: Sent { user: 0, content: question.content.clone(), fate: Fate::Stored(stored) },
+            read: Read {
+                conversation: id.clone(),
+                text: reply.content.clone(),
+                reply: reply.id.to_string(),
+                ..Read::default()
+            },
+            replica: Replica {
+                conversations: [(id.clone(), conversation.title.clone())].into(),
+                messages: [&question, &reply].map(|row| (row.id.to_string(), seen(row))).into(),
+                ..Replica::default()
+            },
+            messages: vec![question, reply],
+            conversation,
+        }
+    }
+
+    fn duplicate(&mut self) {
+        let again = message::Model { id: Uuid::now_v7(), active: false, ..self.messages[0].clone() };
+        self.messages.push(again);
+    }
+
+    fn delete(&mut self) {
+        self.conversation.deleted_at = Some(self.conversation.created_at);
+    }
+}
+
+fn conversation_of(user_id: String) -> conversation::Model {
+    let now = causerie::database::now();
+    conversation::Model {
+        user_id,
+        id: Uuid::now_v7(),
+        title: Some("a title".to_owned()),
+        title_key: "a title".to_owned(),
+        title_origin: Some(TitleOrigin::User),
+        last_position: 2,
+        read_position: 0,
+        metadata: "{}".to_owned(),
+        created_at: now,
+        updated_at: now,
+        archived_at: None,
+        pinned_at: None,
+        deleted_at: None,
+        erasing_at: None,
+        erased_at: None,
+        restored_revision: None,
+        revision: 1,
+    }
+}
+
+fn message_of(conversation: &conversation::Model, parent_id: Option<Uuid>, content: &str) -> message::Model {
+    let (position, role) = parent_id.map_or((1, Role::User), |_| (2, Role::Assistant));
+    message::Model {
+        user_id: conversation.user_id.clone(),
+        id: Uuid::now_v7(),
+        conversation_id: conversation.id,
+        parent_id,
+        position,
+        active: true,
+        role,
+        status: Status::Complete,
+        content: content.to_owned(),
+        tool_calls: ToolCalls::default(),
+        finish_reason: None,
+        failure: None,
+        model: None,
+        usage: None,
+        attempt: 1,
+        restarts_left: 2,
+        lease_owner: None,
+        lease_until: None,
+        stop_requested_at: None,
+        metadata: "{}".to_owned(),
+        rating: None,
+        rating_comment: None,
+        created_at: conversation.created_at,
+        finished_at: Some(conversation.created_at),
+        created_revision: 1,
+        revision: 1,
+    }
+}
