@@ -59,8 +59,8 @@ impl Device {
                 80..85 => self.rename().await,
                 85..88 => self.activate().await,
                 88..89 => self.remove().await,
-                89..92 => self.delete().await,
-                92..95 => self.restore().await,
+                89..93 => self.delete().await,
+                93..97 => self.restore().await,
                 _ => self.trespass().await,
             }
             sleep(Duration::from_millis(self.chance.u64(10..250))).await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -59,12 +60,12 @@ pub async fn direct(world: &Arc<World>, posts: Vec<Post>, database: &Database) -
                     let post = whole.swap_remove(chance.usize(0..whole.len()));
                     broken.spawn(strike(world.clone(), post, Fault::Renew, chance.fork()));
                 }
-                if let Err(error) = shake(world, fault, network, &mut chance).await {
+                let urls: Vec<_> = whole.iter().map(|post| post.url().to_owned()).collect();
+                if let Err(error) = shake(world, fault, network, &urls, &mut chance).await {
                     journal.violation(&format!("the run itself is broken: {error}"));
                 }
                 let back = std::time::Instant::now();
                 sleep(RECOVERY).await;
-                let urls: Vec<_> = whole.iter().map(|post| post.url().to_owned()).collect();
                 recovery::check(world, &urls, back).await;
                 journal.calm(disturbance);
             }
@@ -97,6 +98,7 @@ async fn shake(
     world: &World,
     fault: Fault,
     network: &Network,
+    urls: &[String],
     chance: &mut fastrand::Rng,
 ) -> Result<(), String> {
     world.journal.count(fault.counted());
@@ -121,7 +123,7 @@ async fn shake(
             let least = Duration::from_millis(chance.u64(20..80));
             let slow = Traffic::Delayed(least, least + Duration::from_millis(20));
             network.proxy.set_traffic(slow, slow);
-            sleep(SLOW).await;
+            join(sleep(SLOW), recovery::send_slowly(world, urls)).await;
             network.proxy.set_traffic(Traffic::Flowing, Traffic::Flowing);
         }
         Fault::FailOver => {

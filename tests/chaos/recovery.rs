@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use serde_json::json;
 use tokio::time::sleep;
 
 use crate::api::Said;
-use crate::journal::Journal;
+use crate::journal::{Journal, Sent};
 use crate::world::{User, World};
+use crate::writing::{self, SEND};
 
 /// How soon every server must read, write, and hear of the others again once a primary can be reached.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -19,6 +20,9 @@ const AT_LAST: Duration = Duration::from_secs(20);
 
 /// How long one request may take meanwhile.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a message may take to a database that is far away.
+const SLOW_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How soon another server's write must be heard of: a feed that hears nothing looks by itself, but later.
 const HEARD: Duration = Duration::from_secs(2);
@@ -31,6 +35,27 @@ const CURSOR: &str = "{ viewer { changeCursor } }";
 const FOLLOW: &str = "subscription Follow($since: String) {
   changes(since: $since) { ... on ConversationChanged { conversation { title } } } }";
 
+/// Sends a message at each of these servers while the database is far away: it takes longer, but it is taken.
+pub async fn send_slowly(world: &World, urls: &[String]) {
+    join_all(urls.iter().map(|url| async move {
+        let serial = fastrand::u64(..);
+        let content = format!("@user-{}:{serial} says something", world.prober.number);
+        let key = format!("prober-{serial}");
+        let input = json!({ "content": content, "idempotencyKey": key, "awaitReply": false });
+        let began = Instant::now();
+        let answer = world.run(&world.prober, url, SEND, json!({ "input": input }), SLOW_PATIENCE).await;
+        world.journal.time("a message took to a database far away", began.elapsed());
+        if let Err(trouble) = &answer {
+            world
+                .journal
+                .violation(&format!("with a database far away a message was not taken: {trouble:?}"));
+        }
+        let fate = writing::fate(&answer, "sendMessage", true);
+        world.journal.sent(&key, Sent { user: world.prober.number, content, fate });
+    }))
+    .await;
+}
+
 /// Asks every one of these servers until it serves again, from when on it should.
 pub async fn check(world: &Arc<World>, urls: &[String], since: Instant) {
     let all = urls.iter().enumerate().map(|(place, url)| {
@@ -42,7 +67,7 @@ pub async fn check(world: &Arc<World>, urls: &[String], since: Instant) {
             }
         }
     });
-    futures_util::future::join_all(all).await;
+    join_all(all).await;
 }
 
 /// Reads and writes at a server until it works.

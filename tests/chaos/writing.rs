@@ -126,7 +126,8 @@ impl Device {
     }
 }
 
-fn fate(answer: &Result<Value, Trouble>, field: &str, doubt: bool) -> Fate {
+/// What an answer says of a message; `doubt` tells whether an attempt was lost before.
+pub fn fate(answer: &Result<Value, Trouble>, field: &str, doubt: bool) -> Fate {
     match answer {
         Ok(answer) => {
             let id = |row: &str| answer[field][row]["id"].as_str().unwrap_or_default().to_owned();
