@@ -44,18 +44,26 @@ impl Tally {
     }
 }
 
-/// How long requests took, in microseconds.
+/// When requests began, and how long they took, in microseconds.
 #[derive(Debug, Default)]
-struct Times(Mutex<Vec<u64>>);
+struct Times(Mutex<Vec<(Instant, u64)>>);
 
 impl Times {
-    fn add(&self, time: Duration) {
-        self.0.lock().unwrap().push(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    /// Notes that a request, begun then, has ended.
+    fn add(&self, began: Instant) {
+        let time = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.0.lock().unwrap().push((began, time));
     }
 
     /// Those since the last call.
     fn take(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.0.lock().unwrap())
+        self.take_begun_before(Instant::now())
+    }
+
+    /// Those since the last call; those that began later are forgotten.
+    fn take_begun_before(&self, limit: Instant) -> Vec<u64> {
+        let times = std::mem::take(&mut *self.0.lock().unwrap());
+        times.into_iter().filter(|(began, _)| *began < limit).map(|(_, time)| time).collect()
     }
 }
 
@@ -115,7 +123,7 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
         memory = memory.max(watch(&server, Duration::from_millis(settings.seconds * 250)).await);
         quarters.push(times.take());
     }
-    let hard = percentiles(&quarters.concat());
+    let over = Instant::now();
     ceasing.cancel();
     attackers.join_all().await;
     end.cancel();
@@ -123,6 +131,9 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
     for losses in guests.join_all().await {
         lost.extend(losses);
     }
+    // Whoever then still waited for an answer counts too, and most of all.
+    quarters[3].extend(times.take_begun_before(over));
+    let hard = percentiles(&quarters.concat());
 
     let kind = if settings.sqlite { "SQLite" } else { "PostgreSQL" };
     println!("hostile: one server, {}, {kind}, {} s of attack", server::build(), settings.seconds);
