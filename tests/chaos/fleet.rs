@@ -75,17 +75,18 @@ impl Fleet {
                         urls.resize(place + 1, String::new());
                     }
                     server.url().clone_into(&mut urls[place]);
-                    return Post { place, life: self.note(server.born), server };
+                    return Post { place, life: self.note(server.born, Instant::now()), server };
                 }
                 Err(_) => sleep(Duration::from_millis(100)).await,
             }
         }
     }
 
-    /// Notes a process that made its name up between two instants, in Unix milliseconds. Returns its number.
-    pub fn note(&self, born: (u64, u64)) -> usize {
+    /// Notes a process that made its name up between two instants, in Unix milliseconds, and lives since a third one.
+    /// Returns its number.
+    pub fn note(&self, born: (u64, u64), since: Instant) -> usize {
         let mut lives = self.lives.lock().unwrap();
-        lives.push(Life { born, since: Instant::now(), absences: Vec::new(), leaving: false });
+        lives.push(Life { born, since, absences: Vec::new(), leaving: false });
         lives.len() - 1
     }
 
@@ -99,7 +100,7 @@ impl Fleet {
     /// `kill -9`, and a new one after `pause`.
     pub async fn kill(&self, post: &mut Post, pause: Duration) {
         self.journal.count("kills");
-        self.leave(post.life, None);
+        self.die(post.life, Instant::now());
         post.server.kill().await;
         sleep(pause).await;
         *post = self.start(post.place).await;
@@ -108,13 +109,11 @@ impl Fleet {
     /// No life for so long.
     pub async fn freeze(&self, post: &mut Post, time: Duration) {
         self.journal.count("freezes");
-        let began = Instant::now();
-        self.leave(post.life, None);
+        self.die(post.life, Instant::now());
         post.server.signal("STOP").await;
         sleep(time).await;
         post.server.signal("CONT").await;
-        self.lives.lock().unwrap()[post.life].absences.pop();
-        self.leave(post.life, Some((began, Instant::now())));
+        self.revive(post.life);
     }
 
     /// SIGTERM, and a new one once it has gone, as a rolling update does. It must go as promised.
@@ -131,7 +130,7 @@ impl Fleet {
         post.server.signal("TERM").await;
         let status = post.server.wait(STOP_PATIENCE).await;
         self.journal.time("time to a graceful stop", began.elapsed());
-        self.leave(post.life, None);
+        self.die(post.life, Instant::now());
         match status {
             None => {
                 self.journal.violation("a server that was told to stop did not");
@@ -151,10 +150,16 @@ impl Fleet {
         }
     }
 
-    /// Notes that a process is without life: from now on, or for a while that is over.
-    pub fn leave(&self, life: usize, absence: Option<(Instant, Instant)>) {
-        let absence = absence.map_or((Instant::now(), None), |(from, to)| (from, Some(to)));
-        self.lives.lock().unwrap()[life].absences.push(absence);
+    /// Notes that a process is without life from an instant on.
+    pub fn die(&self, life: usize, from: Instant) {
+        self.lives.lock().unwrap()[life].absences.push((from, None));
+    }
+
+    /// Notes that it has come back to life.
+    fn revive(&self, life: usize) {
+        if let Some(absence) = self.lives.lock().unwrap()[life].absences.last_mut() {
+            absence.1 = Some(Instant::now());
+        }
     }
 
     /// Since when the server that holds leases under `name` has been without life, if it is at `now`.

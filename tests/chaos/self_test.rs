@@ -26,6 +26,9 @@ struct Story {
     replica: Replica,
 }
 
+/// Later than anything may come.
+const LONG_AGO: Duration = Duration::from_secs(30);
+
 /// What breaks a promise, and a part of what the checker must say of it.
 type Case = (&'static str, fn(&mut Story), &'static str);
 
@@ -58,21 +61,26 @@ pub async fn run() -> Result<(), String> {
         &restart(|_, _| {}, 1),
         Some("though its server lives"),
     )?;
-    expect("a reply of a dead server restarted", &restart(|fleet, _| fleet.leave(0, None), 1), None)?;
+    expect("a reply of a dead server restarted", &restart(|fleet, _| fleet.die(0, Instant::now()), 1), None)?;
     expect("a reply given away", &restart(|_, _| {}, 2), None)?;
+    expect("two replies run", &neglect(true, Duration::ZERO), Some("two replies run in"))?;
+    expect("a dead server's reply stays", &neglect(false, LONG_AGO), Some("was not taken over in time"))?;
+    expect("a dead server's reply waits", &neglect(false, LEASE), None)?;
     let busy = |_: &Fleet, journal: &Journal| {
-        let now = Instant::now();
-        journal.disturbed(Cause::Machine, now.checked_sub(LEASE).unwrap_or(now), now);
+        journal.disturbed(Cause::Machine, ago(LEASE), Instant::now());
     };
     expect("a reply restarted on a machine without time", &restart(busy, 1), None)?;
     let journal = Journal::default();
-    let early = Instant::now().checked_sub(recovery::SOON + Duration::from_secs(1));
-    let early = early.ok_or("this machine was started just now")?;
-    recovery::until(&journal, "a server served", early, async || true).await;
+    recovery::until(&journal, "a server served", ago(LONG_AGO), async || true).await;
     expect("a server serves late", &journal, Some("passed before a server served"))?;
     let journal = Journal::default();
     recovery::until(&journal, "a server served", Instant::now(), async || true).await;
     expect("a server serves at once", &journal, None)
+}
+
+/// An instant of the past.
+fn ago(time: Duration) -> Instant {
+    Instant::now().checked_sub(time).unwrap_or_else(Instant::now)
 }
 
 fn expect(what: &str, journal: &Journal, said: Option<&str>) -> Result<(), String> {
@@ -99,7 +107,7 @@ fn restart(before: impl Fn(&Fleet, &Journal), restarts_left: i32) -> Journal {
     let fleet = Arc::new(Fleet::new(String::new(), Vec::new(), std::path::PathBuf::new(), journal.clone()));
     let (old, new) = (Uuid::now_v7(), Uuid::now_v7());
     let born = old.get_timestamp().map_or(0, |time| time.to_unix().0 * 1000);
-    fleet.note((born, born + 1000));
+    fleet.note((born, born + 1000), ago(LONG_AGO));
     before(&fleet, &journal);
     let row = Row {
         id: Uuid::now_v7(),
@@ -111,6 +119,25 @@ fn restart(before: impl Fn(&Fleet, &Journal), restarts_left: i32) -> Journal {
     let mut sampler = Sampler::new(fleet, journal.clone());
     sampler.see(vec![row.clone()], Instant::now(), Instant::now());
     sampler.see(vec![Row { attempt: 2, restarts_left, owner: new, ..row }], Instant::now(), Instant::now());
+    drop(sampler);
+    Arc::into_inner(journal).unwrap_or_default()
+}
+
+/// A reply of a server that has been dead for so long is seen while another one lives, and maybe a second reply of the
+/// same conversation.
+fn neglect(twice: bool, dead: Duration) -> Journal {
+    let journal = Arc::new(Journal::default());
+    let fleet = Arc::new(Fleet::new(String::new(), Vec::new(), std::path::PathBuf::new(), journal.clone()));
+    let owner = Uuid::now_v7();
+    let born = owner.get_timestamp().map_or(0, |time| time.to_unix().0 * 1000);
+    fleet.note((born, born + 1000), ago(LONG_AGO));
+    fleet.note((0, 0), ago(LONG_AGO));
+    fleet.die(0, ago(dead));
+    let (id, place) = (Uuid::now_v7(), (name_of(0), Uuid::now_v7()));
+    let row = Row { id, place, attempt: 1, restarts_left: 2, owner };
+    let second = twice.then(|| Row { id: Uuid::now_v7(), ..row.clone() });
+    let mut sampler = Sampler::new(fleet, journal.clone());
+    sampler.see([row].into_iter().chain(second).collect(), Instant::now(), Instant::now());
     drop(sampler);
     Arc::into_inner(journal).unwrap_or_default()
 }
