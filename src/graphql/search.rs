@@ -90,8 +90,8 @@ impl SearchHit {
     }
 
     /// The part of the message or title that shows best why it was found.
-    async fn snippet(&self) -> SearchSnippet {
-        self.0.snippet().into()
+    async fn snippet(&self) -> Result<SearchSnippet, Error> {
+        Ok(self.0.snippet().await?.into())
     }
 }
 

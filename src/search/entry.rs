@@ -4,20 +4,65 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
 
 use super::folded::Folded;
+use super::offload::STORING;
 use super::token::{scope, tokens};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::error::Error;
 
+/// What the index keeps of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    folded: String,
+    tokens: String,
+}
+
+impl Entry {
+    /// The entry of a text of `user`'s. It takes a processor for as long as the text is: for long ones see
+    /// [`Entry::prepare`].
+    #[must_use]
+    pub fn of(user: &str, text: &str) -> Self {
+        let folded = Folded::of(text).into_string();
+        let tokens = tokens(&scope(user), &folded);
+        Self { folded, tokens }
+    }
+
+    /// As [`Entry::of`], beside the threads that requests run on. It belongs before a transaction, not into it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if that fails.
+    pub async fn prepare(user: &str, text: String) -> Result<Self, Error> {
+        let owner = user.to_owned();
+        STORING.run(user, text.len(), move |_| Self::of(&owner, &text)).await
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.folded.len() + self.tokens.len()
+    }
+}
+
 /// Makes a message that will not change any more findable by its text.
 pub async fn index_message(write: &Write, user: &str, id: Uuid, content: &str) -> Result<(), Error> {
-    put(write, &MESSAGES, user, id, content).await
+    store_message(write, user, id, &Entry::of(user, content)).await
+}
+
+/// As [`index_message`], with an entry that was made before.
+pub async fn store_message(write: &Write, user: &str, id: Uuid, entry: &Entry) -> Result<(), Error> {
+    put(write, &MESSAGES, user, id, entry).await
 }
 
 /// Makes a conversation findable by the title that it now has, and by no other.
 pub async fn index_title(write: &Write, conversation: &conversation::Model) -> Result<(), Error> {
     let title = conversation.title.as_deref().unwrap_or_default();
-    put(write, &TITLES, &conversation.user_id, conversation.id, title).await
+    let entry = Entry::of(&conversation.user_id, title);
+    store_title(write, &conversation.user_id, conversation.id, &entry).await
+}
+
+/// As [`index_title`], with an entry that was made before.
+pub async fn store_title(write: &Write, user: &str, id: Uuid, entry: &Entry) -> Result<(), Error> {
+    put(write, &TITLES, user, id, entry).await
 }
 
 /// The statement that makes the title of a user's conversation unfindable.
@@ -62,9 +107,8 @@ macro_rules! table {
 const MESSAGES: Table = table!("message_search", "message_token");
 const TITLES: Table = table!("title_search", "title_token");
 
-async fn put(write: &Write, table: &Table, user: &str, id: Uuid, text: &str) -> Result<(), Error> {
-    let folded = Folded::of(text).into_string();
-    let tokens = tokens(&scope(user), &folded);
+async fn put(write: &Write, table: &Table, user: &str, id: Uuid, entry: &Entry) -> Result<(), Error> {
+    let Entry { folded, tokens } = entry.clone();
     let empty = folded.is_empty();
     let run = |sql: &'static str, texts: Vec<String>| {
         let values =

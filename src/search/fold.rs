@@ -47,26 +47,24 @@ impl Class {
     }
 }
 
-/// Calls `visit` with each part of `text` that folds on its own, a character with all that modifies it, and with
-/// the byte at which it begins.
-pub(super) fn clusters<'t>(text: &'t str, mut visit: impl FnMut(usize, &'t str)) {
-    let mut start = 0;
-    for (at, c) in text.char_indices() {
-        if at > start && !extends(c) {
-            visit(start, &text[start..at]);
-            start = at;
-        }
-    }
-    if start < text.len() {
-        visit(start, &text[start..]);
-    }
+/// Each part of `text` that folds on its own, a character with all that modifies it, and the byte at which it begins.
+pub(super) fn clusters(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut chars = text.char_indices().peekable();
+    std::iter::from_fn(move || {
+        let (start, _) = chars.next()?;
+        while chars.next_if(|(_, c)| extends(*c)).is_some() {}
+        let end = chars.peek().map_or(text.len(), |(at, _)| *at);
+        Some((start, &text[start..end]))
+    })
 }
 
 /// `text` without case and accents, and otherwise as it is: what short texts are compared by.
 #[must_use]
 pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
-    clusters(text, |_, cluster| fold(cluster, &mut plain));
+    for (_, cluster) in clusters(text) {
+        fold(cluster, &mut plain);
+    }
     plain
 }
 

@@ -1,97 +1,70 @@
 //! A text as search sees it.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::fold::{Class, clusters, fold};
 
 /// A text without case and accents, its words and runs between single spaces, one space at each end; empty if
 /// it has no words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Folded {
-    text: String,
-    /// Where each character but spaces is, and which bytes of the original it stands for.
-    places: Vec<Place>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    at: usize,
-    start: usize,
-    end: usize,
-}
+pub struct Folded(String);
 
 impl Folded {
     /// Folds a text.
     #[must_use]
     pub fn of(original: &str) -> Self {
-        let mut folded = Self::default();
-        let mut buffer = String::new();
-        let mut last = Class::Gap;
-        clusters(original, |start, cluster| {
-            buffer.clear();
-            fold(cluster, &mut buffer);
-            for c in buffer.chars() {
-                let class = Class::of(c);
-                if class != last && (class != Class::Gap || !folded.text.is_empty()) && !folded.ends_open() {
-                    folded.text.push(' ');
-                }
-                last = class;
-                if class != Class::Gap {
-                    let at = folded.text.len();
-                    folded.places.push(Place { at, start, end: start + cluster.len() });
-                    folded.text.push(c);
-                }
-            }
+        let mut text = String::new();
+        let _ = fold_each(original, |letter, _| {
+            text.push(letter);
+            ControlFlow::Continue(())
         });
-        if !folded.text.is_empty() && !folded.ends_open() {
-            folded.text.push(' ');
-        }
-        folded
-    }
-
-    /// Whether the next character would begin a token.
-    fn ends_open(&self) -> bool {
-        self.text.ends_with(' ')
+        Self(text)
     }
 
     /// The folded text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0
     }
 
     /// Takes the folded text out.
     #[must_use]
     pub fn into_string(self) -> String {
-        self.text
+        self.0
     }
 
     /// The words and runs, in order.
     #[must_use]
     pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
-        parts(&self.text)
+        parts(&self.0)
     }
+}
 
-    /// The parts of the original that `pattern` matches, in bytes, in order; they may overlap.
-    pub(super) fn matches(&self, pattern: &str) -> Vec<Range<usize>> {
-        let mut found = Vec::new();
-        let mut from = 0;
-        let first = pattern.chars().next().map_or(1, char::len_utf8);
-        while let Some(at) = self.text.get(from..).and_then(|rest| rest.find(pattern)) {
-            let at = from + at;
-            found.extend(self.original(at..at + pattern.len()));
-            // The space that ends one match may begin the next.
-            from = at + first;
+/// Calls `visit` with each letter of the folded text, spaces included, until it has enough; and with the bytes of the
+/// original that the letter stands for, unless it is a space.
+pub(super) fn fold_each(
+    original: &str,
+    mut visit: impl FnMut(char, Option<Range<usize>>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let mut buffer = String::new();
+    let (mut last, mut begun, mut spaced) = (Class::Gap, false, false);
+    for (start, cluster) in clusters(original) {
+        buffer.clear();
+        fold(cluster, &mut buffer);
+        for letter in buffer.chars() {
+            let class = Class::of(letter);
+            if class != last && !spaced && (class != Class::Gap || begun) {
+                visit(' ', None)?;
+                (begun, spaced) = (true, true);
+            }
+            last = class;
+            if class != Class::Gap {
+                visit(letter, Some(start..start + cluster.len()))?;
+                spaced = false;
+            }
         }
-        found
     }
-
-    fn original(&self, folded: Range<usize>) -> Option<Range<usize>> {
-        let first = self.places.partition_point(|place| place.at < folded.start);
-        let end = self.places.partition_point(|place| place.at < folded.end);
-        let places = self.places.get(first..end)?;
-        Some(places.first()?.start..places.last()?.end)
-    }
+    if begun && !spaced { visit(' ', None) } else { ControlFlow::Continue(()) }
 }
 
 /// The words and runs of a folded text, in order.
@@ -136,19 +109,6 @@ mod tests {
         ] {
             assert_eq!(Folded::of(text).as_str(), folded, "{text:?}");
         }
-    }
-
-    #[test]
-    fn matches_lead_back_to_the_original() {
-        let text = "A CRÈME, a cre\u{300}me; straße";
-        let folded = Folded::of(text);
-        let found = |pattern: &str| -> Vec<&str> {
-            folded.matches(pattern).into_iter().map(|range| &text[range]).collect()
-        };
-        assert_eq!(found(" creme "), ["CRÈME", "cre\u{300}me"]);
-        assert_eq!(found(" creme a cr"), ["CRÈME, a cr"]);
-        assert_eq!(found(" strass"), ["straß"]);
-        assert_eq!(Folded::of("no no no").matches(" no ").len(), 3);
     }
 
     proptest! {

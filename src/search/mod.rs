@@ -17,14 +17,17 @@ mod backlog;
 mod entry;
 mod fold;
 mod folded;
+mod highlight;
+mod offload;
 mod query;
 mod snippet;
 mod token;
 
 pub use self::backlog::{catch_up, index_conversation};
-pub use self::entry::{erase_title, index_message, index_title};
+pub use self::entry::{Entry, erase_title, index_message, index_title, store_message, store_title};
 pub use self::fold::plain;
 pub use self::folded::Folded;
+pub use self::offload::{Interest, READING, STORING, Workers};
 pub use self::query::{MAX_CHARS, MAX_TERMS, Query, Term};
 pub use self::snippet::{Range, Snippet};
 pub use self::token::{Lookup, scope, tokens};

@@ -1,13 +1,13 @@
 //! The part of a text that shows why it was found.
 
-use super::folded::Folded;
+use super::highlight::{Highlights, highlights};
 use super::query::Query;
 
 /// About how many characters a snippet has.
-const CHARS: usize = 200;
+pub(super) const CHARS: usize = 200;
 
 /// How many of them come before the first match.
-const LEAD: usize = 40;
+pub(super) const LEAD: usize = 40;
 
 /// How far a snippet's ends move to be between words.
 const SLACK: usize = 20;
@@ -35,74 +35,44 @@ pub struct Range {
 }
 
 impl Snippet {
-    /// The part of `text` in which most of what `query` wants is near together, or else the beginning.
+    /// The part of `text` in which most of what `query` wants is near together, or else the beginning. It takes time
+    /// in proportion to the text's length and the number of terms.
     #[must_use]
     pub fn of(text: &str, query: &Query) -> Self {
-        let matches = find(text, query);
-        let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-        let index = |byte: usize| starts.partition_point(|start| *start < byte);
-        let (first, last) = window(&matches, starts.len() - 1, index);
-        let (from, to) = (starts[first], starts[last]);
+        let Highlights { best, marks } = highlights(text, query);
+        let (from, to) = window(text, best);
         let (from, to) = (start_of_word(text, from), end_of_word(text, to));
-        let shown = &text[from..to];
-        let units = |byte: usize| -> usize { text[from..byte].chars().map(char::len_utf16).sum() };
         let mut ranges: Vec<Range> = Vec::new();
-        for found in &matches {
-            let (start, end) = (found.start.max(from), found.end.min(to));
-            if start >= end {
-                continue;
-            }
-            let (start, end) = (units(start), units(end));
-            match ranges.last_mut() {
-                Some(last) if start <= last.end => last.end = last.end.max(end),
-                _ => ranges.push(Range { start, end }),
-            }
+        let (mut at, mut units) = (from, 0);
+        let mut units_to = |byte: usize| {
+            units += text[at..byte].chars().map(char::len_utf16).sum::<usize>();
+            at = byte;
+            units
+        };
+        let first = marks.partition_point(|mark| mark.end <= from);
+        for mark in marks[first..].iter().take_while(|mark| mark.start < to) {
+            let (start, end) = (mark.start.max(from), mark.end.min(to));
+            ranges.push(Range { start: units_to(start), end: units_to(end) });
         }
-        Self { text: shown.to_owned(), ranges, starts_inside: from > 0, ends_inside: to < text.len() }
+        let shown = text[from..to].to_owned();
+        Self { text: shown, ranges, starts_inside: from > 0, ends_inside: to < text.len() }
     }
 }
 
-/// A match: which term, and which bytes.
-struct Match {
-    term: usize,
-    start: usize,
-    end: usize,
-}
-
-fn find(text: &str, query: &Query) -> Vec<Match> {
-    let folded = Folded::of(text);
-    let mut matches = Vec::new();
-    for (term, wanted) in query.wanted.iter().enumerate() {
-        let ranges = folded.matches(&wanted.pattern());
-        matches.extend(ranges.into_iter().map(|range| Match { term, start: range.start, end: range.end }));
+/// The bytes of the characters around the match at `best`.
+fn window(text: &str, best: usize) -> (usize, usize) {
+    let from = back(text, best, LEAD);
+    let mut after = text[from..].char_indices();
+    match after.by_ref().nth(CHARS) {
+        Some((length, _)) => (from, from + length),
+        // Near the end there is room for more before it.
+        None => (back(text, text.len(), CHARS), text.len()),
     }
-    matches.sort_by_key(|found| (found.start, found.end));
-    matches
 }
 
-/// The characters, of `count`, between which most different terms are, and of such places the first.
-fn window(matches: &[Match], count: usize, index: impl Fn(usize) -> usize) -> (usize, usize) {
-    let all = matches.iter().fold(0, |terms, found| terms | bit(found)).count_ones();
-    let mut best = (0, 0);
-    for (number, found) in matches.iter().enumerate() {
-        let start = index(found.start).saturating_sub(LEAD);
-        let inside = matches[number..].iter().take_while(|other| index(other.end) <= start + CHARS);
-        let terms = inside.fold(0, |terms, other| terms | bit(other)).count_ones();
-        if number == 0 || terms > best.0 {
-            best = (terms, start);
-        }
-        if best.0 == all {
-            break;
-        }
-    }
-    // Near the end there is room for more before it.
-    let start = best.1.min(count.saturating_sub(CHARS));
-    (start, (start + CHARS).min(count))
-}
-
-/// The term of a match, in a set of at most 32.
-fn bit(found: &Match) -> u32 {
-    1 << found.term
+/// The byte `count` characters before `at`, or the first one.
+fn back(text: &str, at: usize, count: usize) -> usize {
+    text[..at].char_indices().rev().take(count).last().map_or(at, |(start, _)| start)
 }
 
 fn start_of_word(text: &str, from: usize) -> usize {
@@ -126,6 +96,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::search::Folded;
 
     fn marked(text: &str, query: &str) -> Vec<String> {
         let snippet = Snippet::of(text, &Query::parse(query));

@@ -1,5 +1,6 @@
 //! Finding the viewer's messages and titles by their words.
 
+mod snippets;
 mod statement;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use uuid::Uuid;
 
+use self::snippets::{Snippets, Text};
 use self::statement::statement;
 use super::{Chat, Page, Slice};
 use crate::entity::message::Role;
@@ -59,15 +61,18 @@ pub struct Hit {
     pub conversation: Arc<conversation::Model>,
     /// The message; `None` if it is the conversation's title that was found.
     pub message: Option<Arc<message::Model>>,
-    query: Arc<Query>,
+    /// Which of its page it is.
+    number: usize,
+    snippets: Arc<Snippets>,
 }
 
 impl Hit {
-    /// Why it was found.
-    #[must_use]
-    pub fn snippet(&self) -> Snippet {
-        let title = self.conversation.title.as_deref().unwrap_or_default();
-        Snippet::of(self.message.as_ref().map_or(title, |message| &message.content), &self.query)
+    /// Why it was found. The snippets of a page are made together, when the first of them is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if they cannot be made.
+    pub async fn snippet(&self) -> Result<Snippet, Error> {
+        self.snippets.get(self.number).await
     }
 }
 
@@ -140,7 +145,7 @@ impl Chat {
         wanted.sort_unstable();
         wanted.dedup();
         let conversations = self.conversations_by_id(&wanted).await?;
-        let hit = |found: &Found| {
+        let row = |found: &Found| {
             let id = found.cursor.id;
             let message = if found.is_title {
                 None
@@ -149,9 +154,19 @@ impl Chat {
             };
             let id = message.as_ref().map_or(id, |message| message.conversation_id);
             let conversation = conversations.iter().find(|conversation| conversation.id == id)?.clone();
-            Some(Hit { cursor: found.cursor, conversation, message, query: query.clone() })
+            Some((found.cursor, conversation, message))
         };
-        Ok(found.iter().filter_map(hit).collect())
+        let rows: Vec<_> = found.iter().filter_map(row).collect();
+        let texts = rows.iter().map(|(_, conversation, message)| Text::new(conversation, message.as_ref()));
+        let snippets = Arc::new(Snippets::new(self.user(), query.clone(), texts.collect()));
+        let hit = |(number, (cursor, conversation, message))| Hit {
+            cursor,
+            conversation,
+            message,
+            number,
+            snippets: snippets.clone(),
+        };
+        Ok(rows.into_iter().enumerate().map(hit).collect())
     }
 }
 

@@ -16,8 +16,8 @@ pub struct QueryLimits {
     /// How many directives it may have, a fragment's counted wherever it is spread.
     pub directives: u64,
     /// How much it may cost: each field costs 1, a page of a list of the viewer's 10, a mutation 200, and a search
-    /// 1,000, and 200 more for each further word, the
-    /// schema 2,000; and what is below a page costs as often as `first` or `last` say, or as often as a page has items by
+    /// 1,000, and 200 more for each further word, a
+    /// snippet 50, the schema 2,000; and what is below a page costs as often as `first` or `last` say, or as often as a page has items by
     /// default.
     pub complexity: u64,
 }

@@ -2,7 +2,7 @@
 
 use async_graphql::registry::{MetaField, Registry};
 
-use crate::search::MAX_TERMS;
+use crate::search::{MAX_CHARS, MAX_TERMS};
 
 /// The schema has some thousand parts, of which a list counts as few.
 const SCHEMA: u64 = 2000;
@@ -19,8 +19,8 @@ const WRITE: u64 = 200;
 /// Statements of its own; pages within other rows are read together.
 const PAGE: u64 = 10;
 
-/// The text is searched again for what to mark.
-const SNIPPET: u64 = 10;
+/// The text is folded and searched again for what to mark. Long texts count besides when they are read.
+const SNIPPET: u64 = 50;
 
 /// The price of the field `name`, which is `meta` on the type called `parent`.
 pub(super) fn price(registry: &Registry, parent: Option<&str>, name: &str, meta: Option<&MetaField>) -> u64 {
@@ -41,6 +41,10 @@ const WORD_BYTES: usize = 24;
 
 /// What a search for `text` costs beyond one for a single word.
 pub(super) fn words(text: &str) -> u64 {
+    // It is refused when it is run; until then it is not looked through, as the same text may be asked for many times.
+    if text.len() > MAX_CHARS * char::MAX_LEN_UTF8 {
+        return WORD * MAX_TERMS as u64;
+    }
     let spaced = text.split_whitespace().skip(1).take(MAX_TERMS).count();
     WORD * spaced.max(text.len() / WORD_BYTES).min(MAX_TERMS) as u64
 }

@@ -1,5 +1,8 @@
 //! Snippets, as a front-end in JavaScript reads them.
 
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::hits;
@@ -31,5 +34,27 @@ on_both_databases! {
         let snippet = &titles[0]["snippet"];
         assert_eq!(snippet["text"], titles[0]["conversation"]["title"]);
         assert!(slices(snippet).iter().all(|slice| slice == "davor"));
+    }
+    async fn searches_hold_up_nobody_else(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let text = format!("{}{} b", "a ".repeat(15_700), "y".repeat(300));
+        for _ in 0..5 {
+            ann.start(&text).await;
+        }
+        let searches = tokio::spawn(async move {
+            let query = "{ search(query: \"a b\", first: 100) { nodes { snippet { text } } } }";
+            let all = join_all((0..10).map(|_| ann.data(query, json!({})))).await;
+            assert!(all.iter().all(|data| data["search"]["nodes"].as_array().unwrap().len() == 10));
+        });
+        let bob = server.user("bob");
+        let mut longest = Duration::ZERO;
+        while !searches.is_finished() {
+            let begun = Instant::now();
+            bob.data("{ viewer { id } }", json!({})).await;
+            longest = longest.max(begun.elapsed());
+        }
+        searches.await.unwrap();
+        assert!(longest < Duration::from_secs(2), "{longest:?}");
     }
 }
