@@ -7,6 +7,7 @@
 mod dialect;
 mod m20261120_000001_conversations;
 mod m20261120_000002_search;
+mod m20261121_000003_search_retries;
 
 pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait};
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261120_000001_conversations::Migration),
             Box::new(m20261120_000002_search::Migration),
+            Box::new(m20261121_000003_search_retries::Migration),
         ]
     }
 }

@@ -3,30 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::entry::{index_message, index_title};
-use crate::database::{Database, Write};
-use crate::entity::{conversation, message};
+use super::batch::{self, Batch};
+use crate::database::{Database, Write, now};
 use crate::error::Error;
 use crate::signal::{Signals, Topic};
 
-/// How long to wait after a failure.
+/// How long to wait after a failure of the database.
 const PAUSE: Duration = Duration::from_secs(5);
-
-const WHOSE: &str = "SELECT user_id FROM search_backlog ORDER BY user_id LIMIT 1";
-
-/// A batch is small, as the user's own writes wait for it. The newest rows come first.
-const TAKE: &str = "
-DELETE FROM search_backlog
-WHERE user_id = $1 AND id IN (SELECT id FROM search_backlog WHERE user_id = $1 ORDER BY id DESC LIMIT 32)
-RETURNING id";
 
 /// How often to look, should signals be lost.
 const PACE: Duration = Duration::from_secs(30);
+
+/// The user who comes after another one.
+const NEXT: &str = "
+SELECT user_id FROM search_backlog WHERE user_id > $1 AND retry_at IS NULL ORDER BY user_id LIMIT 1";
+
+/// What was set aside, and may be tried again.
+const AGAIN: &str = "
+SELECT user_id, id FROM search_backlog WHERE retry_at <= $1 ORDER BY retry_at LIMIT 1";
 
 const PUT: &str = "
 INSERT INTO search_backlog (user_id, id)
@@ -40,13 +39,14 @@ pub async fn index_conversation(write: &Write, user: &str, conversation: Uuid) -
     Ok(())
 }
 
-/// Works the backlog off, beside requests, until `shutdown` comes. Several servers may do so at once: each batch
-/// belongs to the one that holds its user's lock.
+/// Works the backlog off, beside requests, until `shutdown` comes. Several servers may do so at once: what two of them
+/// index is the same.
 pub async fn catch_up(database: Database, signals: Arc<dyn Signals>, shutdown: CancellationToken) {
     let work = async {
         let mut listener = signals.listen(Topic::Backlog);
+        let mut turns = Turns::default();
         loop {
-            match batch(&database).await {
+            match turns.take(&database).await {
                 Ok(true) => {}
                 Ok(false) => {
                     let _ = timeout(PACE, listener.woken()).await;
@@ -61,36 +61,75 @@ pub async fn catch_up(database: Database, signals: Arc<dyn Signals>, shutdown: C
     shutdown.run_until_cancelled(work).await;
 }
 
-/// Indexes a few rows of one user. Tells whether there may be more.
-async fn batch(database: &Database) -> Result<bool, Error> {
-    let whose = Statement::from_string(database.backend(), WHOSE);
-    let row = database.read(|connection| connection.query_one_raw(whose.clone())).await?;
-    let Some(row) = row else { return Ok(false) };
-    let user: String = row.try_get_by_index(0)?;
-    database.write(&user, user.clone(), |write, user| Box::pin(take(write, user))).await?;
-    Ok(true)
+/// Users take turns, whatever each has waiting.
+#[derive(Debug, Default)]
+struct Turns {
+    /// Who had a turn last.
+    last: String,
 }
 
-async fn take(write: &Write, user: &str) -> Result<(), Error> {
-    let taken = Statement::from_sql_and_values(write.get_database_backend(), TAKE, [Value::from(user)]);
-    let rows = write.query_all_raw(taken).await?;
-    let ids: Vec<Uuid> =
-        rows.iter().map(|row: &QueryResult| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?;
-    let messages = message::Entity::find()
-        .filter(message::Column::UserId.eq(user))
-        .filter(message::Column::Id.is_in(ids.iter().copied()))
-        .all(&**write)
-        .await?;
-    for row in messages.iter().filter(|row| row.status.is_terminal()) {
-        index_message(write, user, row.id, &row.content).await?;
+impl Turns {
+    /// Indexes a few rows of the user whose turn it is. Tells whether there may be more.
+    async fn take(&mut self, database: &Database) -> Result<bool, Error> {
+        let next = match next(database, &self.last).await? {
+            Some(user) => Some(user),
+            None => next(database, "").await?,
+        };
+        let (user, ids) = match next {
+            Some(user) => {
+                self.last.clone_from(&user);
+                let ids = batch::next(database, &user).await?;
+                (user, ids)
+            }
+            None => match again(database).await? {
+                Some((user, id)) => (user, vec![id]),
+                None => return Ok(false),
+            },
+        };
+        index(database, &user, &ids).await?;
+        Ok(true)
     }
-    let conversations = conversation::Entity::find()
-        .filter(conversation::Column::UserId.eq(user))
-        .filter(conversation::Column::Id.is_in(ids))
-        .all(&**write)
-        .await?;
-    for row in &conversations {
-        index_title(write, row).await?;
+}
+
+async fn next(database: &Database, last: &str) -> Result<Option<String>, Error> {
+    let statement = Statement::from_sql_and_values(database.backend(), NEXT, [Value::from(last)]);
+    let row = database.read(|connection| connection.query_one_raw(statement.clone())).await?;
+    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+}
+
+async fn again(database: &Database) -> Result<Option<(String, Uuid)>, Error> {
+    let statement = Statement::from_sql_and_values(database.backend(), AGAIN, [Value::from(now())]);
+    let row = database.read(|connection| connection.query_one_raw(statement.clone())).await?;
+    let read =
+        |row: sea_orm::QueryResult| Ok::<_, DbErr>((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
+    Ok(row.map(read).transpose()?)
+}
+
+/// Indexes some of a user's texts; if that fails, each of them alone, so that the one that cannot be indexed is set
+/// aside and holds up no other.
+async fn index(database: &Database, user: &str, ids: &[Uuid]) -> Result<(), Error> {
+    let Err(error) = attempt(database, user, ids).await else { return Ok(()) };
+    if let [id] = ids {
+        return set_aside(database, user, *id, &error).await;
     }
+    for id in ids {
+        if let Err(error) = attempt(database, user, &[*id]).await {
+            set_aside(database, user, *id, &error).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn attempt(database: &Database, user: &str, ids: &[Uuid]) -> Result<(), Error> {
+    let batch = Batch::read(database, user, ids).await?;
+    database.write(user, batch, |write, batch| Box::pin(batch.store(write))).await
+}
+
+/// Leaves a text for later. If this fails too, it is the database that is away.
+async fn set_aside(database: &Database, user: &str, id: Uuid, cause: &Error) -> Result<(), Error> {
+    let input = (user.to_owned(), id);
+    database.write(user, input, |write, (user, id)| Box::pin(batch::set_aside(write, user, *id))).await?;
+    tracing::warn!(%id, code = cause.code(), "a text cannot be indexed for search now; it is tried again later");
+    cause.log();
     Ok(())
 }

@@ -14,6 +14,7 @@
 //! elsewhere in its tree.
 
 mod backlog;
+mod batch;
 mod entry;
 mod fold;
 mod folded;

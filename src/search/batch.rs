@@ -1,0 +1,164 @@
+//! Some of a user's texts that wait to be indexed.
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QuerySelect, Statement, Value,
+};
+use uuid::Uuid;
+
+use super::entry::{Entry, store_message, store_title};
+use crate::database::{Database, Write};
+use crate::entity::{conversation, message};
+use crate::error::Error;
+
+/// How many bytes of text are indexed in one transaction, as the user's own writes wait for it; one text at least.
+const BYTES: i64 = 256 * 1024;
+
+/// How long a text that could not be indexed is left alone the first time; each time twice as long as before.
+const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(10);
+
+/// How often the time doubles at most: to a week, about.
+const DOUBLINGS: i64 = 10;
+
+/// The newest come first.
+const LENGTHS: [&str; 2] = [
+    "SELECT backlog.id, COALESCE(length(CAST(message.content AS BLOB)), 0) FROM search_backlog AS backlog \
+     LEFT JOIN message ON message.user_id = backlog.user_id AND message.id = backlog.id \
+     WHERE backlog.user_id = $1 AND backlog.retry_at IS NULL ORDER BY backlog.id DESC LIMIT 32",
+    "SELECT backlog.id, COALESCE(octet_length(message.content), 0)::bigint FROM search_backlog AS backlog \
+     LEFT JOIN message ON message.user_id = backlog.user_id AND message.id = backlog.id \
+     WHERE backlog.user_id = $1 AND backlog.retry_at IS NULL ORDER BY backlog.id DESC LIMIT 32",
+];
+
+const SET_ASIDE: &str = "
+UPDATE search_backlog SET attempts = attempts + 1, retry_at = $3 WHERE user_id = $1 AND id = $2";
+
+const ATTEMPTS: &str = "SELECT attempts FROM search_backlog WHERE user_id = $1 AND id = $2";
+
+/// Some of a user's texts that wait to be indexed, and their entries.
+#[derive(Debug)]
+pub(super) struct Batch {
+    user: String,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    id: Uuid,
+    /// `None` if there is nothing to index: it is gone, or will be indexed when it has ended.
+    found: Option<Found>,
+}
+
+#[derive(Debug)]
+struct Found {
+    is_title: bool,
+    /// The revision that was read.
+    revision: i64,
+    entry: Entry,
+}
+
+/// Which of `user`'s are next.
+pub(super) async fn next(database: &Database, user: &str) -> Result<Vec<Uuid>, Error> {
+    let sql = LENGTHS[usize::from(database.backend() == DbBackend::Postgres)];
+    let statement = Statement::from_sql_and_values(database.backend(), sql, [Value::from(user)]);
+    let rows = database.read(|connection| connection.query_all_raw(statement.clone())).await?;
+    let (mut ids, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        bytes += row.try_get_by_index::<i64>(1)?;
+        if bytes > BYTES && !ids.is_empty() {
+            break;
+        }
+        ids.push(row.try_get_by_index(0)?);
+    }
+    Ok(ids)
+}
+
+impl Batch {
+    /// Reads these texts of `user`'s and folds them.
+    pub(super) async fn read(database: &Database, user: &str, ids: &[Uuid]) -> Result<Self, Error> {
+        let messages = message::Entity::find()
+            .filter(message::Column::UserId.eq(user))
+            .filter(message::Column::Id.is_in(ids.iter().copied()));
+        let messages = database.read(|connection| Box::pin(messages.clone().all(connection))).await?;
+        let titles = conversation::Entity::find()
+            .filter(conversation::Column::UserId.eq(user))
+            .filter(conversation::Column::Id.is_in(ids.iter().copied()));
+        let titles = database.read(|connection| Box::pin(titles.clone().all(connection))).await?;
+        let mut found = HashMap::new();
+        for row in messages.into_iter().filter(|row| row.status.is_terminal()) {
+            let entry = Entry::prepare(user, row.content).await?;
+            found.insert(row.id, Found { is_title: false, revision: row.revision, entry });
+        }
+        for row in titles {
+            let entry = Entry::prepare(user, row.title.unwrap_or_default()).await?;
+            found.insert(row.id, Found { is_title: true, revision: row.revision, entry });
+        }
+        let rows = ids.iter().map(|id| Row { id: *id, found: found.remove(id) }).collect();
+        Ok(Self { user: user.to_owned(), rows })
+    }
+
+    /// Stores the entries, whose texts then wait no longer. What has changed since it was read waits on.
+    pub(super) async fn store(&self, write: &Write) -> Result<(), Error> {
+        let ids: Vec<Uuid> = self.rows.iter().map(|row| row.id).collect();
+        let revisions = self.revisions(write, &ids).await?;
+        let mut done = Vec::new();
+        for row in &self.rows {
+            match (&row.found, revisions.get(&row.id)) {
+                (Some(found), Some(revision)) if found.revision == *revision => {
+                    if found.is_title {
+                        store_title(write, &self.user, row.id, &found.entry).await?;
+                    } else {
+                        store_message(write, &self.user, row.id, &found.entry).await?;
+                    }
+                }
+                (Some(_), Some(_)) => continue,
+                (None, _) | (_, None) => {}
+            }
+            done.push(row.id);
+        }
+        let delete = Query::delete()
+            .from_table(Alias::new("search_backlog"))
+            .and_where(Expr::col(Alias::new("user_id")).eq(self.user.as_str()))
+            .and_where(Expr::col(Alias::new("id")).is_in(done))
+            .to_owned();
+        write.execute(&delete).await?;
+        Ok(())
+    }
+
+    /// The revisions of the rows that are there.
+    async fn revisions(&self, write: &Write, ids: &[Uuid]) -> Result<HashMap<Uuid, i64>, DbErr> {
+        let messages = message::Entity::find()
+            .select_only()
+            .columns([message::Column::Id, message::Column::Revision])
+            .filter(message::Column::UserId.eq(self.user.as_str()))
+            .filter(message::Column::Id.is_in(ids.iter().copied()))
+            .into_tuple::<(Uuid, i64)>()
+            .all(&**write)
+            .await?;
+        let titles = conversation::Entity::find()
+            .select_only()
+            .columns([conversation::Column::Id, conversation::Column::Revision])
+            .filter(conversation::Column::UserId.eq(self.user.as_str()))
+            .filter(conversation::Column::Id.is_in(ids.iter().copied()))
+            .into_tuple::<(Uuid, i64)>()
+            .all(&**write)
+            .await?;
+        Ok(messages.into_iter().chain(titles).collect())
+    }
+}
+
+/// Leaves a text for later, each time for longer.
+pub(super) async fn set_aside(write: &Write, user: &str, id: Uuid) -> Result<(), Error> {
+    let backend = write.get_database_backend();
+    let key = [Value::from(user), Value::from(id)];
+    let attempts = Statement::from_sql_and_values(backend, ATTEMPTS, key.clone());
+    let Some(row) = write.query_one_raw(attempts).await? else { return Ok(()) };
+    let attempts = row.try_get_by_index::<i64>(0)?.clamp(0, DOUBLINGS);
+    let retry_at = write.now + AGAIN_AFTER * (1 << attempts);
+    let values = key.into_iter().chain([Value::from(retry_at)]);
+    write.execute_raw(Statement::from_sql_and_values(backend, SET_ASIDE, values)).await?;
+    Ok(())
+}
