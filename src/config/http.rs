@@ -65,7 +65,7 @@ pub struct LimitArgs {
     #[arg(long, env = "CAUSERIE_MAX_QUERY_DIRECTIVES", value_name = "NUMBER", default_value_t = 100)]
     pub max_query_directives: u64,
     /// How much a query may cost: 1 for each field, but 10 for a page of the viewer's, 200 for a mutation, 1000 for a search and
-    /// 200 for each further word of it, and 2000 for the schema,
+    /// 200 for each further word of it, 50 for a snippet, and 2000 for the schema,
     /// times the items of the pages around it.
     #[arg(long, env = "CAUSERIE_MAX_QUERY_COMPLEXITY", value_name = "NUMBER", default_value_t = 20_000)]
     pub max_query_complexity: u64,
@@ -86,6 +86,11 @@ pub struct LimitArgs {
     #[arg(long, env = "CAUSERIE_MAX_CONNECTIONS", value_name = "NUMBER", default_value_t = 10_000,
         value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub max_connections: u32,
+    /// How many connections one address may have, a network of 64 bits counting as one address of IPv6. More are closed
+    /// at once. Proxies that are trusted (`--trusted-proxy`) may have any number.
+    #[arg(long, env = "CAUSERIE_MAX_ADDRESS_CONNECTIONS", value_name = "NUMBER", default_value_t = 1000,
+        value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub max_address_connections: u32,
     /// How many requests may be in hand. More are `UNAVAILABLE`, to be sent again.
     #[arg(long, env = "CAUSERIE_MAX_REQUESTS", value_name = "NUMBER", default_value_t = 2000,
         value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
@@ -116,12 +121,16 @@ pub struct LimitArgs {
     #[arg(long, env = "CAUSERIE_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "15m",
         value_parser = duration_from(Duration::from_millis(10)))]
     pub request_timeout: Duration,
-    /// How long the body of a request may take to arrive, or the first message of a WebSocket.
+    /// How long the body of a request may take to arrive.
     #[arg(long, env = "CAUSERIE_BODY_TIMEOUT", value_name = "DURATION", default_value = "15s",
         value_parser = duration_from(Duration::from_millis(10)))]
     pub body_timeout: Duration,
-    /// How long a connection may take to send the head of its first or next request. A proxy should close its idle
-    /// connections sooner.
+    /// How long the first message of a WebSocket, `connection_init`, may take to arrive.
+    #[arg(long, env = "CAUSERIE_INIT_TIMEOUT", value_name = "DURATION", default_value = "5s",
+        value_parser = duration_from(Duration::from_millis(10)))]
+    pub init_timeout: Duration,
+    /// How long a connection may be open without a request in hand, and how long the head of a request may take to
+    /// arrive. A proxy should close its idle connections sooner.
     #[arg(long, env = "CAUSERIE_IDLE_TIMEOUT", value_name = "DURATION", default_value = "75s",
         value_parser = duration_from(Duration::from_millis(10)))]
     pub idle_timeout: Duration,
@@ -175,10 +184,12 @@ impl LimitArgs {
             answer_bytes: self.max_answer as usize,
             memory_bytes: usize::try_from(self.max_memory).unwrap_or(usize::MAX),
             body_time: self.body_timeout,
+            init_time: self.init_timeout,
             idle_time: self.idle_timeout,
             write_time: self.write_timeout,
             request_time: self.request_timeout,
             connections: self.max_connections as usize,
+            address_connections: self.max_address_connections as usize,
             requests: self.max_requests as usize,
             user_requests: self.max_user_requests as usize,
             user_sockets: self.max_user_sockets as usize,
@@ -222,6 +233,7 @@ mod tests {
             ("query-complexity", "7"),
             ("errors", "8"),
             ("connections", "9"),
+            ("address-connections", "23"),
             ("requests", "10"),
             ("user-requests", "11"),
             ("user-sockets", "12"),
@@ -233,7 +245,8 @@ mod tests {
         let mut arguments = vec!["causerie".to_owned(), "serve".to_owned()];
         arguments.extend(flags.iter().map(|(name, value)| format!("--max-{name}={value}")));
         arguments.extend(["--user-rate=15".to_owned(), "--address-rate=16".to_owned()]);
-        for (name, value) in [("request", 17), ("body", 18), ("idle", 19), ("socket-idle", 20), ("write", 22)]
+        for (name, value) in
+            [("request", 17), ("body", 18), ("idle", 19), ("socket-idle", 20), ("write", 22), ("init", 24)]
         {
             arguments.push(format!("--{name}-timeout={value}s"));
         }
@@ -244,9 +257,11 @@ mod tests {
             errors: 8,
             body_bytes: 1025,
             body_time: Duration::from_secs(18),
+            init_time: Duration::from_secs(24),
             idle_time: Duration::from_secs(19),
             request_time: Duration::from_secs(17),
             connections: 9,
+            address_connections: 23,
             requests: 10,
             user_requests: 11,
             user_sockets: 12,

@@ -13,7 +13,6 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::connection::Peer;
 use super::problem::problem;
 use crate::auth::Viewer;
 
@@ -45,9 +44,6 @@ impl Notes {
 /// Gives the request an id, answers for it if its handler panics, and logs it.
 pub(super) async fn log(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    if let Some(peer) = request.extensions().get::<Peer>() {
-        peer.arrived.notify_one();
-    }
     let id = request_id(&request);
     let method = request.method().clone();
     // The route, not the path: a path may hold a user's id.

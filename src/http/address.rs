@@ -28,6 +28,14 @@ impl FromStr for TrustedProxy {
     }
 }
 
+impl TrustedProxy {
+    /// Whether it is one of `proxies` that has `address`.
+    pub(super) fn has(proxies: &[Self], address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        proxies.iter().any(|proxy| proxy.0.contains(&address))
+    }
+}
+
 /// The address that a request is counted under.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Client(pub(super) IpAddr);
@@ -46,12 +54,11 @@ pub(super) async fn admit(State(app): State<App>, mut request: Request, next: Ne
 
 /// The last address in the chain that no trusted proxy has. What stands before it anybody may have written.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[TrustedProxy]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|proxy| proxy.0.contains(&address));
     let mut client = peer.to_canonical();
     let values: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
     let hops = values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
     for hop in hops {
-        if !is_trusted(client) {
+        if !TrustedProxy::has(trusted, client) {
             break;
         }
         match read(hop.trim_ascii()) {

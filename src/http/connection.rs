@@ -1,38 +1,64 @@
 //! One connection of a client.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use axum::{Extension, Router};
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode, Version};
+use axum::response::Response;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::Watcher;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
-use tokio::time::sleep;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_io_timeout::TimeoutStream;
-use tower::Layer;
+use tower::{Service, service_fn};
 
+use super::App;
+use super::activity::{Activity, Received, Sent};
 use super::limits::Limits;
+use super::linger::Lingering;
+use super::traffic::{Held, Who};
 
 /// How many requests one HTTP/2 connection may have in hand.
 const HTTP2_STREAMS: u32 = 100;
+
+/// How many bytes the head of a request may have on HTTP/1, and how many of a body are read at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// How long a connection that was told to end, and has no request in hand, may take to do so.
+const CLOSE_TIME: Duration = Duration::from_secs(5);
+
+/// How many bytes of a body that nobody reads may be left for the connection to go on: so many come with the head.
+const SMALL_REST: u64 = 4 * 1024;
 
 /// Who is at the other end. Each request brings it along.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub(super) address: SocketAddr,
-    /// Told when the first request has arrived.
-    pub(super) arrived: Arc<Notify>,
     /// The connection's place among all. A socket holds it for as long as it lives.
-    pub(super) _place: Arc<OwnedSemaphorePermit>,
+    pub(super) _place: Arc<Place>,
+}
+
+/// A connection's place among all, and among those of its address.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) _among_all: OwnedSemaphorePermit,
+    /// `None` for a proxy's, which may have any number.
+    pub(super) _of_address: Option<Held>,
 }
 
 /// How connections are served. A head that does not come in time ends its connection.
 pub(super) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle_time);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle_time).max_buf_size(BUFFER);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -42,30 +68,65 @@ pub(super) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
 }
 
-/// Serves a connection until it ends. A client that reads nothing holds nothing for ever.
+/// Serves a connection until it ends. One that has no request in hand for long is told to end, and so are all when the
+/// server stops. A client that reads nothing holds nothing for ever. `who` is at the other end, unless it is a proxy.
 pub(super) async fn serve(
+    app: App,
     builder: Builder<TokioExecutor>,
+    router: Router,
     stream: TcpStream,
     peer: Peer,
-    router: Router,
-    limits: Limits,
-    watcher: Watcher,
+    who: Option<Who>,
 ) {
+    let limits = &app.0.options.limits;
+    let stopping = &app.0.streams.stopping;
     // Answers are written whole: waiting for more only delays them.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.write_time));
-    let arrived = peer.arrived.clone();
-    let service = TowerToHyperService::new(Extension(peer).layer(router));
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(Box::pin(stream)), service);
-    let mut connection = std::pin::pin!(watcher.watch(connection));
-    tokio::select! {
-        _ = &mut connection => {}
-        () = arrived.notified() => {
+    let activity = Activity::new();
+    let stream = Lingering::new(Box::pin(stream), activity.clone(), app.0.traffic.clone(), who);
+    let service = service_fn({
+        let activity = activity.clone();
+        move |request| answer(router.clone(), peer.clone(), activity.clone(), request)
+    });
+    let service = TowerToHyperService::new(service);
+    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    let mut limit = limits.idle_time;
+    let mut is_closing = false;
+    loop {
+        tokio::select! {
             // How it ends is the client's business: most of them just go.
-            let _ = connection.await;
+            _ = connection.as_mut() => return,
+            () = activity.stalled(limits.write_time) => return,
+            () = activity.idle(limit) => if is_closing { return },
+            () = stopping.cancelled(), if !is_closing => {}
         }
-        // Nothing else bounds the time until it is clear which version of HTTP is spoken.
-        () = sleep(limits.idle_time) => {}
+        is_closing = true;
+        limit = CLOSE_TIME;
+        activity.touch();
+        connection.as_mut().graceful_shutdown();
     }
+}
+
+/// Answers a request. If nobody read its body, the client is told that the connection ends.
+async fn answer(
+    mut router: Router,
+    peer: Peer,
+    activity: Activity,
+    request: Request<impl HttpBody<Data = bytes::Bytes, Error: Into<axum::BoxError>> + Send + 'static>,
+) -> Result<Response, Infallible> {
+    let is_multiplexed = request.version() == Version::HTTP_2;
+    let work = activity.begin(is_multiplexed);
+    let is_small = request.body().size_hint().upper().is_some_and(|bytes| bytes <= SMALL_REST);
+    let (head, body) = request.into_parts();
+    let (body, is_read) = Received::new(Body::new(body), &activity);
+    let mut request = Request::from_parts(head, Body::new(body));
+    request.extensions_mut().insert(peer);
+    let mut response = router.call(request).await?;
+    let is_read = is_small || is_multiplexed || is_read.load(Ordering::Relaxed);
+    if !is_read && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response.map(|body| Body::new(Sent::new(body, work))))
 }

@@ -20,9 +20,12 @@ pub struct Limits {
     /// How many bytes the bodies that arrive, and the texts of answers that are not sent yet, may have in all; a quarter
     /// of it for one user, or one address without a user. More: `UNAVAILABLE`, or `RATE_LIMITED`.
     pub memory_bytes: usize,
-    /// How long a body may take to arrive, or the `connection_init` of a WebSocket. Longer: 408, or close code 4408.
+    /// How long a body may take to arrive. Longer: 408.
     pub body_time: Duration,
-    /// How long a connection may take to send a request's head, the first one or the next one.
+    /// How long the `connection_init` of a WebSocket may take to arrive. Longer: close code 4408.
+    pub init_time: Duration,
+    /// How long a connection may be open without a request in hand, and how long the head of a request may take to
+    /// arrive. Longer: the connection is closed.
     pub idle_time: Duration,
     /// How long a client may read nothing of what is sent to it. Longer: the connection is cut.
     pub write_time: Duration,
@@ -30,6 +33,8 @@ pub struct Limits {
     pub request_time: Duration,
     /// How many connections there may be. More wait to be accepted.
     pub connections: usize,
+    /// How many connections one address may have, trusted proxies excepted. More are closed at once.
+    pub address_connections: usize,
     /// How many requests may be in hand, streams excepted. More: 503, `UNAVAILABLE`.
     pub requests: usize,
     /// How many requests of one user may be in hand, streams excepted. More: 429, `RATE_LIMITED`.
@@ -62,10 +67,12 @@ impl Default for Limits {
             answer_bytes: 32 * 1024 * 1024,
             memory_bytes: 256 * 1024 * 1024,
             body_time: Duration::from_secs(15),
+            init_time: Duration::from_secs(5),
             idle_time: Duration::from_secs(75),
             write_time: Duration::from_secs(30),
             request_time: Duration::from_mins(15),
             connections: 10_000,
+            address_connections: 1_000,
             requests: 2_000,
             user_requests: 250,
             user_sockets: 50,

@@ -1,6 +1,7 @@
 //! Everything that speaks HTTP: GraphQL, REST, pages and health.
 
 mod access;
+mod activity;
 mod address;
 mod bearer;
 mod body;
@@ -12,6 +13,7 @@ mod health;
 pub mod home;
 mod host;
 mod limits;
+mod linger;
 mod options;
 mod problem;
 mod rest;

@@ -1,23 +1,29 @@
 //! Serving on a socket until told to stop.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::App;
-use super::connection::{self, Peer};
+use super::address::TrustedProxy;
+use super::connection::{self, Peer, Place};
+use super::traffic::{Refusal, What, Who};
 
 /// How long requests may take to end once the replies that they wait for have, or were given up.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// How long readers are left to see the end of replies that have just ended.
 const SETTLE: Duration = Duration::from_millis(300);
+
+/// How often it is told that connections were closed at the limit of their address.
+const TELL: Duration = Duration::from_mins(1);
 
 /// How long to wait when the system has no more file descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(200);
@@ -33,11 +39,11 @@ pub async fn serve(
     shutdown: CancellationToken,
     drain: Duration,
 ) -> io::Result<()> {
-    let graceful = accept(&app, listener, &shutdown).await;
+    let connections = accept(&app, listener, &shutdown).await;
     let streams = &app.0.streams;
     streams.stopping.cancel();
     streams.tracker.close();
-    let connections = tokio::spawn(graceful.shutdown());
+    connections.close();
     app.0.replies.drain(drain).await;
     if !streams.tracker.is_empty() {
         sleep(SETTLE).await;
@@ -45,19 +51,30 @@ pub async fn serve(
     streams.closing.cancel();
     let all = async {
         streams.tracker.wait().await;
-        let _ = connections.await;
+        connections.wait().await;
     };
     let _ = timeout(GRACE, all).await;
     app.0.database.close().await;
     Ok(())
 }
 
-/// Accepts connections until `shutdown`. At the limit, more of them wait in the listener's queue.
-async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) -> GracefulShutdown {
+/// Accepts connections until `shutdown`, and returns those that are open. At the limit, more of them wait in the
+/// listener's queue; at the limit of their address, they are closed.
+async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) -> TaskTracker {
     let limits = &app.0.options.limits;
     let (router, builder) = (app.router(), connection::builder(limits));
     let places = Arc::new(Semaphore::new(limits.connections));
-    let graceful = GracefulShutdown::new();
+    let connections = TaskTracker::new();
+    let mut refused = Refused::default();
+    let serve = |stream: TcpStream, address: SocketAddr, among_all: OwnedSemaphorePermit| {
+        let is_proxy = TrustedProxy::has(&app.0.options.trusted_proxies, address.ip());
+        let who = (!is_proxy).then(|| Who::new(None, address.ip()));
+        let held = who.clone().map(|who| app.0.traffic.hold(who, What::Connection)).transpose()?;
+        let place = Place { _among_all: among_all, _of_address: held };
+        let peer = Peer { address, _place: Arc::new(place) };
+        connections.spawn(connection::serve(app.clone(), builder.clone(), router.clone(), stream, peer, who));
+        Ok::<_, Refusal>(())
+    };
     loop {
         let next = async {
             let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
@@ -65,26 +82,40 @@ async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) 
         };
         let accepted = tokio::select! {
             accepted = next => accepted,
-            () = shutdown.cancelled() => return graceful,
+            () = shutdown.cancelled() => return connections,
         };
         match accepted {
             Ok((stream, address, place)) => {
-                let peer = Peer { address, arrived: Arc::new(Notify::new()), _place: Arc::new(place) };
-                let serving = connection::serve(
-                    builder.clone(),
-                    stream,
-                    peer,
-                    router.clone(),
-                    limits.clone(),
-                    graceful.watcher(),
-                );
-                tokio::spawn(serving);
+                if serve(stream, address, place).is_err() {
+                    refused.count();
+                }
             }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections");
                 sleep(EXHAUSTED).await;
             }
+        }
+    }
+}
+
+/// Connections that were closed as their address had too many.
+#[derive(Default)]
+struct Refused {
+    since: usize,
+    told: Option<Instant>,
+}
+
+impl Refused {
+    /// Counts one, and tells of them now and then.
+    fn count(&mut self) {
+        self.since += 1;
+        if self.told.is_none_or(|told| told.elapsed() > TELL) {
+            tracing::warn!(
+                connections = self.since,
+                "closed, as their address has as many as --max-address-connections allows"
+            );
+            *self = Self { since: 0, told: Some(Instant::now()) };
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use super::limits::Limits;
 use super::problem::retry;
 use crate::auth::{UserId, Viewer};
 
-/// How many rates are kept before those that say nothing any more are thrown away.
+/// How many rates are kept at least before those that say nothing any more are thrown away.
 const RATES: usize = 4096;
 
 /// The complexity up to which an operation counts once.
@@ -28,6 +29,9 @@ const USUAL: u64 = 1000;
 /// The bytes up to which a body or a message on a socket counts once: a long text is read, stored, and its words are
 /// found again.
 const USUAL_BYTES: usize = 8000;
+
+/// How many connections of one address may wait at a time for the rest of requests that nobody reads.
+const LINGERING: usize = 100;
 
 /// Who is counted: a user, or an address that nobody has signed in from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +71,9 @@ pub(super) enum What {
     Request,
     Subscription,
     Socket,
+    Connection,
+    /// A connection that is closed when its client has sent the rest of a request.
+    Lingering,
 }
 
 /// Why somebody has to wait.
@@ -201,6 +208,8 @@ impl Traffic {
             What::Request => (limits.user_requests, "requests"),
             What::Subscription => (limits.user_subscriptions, "subscriptions"),
             What::Socket => (limits.user_sockets, "sockets"),
+            What::Connection => (limits.address_connections, "connections"),
+            What::Lingering => (LINGERING, "connections that are being closed"),
         };
         let among_all = match what {
             What::Request => Some(self.0.requests.clone().try_acquire_owned().map_err(|_| Refusal {
@@ -209,7 +218,7 @@ impl Traffic {
                 message: "The server has as much to do as it can; try again.".to_owned(),
                 retry_after: Duration::from_secs(1),
             })?),
-            What::Subscription | What::Socket => None,
+            _ => None,
         };
         let key = (who, what);
         let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -250,6 +259,8 @@ struct Rates {
     per_second: u32,
     burst: NonZeroU32,
     limiter: RateLimiter<Who, HashMapStateStore<Who>, DefaultClock>,
+    /// How many rates there may be before it is tidied again.
+    room: AtomicUsize,
 }
 
 impl Rates {
@@ -258,16 +269,25 @@ impl Rates {
         let rate = NonZeroU32::new(per_second)?;
         let burst = rate.saturating_mul(NonZeroU32::MIN.saturating_add(9));
         let quota = Quota::per_second(rate).allow_burst(burst);
-        Some(Self { per_second, burst, limiter: RateLimiter::hashmap(quota) })
+        Some(Self { per_second, burst, limiter: RateLimiter::hashmap(quota), room: AtomicUsize::new(RATES) })
+    }
+
+    /// Throws away the rates that say nothing any more, each time that there are twice as many as were left: all of them
+    /// are looked at for it. Tells whether it did.
+    fn tidy(&self) -> bool {
+        if self.limiter.len() <= self.room.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.limiter.retain_recent();
+        self.room.store(RATES.max(2 * self.limiter.len()), Ordering::Relaxed);
+        true
     }
 }
 
 /// Counts `requests` of `who`.
 fn check(rates: Option<&Rates>, who: &Who, name: &str, requests: NonZeroU32) -> Result<(), Refusal> {
     let Some(rates) = rates else { return Ok(()) };
-    if rates.limiter.len() > RATES {
-        rates.limiter.retain_recent();
-    }
+    rates.tidy();
     // What is more than anybody may ever have at once takes all of it, but for the one that the request itself took.
     let most = NonZeroU32::new(rates.burst.get() - 1).unwrap_or(NonZeroU32::MIN);
     let counted = rates.limiter.check_key_n(who, requests.min(most)).unwrap_or(Ok(()));
@@ -311,5 +331,16 @@ mod tests {
         let refusal = knock().unwrap_err();
         assert_eq!((refusal.code, refusal.seconds()), ("RATE_LIMITED", 1));
         assert!(traffic.knock("192.0.2.8".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn many_addresses_are_not_looked_through_for_each_of_them() {
+        let rates = Rates::new(1).unwrap();
+        let tidied = (0..10 * RATES).filter(|number| {
+            let address = std::net::Ipv4Addr::from(u32::try_from(*number).unwrap());
+            let _ = rates.limiter.check_key(&Who::Address(address.into()));
+            rates.tidy()
+        });
+        assert_eq!(tidied.count(), 4);
     }
 }

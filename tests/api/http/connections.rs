@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use causerie::http::Limits;
+use axum::http::Request;
+use bytes::Bytes;
+use causerie::http::{Limits, Options};
+use h2::client::SendRequest;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::wire::{self, connect};
-use super::{FOREVER, Frame, QUERY, Socket, limited, read_until, stream};
-use crate::support::TestDatabase;
+use super::{FOREVER, Frame, PATIENCE, QUERY, Socket, limited, read_until, stream, with_options};
+use crate::support::{Client, TestDatabase, TestServer};
 
 const SOON: Duration = Duration::from_millis(300);
 
@@ -58,7 +62,7 @@ async fn bodies_must_come_in_time() {
 
 #[tokio::test]
 async fn sockets_must_introduce_themselves_in_time() {
-    let server = limited(&TestDatabase::sqlite(), Limits { body_time: SOON, ..Limits::default() }).await;
+    let server = limited(&TestDatabase::sqlite(), Limits { init_time: SOON, ..Limits::default() }).await;
     let mut socket = Socket::open(server.url()).await;
     socket.send(json!({ "type": "ping" })).await;
     assert_eq!(socket.message().await["type"], "pong");
@@ -119,4 +123,115 @@ async fn connections_above_the_limit_wait() {
     assert!(timeout(SOON, third.read_exact(&mut byte)).await.is_err());
     drop(socket);
     timeout(Duration::from_secs(10), third.read_exact(&mut byte)).await.unwrap().unwrap();
+}
+
+const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// A connection from this address of this machine's on which the server is asked how it is; whether it answers.
+async fn ask_from(server: &TestServer, host: u8) -> (TcpStream, bool) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, host], 0).into()).unwrap();
+    let address = server.url().trim_start_matches("http://").parse().unwrap();
+    let mut connection = socket.connect(address).await.unwrap();
+    let mut start = [0; 12];
+    let _ = connection.write_all(HEALTH).await;
+    let read = timeout(PATIENCE, connection.read_exact(&mut start)).await.expect("an answer, or the end");
+    (connection, read.is_ok() && &start == b"HTTP/1.1 200")
+}
+
+#[tokio::test]
+async fn connections_of_one_address_are_bounded() {
+    let limits = Limits { connections: 100, address_connections: 3, ..Limits::default() };
+    let server = limited(&TestDatabase::sqlite(), limits.clone()).await;
+    // A socket counts for as long as it is open; the silent count as well.
+    let socket = Socket::signed_in(&server.user("ann")).await;
+    let silent = connect(server.url()).await;
+    let (third, answers) = ask_from(&server, 1).await;
+    assert!(answers);
+    for _ in 0..200 {
+        assert!(!ask_from(&server, 1).await.1, "a fourth");
+    }
+    assert!(ask_from(&server, 2).await.1, "another address has its own");
+    drop((socket, silent, third));
+    let accepted = async { while !ask_from(&server, 1).await.1 {} };
+    timeout(PATIENCE, accepted).await.expect("it never forgets");
+
+    let trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    let options = Options { limits, trusted_proxies, ..Options::default() };
+    let server = with_options(&TestDatabase::sqlite(), options).await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let (connection, answers) = ask_from(&server, 1).await;
+        assert!(answers, "a proxy has many clients");
+        held.push(connection);
+    }
+}
+
+/// How a connection of HTTP/2 ends; the other tasks of the test go on meanwhile.
+async fn http2(server: &TestServer) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
+    let (sender, connection) = h2::client::handshake(connect(server.url()).await).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+fn request(client: &Client, query: &str) -> (Request<()>, Bytes) {
+    let head = Request::post(format!("{}/graphql", client.url()))
+        .header("content-type", "application/json")
+        .header("accept", "text/event-stream;q=0.5, application/json")
+        .header("authorization", format!("Bearer {}", client.token().unwrap()))
+        .body(())
+        .unwrap();
+    (head, json!({ "query": query }).to_string().into())
+}
+
+#[tokio::test]
+async fn http2_connections_without_a_request_are_told_to_go() {
+    let server = limited(&TestDatabase::sqlite(), Limits { idle_time: SOON, ..Limits::default() }).await;
+    let (_unused, end) = http2(&server).await;
+    timeout(PATIENCE, end).await.expect("it is never closed").unwrap().expect("it is told");
+
+    let (sender, end) = http2(&server).await;
+    let mut sender = sender.ready().await.unwrap();
+    let get = Request::get(format!("{}/healthz", server.url())).body(()).unwrap();
+    let (response, _) = sender.send_request(get, true).unwrap();
+    assert_eq!(response.await.unwrap().status(), 200);
+    timeout(PATIENCE, end).await.expect("it is never closed").unwrap().expect("it is told");
+}
+
+#[tokio::test]
+async fn http2_connections_live_as_long_as_a_stream() {
+    let server = limited(&TestDatabase::sqlite(), Limits { idle_time: SOON, ..Limits::default() }).await;
+    let (sender, end) = http2(&server).await;
+    let mut sender = sender.ready().await.unwrap();
+    let (head, body) = request(&server.user("ann"), FOREVER);
+    let (response, mut upload) = sender.send_request(head, false).unwrap();
+    upload.send_data(body, true).unwrap();
+    let mut events = response.await.unwrap().into_body();
+    assert!(events.data().await.unwrap().is_ok());
+    let silence = timeout(SOON * 4, events.data()).await;
+    assert!(silence.is_err() && !end.is_finished(), "{silence:?}");
+    drop((events, upload));
+    timeout(PATIENCE, end).await.expect("it is never closed").unwrap().expect("it is told");
+}
+
+#[tokio::test]
+async fn http2_streams_that_nobody_reads_are_cut_off() {
+    let limits = Limits { write_time: SOON, user_requests: 1, ..Limits::default() };
+    let server = limited(&TestDatabase::sqlite(), limits).await;
+    let ann = server.user("ann");
+    let conversation = ann.start(&"x".repeat(30_000)).await;
+    let contents: String = (0..50).fold(String::new(), |all, number| format!("{all} a{number}: content"));
+    let query = format!("{{ messages(conversationId: \"{conversation}\") {{ nodes {{ {contents} }} }} }}");
+    let (sender, end) = http2(&server).await;
+    let mut sender = sender.ready().await.unwrap();
+    let (head, body) = request(&ann, &query);
+    let (response, mut upload) = sender.send_request(head, false).unwrap();
+    upload.send_data(body, true).unwrap();
+    let response = response.await.unwrap();
+    assert_eq!(response.status(), 200);
+    // Its window is full, and stays so; pings are answered all the time.
+    assert_eq!(ann.code(QUERY, json!({})).await, "RATE_LIMITED");
+    let _ = timeout(PATIENCE, end).await.expect("it is never cut").unwrap();
+    drop(response);
+    let answered = async { while ann.run(QUERY, json!({})).await.status != 200 {} };
+    timeout(PATIENCE, answered).await.expect("its request is in hand for ever");
 }

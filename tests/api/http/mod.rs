@@ -6,6 +6,7 @@ mod bodies;
 mod bounds;
 mod connections;
 mod documents;
+mod early;
 mod expiry;
 mod frames;
 mod heads;

@@ -150,7 +150,7 @@ impl Session {
     /// When the socket is to be closed unless something happens before, and why.
     fn deadline(&self) -> (Instant, Close) {
         if !self.is_initialised {
-            return (self.opened_at + self.app.0.options.limits.body_time, Close::INIT_TIMEOUT);
+            return (self.opened_at + self.app.0.options.limits.init_time, Close::INIT_TIMEOUT);
         }
         let idle = self
             .running
