@@ -21,6 +21,7 @@ mod serve;
 mod streams;
 mod traffic;
 mod values;
+mod weight;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -3,10 +3,11 @@
 use axum::body::{Body, HttpBody};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Extension, Json, Router};
+use axum::{Extension, Router};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -18,9 +19,10 @@ use super::body;
 use super::graphql::check_content_type;
 use super::problem::{not_found, problem, retry};
 use super::traffic::{What, Who};
+use super::weight::weighed;
 use crate::assistant::ToolCall;
 use crate::chat::{Metadata, OnBusy, SendMessage};
-use crate::entity::message::Status;
+use crate::entity::message::{self, Status};
 use crate::error::Error;
 
 /// `POST /api/{user_id}/chat`.
@@ -58,7 +60,7 @@ async fn chat(
     let share = app.share(&who);
     let length = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let admitted = app.0.traffic.count(&who, length).and_then(|()| app.0.traffic.hold(who, What::Request));
-    let _held = match admitted {
+    let held = match admitted {
         Ok(held) => held,
         Err(refusal) => return Ok(refusal.into_response()),
     };
@@ -89,7 +91,7 @@ async fn chat(
         Some(Err(_)) => return Err(Error::BadUserInput("`Idempotency-Key` must be ASCII.".to_owned())),
         None => None,
     };
-    let chat = app.chat(viewer, share);
+    let chat = app.chat(viewer, share.clone());
     let sent = chat
         .send(SendMessage {
             conversation_id,
@@ -107,10 +109,22 @@ async fn chat(
         let failure = reply.failure.map(|failure| failure.0.message).unwrap_or_default();
         return Ok(problem(StatusCode::BAD_GATEWAY, "ASSISTANT_FAILED", &failure));
     }
+    share.take(bytes_of(&reply))?;
     let answer = Answer {
         conversation_id: sent.conversation.id,
         response: reply.content,
         tool_calls: reply.tool_calls.0,
     };
-    Ok(Json(answer).into_response())
+    let body = serde_json::to_vec(&answer).map_err(|error| Error::Internal(error.to_string()))?;
+    drop(answer);
+    // Written out, its text may take several times what it was.
+    share.take(body.len())?;
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    Ok((headers, weighed(Body::from(body), (share.hand_over(), held))).into_response())
+}
+
+/// How many bytes the texts of a reply have.
+fn bytes_of(reply: &message::Model) -> usize {
+    let calls = reply.tool_calls.0.iter().map(|call| call.name.len() + call.arguments.len());
+    reply.content.len() + calls.sum::<usize>()
 }

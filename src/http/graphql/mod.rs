@@ -8,7 +8,6 @@ mod persisted;
 mod request;
 mod socket;
 mod sse;
-mod weight;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{ErrorExtensionValues, Response as Answer, ServerError};
@@ -26,7 +25,6 @@ use self::negotiation::Accepted;
 pub(super) use self::negotiation::check_content_type;
 pub use self::persisted::TrustedDocuments;
 use self::request::Fields;
-use self::weight::weighed;
 use super::App;
 use super::access::Notes;
 use super::address::Client;
@@ -34,6 +32,7 @@ use super::body;
 use super::connection::Peer;
 use super::problem::problem;
 use super::traffic::{What, Who};
+use super::weight::weighed;
 use crate::auth::Rejection;
 use crate::error::Error;
 

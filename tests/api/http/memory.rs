@@ -1,6 +1,6 @@
 //! How much text may be in hand.
 
-use causerie::http::Limits;
+use causerie::http::{Limits, Options};
 use futures_util::future::select_all;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,7 +8,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::{PATIENCE, Socket, limited, read_until, stream};
-use crate::support::{Client, TestDatabase, TestServer, on_both_databases};
+use crate::support::{Client, Puppeteer, Settings, TestDatabase, TestServer, on_both_databases};
 
 /// What a row counts beside its texts.
 const ROW: usize = 512;
@@ -94,13 +94,17 @@ fn check(answer: &Value, fits: bool) {
 
 /// A client that sends a request, reads the head of its answer, and then nothing.
 async fn sluggard(client: &Client, query: &str) -> TcpStream {
+    sluggard_at(client, "/graphql", &json!({ "query": query })).await
+}
+
+async fn sluggard_at(client: &Client, path: &str, body: &Value) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let address = client.url().trim_start_matches("http://").parse().unwrap();
     let mut connection = socket.connect(address).await.unwrap();
-    let body = json!({ "query": query }).to_string();
+    let body = body.to_string();
     let request = format!(
-        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nauthorization: Bearer {}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nauthorization: Bearer {}\r\n\
          content-length: {}\r\n\r\n{body}",
         client.token().unwrap(),
         body.len()
@@ -207,4 +211,51 @@ async fn bodies_that_arrive_count_for_their_address() {
     let post = async || server.anonymous().post("/graphql").json(&large).send().await.unwrap();
     let answered = async { while post().await.status() != 200 {} };
     timeout(PATIENCE, answered).await.expect("it is never let go");
+}
+
+#[tokio::test]
+async fn answers_of_rest_are_bounded_too() {
+    let limits = Limits { answer_bytes: 50_000, ..Limits::default() };
+    let server = limited(&TestDatabase::sqlite(), limits).await;
+    let ann = server.user("ann");
+    for (length, status, code) in [(20_000, 200, None), (30_000, 413, Some("ANSWER_TOO_LARGE"))] {
+        let message = json!({ "message": "x".repeat(length) });
+        let response = ann.post("/api/ann/chat").json(&message).send().await.unwrap();
+        assert_eq!(response.status(), status);
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["errors"][0]["extensions"]["code"].as_str(), code);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_of_rest_count_until_they_are_read() {
+    const MEGABYTE: usize = 1024 * 1024;
+    let (assistant, puppeteer) = Puppeteer::new();
+    let limits = Limits { memory_bytes: 4 * 20 * MEGABYTE, answer_bytes: 16 * MEGABYTE, ..Limits::default() };
+    let http = Options { limits, ..Options::default() };
+    let settings = Settings { assistant, http, ..Settings::default() };
+    let server = TestServer::with(&TestDatabase::sqlite(), settings).await;
+    let ann = server.user("ann");
+    // Each of them is six bytes in JSON.
+    let speak = async || {
+        let puppet = puppeteer.next().await;
+        puppet.say(&"\u{1}".repeat(1_900_000));
+        puppet.finish();
+    };
+    let hello = json!({ "message": "hello" });
+    let ((), connection) = tokio::join!(speak(), sluggard_at(&ann, "/api/ann/chat", &hello));
+    let ask = async || ann.post("/api/ann/chat").json(&hello).send().await.unwrap();
+    let ((), refused) = tokio::join!(speak(), ask());
+    assert_eq!(refused.status(), 429);
+    drop(connection);
+    let answered = async {
+        loop {
+            let ((), answer) = tokio::join!(speak(), ask());
+            if answer.status() == 200 {
+                return answer.text().await.unwrap();
+            }
+        }
+    };
+    let answer = timeout(PATIENCE, answered).await.expect("it is never let go");
+    assert!(answer.len() > 11_000_000);
 }
