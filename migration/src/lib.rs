@@ -8,6 +8,7 @@ mod dialect;
 mod m20261120_000001_conversations;
 mod m20261120_000002_search;
 mod m20261121_000003_search_retries;
+mod m20261121_000004_restorations;
 
 pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait};
 
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000001_conversations::Migration),
             Box::new(m20261120_000002_search::Migration),
             Box::new(m20261121_000003_search_retries::Migration),
+            Box::new(m20261121_000004_restorations::Migration),
         ]
     }
 }

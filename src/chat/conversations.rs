@@ -30,6 +30,18 @@ impl Chat {
         self.rows(query).await
     }
 
+    /// Those of `ids`, which are of messages that the viewer had a moment ago: one that was deleted since is there still,
+    /// so that what was read first is not without what it belongs to.
+    pub async fn conversations_of_messages(
+        &self,
+        ids: &[Uuid],
+    ) -> Result<Vec<Arc<conversation::Model>>, Error> {
+        let query = Entity::find()
+            .filter(Column::UserId.eq(self.user()))
+            .filter(Column::Id.is_in(ids.iter().copied()));
+        self.rows(query).await
+    }
+
     /// Starts a conversation without messages.
     pub async fn create_conversation(
         &self,

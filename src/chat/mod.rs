@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-pub use self::changes::{Change, ChangeCursor, ChangeKind};
+pub use self::changes::{Change, ChangeCursor, ChangeKind, LongColumns};
 pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder};
 pub use self::metadata::Metadata;
 pub use self::page::{DEFAULT_PAGE, MAXIMUM_PAGE, Page, Slice};

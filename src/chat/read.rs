@@ -12,7 +12,7 @@ use crate::entity::{conversation, deleted_message, message};
 use crate::error::Error;
 
 /// What a row is without its texts, about.
-const ROW: usize = 512;
+pub(super) const ROW: usize = 512;
 
 /// A row with texts of any length.
 pub(super) trait Texts {

@@ -1,12 +1,12 @@
 //! Changes as clients see them.
 
-use async_graphql::{ID, Object, SimpleObject, Union};
+use async_graphql::{ID, Lookahead, Object, SimpleObject, Union};
 
 use super::connection::PageInfo;
 use super::conversation::Conversation;
 use super::cursor::Cursor;
 use super::message::Message;
-use crate::chat::{Change, Page};
+use crate::chat::{Change, LongColumns, Page};
 
 /// Something that has changed for the viewer.
 #[derive(Union)]
@@ -37,7 +37,7 @@ pub(super) struct ConversationDeleted {
 }
 
 /// A conversation was taken out of the trash, and with it all its messages, which are not told of one by one: read
-/// them anew.
+/// them anew. If the conversation has been changed since, a `ConversationChanged` comes at the place of that.
 #[derive(SimpleObject)]
 pub(super) struct ConversationRestored {
     /// The place of this change: give the last one received as `since` to go on.
@@ -80,7 +80,9 @@ impl From<Change> for ChangeEvent {
             Change::Restored(row) => {
                 Self::ConversationRestored(ConversationRestored { cursor, conversation: row.into() })
             }
-            Change::Message(row) => Self::Message(MessageChanged { cursor, message: row.into() }),
+            Change::Message(row, columns) => {
+                Self::Message(MessageChanged { cursor, message: Message::partial(row, columns) })
+            }
             Change::DeletedMessage(row) => Self::MessageDeleted(MessageDeleted {
                 cursor,
                 message_id: row.id.into(),
@@ -88,6 +90,12 @@ impl From<Change> for ChangeEvent {
             }),
         }
     }
+}
+
+/// Which long columns are asked for of the changes that these fields lead to.
+pub(super) fn long_columns(changes: &[Lookahead<'_>]) -> LongColumns {
+    let asks = |field| changes.iter().any(|change| change.field("message").field(field).exists());
+    LongColumns { content: asks("content"), tool_calls: asks("toolCalls") }
 }
 
 /// A page of changes, oldest first.

@@ -21,7 +21,7 @@ impl Rows {
     }
 }
 
-/// A conversation by its id.
+/// The conversation of a message that was read, by its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ConversationId(pub(super) Uuid);
 
@@ -35,7 +35,7 @@ impl Loader<ConversationId> for Rows {
 
     async fn load(&self, keys: &[ConversationId]) -> Result<HashMap<ConversationId, Self::Value>, Error> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let rows = self.chat.conversations_by_id(&ids).await?;
+        let rows = self.chat.conversations_of_messages(&ids).await?;
         Ok(rows.into_iter().map(|row| (ConversationId(row.id), row)).collect())
     }
 }

@@ -12,18 +12,36 @@ use super::loader::{ConversationId, MessageId};
 use super::scalar::{DateTime, Json};
 use super::sibling::{siblings, siblings_page};
 use crate::assistant;
-use crate::chat::Metadata;
+use crate::chat::{LongColumns, Metadata};
 use crate::entity::message;
 use crate::error::Error;
 
 /// One turn of a conversation: a user's message, or the assistant's reply.
 pub(super) struct Message {
     row: Arc<message::Model>,
+    /// What of its long columns is in the row.
+    columns: LongColumns,
+}
+
+impl Message {
+    /// A message of whose long columns only these were read, as the others are not asked for.
+    pub(super) fn partial(row: Arc<message::Model>, columns: LongColumns) -> Self {
+        Self { row, columns }
+    }
+
+    /// The row, read whole if it has to be.
+    async fn row_with(&self, context: &Context<'_>, is_read: bool) -> Result<Arc<message::Model>, Error> {
+        if is_read {
+            return Ok(self.row.clone());
+        }
+        let row = context.rows()?.load_one(MessageId(self.row.id)).await?;
+        row.ok_or(Error::NotFound("message"))
+    }
 }
 
 impl From<Arc<message::Model>> for Message {
     fn from(row: Arc<message::Model>) -> Self {
-        Self { row }
+        Self::partial(row, LongColumns::ALL)
     }
 }
 
@@ -67,15 +85,16 @@ impl Message {
 
     /// The text. Of a reply that is being written it is the text so far, and of one that was stopped or failed
     /// what had come until then; it may be empty.
-    #[expect(clippy::unused_async, reason = "the macro wants it")]
-    async fn content(&self, context: &Context<'_>) -> Result<&str, Error> {
-        context.chat()?.take(self.row.content.len())?;
-        Ok(&self.row.content)
+    async fn content(&self, context: &Context<'_>) -> Result<String, Error> {
+        let row = self.row_with(context, self.columns.content).await?;
+        context.chat()?.take(row.content.len())?;
+        Ok(row.content.clone())
     }
 
     /// The tool calls that the assistant asked for, in its order. The server executes none of them.
-    async fn tool_calls(&self) -> Vec<ToolCall<'_>> {
-        self.row.tool_calls.0.iter().map(ToolCall).collect()
+    async fn tool_calls(&self, context: &Context<'_>) -> Result<Vec<ToolCall>, Error> {
+        let row = self.row_with(context, self.columns.tool_calls).await?;
+        Ok((0..row.tool_calls.0.len()).map(|index| ToolCall { row: row.clone(), index }).collect())
     }
 
     /// Why the reply failed. `null` unless `status` is `FAILED`.
@@ -201,26 +220,35 @@ pub(super) enum FinishReason {
 }
 
 /// A tool call that the assistant asked for.
-pub(super) struct ToolCall<'m>(&'m assistant::ToolCall);
+pub(super) struct ToolCall {
+    row: Arc<message::Model>,
+    index: usize,
+}
+
+impl ToolCall {
+    fn call(&self) -> &assistant::ToolCall {
+        &self.row.tool_calls.0[self.index]
+    }
+}
 
 /// A tool call that the assistant asked for.
 #[Object]
-impl ToolCall<'_> {
+impl ToolCall {
     /// The provider's id of the call.
     async fn id(&self) -> ID {
-        self.0.id.as_str().into()
+        self.call().id.as_str().into()
     }
 
     /// The tool's name.
     async fn name(&self) -> &str {
-        &self.0.name
+        &self.call().name
     }
 
     /// The arguments as JSON text, exactly as the assistant wrote them: not always valid JSON.
     #[expect(clippy::unused_async, reason = "the macro wants it")]
     async fn arguments(&self, context: &Context<'_>) -> Result<&str, Error> {
-        context.chat()?.take(self.0.arguments.len())?;
-        Ok(&self.0.arguments)
+        context.chat()?.take(self.call().arguments.len())?;
+        Ok(&self.call().arguments)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Object};
 
-use super::change::ChangeConnection;
+use super::change::{ChangeConnection, long_columns};
 use super::connection::{ConversationConnection, MessageConnection};
 use super::context::ContextExt;
 use super::conversation::{Conversation, Paging, messages_page};
@@ -148,7 +148,9 @@ impl Query {
     }
 
     /// What has changed for the viewer, in order: for a client that was away. Each row is there once, at the place
-    /// of its last change and as it is now.
+    /// of its last change and as it is now, but that a conversation's restoration has a place of its own. A page has
+    /// fewer changes than asked for where their texts would be too much for one answer: `hasNextPage` then says that
+    /// there are more.
     async fn changes(
         &self,
         context: &Context<'_>,
@@ -160,6 +162,8 @@ impl Query {
         let chat = context.chat()?;
         let since = ChangeCursor::parse("since", since.as_deref())?;
         let slice = Slice::new(first, since, None, None)?;
-        Ok(ChangeConnection(chat.changes(slice.after, slice.limit).await?))
+        let page = context.look_ahead();
+        let columns = long_columns(&[page.field("nodes"), page.field("edges").field("node")]);
+        Ok(ChangeConnection(chat.changes(slice.after, slice.limit, columns).await?))
     }
 }

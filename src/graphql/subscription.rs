@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, SimpleObject, Subscription, Union};
 use futures_util::{Stream, StreamExt};
 
-use super::change::ChangeEvent;
+use super::change::{ChangeEvent, long_columns};
 use super::context::ContextExt;
 use super::cursor::{Cursor, ReplyCursor};
 use super::id;
@@ -68,7 +68,8 @@ impl Subscription {
     ) -> Result<impl Stream<Item = Result<ChangeEvent, Error>> + 'static, Error> {
         let chat = context.chat()?;
         let since = ChangeCursor::parse("since", since.as_deref())?;
-        Ok(chat.follow_changes(since).map(|change| Ok(change?.into())))
+        let columns = long_columns(&[context.look_ahead()]);
+        Ok(chat.follow_changes(since, columns).map(|change| Ok(change?.into())))
     }
 }
 

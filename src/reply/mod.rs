@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use self::live::Live;
 pub use self::progress::{Event, Place};
-pub(crate) use self::visible::visible;
+pub(crate) use self::visible::{VISIBLE, visible};
 use crate::assistant::Assistant;
 use crate::database::Database;
 use crate::entity::message::{self, Status};

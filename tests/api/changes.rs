@@ -1,5 +1,9 @@
 //! No change is ever skipped, however many are made at once through however many servers.
 
+mod devices;
+mod moments;
+mod sizes;
+
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 

@@ -35,6 +35,18 @@ const DEEDS: &[(&str, &[&str])] = &[
         &["conversation_activity", "conversation_pkey", "message_active_position"],
     ),
     (
+        "{ changes(first: 20) { nodes { ... on MessageChanged { message { content } } } } }",
+        &[
+            "conversation_pkey",
+            "conversation_restored",
+            "conversation_revision",
+            "deleted_message_pkey",
+            "deleted_message_revision",
+            "message_pkey",
+            "message_revision",
+        ],
+    ),
+    (
         SEND,
         &[
             "conversation_pkey",
@@ -60,6 +72,7 @@ on_both_databases! {
             filler.messages(user, &conversation, space, 20_000).await;
             filler.conversations(user, space, 2_000).await;
             filler.receipts(user, 2_000).await;
+            filler.deleted_messages(user, &conversation, space, 2_000).await;
             conversations.push(conversation);
         }
         filler.analyze().await;
@@ -109,6 +122,7 @@ async fn indexes(filler: &Filler, statement: &Statement) -> Vec<String> {
         Some(match rest.split_whitespace().next()? {
             "sqlite_autoindex_message_1" => "message_pkey".to_owned(),
             "sqlite_autoindex_conversation_1" => "conversation_pkey".to_owned(),
+            "sqlite_autoindex_deleted_message_1" => "deleted_message_pkey".to_owned(),
             "sqlite_autoindex_receipt_1" => "receipt_pkey".to_owned(),
             "sqlite_autoindex_message_search_1" => "message_search_pkey".to_owned(),
             name => name.to_owned(),

@@ -77,6 +77,25 @@ impl Filler {
         self.connection.execute_unprepared(&sql).await.unwrap();
     }
 
+    /// Gives `user` `count` tombstones of messages of `conversation`.
+    pub async fn deleted_messages(&self, user: &str, conversation: &str, space: u32, count: u32) {
+        let (id, conversation, numbers) = if self.is_postgres {
+            (
+                format!("('{space}' || lpad(to_hex(n), 31, '0'))::uuid"),
+                format!("'{conversation}'::uuid"),
+                format!("generate_series(1, {count}) AS n"),
+            )
+        } else {
+            let conversation = format!("x'{}'", conversation.replace('-', ""));
+            (format!("CAST(printf('{space}%015d', n) AS BLOB)"), conversation, Self::series(count))
+        };
+        let sql = format!(
+            "INSERT INTO deleted_message (user_id, id, conversation_id, revision)
+             SELECT '{user}', {id}, {conversation}, n FROM {numbers}"
+        );
+        self.connection.execute_unprepared(&sql).await.unwrap();
+    }
+
     /// Gives `user` `count` receipts of requests under keys that no test uses.
     pub async fn receipts(&self, user: &str, count: u32) {
         let numbers =

@@ -109,7 +109,7 @@ on_both_databases! {
         assert_eq!(told.last().unwrap(), "ConversationRestored: one");
         super::rename(&ann, &id, "uno").await;
         assert_eq!(changes(&ann, &restored).await.0, ["ConversationChanged: uno"]);
-        assert_eq!(changes(&ann, &deleted).await.0, ["ConversationRestored: uno"]);
+        assert_eq!(changes(&ann, &deleted).await.0, ["ConversationRestored: uno", "ConversationChanged: uno"]);
     }
 
     async fn deleting_stops_what_runs_and_what_waits_and_both_stay_stopped(database) {

@@ -21,6 +21,9 @@ use super::{Client, TestDatabase};
 /// The secret that test servers share.
 pub const SECRET: &str = "a secret of tests that is long enough";
 
+/// Something that watches the statements of a server.
+pub type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
+
 /// How a test server differs from the default one.
 pub struct Settings {
     pub assistant: Arc<dyn Assistant>,
@@ -29,6 +32,8 @@ pub struct Settings {
     pub user_queued: u32,
     /// When deleted conversations are erased; by default no pass begins during a test.
     pub trash: trash::Options,
+    /// What is called with each statement when it has run.
+    pub observer: Option<Observer>,
     /// How wake-ups travel, if not as the database has it.
     pub signals: Option<Arc<dyn Signals>>,
     pub auth: auth::Options,
@@ -49,6 +54,7 @@ impl Default for Settings {
             message_chars: 32_000,
             user_queued: 500,
             trash: trash::Options { keep: Duration::from_hours(720), period: Duration::from_hours(1) },
+            observer: None,
             signals: None,
             auth: auth::Options::new(Source::Secret(Secret::new(SECRET).unwrap())),
             drain: Duration::from_secs(5),
@@ -82,7 +88,12 @@ impl TestServer {
         let statements = Arc::<Mutex<Vec<Statement>>>::default();
         let mut database = test_database.connect().await;
         let seen = statements.clone();
-        database.observe(move |statement| seen.lock().unwrap().push(statement.clone()));
+        database.observe(move |statement| {
+            seen.lock().unwrap().push(statement.clone());
+            if let Some(observer) = &settings.observer {
+                observer(statement);
+            }
+        });
         let shutdown = CancellationToken::new();
         let signals: Arc<dyn Signals> = match settings.signals {
             Some(signals) => signals,

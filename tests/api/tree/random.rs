@@ -8,7 +8,7 @@ use std::time::Duration;
 use causerie::auth::{UserId, Viewer};
 use causerie::chat::{
     ActivateMessage, Change, ChangeCursor, Chat, DeleteMessage, EditMessage, Family, ForkConversation,
-    Limits, Metadata, OnBusy, RegenerateReply, SendMessage, Slice, Span,
+    Limits, LongColumns, Metadata, OnBusy, RegenerateReply, SendMessage, Slice, Span,
 };
 use causerie::entity::message;
 use causerie::memory::Memory;
@@ -278,11 +278,11 @@ impl World<'_> {
     /// The device that hears of changes only knows what there is.
     async fn sync(&mut self) -> Check {
         loop {
-            let page = self.chat.changes(self.synced, 7).await.unwrap();
+            let page = self.chat.changes(self.synced, 7, LongColumns::ALL).await.unwrap();
             for change in page.items {
                 self.synced = Some(change.cursor());
                 match change {
-                    Change::Message(row) => drop(self.device.insert(row.id, row)),
+                    Change::Message(row, _) => drop(self.device.insert(row.id, row)),
                     Change::DeletedMessage(row) => drop(self.device.remove(&row.id)),
                     Change::Conversation(_) | Change::Restored(_) => {}
                 }

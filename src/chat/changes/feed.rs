@@ -1,0 +1,79 @@
+//! Following the viewer's changes.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures_util::stream::{BoxStream, StreamExt, try_unfold};
+use tokio::time::sleep;
+
+use super::{Change, ChangeCursor, LongColumns};
+use crate::chat::Chat;
+use crate::error::Error;
+use crate::memory::Load;
+use crate::signal::{Listener, Topic};
+
+/// How often a silent feed looks at the database, should signals be lost.
+const PACE: Duration = Duration::from_secs(5);
+
+/// How many changes a feed reads at once.
+const PAGE: u64 = 20;
+
+/// How much text a feed reads at once, a single change apart: it is held until the reader has taken it.
+const PAGE_BYTES: usize = 256 * 1024;
+
+impl Chat {
+    /// The changes after `since`, or from the beginning, and then those that come, for ever.
+    #[must_use]
+    pub fn follow_changes(
+        &self,
+        since: Option<ChangeCursor>,
+        columns: LongColumns,
+    ) -> BoxStream<'static, Result<Change, Error>> {
+        let listener = self.replies.listen(Topic::of_user(self.user()));
+        let feed =
+            Feed { chat: self.clone(), since, columns, listener, pending: VecDeque::new(), load: None };
+        try_unfold(feed, |mut feed| async move {
+            let change = feed.next().await?;
+            Ok(Some((change, feed)))
+        })
+        .boxed()
+    }
+}
+
+struct Feed {
+    chat: Chat,
+    since: Option<ChangeCursor>,
+    columns: LongColumns,
+    listener: Listener,
+    pending: VecDeque<Change>,
+    /// What they take of the server's memory.
+    load: Option<Load>,
+}
+
+impl Feed {
+    async fn next(&mut self) -> Result<Change, Error> {
+        loop {
+            if let Some(change) = self.pending.pop_front() {
+                self.since = Some(change.cursor());
+                if self.pending.is_empty() {
+                    self.load = None;
+                }
+                return Ok(change);
+            }
+            // A feed outlives an outage of the database, and waits while the viewer has too much in hand.
+            match self.chat.changes_within(self.since, PAGE, self.columns, PAGE_BYTES).await {
+                Ok(page) if !page.items.is_empty() => {
+                    self.load = Some(self.chat.share.hand_over());
+                    self.pending = page.items.into();
+                    continue;
+                }
+                Err(error) if !error.is_unavailable() && error.retry_after().is_none() => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+            tokio::select! {
+                () = self.listener.woken() => {}
+                () = sleep(PACE) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A page of changes in one statement, and so from one snapshot.
+//!
+//! It first finds the places of the page in the indexes by revision, then how far the page may go with the texts that
+//! are wanted, and only then reads the rows.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use sea_orm::{
+    DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable, QueryResult, Statement, Value,
+};
+use uuid::Uuid;
+
+use super::{Change, ChangeCursor, ChangeKind, LongColumns};
+use crate::chat::read::{ROW, Texts};
+use crate::entity::{conversation, deleted_message, message};
+use crate::reply::VISIBLE;
+
+/// What of the changes is wanted.
+pub(super) struct Scope {
+    pub(super) since: Option<ChangeCursor>,
+    pub(super) limit: u64,
+    pub(super) columns: LongColumns,
+    /// How many bytes the page may have, unless its first change alone has more.
+    pub(super) bytes: usize,
+}
+
+/// A row of the answer.
+pub(super) enum Row {
+    Conversation {
+        row: conversation::Model,
+        restored: bool,
+    },
+    Message(message::Model),
+    DeletedMessage(deleted_message::Model),
+    /// There is a change after the page.
+    Next,
+}
+
+/// The tables' numbers in the statement, in the order of [`ChangeKind`].
+const CONVERSATION: i32 = 0;
+const MESSAGE: i32 = 1;
+
+impl Row {
+    /// The change that it tells of; `columns` are what was read of a message.
+    pub(super) fn into_change(self, columns: LongColumns) -> Option<Change> {
+        match self {
+            Self::Conversation { row, restored: true } => Some(Change::Restored(Arc::new(row))),
+            Self::Conversation { row, restored: false } => Some(Change::Conversation(Arc::new(row))),
+            Self::Message(row) => Some(Change::Message(Arc::new(row), columns)),
+            Self::DeletedMessage(row) => Some(Change::DeletedMessage(Arc::new(row))),
+            Self::Next => None,
+        }
+    }
+}
+
+impl FromQueryResult for Row {
+    fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, DbErr> {
+        if !row.try_get::<bool>("", "fits")? {
+            return Ok(Self::Next);
+        }
+        match row.try_get::<i32>("", "kind")? {
+            CONVERSATION => {
+                let place: i64 = row.try_get("", "revision")?;
+                let row = conversation::Model::from_query_result(row, "c_")?;
+                let restored = row.deleted_at.is_none() && row.restored_revision == Some(place);
+                Ok(Self::Conversation { row, restored })
+            }
+            MESSAGE => Ok(Self::Message(message::Model::from_query_result(row, "m_")?)),
+            _ => Ok(Self::DeletedMessage(deleted_message::Model::from_query_result(row, "d_")?)),
+        }
+    }
+}
+
+impl Texts for Row {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Conversation { row, .. } => row.bytes(),
+            Self::Message(row) => row.bytes(),
+            Self::DeletedMessage(row) => row.bytes(),
+            Self::Next => 0,
+        }
+    }
+}
+
+/// The places of each table, in order; `{limit}` is one more than the page may have. The numbers are literal, as the
+/// plans depend on them.
+const PLACES: &str = "
+SELECT * FROM (
+    SELECT 0 AS kind, revision, id, {row} + COALESCE(octet_length(title), 0) + octet_length(metadata) AS bytes
+    FROM conversation WHERE user_id = $1 AND (revision, id) > ($2, $3)
+    ORDER BY revision, id LIMIT {limit}) AS changed
+UNION ALL SELECT * FROM (
+    SELECT 0, restored_revision, id, {row} + COALESCE(octet_length(title), 0) + octet_length(metadata)
+    FROM conversation WHERE user_id = $1 AND (restored_revision, id) > ($2, $3)
+        AND restored_revision IS NOT NULL AND deleted_at IS NULL AND restored_revision < revision
+    ORDER BY restored_revision, id LIMIT {limit}) AS restored
+UNION ALL SELECT * FROM (
+    SELECT 1, revision, id, {row} + octet_length(metadata) + COALESCE(octet_length(rating_comment), 0)
+        + CASE WHEN $6 THEN octet_length(content) ELSE 0 END
+        + CASE WHEN $7 THEN octet_length(CAST(tool_calls AS TEXT)) ELSE 0 END
+    FROM message WHERE user_id = $1 AND (revision, id) > ($2, $4) AND {visible}
+    ORDER BY revision, id LIMIT {limit}) AS written
+UNION ALL SELECT * FROM (
+    SELECT 2, revision, id, {row}
+    FROM deleted_message WHERE user_id = $1 AND (revision, id) > ($2, $5)
+    ORDER BY revision, id LIMIT {limit}) AS deleted";
+
+/// The rows at those places that are within the page, and that there is a change after them.
+const ROWS: &str = "
+SELECT page.kind, page.revision, page.fits, {columns}
+FROM page
+LEFT JOIN conversation ON page.fits AND page.kind = 0
+    AND conversation.user_id = $1 AND conversation.id = page.id
+LEFT JOIN message ON page.fits AND page.kind = 1
+    AND message.user_id = $1 AND message.id = page.id
+LEFT JOIN deleted_message ON page.fits AND page.kind = 2
+    AND deleted_message.user_id = $1 AND deleted_message.id = page.id";
+
+/// The statement that finds the changes in `scope` of `user`.
+pub(super) fn statement(backend: DbBackend, user: &str, scope: &Scope) -> Statement {
+    let places = PLACES
+        .replace("{limit}", &(scope.limit + 1).to_string())
+        .replace("{row}", &ROW.to_string())
+        .replace("{visible}", VISIBLE);
+    let rows = ROWS.replace("{columns}", &columns());
+    let sql = format!(
+        "WITH place AS ({places}),
+page AS (
+    SELECT kind, revision, id, row_number() OVER so_far <= {limit}
+        AND (row_number() OVER so_far = 1 OR sum(bytes) OVER so_far <= $8) AS fits
+    FROM place WINDOW so_far AS (ORDER BY revision, kind, id)
+    ORDER BY revision, kind, id LIMIT {limit} + 1
+){rows}",
+        limit = scope.limit,
+    );
+    let (revision, [conversation, message, deleted_message]) = bounds(scope.since);
+    let bytes = i64::try_from(scope.bytes).unwrap_or(i64::MAX);
+    Statement::from_sql_and_values(
+        backend,
+        sql,
+        [
+            Value::from(user),
+            Value::from(revision),
+            Value::from(conversation),
+            Value::from(message),
+            Value::from(deleted_message),
+            Value::from(scope.columns.content),
+            Value::from(scope.columns.tool_calls),
+            Value::from(bytes),
+        ],
+    )
+}
+
+/// The revision, and for each table the id, after which its rows are wanted: within one revision the tables come one
+/// after another.
+fn bounds(since: Option<ChangeCursor>) -> (i64, [Uuid; 3]) {
+    let Some(since) = since else { return (0, [Uuid::nil(); 3]) };
+    let kinds = [ChangeKind::Conversation, ChangeKind::Message, ChangeKind::DeletedMessage];
+    let ids = kinds.map(|kind| match kind.cmp(&since.kind) {
+        Ordering::Less => Uuid::max(),
+        Ordering::Equal => since.id,
+        Ordering::Greater => Uuid::nil(),
+    });
+    (since.revision, ids)
+}
+
+/// All columns of the three tables, each under a name of its own; the long ones are empty where they are not wanted.
+fn columns() -> String {
+    let mut columns = list::<conversation::Entity>("conversation", "c_", |_| None);
+    columns += ", ";
+    columns += &list::<message::Entity>("message", "m_", |column| match column {
+        message::Column::Content => Some("CASE WHEN $6 THEN message.content ELSE '' END"),
+        message::Column::ToolCalls => Some("CASE WHEN $7 THEN message.tool_calls ELSE '[]' END"),
+        _ => None,
+    });
+    columns += ", ";
+    columns + &list::<deleted_message::Entity>("deleted_message", "d_", |_| None)
+}
+
+fn list<E: EntityTrait>(
+    table: &str,
+    prefix: &str,
+    instead: impl Fn(&E::Column) -> Option<&'static str>,
+) -> String {
+    let columns = E::Column::iter().map(|column| {
+        let name = column.as_str();
+        match instead(&column) {
+            Some(expression) => format!("{expression} AS {prefix}{name}"),
+            None => format!("{table}.{name} AS {prefix}{name}"),
+        }
+    });
+    columns.collect::<Vec<_>>().join(", ")
+}
