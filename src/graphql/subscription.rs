@@ -13,10 +13,16 @@ use crate::error::Error;
 use crate::reply::Event;
 
 /// Following what happens. Everything is the viewer's own.
+///
+/// A stream ends with the first event that has errors, so that nothing is skipped: whoever subscribes again with the
+/// last cursor gets what that event was to tell.
 #[derive(Debug)]
 pub struct Subscription;
 
 /// Following what happens. Everything is the viewer's own.
+///
+/// A stream ends with the first event that has errors, so that nothing is skipped: whoever subscribes again with the
+/// last cursor gets what that event was to tell.
 #[Subscription]
 impl Subscription {
     /// Follows a reply: first the text that is there, then the text that comes, then its end. The texts since the

@@ -1,6 +1,7 @@
 //! No change is ever skipped, however many are made at once through however many servers.
 
 mod devices;
+mod endings;
 mod moments;
 mod sizes;
 

@@ -90,13 +90,26 @@ impl App {
         })
     }
 
-    /// Runs any operation: the answers of a subscription, or the one of something else.
+    /// Runs any operation: the answers of a subscription, or the one of something else. A subscription ends with the
+    /// first answer that has errors.
     pub(super) fn stream(&self, operation: Operation) -> BoxStream<'static, Answer> {
         if operation.is_subscription() {
             let answers = self.0.schema.execute_stream(operation.request);
-            return operation.batches.follow(answers).boxed();
+            return until_error(operation.batches.follow(answers).boxed());
         }
         let app = self.clone();
         stream::once(async move { app.run(operation).await }).boxed()
     }
+}
+
+/// `answers` up to the first one with errors. The library would go on after it, and its source with it: what that
+/// answer was to tell would never be told. So the client comes again, with the cursor of the last event that it has.
+fn until_error(answers: BoxStream<'static, Answer>) -> BoxStream<'static, Answer> {
+    stream::unfold(Some(answers), |answers| async {
+        let mut answers = answers?;
+        let answer = answers.next().await?;
+        let rest = answer.is_ok().then_some(answers);
+        Some((answer, rest))
+    })
+    .boxed()
 }
