@@ -70,7 +70,7 @@ pub struct LimitArgs {
     #[arg(long, env = "CAUSERIE_MAX_QUERY_COMPLEXITY", value_name = "NUMBER", default_value_t = 20_000)]
     pub max_query_complexity: u64,
     /// How many errors an answer may have; the others are only counted.
-    #[arg(long, env = "CAUSERIE_MAX_ERRORS", value_name = "NUMBER", default_value_t = 10,
+    #[arg(long, env = "CAUSERIE_MAX_ERRORS", value_name = "NUMBER", default_value_t = 5,
         value_parser = clap::value_parser!(u16).range(1..))]
     pub max_errors: u16,
     /// How many bytes the texts in one answer may have, those read for it counted too.

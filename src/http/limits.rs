@@ -62,7 +62,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             query: QueryLimits::default(),
-            errors: 10,
+            errors: 5,
             body_bytes: 1024 * 1024,
             answer_bytes: 32 * 1024 * 1024,
             memory_bytes: 256 * 1024 * 1024,

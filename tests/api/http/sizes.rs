@@ -81,7 +81,7 @@ fn mistakes(count: usize, conversation: Option<&str>) -> String {
 
 #[tokio::test]
 async fn errors_of_one_answer() {
-    for (flags, most) in [(&["--max-errors", "3"][..], 3), (&[], 10)] {
+    for (flags, most) in [(&["--max-errors", "3"][..], 3), (&[], 5)] {
         let database = TestDatabase::sqlite();
         let server = Process::start(&database, flags).await;
         let ann = server.user("ann");

@@ -32,7 +32,7 @@ const bombs = {
 
 function check(errors, name) {
   assert.ok(['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED'].includes(errors[0].extensions.code), name);
-  assert.ok(errors.length <= 10 && JSON.stringify(errors).length < 2000, JSON.stringify(errors).slice(0, 3000));
+  assert.ok(errors.length <= 5 && JSON.stringify(errors).length < 2000, JSON.stringify(errors).slice(0, 3000));
 }
 
 for (const [name, query] of Object.entries(bombs)) {
