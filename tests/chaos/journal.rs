@@ -191,10 +191,14 @@ impl Journal {
         self.disturbances.lock().unwrap().push(Disturbance { cause, from, to: Some(to) });
     }
 
-    /// Whether nothing disturbed from one instant to the other.
-    pub fn was_calm(&self, from: Instant, to: Instant) -> bool {
+    /// Since when nothing has disturbed, if nothing does at `now`: since `from` at the earliest.
+    pub fn calm_since(&self, from: Instant, now: Instant) -> Option<Instant> {
         let disturbances = self.disturbances.lock().unwrap();
-        !disturbances.iter().any(|disturbance| disturbance.overlaps(from, to))
+        let mut since = from;
+        for disturbance in disturbances.iter().filter(|disturbance| disturbance.overlaps(from, now)) {
+            since = since.max(disturbance.to?);
+        }
+        Some(since)
     }
 
     /// When the first of the database's disturbances between two instants began; the first instant if there was none.

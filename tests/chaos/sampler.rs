@@ -61,7 +61,9 @@ impl Sampler {
             let began = Instant::now();
             let rows = look(&connection).await;
             if began.elapsed() > STALL {
-                self.journal.disturbed(Cause::Database, began, Instant::now());
+                // Nothing is ever in the way of these looks but a database that is away.
+                let cause = if rows.is_ok() { Cause::Machine } else { Cause::Database };
+                self.journal.disturbed(cause, began, Instant::now());
             }
             if let Ok(rows) = rows {
                 self.see(rows, began, Instant::now());
@@ -85,11 +87,13 @@ impl Sampler {
             }
             if let Some(since) = self.fleet.absent_since(row.owner, from) {
                 self.journal.time("time of a reply with a server without life", from - since);
-                if self.journal.was_calm(since, to) {
-                    self.journal.time("time to a takeover, the database being there", from - since);
-                    let deadline = since + LEASE + TAKEOVER_SLACK;
+                if let Some(calm) = self.journal.calm_since(since, to) {
+                    self.journal.time(
+                        "time to a takeover, the database being there",
+                        from.saturating_duration_since(calm),
+                    );
                     let somebody = self.fleet.anybody_lived(from.checked_sub(REASONS).unwrap_or(from), from);
-                    if from > deadline && somebody && self.late.insert((row.id, row.owner)) {
+                    if from > calm + REASONS && somebody && self.late.insert((row.id, row.owner)) {
                         self.journal.violation(&format!("reply {} was not taken over in time", row.id));
                     }
                 }
