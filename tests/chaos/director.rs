@@ -17,6 +17,9 @@ use crate::world::World;
 /// How long servers may need to find a database again that has come back, before they are asked whether they have.
 const RECOVERY: Duration = Duration::from_millis(2500);
 
+/// How much longer a run takes at most that has not seen yet what it is to see.
+const OVERTIME: Duration = Duration::from_mins(1);
+
 /// How long the network is slow.
 const SLOW: Duration = Duration::from_secs(6);
 
@@ -25,8 +28,8 @@ const SLOW: Duration = Duration::from_secs(6);
 pub async fn direct(world: &Arc<World>, posts: Vec<Post>, database: &Database) -> Vec<Post> {
     let (settings, fleet, journal) = (&world.settings, &world.fleet, &world.journal);
     let mut chance = settings.chance("director");
-    let time = Duration::from_secs(settings.seconds);
-    let (end, last) = (Instant::now() + time, Instant::now() + time * 4);
+    let end = Instant::now() + Duration::from_secs(settings.seconds);
+    let last = end + OVERTIME;
     let least = if settings.servers > 1 { 2 } else { 1 };
     let mut whole = posts;
     let mut broken: JoinSet<Post> = JoinSet::new();
