@@ -129,6 +129,10 @@ pub struct Serve {
     #[arg(long, help_heading = "Conversations", env = "CAUSERIE_TRASH_DAYS", value_name = "NUMBER", default_value_t = 30,
         value_parser = clap::value_parser!(u32).range(0..=36_500))]
     pub trash_days: u32,
+    /// For how many days a request with an idempotency key can be repeated; then the key may begin another one.
+    #[arg(long, help_heading = "Conversations", env = "CAUSERIE_RECEIPT_DAYS", value_name = "NUMBER", default_value_t = 30,
+        value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub receipt_days: u32,
     /// How long replies and requests in flight may take to end when the server is told to stop.
     #[arg(long, help_heading = "Operation", env = "CAUSERIE_DRAIN", value_name = "DURATION", default_value = "20s",
         value_parser = humantime::parse_duration)]
@@ -478,6 +482,12 @@ impl Serve {
     #[must_use]
     pub fn trash(&self) -> Duration {
         Duration::from_hours(24) * self.trash_days
+    }
+
+    /// How long the receipt of a request with an idempotency key is kept.
+    #[must_use]
+    pub fn receipts(&self) -> Duration {
+        Duration::from_hours(24) * self.receipt_days
     }
 
     /// The bounds on what a viewer may store.

@@ -4,6 +4,15 @@ use async_graphql::ErrorExtensions;
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 use crate::auth;
+use crate::outage::Outage;
+
+/// Whether requests can be served.
+static SERVICE: Outage = Outage::of("service");
+
+/// Notes that the database answers: what was unavailable may be over.
+pub(crate) fn note_service() {
+    SERVICE.succeeded();
+}
 
 /// A request that cannot be answered. Each variant's documentation says what the client sees.
 ///
@@ -92,10 +101,11 @@ impl Error {
         }
     }
 
-    /// Writes what the client is not told to the log. Called once, where the error leaves the server.
+    /// Writes what the client is not told to the log. Called once, where the error leaves the server. Of
+    /// [`Error::Unavailable`] the log is told when it begins, and now and then, and not each time.
     pub fn log(&self) {
         match self {
-            Self::Unavailable(cause) => tracing::warn!(cause, "unavailable"),
+            Self::Unavailable(cause) => SERVICE.failed(cause),
             Self::Internal(cause) => tracing::error!(cause, "internal error"),
             _ => {}
         }
@@ -154,7 +164,7 @@ pub(crate) fn is_locked(error: &DbErr) -> bool {
 /// Codes of a database that is there but cannot serve: PostgreSQL's classes 08 (connection), 53 (resources),
 /// 57 (operator intervention), the failures to serialise and the end of a transaction that was silent for too
 /// long; SQLite's busy, locked, I/O error, full and cannot-open, with their extended codes.
-fn is_outage(code: &str) -> bool {
+pub(crate) fn is_outage(code: &str) -> bool {
     if code.len() == 5 {
         return ["08", "53", "57"].iter().any(|class| code.starts_with(class))
             || ["40001", "40P01", "25006", "25P03"].contains(&code);

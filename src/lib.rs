@@ -8,7 +8,7 @@
 //! - [`chat`]: what a viewer may do: every query and every rule
 //! - [`reply`]: the life of a reply: lease, checkpoints, takeover
 //! - [`assistant`]: who writes replies
-//! - [`trash`]: erasing what was deleted long enough ago
+//! - [`trash`], [`receipts`]: erasing what was deleted long enough ago, and what is too old to be repeated
 //! - [`auth`]: bearer token → viewer
 //! - [`search`]: the words of texts, and the index of them
 //! - [`signal`]: wake-ups between servers
@@ -19,6 +19,7 @@
 
 pub mod assistant;
 pub mod auth;
+mod background;
 pub mod chat;
 pub mod config;
 pub mod database;
@@ -30,8 +31,10 @@ pub mod graphql;
 pub mod http;
 mod lanes;
 pub mod memory;
+mod outage;
 mod outbound;
 mod random;
+pub mod receipts;
 pub mod reply;
 pub mod search;
 pub mod signal;

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use causerie::auth::{self, Authenticator, Secret, Source, UserId};
 use causerie::config::{AuthArgs, Cli, Command, DatabaseArgs, Direction, LogFormat, Serve};
-use causerie::database::{Address, Database};
+use causerie::database::{Address, Database, statistics};
 use causerie::error::Error;
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::Replies;
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http, search, trash};
+use causerie::{graphql, http, receipts, search, trash};
 use sea_orm::DbBackend;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::filter_fn;
@@ -30,6 +31,12 @@ const DEV_TOKEN_TTL: Duration = Duration::from_hours(24 * 30);
 
 /// How often the server looks whether something in the trash is to be erased.
 const TRASH_PERIOD: Duration = Duration::from_mins(1);
+
+/// How often the server looks whether receipts are to be erased.
+const RECEIPTS_PERIOD: Duration = Duration::from_mins(1);
+
+/// How long to wait before a database that is away, or not migrated, is looked at again.
+const PREPARE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Does what the command line asks for. The error is one line for the operator.
 pub(crate) async fn run(cli: Cli) -> Result<(), String> {
@@ -59,10 +66,15 @@ async fn serve(serve: Serve) -> Result<(), String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
 
     let database = connect(serve.database.address()?, serve.database_connections).await?;
-    if !serve.no_migrate {
-        database.migrate_up().await.map_err(|error| database_trouble(&database, &error))?;
-    }
     let shutdown = CancellationToken::new();
+    stop_on_signal(shutdown.clone())?;
+    let announce = || announce(address, &database, dev_token.as_deref());
+    let prepare = Box::pin(prepare(&database, serve.no_migrate, announce));
+    let Some(prepared) = shutdown.run_until_cancelled(http::answer_until(&listener, prepare)).await else {
+        tracing::info!("stopped");
+        return Ok(());
+    };
+    prepared?;
     let signals: Arc<dyn Signals> = match database.backend() {
         DbBackend::Postgres => Arc::new(
             Postgres::start(database.address(), &shutdown)
@@ -74,6 +86,9 @@ async fn serve(serve: Serve) -> Result<(), String> {
     let replies = Replies::start(database.clone(), signals, assistant, replies_options);
     let trash_options = trash::Options { keep: serve.trash(), period: TRASH_PERIOD };
     trash::start(database.clone(), trash_options, shutdown.clone());
+    let receipts_options = receipts::Options { keep: serve.receipts(), period: RECEIPTS_PERIOD };
+    receipts::start(database.clone(), receipts_options, shutdown.clone());
+    statistics::keep(database.clone(), statistics::PERIOD, shutdown.clone());
     let app = App::new(Parts {
         schema: graphql::schema_with(http_options.limits.query),
         authenticator,
@@ -83,13 +98,50 @@ async fn serve(serve: Serve) -> Result<(), String> {
         page: graphiql::Page { token: dev_token.clone() },
         options: http_options,
     });
-    announce(address, &database, dev_token.as_deref())?;
-    stop_on_signal(shutdown.clone())?;
     http::serve(app, listener, shutdown, serve.drain)
         .await
         .map_err(|error| format!("cannot serve any more: {error}"))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Brings the database to what this binary needs, or waits until somebody else has, and then calls `announce`. A database
+/// that is away is waited for, and announced at once. One that refuses this server, or is too new for it, is not waited
+/// for: the error is one line for the operator.
+async fn prepare(
+    database: &Database,
+    no_migrate: bool,
+    announce: impl Fn() -> Result<(), String>,
+) -> Result<(), String> {
+    let mut announced = false;
+    loop {
+        let ready = async {
+            database.reach().await?;
+            if no_migrate {
+                return Ok(database.migrations().await?.is_complete());
+            }
+            database.migrate_up().await.map(|()| true)
+        };
+        let ready = match ready.await {
+            Err(error) if error.is_unavailable() => {
+                error.log();
+                false
+            }
+            result => result.map_err(|error| database_trouble(database, &error))?,
+        };
+        if !std::mem::replace(&mut announced, true) {
+            announce()?;
+            if !ready {
+                tracing::warn!(
+                    "waiting for the database: until it is there and migrated, only /healthz is served"
+                );
+            }
+        }
+        if ready {
+            return Ok(());
+        }
+        sleep(PREPARE_PAUSE).await;
+    }
 }
 
 fn start_logging(serve: &Serve) -> Result<(), String> {
@@ -102,7 +154,12 @@ fn start_logging(serve: &Serve) -> Result<(), String> {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    tracing_subscriber::registry().with(lines).with(filter).with(filter_fn(tells_nothing_private)).init();
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
+        .with(filter_fn(tells_nothing_private))
+        .with(filter_fn(tells_news))
+        .init();
     Ok(())
 }
 
@@ -115,6 +172,12 @@ fn tells_nothing_private(metadata: &Metadata<'_>) -> bool {
         _ => Level::DEBUG,
     };
     *metadata.level() <= most
+}
+
+/// Whether what `metadata` stands for is not told of by others: of each connection that is lost the pool would warn, and
+/// who needed it says what came of it.
+fn tells_news(metadata: &Metadata<'_>) -> bool {
+    !(metadata.target().starts_with("sqlx_core::pool") && *metadata.level() == Level::WARN)
 }
 
 /// Whose tokens are accepted, and a token for the developer with `--dev`.
@@ -194,6 +257,9 @@ async fn migrate(address: Address, direction: Direction) -> Result<(), String> {
     let migrations = database.migrations().await.map_err(trouble)?;
     for (name, applied) in &migrations.steps {
         print(&format!("{} {name}\n", if *applied { "applied" } else { "pending" }))?;
+    }
+    for (name, _) in &migrations.newer {
+        print(&format!("applied {name} (of a newer version)\n"))?;
     }
     database.close().await;
     Ok(())

@@ -5,21 +5,20 @@
 //! transaction of its own, so that no write waits for long; then it is a tombstone, from which devices that were
 //! away learn of it. A server that dies meanwhile leaves the mark, and the next pass goes on.
 //!
-//! The receipt of a request with an idempotency key stays, without its digest: a retry that arrives after months
-//! still must not store its message a second time.
+//! The receipt of a request with an idempotency key stays as long as any, without its digest: a late retry must not
+//! store its message a second time.
 
 use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::background;
 use crate::database::Database;
 use crate::entity::{conversation, deleted_message, message, receipt};
 use crate::error::Error;
-use crate::random::jittered;
 use crate::search;
 
 /// How many conversations to erase in a pass; the next pass begins at once if there may be more.
@@ -45,25 +44,9 @@ pub struct Options {
 
 /// Empties the trash from time to time until `shutdown`.
 pub fn start(database: Database, options: Options, shutdown: CancellationToken) {
-    tokio::spawn(async move {
-        let mut pause = jittered(options.period);
-        loop {
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = shutdown.cancelled() => return,
-            }
-            pause = tokio::select! {
-                pass = empty(&database, options.keep) => match pass {
-                    Ok(erased) if erased >= CONVERSATIONS => Duration::ZERO,
-                    Ok(_) => jittered(options.period),
-                    Err(error) => {
-                        error.log();
-                        jittered(options.period)
-                    }
-                },
-                () = shutdown.cancelled() => return,
-            };
-        }
+    background::repeat(options.period, shutdown, move || {
+        let database = database.clone();
+        async move { Ok(empty(&database, options.keep).await? >= CONVERSATIONS) }
     });
 }
 

@@ -76,12 +76,16 @@ impl Chat {
                 Value::from(write.now),
             ],
         );
-        if write.execute_raw(statement).await?.rows_affected() == 1 {
-            return Ok(None);
-        }
         let key = (self.user().to_owned(), request.key.clone());
-        let earlier = receipt::Entity::find_by_id(key).one(&**write).await?;
-        let earlier = earlier.ok_or_else(|| Error::Internal("a receipt is gone".to_owned()))?;
+        let earlier = loop {
+            if write.execute_raw(statement.clone()).await?.rows_affected() == 1 {
+                return Ok(None);
+            }
+            // It may have been erased since then, as old ones are.
+            if let Some(earlier) = receipt::Entity::find_by_id(key.clone()).one(&**write).await? {
+                break earlier;
+            }
+        };
         match earlier.request_digest {
             None => Err(Error::NotFound("message")),
             Some(digest) if digest != request.digest => Err(Error::IdempotencyMismatch),

@@ -2,6 +2,8 @@
 
 mod address;
 mod migrate;
+mod reach;
+pub mod statistics;
 mod turn;
 
 use std::ops::Deref;
@@ -20,7 +22,6 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 pub use self::address::Address;
-pub use self::migrate::Migrations;
 use self::turn::Turns;
 use crate::error::{Error, is_locked};
 use crate::lanes::Lanes;

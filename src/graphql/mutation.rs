@@ -414,7 +414,8 @@ pub(super) struct SendMessageInput {
     /// The client's name for this request, 1 to 128 printable ASCII characters, unique among the viewer's: a
     /// request that is repeated with the same key and the same arguments is answered with the first one's
     /// message and reply, and nothing is sent twice. With other arguments it is `IDEMPOTENCY_MISMATCH`. The keys of
-    /// all mutations are one set. What was deleted since is `NOT_FOUND`.
+    /// all mutations are one set. What was deleted since is `NOT_FOUND`. A key is remembered for 30 days unless the server is
+    /// configured otherwise.
     idempotency_key: Option<String>,
     /// Whether to answer only when the reply has ended.
     #[graphql(default_with = "Some(true)")]

@@ -18,6 +18,7 @@ mod options;
 mod problem;
 mod rest;
 mod serve;
+mod starting;
 mod streams;
 mod traffic;
 mod values;
@@ -35,9 +36,11 @@ use self::address::Client;
 pub use self::address::TrustedProxy;
 pub use self::cors::Origin;
 pub use self::graphql::TrustedDocuments;
+use self::health::Readiness;
 pub use self::limits::Limits;
 pub use self::options::{Introspection, Options};
 pub use self::serve::serve;
+pub use self::starting::answer_until;
 use self::streams::Streams;
 use self::traffic::{Traffic, Who};
 use crate::auth::{Authenticator, Viewer};
@@ -78,6 +81,7 @@ struct Inner {
     streams: Streams,
     traffic: Traffic,
     memory: Memory,
+    readiness: Readiness,
     /// Dear queries: one of each user, and no more in all than there are processors.
     dear: Arc<Lanes>,
 }
@@ -99,7 +103,15 @@ impl App {
         let memory = Memory::new(parts.options.limits.memory_bytes);
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let dear = Arc::new(Lanes::new(1, Some(processors)));
-        Self(Arc::new(Inner { parts, documents, streams: Streams::default(), traffic, memory, dear }))
+        Self(Arc::new(Inner {
+            parts,
+            documents,
+            streams: Streams::default(),
+            traffic,
+            memory,
+            readiness: Readiness::default(),
+            dear,
+        }))
     }
 
     /// `viewer`'s conversations: the only way from a request to rows. What is read is taken out of `share`.

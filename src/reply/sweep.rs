@@ -13,7 +13,7 @@ use super::Replies;
 use super::ending::{Ending, close, interrupted, promote};
 use super::fence::still;
 use crate::entity::message::{self, Column, Status};
-use crate::error::Error;
+use crate::error::{Error, note_service};
 use crate::random::jittered;
 use crate::signal::Topic;
 
@@ -77,8 +77,9 @@ impl Replies {
                 () = listener.woken() => {}
                 () = self.0.draining.cancelled() => return,
             }
-            if let Err(error) = self.take_over(&rescues).await {
-                error.log();
+            match self.take_over(&rescues).await {
+                Ok(()) => note_service(),
+                Err(error) => error.log(),
             }
         }
     }

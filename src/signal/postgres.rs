@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{Hub, Listener, Signals, Topic};
 use crate::database::Address;
+use crate::outage::Outage;
 
 const CHANNEL: &str = "causerie";
 
@@ -107,17 +108,18 @@ async fn forward(options: PgConnectOptions, mut incoming: mpsc::Receiver<Topic>)
 
 /// Wakes this server's listeners when any server sends.
 async fn receive(options: PgConnectOptions, hub: Hub) {
+    let outage = Outage::of("wake-ups between servers");
     let mut lost = None;
     loop {
         match listen(&options, &mut lost).await {
             Ok(mut listener) => {
                 // Whatever was signalled before now was missed.
                 hub.wake_all();
-                let error = hear(&mut listener, &hub).await;
-                tracing::debug!(%error, "the listening connection was lost");
+                let error = hear(&mut listener, &hub, &outage).await;
+                outage.failed(error);
                 lost = Some(listener);
             }
-            Err(error) => tracing::debug!(%error, "cannot listen for signals"),
+            Err(error) => outage.failed(error),
         }
         sleep(RETRY_PAUSE).await;
     }
@@ -151,26 +153,30 @@ async fn listen(options: &PgConnectOptions, lost: &mut Option<PgListener>) -> Re
 }
 
 /// Wakes those who are meant, until the connection is lost.
-async fn hear(listener: &mut PgListener, hub: &Hub) -> Error {
+async fn hear(listener: &mut PgListener, hub: &Hub, outage: &Outage) -> Error {
     loop {
         match next(listener).await {
-            Ok(notification) => decode(notification.payload()).for_each(|topic| hub.send(topic)),
+            Ok(Some(notification)) => decode(notification.payload()).for_each(|topic| hub.send(topic)),
+            Ok(None) => {}
             Err(error) => return error,
         }
+        outage.succeeded();
     }
 }
 
-/// The next notification. While there is none, the database is asked from time to time whether it is still there, and
-/// whether it still is the one that sends notifications: a standby does not.
-async fn next(listener: &mut PgListener) -> Result<PgNotification, Error> {
-    loop {
-        if let Ok(received) = timeout(SILENCE, listener.try_recv()).await {
-            return received?.ok_or_else(|| Error::Io(std::io::ErrorKind::ConnectionAborted.into()));
-        }
-        let is_standby: bool =
-            limited(query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut *listener)).await?;
-        if is_standby {
-            return Err(Error::Protocol("it has become a standby".to_owned()));
+/// The next notification. If there is none for some time, the database is asked whether it is still there, and whether
+/// it still is the one that sends notifications: a standby does not.
+async fn next(listener: &mut PgListener) -> Result<Option<PgNotification>, Error> {
+    match timeout(SILENCE, listener.try_recv()).await {
+        Ok(Ok(None)) => Err(Error::Io(std::io::ErrorKind::ConnectionAborted.into())),
+        Ok(received) => received,
+        Err(_) => {
+            let ask = query_scalar("SELECT pg_is_in_recovery()").fetch_one(listener);
+            if limited(ask).await? {
+                Err(Error::Protocol("it has become a standby".to_owned()))
+            } else {
+                Ok(None)
+            }
         }
     }
 }

@@ -1,8 +1,13 @@
 //! A request that is repeated under its key is carried out once.
 
+use std::time::Duration;
+
+use causerie::receipts;
 use futures_util::future::join_all;
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
+use crate::cost::{Filler, assert_indexed};
 use crate::support::{Puppeteer, Settings, TestServer, on_both_databases};
 
 const DELETE: &str =
@@ -94,6 +99,37 @@ on_both_databases! {
         assert!(!failed["reply"]["content"].as_str().unwrap().is_empty(), "what had come is kept");
         assert_eq!(failed["message"]["content"], "/fail");
         assert_eq!(ann.send("/fail", json!({ "idempotencyKey": "once" })).await, failed);
+    }
+
+    async fn receipts_are_erased_when_they_are_old(database) {
+        let month = Duration::from_hours(24 * 30);
+        let receipts = receipts::Options { keep: month, period: Duration::from_millis(20) };
+        let server = TestServer::with(&database, Settings { receipts, ..Settings::default() }).await;
+        let ann = server.user("ann");
+        let (old, new) = (json!({ "idempotencyKey": "old" }), json!({ "idempotencyKey": "new" }));
+        let forgotten = ann.send("hello", old.clone()).await;
+        let kept = ann.send("hello", new.clone()).await;
+        // More than are erased at once.
+        let filler = Filler::of(&database).await;
+        filler.receipts("ben", 2_000).await;
+        let age = if database.is_postgres() { "now() - interval '721 hours'" } else { "'2026-01-01T00:00:00.000+00:00'" };
+        let age = format!("UPDATE receipt SET created_at = {age} WHERE idempotency_key = 'old'");
+        filler.connection().execute_unprepared(&age).await.unwrap();
+        database.becomes("SELECT count(*) FROM receipt", 1).await;
+
+        assert_eq!(ann.send("hello", new).await, kept);
+        let again = ann.send("hello", old).await;
+        assert_ne!(again["message"]["id"], forgotten["message"]["id"]);
+        assert_eq!(ann.messages(forgotten["conversation"]["id"].as_str().unwrap()).await.len(), 2, "only its receipt went");
+
+        // It reads nothing but them, however many there are.
+        let statements = server.take_all_statements();
+        server.stop().await;
+        filler.receipts("cid", 20_000).await;
+        filler.analyze().await;
+        let erase = statements.into_iter().find(|statement| statement.sql.contains("DELETE FROM receipt"));
+        let plan = assert_indexed(&filler, &erase.unwrap()).await;
+        assert!(plan.iter().any(|line| line.contains("receipt_age")), "{plan:#?}");
     }
 
     async fn what_was_deleted_does_not_come_back(database) {

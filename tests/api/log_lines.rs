@@ -1,10 +1,14 @@
 //! What the log tells, and what it never does: no token, no text of a user's, no user id, no value of a statement.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::http::Socket;
-use crate::support::{Client, Process, SECRET, TestDatabase, on_both_databases, token_for};
+use crate::support::{Client, Process, Proxy, SECRET, TestDatabase, on_both_databases, token_for};
 
 /// In every text of this user's.
 const PRIVATE: &str = "swordfish";
@@ -176,4 +180,43 @@ async fn talk_in_http_2(client: &Client) {
         assert_eq!(response.version(), reqwest::Version::HTTP_2);
         response.text().await.unwrap();
     }
+}
+
+/// An outage is one event, however many requests, replies and background tasks meet it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_is_told_of_once_and_its_end_too() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let proxy = Proxy::to(database.url()).await;
+    let arguments = ["--log-format", "json", "--echo-delay", "50ms"];
+    let server = Process::logging(&database.behind(&proxy), &arguments).await;
+    let ann = server.user("ann");
+    for number in 0..5 {
+        ann.send(&"word ".repeat(100 + number), json!({ "awaitReply": false })).await;
+    }
+    proxy.cut();
+    let query = "{ conversations { totalCount nodes { lastMessage { content } } } }";
+    for _ in 0..2 {
+        join_all((0..20).map(|_| ann.run(query, json!({})))).await;
+        ann.get("/readyz").send().await.unwrap();
+    }
+    proxy.mend();
+    while ann.run(query, json!({})).await.body.get("errors").is_some() {}
+    // Until then it might have been a pause in the outage.
+    sleep(Duration::from_secs(7)).await;
+
+    let log = server.stop_with_log().await;
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (service, wake_ups) = ("service", "wake-ups between servers");
+    let mut told: Vec<&str> = lines
+        .iter()
+        .filter(|line| line["level"] != "INFO" || line.to_string().contains("available again"))
+        .map(|line| line["message"].as_str().unwrap())
+        .collect();
+    told.sort_unstable();
+    let mut expected: Vec<String> = [service, wake_ups]
+        .iter()
+        .flat_map(|what| [format!("{what} available again"), format!("{what} unavailable")])
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(told, expected);
 }

@@ -18,6 +18,7 @@ mod cost;
 mod crash;
 mod executor;
 mod graceful;
+mod health;
 mod http;
 mod idempotency;
 mod input;

@@ -4,7 +4,9 @@ mod commands;
 mod dev;
 mod refusals;
 mod secrets;
+mod starting;
 mod stopping;
+mod upgrades;
 
 use std::path::Path;
 use std::time::Duration;

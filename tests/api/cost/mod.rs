@@ -3,6 +3,7 @@
 mod plans;
 mod rows;
 mod statements;
+mod statistics;
 
 use serde_json::json;
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use causerie::assistant::{Assistant, Echo};
 use causerie::auth::{self, Authenticator, ClaimRules, Secret, Source, UserId};
 use causerie::chat::Limits;
-use causerie::database::Database;
+use causerie::database::{Database, statistics};
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http, search, trash};
+use causerie::{graphql, http, receipts, search, trash};
 use sea_orm::Statement;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -34,6 +34,10 @@ pub struct Settings {
     pub trash: trash::Options,
     /// What is called with each statement when it has run.
     pub observer: Option<Observer>,
+    /// When old receipts are erased; by default no pass begins during a test.
+    pub receipts: receipts::Options,
+    /// How often PostgreSQL's young tables are looked at; by default not during a test.
+    pub statistics: Duration,
     /// How wake-ups travel, if not as the database has it.
     pub signals: Option<Arc<dyn Signals>>,
     pub auth: auth::Options,
@@ -55,6 +59,8 @@ impl Default for Settings {
             user_queued: 500,
             trash: trash::Options { keep: Duration::from_hours(720), period: Duration::from_hours(1) },
             observer: None,
+            receipts: receipts::Options { keep: Duration::from_hours(720), period: Duration::from_hours(1) },
+            statistics: Duration::from_hours(1),
             signals: None,
             auth: auth::Options::new(Source::Secret(Secret::new(SECRET).unwrap())),
             drain: Duration::from_secs(5),
@@ -105,6 +111,8 @@ impl TestServer {
         tokio::spawn(search::catch_up(database.clone(), signals.clone(), shutdown.clone()));
         let replies = Replies::start(database.clone(), signals, settings.assistant, settings.replies);
         trash::start(database.clone(), settings.trash, shutdown.clone());
+        receipts::start(database.clone(), settings.receipts, shutdown.clone());
+        statistics::keep(database.clone(), settings.statistics, shutdown.clone());
         let app = App::new(Parts {
             schema: graphql::schema_with(settings.http.limits.query),
             authenticator: Authenticator::new(settings.auth).await.unwrap(),
