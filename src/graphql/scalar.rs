@@ -29,10 +29,14 @@ impl ScalarType for DateTime {
 }
 
 /// Any JSON value. Objects keep neither the order of their keys nor two of the same name.
+/// Numbers come back as they were given if they are integers from -2^63 to 2^64 - 1, or else as the nearest number of
+/// 64 bits as IEEE 754 has them, which JavaScript's are.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Json(pub(super) serde_json::Value);
 
 /// Any JSON value. Objects keep neither the order of their keys nor two of the same name.
+/// Numbers come back as they were given if they are integers from -2^63 to 2^64 - 1, or else as the nearest number of
+/// 64 bits as IEEE 754 has them, which JavaScript's are.
 #[Scalar(name = "JSON")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -43,6 +43,42 @@ on_both_databases! {
         assert_eq!(literal["setMessageMetadata"]["message"]["metadata"], json!({ "a": [1, "b"] }));
     }
 
+    async fn numbers_come_back_to_the_last_digit(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let mut chance = fastrand::Rng::with_seed(9);
+        let mut doubles = vec![0.231_922_005_376_671_62, f64::MAX, f64::MIN_POSITIVE, 5e-324, -0.0, 0.1 + 0.2];
+        doubles.extend((0..50).map(|_| chance.f64()));
+        doubles.extend((0..50).map(|_| f64::from_bits(chance.u64(..))).filter(|number| number.is_finite()));
+        let doubles = serde_json::to_string(&doubles).unwrap();
+        let integers = format!("[0,-1,{},{},{},1.0]", i64::MIN, u64::MAX, (1_u64 << 53) + 1);
+        // Beyond 64 bits an integer is the double next to it.
+        for (given, kept) in [(&*doubles, &*doubles), (&integers, &integers), ("[18446744073709551617]", "[1.8446744073709552e+19]")] {
+            let literal = format!(
+                "mutation {{ createConversation(input: {{ metadata: {{ numbers: {given} }} }}) {{ conversation {{ id metadata }} }} }}"
+            );
+            let by_literal = json!({ "query": literal }).to_string();
+            let by_variable = format!(
+                r#"{{ "query": {}, "variables": {{ "metadata": {{ "numbers": {given} }} }} }}"#,
+                Value::from(CREATE)
+            );
+            for body in [by_literal, by_variable] {
+                let ask = async |body: String| {
+                    let request = ann.post("/graphql").header("content-type", "application/json").body(body);
+                    request.send().await.unwrap().text().await.unwrap()
+                };
+                let made = ask(body).await;
+                let expected = format!(r#""metadata":{{"numbers":{kept}}}"#);
+                assert!(made.contains(&expected), "{made}");
+                let made: Value = serde_json::from_str(&made).unwrap();
+                let id = &made["data"]["createConversation"]["conversation"]["id"];
+                let read = json!({ "query": format!("{{ conversation(id: {id}) {{ metadata }} }}") });
+                let read = ask(read.to_string()).await;
+                assert!(read.contains(&expected), "{read}");
+            }
+        }
+    }
+
     async fn what_is_no_small_object_is_refused_and_changes_nothing(database) {
         let server = TestServer::start(&database).await;
         let ann = server.user("ann");
