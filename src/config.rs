@@ -114,8 +114,7 @@ pub struct Serve {
     #[arg(long, help_heading = "Conversations", env = "CAUSERIE_MAX_MESSAGE_CHARS", value_name = "NUMBER", default_value_t = 32_000,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_message_chars: u32,
-    /// How many replies of one user may wait for others of their conversations to end, whichever servers were asked for
-    /// them.
+    /// How many replies of one user may wait for their turn, whichever servers were asked for them.
     #[arg(
         long,
         help_heading = "Conversations",
@@ -445,6 +444,15 @@ pub struct ReplyArgs {
     #[arg(long, env = "CAUSERIE_REPLY_TIMEOUT", value_name = "DURATION", default_value = "10m",
         value_parser = duration_from(Duration::from_millis(100)))]
     pub reply_timeout: Duration,
+    /// How many replies of one user are written at once, whichever servers write them. More wait for their turn.
+    #[arg(long, env = "CAUSERIE_MAX_USER_REPLIES", value_name = "NUMBER", default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_user_replies: u32,
+    /// How many replies this server writes at once, each in at most 4 MiB of memory. More wait for their turn, the users
+    /// coming round one by one, or are written by other servers.
+    #[arg(long, env = "CAUSERIE_MAX_REPLIES", value_name = "NUMBER", default_value_t = 200,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_replies: u32,
 }
 
 /// Reads a duration of at least `least`.
@@ -472,6 +480,8 @@ impl Serve {
             checkpoint: self.reply.reply_checkpoint,
             timeout: self.reply.reply_timeout,
             attempts: self.reply.reply_attempts,
+            user_replies: self.reply.max_user_replies,
+            replies: self.reply.max_replies as usize,
             system_prompt: self.assistant.assistant_system_prompt.clone(),
             context_tokens: self.assistant.context_tokens,
             title_assistant: self.assistant.title_assistant(self.allow_plaintext)?,

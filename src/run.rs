@@ -75,9 +75,11 @@ async fn serve(serve: Serve) -> Result<(), String> {
         return Ok(());
     };
     prepared?;
+    // Other servers are to learn of what ends while this one drains.
+    let drained = CancellationToken::new();
     let signals: Arc<dyn Signals> = match database.backend() {
         DbBackend::Postgres => Arc::new(
-            Postgres::start(database.address(), &shutdown)
+            Postgres::start(database.address(), &drained)
                 .map_err(|error| format!("cannot use {}: {error}", database.address()))?,
         ),
         _ => Arc::new(Hub::default()),
@@ -101,6 +103,7 @@ async fn serve(serve: Serve) -> Result<(), String> {
     http::serve(app, listener, shutdown, serve.drain)
         .await
         .map_err(|error| format!("cannot serve any more: {error}"))?;
+    drained.cancel();
     tracing::info!("stopped");
     Ok(())
 }

@@ -42,10 +42,9 @@ pub use self::tree::{
 pub use self::turn::Sent;
 use crate::auth::Viewer;
 use crate::database::{Database, Write};
-use crate::entity::message;
 use crate::error::Error;
 use crate::memory::Share;
-use crate::reply::Replies;
+use crate::reply::{Claim, Replies};
 use crate::signal::Topic;
 
 /// The bounds on what a viewer may store.
@@ -121,8 +120,8 @@ impl Chat {
     }
 
     fn run_after_commit(&self, due: AfterCommit) {
-        if let Some(reply) = due.begin {
-            self.replies.write(reply);
+        if let Some(claim) = due.begin {
+            self.replies.write(claim);
         }
         for topic in due.wake {
             self.replies.signal(topic);
@@ -137,7 +136,7 @@ impl Chat {
 #[derive(Debug)]
 struct AfterCommit {
     /// A reply that this server has the lease of.
-    begin: Option<message::Model>,
+    begin: Option<Claim>,
     /// Who is to look at the database.
     wake: Vec<Topic>,
     /// Whether the viewer's other devices have something to learn.

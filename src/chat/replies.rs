@@ -9,8 +9,8 @@ use super::{AfterCommit, Chat};
 use crate::database::Write;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
 use crate::error::Error;
-use crate::reply::{Event, Place};
-use crate::search;
+use crate::reply::{Claim, Event, Place};
+use crate::search::{self, Entry};
 use crate::signal::Topic;
 
 impl Chat {
@@ -31,9 +31,13 @@ impl Chat {
         id: Uuid,
         after: Option<Place>,
     ) -> Result<BoxStream<'static, Result<(Event, Place), Error>>, Error> {
-        let row = self.message(id).await?.filter(|row| row.role == Role::Assistant);
-        row.ok_or(Error::NotFound("reply"))?;
-        Ok(self.replies.progress(self.user(), id, after))
+        match self.replies.status(self.user(), id).await {
+            Ok(None) => return Err(Error::NotFound("reply")),
+            Err(error) if !error.is_unavailable() => return Err(error),
+            // While the database is away a reader waits for the reply, as it does later on.
+            Ok(Some(_)) | Err(_) => {}
+        }
+        Ok(self.replies.progress(self.user(), id, after, self.share.clone()))
     }
 
     /// Stops a reply, whichever server writes it, and returns it once it has ended. What it has of text is kept. A
@@ -93,19 +97,18 @@ impl Chat {
         }
         let conversation = self.update_conversation(write, reply.conversation_id, []).await?;
         let busy = self.tail(write, &conversation).await?.busy;
-        self.replies.admit(&mut reply, busy, write.now);
-        if busy {
-            self.check_queue(write).await?;
-        } else {
+        let mut due = AfterCommit { wake: vec![Topic::Reply(id)], ..AfterCommit::default() };
+        let permit = self.permit_reply(write, busy, &mut due).await?;
+        self.replies.admit(&mut reply, permit.as_ref(), write.now);
+        if permit.is_some() {
             reply.content.clear();
             reply.tool_calls = ToolCalls::default();
             reply.model = None;
-            search::index_message(write, self.user(), id, "").await?;
+            search::store_message(write, self.user(), id, &Entry::default()).await?;
         }
         let reply = self.revive(write, reply).await?;
-        let begin = (!busy).then(|| reply.clone());
-        let wake = vec![Topic::Reply(id)];
-        Ok((reply, AfterCommit { begin, wake, ..AfterCommit::default() }))
+        due.begin = permit.map(|permit| Claim { reply: reply.clone(), permit });
+        Ok((reply, due))
     }
 
     /// Stores a reply that is under way again.

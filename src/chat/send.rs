@@ -10,7 +10,7 @@ use super::{AfterCommit, Chat, Metadata, text};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::error::Error;
-use crate::search;
+use crate::search::{self, Entry};
 
 /// A message to send.
 #[derive(Clone, Debug)]
@@ -50,8 +50,9 @@ impl Chat {
         let conversation_id = request.conversation_id.unwrap_or(Uuid::nil());
         let arguments = [conversation_id.as_bytes(), request.content.as_bytes(), request.metadata.bytes()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "sendMessage", &arguments)?;
+        let entry = Entry::prepare(self.user(), request.content.clone()).await?;
         let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
-        self.write((request, repeatable), move |chat, write, (request, repeatable)| {
+        self.write((request, repeatable, entry), move |chat, write, (request, repeatable, entry)| {
             Box::pin(async move {
                 if let Some(earlier) = chat.receive(write, repeatable.as_ref(), made).await? {
                     return Ok((chat.sent_before(write, earlier).await?, AfterCommit::nothing()));
@@ -62,7 +63,7 @@ impl Chat {
                     Some(id) => chat.extend(write, id, content, request.on_busy, &mut due).await?,
                     None => chat.begin(write, content).await?,
                 };
-                let words = Words { content, metadata: request.metadata.clone() };
+                let words = Words { content, metadata: request.metadata.clone(), entry };
                 let sent = chat.store_turn(write, conversation, place, words, made, &mut due).await?;
                 Ok((sent, due))
             })

@@ -1,6 +1,6 @@
 //! New messages, and the rows of their replies.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Statement, Value};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
 use super::receipt::Made;
@@ -9,9 +9,9 @@ use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
 use crate::error::Error;
-use crate::search;
-
-const WAITING: &str = "SELECT COUNT(*) AS waiting FROM message WHERE user_id = $1 AND status = 'QUEUED'";
+use crate::reply::{Claim, Permit};
+use crate::search::{self, Entry};
+use crate::signal::Topic;
 
 /// What a message that asks for a reply has become.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub(super) struct Words<'r> {
     pub(super) content: &'r str,
     /// What the client keeps of its own beside it.
     pub(super) metadata: Metadata,
+    /// What makes the text findable.
+    pub(super) entry: &'r Entry,
 }
 
 /// A place at the end of a conversation's active path, which already leads to it and counts it.
@@ -62,11 +64,11 @@ impl Chat {
         let reply = self.new_reply(write, conversation.id, made.reply, &after, due).await?;
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
         Entity::insert_many(rows).exec_without_returning(&**write).await?;
-        search::index_message(write, self.user(), message.id, &message.content).await?;
+        search::store_message(write, self.user(), message.id, words.entry).await?;
         Ok(Sent { conversation, message, reply })
     }
 
-    /// A new reply's row, not yet stored, which begins once it is if nothing stands before it.
+    /// A new reply's row, not yet stored, which begins once it is if nothing stands before it and there is room.
     ///
     /// # Errors
     /// [`Error::TooManyQueued`] if it would have to wait, and no more of the viewer's may.
@@ -78,29 +80,34 @@ impl Chat {
         seat: &Seat,
         due: &mut AfterCommit,
     ) -> Result<message::Model, Error> {
-        if seat.busy {
-            self.check_queue(write).await?;
-        }
+        let permit = self.permit_reply(write, seat.busy, due).await?;
         let mut reply = self.new_message(write, conversation_id, id, seat, Role::Assistant);
-        self.replies.admit(&mut reply, seat.busy, write.now);
-        if !seat.busy {
-            due.begin = Some(reply.clone());
-        }
+        self.replies.admit(&mut reply, permit.as_ref(), write.now);
+        due.begin = permit.map(|permit| Claim { reply: reply.clone(), permit });
         Ok(reply)
     }
 
-    /// Whether one more of the viewer's replies may wait. Writes of one user follow each other, so that the count
-    /// holds until the commit.
+    /// The permit to begin a reply at once; `None` if it has to wait, because its conversation is `busy`, because the
+    /// viewer has as many under way as may be, or because the server has no room.
     ///
     /// # Errors
-    /// [`Error::TooManyQueued`] if it may not.
-    pub(super) async fn check_queue(&self, write: &Write) -> Result<(), Error> {
-        let values = [Value::from(self.user())];
-        let statement = Statement::from_sql_and_values(write.get_database_backend(), WAITING, values);
-        let row = write.query_one_raw(statement).await?;
-        let waiting: i64 = row.map_or(Ok(0), |row| row.try_get("", "waiting"))?;
+    /// [`Error::TooManyQueued`] if it has to wait, and no more of the viewer's may.
+    pub(super) async fn permit_reply(
+        &self,
+        write: &Write,
+        busy: bool,
+        due: &mut AfterCommit,
+    ) -> Result<Option<Permit>, Error> {
+        let under_way = self.replies.under_way(write, self.user()).await?;
+        if !busy && self.replies.may_begin(under_way) {
+            if let Some(permit) = self.replies.permit() {
+                return Ok(Some(permit));
+            }
+            // Another server may have room.
+            due.wake.push(Topic::Orphans);
+        }
         let maximum = self.limits.user_queued;
-        if waiting < i64::from(maximum) { Ok(()) } else { Err(Error::TooManyQueued(maximum)) }
+        if under_way.waiting < i64::from(maximum) { Ok(None) } else { Err(Error::TooManyQueued(maximum)) }
     }
 
     /// What an earlier request has made, as it is now.

@@ -191,7 +191,8 @@ pub(super) enum Role {
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "message::Status")]
 pub(super) enum MessageStatus {
-    /// The reply waits for an earlier one in its conversation.
+    /// The reply waits for its turn: for an earlier one in its conversation, or for room, if the viewer or the server has
+    /// as many replies under way as may be.
     Queued,
     /// The reply is being written.
     Generating,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,7 +16,8 @@ use super::address::TrustedProxy;
 use super::connection::{self, Peer, Place};
 use super::traffic::{Refusal, What, Who};
 
-/// How long requests may take to end once the replies that they wait for have, or were given up.
+/// How long streams, and requests whose time is over, may take to end once the replies that they wait for have, or were
+/// given up.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// How long readers are left to see the end of replies that have just ended.
@@ -40,6 +41,7 @@ pub async fn serve(
     drain: Duration,
 ) -> io::Result<()> {
     let connections = accept(&app, listener, &shutdown).await;
+    let deadline = Instant::now() + drain;
     let streams = &app.0.streams;
     streams.stopping.cancel();
     streams.tracker.close();
@@ -49,11 +51,9 @@ pub async fn serve(
         sleep(SETTLE).await;
     }
     streams.closing.cancel();
-    let all = async {
-        streams.tracker.wait().await;
-        connections.wait().await;
-    };
-    let _ = timeout(GRACE, all).await;
+    let _ = timeout(GRACE, streams.tracker.wait()).await;
+    // Requests may still be arriving.
+    let _ = timeout_at(deadline.max(Instant::now() + GRACE), connections.wait()).await;
     app.0.database.close().await;
     Ok(())
 }

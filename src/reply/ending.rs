@@ -3,19 +3,16 @@
 use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveEnum, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait,
-    QueryFilter, Statement, Value,
-};
+use sea_orm::{ActiveEnum, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Statement, Value};
 use uuid::Uuid;
 
 use super::fence::still;
-use super::{Inner, Options, Replies};
+use super::{Claim, Replies};
 use crate::assistant::{Failure, FailureCode};
 use crate::database::Write;
 use crate::entity::message::{self, Column, FinishReason, Status, ToolCalls};
 use crate::error::Error;
-use crate::search;
+use crate::search::{self, Entry};
 use crate::signal::Topic;
 
 /// What an attempt has brought when it ends.
@@ -31,62 +28,53 @@ pub(super) struct Ending {
 }
 
 impl Replies {
-    /// Closes the attempt of `claim` and gives the conversation's next queued reply to this server, in one
-    /// transaction. Returns that next reply.
+    /// Closes the attempt of `claim` and gives the user's next reply to this server, in one transaction. Returns that
+    /// next reply. The entry makes the ending's text findable.
     ///
     /// Does nothing if the attempt is no longer this server's: its successor's word counts.
     pub(super) async fn end(
         &self,
         claim: &message::Model,
-        ending: &Arc<Ending>,
+        ending: &Arc<(Ending, Entry)>,
     ) -> Result<Option<message::Model>, Error> {
+        // Whoever else waits for the permit has it next.
+        let may_go_on = self.0.permits.may_be_kept();
         let input = (self.clone(), claim.clone(), ending.clone());
         let (closed, next) = self
             .0
             .database
-            .write(&claim.user_id, input, |write, (replies, claim, ending)| {
+            .write(&claim.user_id, input, move |write, (replies, claim, ending)| {
                 Box::pin(async move {
-                    if !close(write, claim, ending).await? {
+                    if !close(write, claim, &ending.0, &ending.1).await? {
                         return Ok((false, None));
                     }
-                    let Inner { draining, server, options, .. } = &*replies.0;
-                    let next = if draining.is_cancelled() {
-                        None
-                    } else {
-                        promote(write, &claim.user_id, claim.conversation_id, *server, options).await?
-                    };
+                    let next = if may_go_on { replies.promote(write, &claim.user_id).await? } else { None };
                     Ok((true, next))
                 })
             })
             .await?;
-        self.announce(claim);
-        if closed && ending.status == Status::Complete {
+        self.announce(&claim.user_id, claim.id);
+        if closed && ending.0.status == Status::Complete {
             self.entitle(claim);
         }
-        if next.is_none() && self.0.draining.is_cancelled() {
+        if !may_go_on {
             self.signal(Topic::Orphans);
         }
         Ok(next)
     }
 
-    /// Gives the first queued reply of a conversation in which none is running to this server. Returns it if there
-    /// was one: it is to be written once the transaction is committed.
-    pub(crate) async fn advance(
-        &self,
-        write: &Write,
-        user: &str,
-        conversation: Uuid,
-    ) -> Result<Option<message::Model>, Error> {
-        if self.0.draining.is_cancelled() || is_running(&**write, user, conversation).await? {
-            return Ok(None);
-        }
-        promote(write, user, conversation, self.0.server, &self.0.options).await
+    /// Gives the first of the user's replies that wait and may begin to this server, if it may write one more. What
+    /// it returns is to be written once the transaction is committed.
+    pub(crate) async fn advance(&self, write: &Write, user: &str) -> Result<Option<Claim>, Error> {
+        let Some(permit) = self.0.permits.take() else { return Ok(None) };
+        let reply = self.promote(write, user).await?;
+        Ok(reply.map(|reply| Claim { reply, permit }))
     }
 
     /// Tells readers of a reply, and its user's other devices, that there is news.
-    pub(super) fn announce(&self, reply: &message::Model) {
-        self.signal(Topic::Reply(reply.id));
-        self.signal(Topic::of_user(&reply.user_id));
+    pub(super) fn announce(&self, user: &str, reply: Uuid) {
+        self.signal(Topic::Reply(reply));
+        self.signal(Topic::of_user(user));
     }
 }
 
@@ -100,7 +88,12 @@ pub(super) fn interrupted() -> Failure {
 }
 
 /// Stores `ending` if `claim`'s lease and attempt still are what the row says; tells whether they were.
-pub(super) async fn close(write: &Write, claim: &message::Model, ending: &Ending) -> Result<bool, Error> {
+pub(super) async fn close(
+    write: &Write,
+    claim: &message::Model,
+    ending: &Ending,
+    entry: &Entry,
+) -> Result<bool, Error> {
     let result = message::Entity::update_many()
         .col_expr(Column::Status, Expr::value(ending.status.to_value()))
         .col_expr(Column::Content, Expr::value(ending.content.as_str()))
@@ -118,58 +111,53 @@ pub(super) async fn close(write: &Write, claim: &message::Model, ending: &Ending
         .await?;
     let closed = result.rows_affected == 1;
     if closed {
-        search::index_message(write, &claim.user_id, claim.id, &ending.content).await?;
+        search::store_message(write, &claim.user_id, claim.id, entry).await?;
     }
     Ok(closed)
 }
 
+/// Begins the first reply of the conversation whose turn it is: of those in which none is being written, the one that
+/// has waited longest. Not if the user has `$5` replies under way.
 const PROMOTE: &str = "
 UPDATE message
-SET status = 'GENERATING', attempt = attempt + 1, lease_owner = $3, lease_until = $4, revision = $5,
+SET status = 'GENERATING', attempt = attempt + 1, lease_owner = $2, lease_until = $3, revision = $4,
     content = '', tool_calls = '[]', model = NULL
 WHERE user_id = $1 AND id = (
     SELECT id FROM message
-    WHERE user_id = $1 AND conversation_id = $2 AND status = 'QUEUED'
+    WHERE user_id = $1 AND status = 'QUEUED' AND conversation_id = (
+        SELECT conversation_id FROM message AS waiting
+        WHERE user_id = $1 AND status = 'QUEUED' AND NOT EXISTS (
+            SELECT 1 FROM message AS running
+            WHERE running.user_id = $1 AND running.conversation_id = waiting.conversation_id
+                AND running.status = 'GENERATING'
+        )
+        ORDER BY created_revision LIMIT 1
+    )
     ORDER BY position, id LIMIT 1
-)
+) AND (SELECT COUNT(*) FROM message WHERE user_id = $1 AND status = 'GENERATING') < $5
 RETURNING *";
 
-/// Gives the first queued reply of a conversation in which none is running to `server`.
-pub(super) async fn promote(
-    write: &Write,
-    user: &str,
-    conversation: Uuid,
-    server: Uuid,
-    options: &Options,
-) -> Result<Option<message::Model>, Error> {
-    let statement = Statement::from_sql_and_values(
-        write.get_database_backend(),
-        PROMOTE,
-        [
-            Value::from(user),
-            Value::from(conversation),
-            Value::from(server),
-            Value::from(write.now + options.lease),
-            Value::from(write.revision),
-        ],
-    );
-    let row = write.query_one_raw(statement).await?;
-    let promoted = row.map(|row| message::Model::from_query_result(&row, "")).transpose()?;
-    if let Some(again) = promoted.as_ref().filter(|reply| reply.attempt > 1) {
-        // The text of the attempt before is void.
-        search::index_message(write, user, again.id, "").await?;
+impl Replies {
+    /// Gives the next of the user's replies that wait to this server, if one may begin.
+    pub(super) async fn promote(&self, write: &Write, user: &str) -> Result<Option<message::Model>, Error> {
+        let options = &self.0.options;
+        let statement = Statement::from_sql_and_values(
+            write.get_database_backend(),
+            PROMOTE,
+            [
+                Value::from(user),
+                Value::from(self.0.server),
+                Value::from(write.now + options.lease),
+                Value::from(write.revision),
+                Value::from(i64::from(options.user_replies)),
+            ],
+        );
+        let row = write.query_one_raw(statement).await?;
+        let promoted = row.map(|row| message::Model::from_query_result(&row, "")).transpose()?;
+        if let Some(again) = promoted.as_ref().filter(|reply| reply.attempt > 1) {
+            // The text of the attempt before is void.
+            search::store_message(write, user, again.id, &Entry::default()).await?;
+        }
+        Ok(promoted)
     }
-    Ok(promoted)
-}
-
-async fn is_running(
-    connection: &impl ConnectionTrait,
-    user: &str,
-    conversation: Uuid,
-) -> Result<bool, DbErr> {
-    let running = message::Entity::find()
-        .filter(Column::UserId.eq(user))
-        .filter(Column::ConversationId.eq(conversation))
-        .filter(Expr::cust("status = 'GENERATING'"));
-    Ok(running.count(connection).await? > 0)
 }

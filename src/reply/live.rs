@@ -4,6 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use super::piece::{PIECE, Piece};
+
 /// One attempt's text as it grows. Readers come for what is past their own place, each at its own pace: a slow
 /// one costs nothing but the text, which is held anyway.
 #[derive(Debug)]
@@ -54,10 +56,12 @@ impl Live {
         self.extent.borrow().length
     }
 
-    /// What is past `offset` bytes; `None` if that is no place in the text.
-    pub(super) fn text_after(&self, offset: usize) -> Option<String> {
+    /// What is past `offset` bytes, at most [`PIECE`] of them.
+    pub(super) fn piece(&self, offset: usize) -> Piece {
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        text.get(offset..).map(str::to_owned)
+        let bytes = text.as_bytes();
+        let end = bytes.len().min(offset.saturating_add(PIECE));
+        Piece::new(bytes.len(), bytes.get(offset..end).unwrap_or_default().to_vec())
     }
 
     pub(super) fn follow(&self) -> watch::Receiver<Extent> {

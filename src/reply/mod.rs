@@ -3,34 +3,49 @@
 //! A reply's row names the server that writes it and a deadline. Every write of a reply is conditional on that
 //! server and on the attempt, so a server that was thought dead cannot overwrite its successor.
 
+mod claim;
+mod contact;
 mod ending;
 mod fence;
 mod live;
+mod permits;
+mod piece;
 mod progress;
 mod prompt;
 mod sweep;
 mod title;
 mod visible;
+mod waiting;
 mod writer;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sea_orm::{EntityTrait, QueryFilter};
+use sea_orm::sea_query::Expr;
+use sea_orm::{EntityTrait, IdenStatic, Iterable, QueryFilter, QuerySelect};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+pub(crate) use self::claim::Claim;
 use self::live::Live;
+pub(crate) use self::permits::Permit;
+use self::permits::Permits;
 pub use self::progress::{Event, Place};
 pub(crate) use self::visible::{VISIBLE, visible};
 use crate::assistant::Assistant;
 use crate::database::Database;
-use crate::entity::message::{self, Status};
+use crate::entity::message;
 use crate::error::Error;
 use crate::signal::{Listener, Signals, Topic};
+
+/// How long a server that has to go tries to hand its replies over.
+const RELEASE: Duration = Duration::from_secs(5);
+
+/// How long a server that has to go tries to tell the others what it has ended and handed over.
+const FLUSH: Duration = Duration::from_secs(1);
 
 /// How replies are written.
 #[derive(Clone, Debug)]
@@ -43,6 +58,10 @@ pub struct Options {
     pub timeout: Duration,
     /// How often a reply is begun in all before a server's death makes it `FAILED`; at least 1.
     pub attempts: u32,
+    /// How many replies of one user are written at once, whichever servers write them. More wait.
+    pub user_replies: u32,
+    /// How many replies this server writes at once. More wait, or are written by others.
+    pub replies: usize,
     /// The operator's instructions to the assistant.
     pub system_prompt: Option<String>,
     /// How many tokens of the conversation the assistant is shown at most.
@@ -58,6 +77,8 @@ impl Default for Options {
             checkpoint: Duration::from_millis(250),
             timeout: Duration::from_mins(10),
             attempts: 2,
+            user_replies: 20,
+            replies: 200,
             system_prompt: None,
             context_tokens: 8192,
             title_assistant: None,
@@ -80,6 +101,7 @@ struct Inner {
     /// The name under which this process holds leases; a restarted server is another one.
     server: Uuid,
     running: Mutex<HashMap<Uuid, Arc<Live>>>,
+    permits: Arc<Permits>,
     tasks: TaskTracker,
     draining: CancellationToken,
     released: CancellationToken,
@@ -94,14 +116,16 @@ impl Replies {
         assistant: Arc<dyn Assistant>,
         options: Options,
     ) -> Self {
+        let tasks = TaskTracker::new();
         let replies = Self(Arc::new(Inner {
+            permits: Permits::new(options.replies, tasks.clone()),
             database,
             signals,
             assistant,
             options,
             server: Uuid::now_v7(),
             running: Mutex::default(),
-            tasks: TaskTracker::new(),
+            tasks,
             draining: CancellationToken::new(),
             released: CancellationToken::new(),
         }));
@@ -109,15 +133,17 @@ impl Replies {
         replies
     }
 
-    /// Gives running replies `limit` to end, then hands them to whichever server is there. Begins nothing new.
+    /// Gives running replies `limit` to end, then hands them to whichever server is there. Begins nothing new: what
+    /// is asked for meanwhile waits for another server. Who waits here for the end of a reply is sent away at last.
     pub async fn drain(&self, limit: Duration) {
+        self.0.permits.close();
         self.0.draining.cancel();
         self.0.tasks.close();
-        if timeout(limit, self.0.tasks.wait()).await.is_err() {
-            self.0.released.cancel();
-            // Each release is one statement; a database that is away lets the leases run out instead.
-            let _ = timeout(Duration::from_secs(5), self.0.tasks.wait()).await;
-        }
+        let _ = timeout(limit, self.0.tasks.wait()).await;
+        self.0.released.cancel();
+        // Each release is one statement; a database that is away lets the leases run out instead.
+        let _ = timeout(RELEASE, self.0.tasks.wait()).await;
+        let _ = timeout(FLUSH, self.0.signals.flush()).await;
     }
 
     /// The name under which this process holds leases.
@@ -142,21 +168,24 @@ impl Replies {
         self.0.signals.listen(topic)
     }
 
-    /// Writes `reply`, which this server has the lease of, and then those queued behind it.
-    pub(crate) fn write(&self, reply: message::Model) {
-        self.0.tasks.spawn(self.clone().write_queue(reply));
+    /// Writes what was claimed, and then what this server is given in its place.
+    pub(crate) fn write(&self, claim: Claim) {
+        self.0.tasks.spawn(self.clone().write_queue(claim));
     }
 
-    /// Waits until a reply of `user` has ended, whichever server writes it, and returns it.
+    /// Waits until a reply of `user` has ended, whichever server writes it, and returns it. While the database is away
+    /// it waits, too.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the user has no such reply, or no longer.
     pub async fn ended(&self, user: &str, id: Uuid) -> Result<message::Model, Error> {
         let mut listener = self.0.signals.listen(Topic::Reply(id));
         loop {
-            let row = self.find(user, id).await?.ok_or(Error::NotFound("message"))?;
-            if row.status.is_terminal() {
-                return Ok(row);
+            match self.find(user, id).await {
+                Ok(Some(row)) if row.status.is_terminal() => return Ok(row),
+                Ok(None) => return Err(Error::NotFound("message")),
+                Err(error) if !error.is_unavailable() => return Err(error),
+                Ok(Some(_)) | Err(_) => {}
             }
             // A reply that grows wakes its readers often; for its end alone, a look a second will do.
             let pause = sleep(Duration::from_secs(1));
@@ -173,9 +202,15 @@ impl Replies {
         }
     }
 
-    /// The message, if the user has it.
+    /// The message, if the user has it; without its text as long as that grows.
     async fn find(&self, user: &str, id: Uuid) -> Result<Option<message::Model>, Error> {
-        let query = message::Entity::find_by_id((user.to_owned(), id)).filter(visible());
+        let rest = message::Column::iter().filter(|column| column.as_str() != "content");
+        let text = "CASE WHEN status IN ('QUEUED', 'GENERATING') THEN '' ELSE content END";
+        let query = message::Entity::find_by_id((user.to_owned(), id))
+            .select_only()
+            .columns(rest)
+            .expr_as(Expr::cust(text), "content")
+            .filter(visible());
         self.0.database.read(|connection| Box::pin(query.clone().one(connection))).await
     }
 
@@ -185,22 +220,5 @@ impl Replies {
 
     fn lock_running(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, Arc<Live>>> {
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What a new reply's row says: whether it may begin, and how often.
-impl Replies {
-    /// Fills in a new reply: leased to this server, or queued behind the one that `busy` tells of.
-    pub(crate) fn admit(&self, reply: &mut message::Model, busy: bool, now: sea_orm::prelude::DateTimeUtc) {
-        let attempts = i32::try_from(self.0.options.attempts).unwrap_or(i32::MAX);
-        reply.restarts_left = attempts.saturating_sub(1);
-        if busy {
-            reply.status = Status::Queued;
-        } else {
-            reply.status = Status::Generating;
-            reply.attempt += 1;
-            reply.lease_owner = Some(self.0.server);
-            reply.lease_until = Some(now + self.0.options.lease);
-        }
     }
 }

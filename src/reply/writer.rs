@@ -1,5 +1,6 @@
 //! Writing one attempt of a reply.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +11,13 @@ use sea_orm::{ConnectionTrait, DbErr};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::ending::Ending;
-use super::fence::still;
+use super::fence::{NOBODY, still};
 use super::live::Live;
-use super::{Replies, prompt};
+use super::{Claim, Replies, prompt};
 use crate::assistant::{Delta, Failure, FailureCode, Prompt};
 use crate::entity::message::{self, Column, Status, ToolCalls, Usage};
 use crate::error::Error;
+use crate::search::Entry;
 use crate::signal::Topic;
 
 /// How often a silent reply's row is looked at for a wish to stop, should the signal have been lost.
@@ -23,6 +25,9 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// How long to wait before a database that is away is asked again.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// How long a server that has to go tries on to store the end of a reply.
+const LAST_CHANCE: Duration = Duration::from_secs(2);
 
 /// How the writing of an attempt came to its end.
 enum Outcome {
@@ -42,12 +47,13 @@ enum Mark {
 }
 
 impl Replies {
-    /// Writes `first`, and then what is queued behind it in its conversation.
-    pub(super) async fn write_queue(self, first: message::Model) {
-        let mut next = Some(first);
-        while let Some(claim) = next {
-            next = self.write_attempt(&claim).await;
+    /// Writes what was claimed, and then what this server is given in its place.
+    pub(super) async fn write_queue(self, claim: Claim) {
+        let mut next = Some(claim.reply);
+        while let Some(reply) = next {
+            next = self.write_attempt(&reply).await;
         }
+        drop(claim.permit);
     }
 
     async fn write_attempt(&self, claim: &message::Model) -> Option<message::Model> {
@@ -65,14 +71,14 @@ impl Replies {
                     failure = ?ending.failure.as_ref().map(|failure| failure.code),
                     bytes = ending.content.len(), "reply ended",
                 );
-                self.store(claim, &Arc::new(ending)).await
+                self.store(claim, ending).await
             }
             Outcome::Fenced => {
                 tracing::info!(reply = %claim.id, attempt = claim.attempt, "reply is no longer this server's");
                 None
             }
             Outcome::Released => {
-                self.release(claim, &live).await;
+                self.release(claim, live.text()).await;
                 None
             }
         };
@@ -185,25 +191,61 @@ impl Replies {
     }
 
     /// Stores how the attempt ended, however long the database takes, unless this server has to go.
-    async fn store(&self, claim: &message::Model, ending: &Arc<Ending>) -> Option<message::Model> {
-        loop {
-            match self.end(claim, ending).await {
-                Ok(next) => return next,
-                Err(error) => error.log(),
+    async fn store(&self, claim: &message::Model, ending: Ending) -> Option<message::Model> {
+        let text = ending.content.clone();
+        let store = async {
+            let entry = loop {
+                match Entry::prepare(&claim.user_id, ending.content.clone()).await {
+                    Ok(entry) => break entry,
+                    Err(error) => error.log(),
+                }
+                sleep(RETRY_PAUSE).await;
+            };
+            let ending = Arc::new((ending, entry));
+            loop {
+                match self.end(claim, &ending).await {
+                    Ok(next) => return next,
+                    Err(error) => error.log(),
+                }
+                sleep(RETRY_PAUSE).await;
             }
-            tokio::select! {
-                () = sleep(RETRY_PAUSE) => {}
-                // The lease runs out, and another server begins anew.
-                () = self.0.released.cancelled() => return None,
+        };
+        let given_up = async {
+            self.0.released.cancelled().await;
+            sleep(LAST_CHANCE).await;
+        };
+        tokio::select! {
+            next = store => next,
+            never = self.keep_lease(claim) => match never {},
+            () = given_up => {
+                self.release(claim, text).await;
+                None
             }
         }
     }
 
-    /// Lets another server take the reply over at once, without counting against its restarts.
-    async fn release(&self, claim: &message::Model, live: &Live) {
+    /// Extends the lease again and again.
+    async fn keep_lease(&self, claim: &message::Model) -> Infallible {
+        loop {
+            sleep(self.0.options.lease / 3).await;
+            let extend = Query::update()
+                .table(message::Entity)
+                .value(Column::LeaseUntil, self.0.database.clock().in_future(self.0.options.lease))
+                .cond_where(still(claim))
+                .to_owned();
+            if let Err(error) = self.0.database.update(self.0.database.backend().build(&extend)).await {
+                error.log();
+            }
+        }
+    }
+
+    /// Lets another server take the reply over at once, without counting against its restarts. The lease changes
+    /// hands: a checkpoint that is still on its way can no longer extend it.
+    async fn release(&self, claim: &message::Model, text: String) {
         let update = Query::update()
             .table(message::Entity)
-            .value(Column::Content, live.text())
+            .value(Column::Content, text)
+            .value(Column::LeaseOwner, NOBODY)
             .value(Column::LeaseUntil, self.0.database.clock().now())
             // A number and not a sum: the statement may run twice.
             .value(Column::RestartsLeft, claim.restarts_left + 1)
@@ -286,12 +328,17 @@ impl Draft {
 struct Running<'a> {
     replies: &'a Replies,
     claim: &'a message::Model,
-    live: &'a Live,
+    live: &'a Arc<Live>,
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.replies.lock_running().remove(&self.claim.id);
+        let mut running = self.replies.lock_running();
+        // It may be a successor that this server is writing now.
+        if running.get(&self.claim.id).is_some_and(|live| Arc::ptr_eq(live, self.live)) {
+            running.remove(&self.claim.id);
+        }
+        drop(running);
         self.live.close();
         self.replies.signal(Topic::Reply(self.claim.id));
     }

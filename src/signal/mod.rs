@@ -8,6 +8,7 @@ mod postgres;
 
 use std::fmt;
 
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 pub use self::hub::{Hub, Listener};
@@ -20,6 +21,11 @@ pub trait Signals: fmt::Debug + Send + Sync + 'static {
 
     /// Listens to `topic` from now on.
     fn listen(&self, topic: Topic) -> Listener;
+
+    /// Waits until what was sent has left this server, or got lost.
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What a wake-up is about.

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::fmt::Write;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions};
 use sea_orm::sqlx::{Acquire, ConnectOptions, Connection, Error, PgConnection, query, query_scalar};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -37,7 +38,14 @@ const SILENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Postgres {
     hub: Hub,
-    outgoing: mpsc::Sender<Topic>,
+    outgoing: mpsc::Sender<Outgoing>,
+}
+
+#[derive(Debug)]
+enum Outgoing {
+    Topic(Topic),
+    /// Whoever waits for what was sent before.
+    Flush(oneshot::Sender<()>),
 }
 
 impl Postgres {
@@ -64,11 +72,20 @@ impl Signals for Postgres {
     fn send(&self, topic: Topic) {
         self.hub.send(topic);
         // A full backlog means that the database is away or slow: readers look for themselves meanwhile.
-        let _ = self.outgoing.try_send(topic);
+        let _ = self.outgoing.try_send(Outgoing::Topic(topic));
     }
 
     fn listen(&self, topic: Topic) -> Listener {
         self.hub.listen(topic)
+    }
+
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let (done, sent) = oneshot::channel();
+            if self.outgoing.send(Outgoing::Flush(done)).await.is_ok() {
+                let _ = sent.await;
+            }
+        })
     }
 }
 
@@ -85,12 +102,22 @@ async fn limited<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, E
 }
 
 /// Sends what has gathered since the last notification as one.
-async fn forward(options: PgConnectOptions, mut incoming: mpsc::Receiver<Topic>) {
+async fn forward(options: PgConnectOptions, mut incoming: mpsc::Receiver<Outgoing>) {
     // Not a pool's: that would ask a connection whether it still works before it lets go of it, without a limit.
     let mut connection: Option<PgConnection> = None;
     let mut gathered = Vec::new();
     while incoming.recv_many(&mut gathered, TOPICS_PER_NOTIFICATION).await > 0 {
-        let topics: HashSet<Topic> = gathered.drain(..).collect();
+        // Whoever waits for them is told by their end.
+        let (mut topics, mut flushed) = (HashSet::new(), Vec::new());
+        for outgoing in gathered.drain(..) {
+            match outgoing {
+                Outgoing::Topic(topic) => drop(topics.insert(topic)),
+                Outgoing::Flush(done) => flushed.push(done),
+            }
+        }
+        if topics.is_empty() {
+            continue;
+        }
         let sent = limited(async {
             let connection = match &mut connection {
                 Some(connection) => connection,

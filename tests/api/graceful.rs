@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::{Client, Events, Process, TestDatabase, on_both_databases};
 
@@ -128,6 +130,36 @@ on_both_databases! {
         assert!(told.elapsed() < Duration::from_secs(30), "nobody waits for the lease");
     }
 
+    async fn a_message_that_arrives_while_its_server_stops_is_answered_elsewhere(database) {
+        let mut one = Process::start(&database, &LONG_LEASE).await;
+        let address = one.url().strip_prefix("http://").unwrap().to_owned();
+        let query = "mutation { sendMessage(input: { content: \"late\", awaitReply: false }) { reply { status } } }";
+        let body = json!({ "query": query }).to_string();
+        let mut socket = TcpStream::connect(&address).await.unwrap();
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n",
+            one.user("ann").token().unwrap(),
+            body.len(),
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 512];
+        let read = socket.read(&mut answer).await.unwrap();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 100"), "the request is begun, and its body waited for");
+        one.signal("TERM").await;
+        while TcpStream::connect(&address).await.is_ok() {}
+        socket.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("\"QUEUED\""), "{answer}");
+        assert_eq!(one.wait().await, Some(0));
+        let two = Process::start(&database, &LONG_LEASE).await;
+        let begun = Instant::now();
+        database.becomes("SELECT count(*) FROM message WHERE role = 'ASSISTANT' AND status = 'COMPLETE'", 1).await;
+        assert!(begun.elapsed() < Duration::from_secs(20), "nobody waits for the lease");
+        drop(two);
+    }
+
     async fn a_reply_whose_server_was_killed_is_stopped_from_another(database) {
         let short = ["--reply-lease", "1s", "--reply-checkpoint", "20ms", "--echo-delay", "50ms"];
         let (one, two) = tokio::join!(Process::start(&database, &short), Process::start(&database, &short));
@@ -157,4 +189,28 @@ on_both_databases! {
         assert!(asked.elapsed() < Duration::from_secs(15), "a live server is not waited for until its lease ends");
         assert_eq!(watched.read_all(&two.user("ann"), &id).await, "STOPPED");
     }
+}
+
+/// What ends while its server stops is known elsewhere at once: the wake-ups go last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_follows_at_another_server_hears_of_what_ends_while_the_first_one_stops() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let slow = [&LONG_LEASE[..], &["--echo-delay", "20ms"]].concat();
+    let (one, two) = tokio::join!(Process::start(&database, &slow), Process::start(&database, &LONG_LEASE));
+    let ann = one.user("ann");
+    let (_, id) = start(&ann, &words(60)).await;
+    Text::default().read_some(&ann, &id).await;
+    let changes = "subscription { changes { ... on MessageChanged { message { role status } } } }";
+    let mut feed = ann.at(two.url()).subscribe(changes, json!({})).await;
+    let stopping = tokio::spawn(one.stop());
+    database.becomes("SELECT count(*) FROM message WHERE status = 'GENERATING'", 0).await;
+    let ended = Instant::now();
+    loop {
+        let event = feed.next().await.unwrap()["changes"].take();
+        if event["message"]["role"] == "ASSISTANT" && event["message"]["status"] == "COMPLETE" {
+            break;
+        }
+    }
+    assert!(ended.elapsed() < Duration::from_secs(2), "{:?}", ended.elapsed());
+    assert_eq!(stopping.await.unwrap(), Some(0));
 }

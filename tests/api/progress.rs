@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use causerie::entity::message;
+use causerie::memory::Memory;
 use causerie::reply::{self, Event, Place, Replies};
 use causerie::signal::{Hub, Listener, Signals, Topic};
 use futures_util::StreamExt;
@@ -74,7 +75,8 @@ async fn read(servers: [Replies; 2], id: Uuid, habits: Vec<Habit>) -> Result<(),
     let mut text = String::new();
     let mut place: Option<Place> = None;
     for habit in habits.iter().cycle() {
-        let mut events = servers[habit.server].progress("ann", id, place);
+        let mut events =
+            servers[habit.server].progress("ann", id, place, Memory::new(1 << 30).share("ann", 1 << 20));
         for _ in 0..habit.events {
             let next = timeout(Duration::from_secs(20), events.next()).await;
             let Some(event) = next.map_err(|_| TestCaseError::fail("a reader waits for ever"))? else {
@@ -166,13 +168,16 @@ impl Stage {
     /// Makes the reply's lease run out and waits for its successor.
     async fn lose_lease(&self, id: Uuid) -> crate::support::Puppet {
         let connection = self.database.raw().await;
-        let (past, id) = if self.database.is_postgres() {
-            ("now() - interval '1 hour'", format!("'{id}'"))
+        // As a server leaves it that has to go.
+        let (past, spelled): (_, fn(Uuid) -> String) = if self.database.is_postgres() {
+            ("now() - interval '1 hour'", |id| format!("'{id}'"))
         } else {
-            ("'2020-01-01T00:00:00+00:00'", format!("X'{}'", id.simple()))
+            ("'2020-01-01T00:00:00+00:00'", |id| format!("X'{}'", id.simple()))
         };
+        let (id, nobody) = (spelled(id), spelled(Uuid::nil()));
         loop {
-            let sql = format!("UPDATE message SET lease_until = {past} WHERE id = {id}");
+            let sql =
+                format!("UPDATE message SET lease_until = {past}, lease_owner = {nobody} WHERE id = {id}");
             connection.execute_unprepared(&sql).await.unwrap();
             self.signals.send(Topic::Orphans);
             // A checkpoint of the old writer may have come in between and extended the lease.

@@ -97,7 +97,7 @@ impl Chat {
             self.join(write, Some(leaf.id)).await?;
         }
         if !unfinished.is_empty() {
-            due.begin = self.replies.advance(write, self.user(), conversation_id).await?;
+            due.begin = self.replies.advance(write, self.user()).await?;
             // Those that are not below it are only woken in vain.
             due.wake = unfinished.into_iter().flat_map(|id| [Topic::Stop(id), Topic::Reply(id)]).collect();
         }

@@ -10,6 +10,7 @@ use crate::database::Write;
 use crate::entity::conversation::Column;
 use crate::entity::message::Role;
 use crate::error::Error;
+use crate::search::Entry;
 
 /// Another version to make of a user's message.
 #[derive(Clone, Debug)]
@@ -37,12 +38,13 @@ impl Chat {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
         let arguments = [request.message_id.as_bytes(), request.content.as_bytes(), request.metadata.bytes()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "editMessage", &arguments)?;
+        let entry = Entry::prepare(self.user(), request.content.clone()).await?;
         let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
-        self.write((request, repeatable), move |chat, write, (request, repeatable)| {
+        self.write((request, repeatable, entry), move |chat, write, (request, repeatable, entry)| {
             Box::pin(async move {
                 match chat.receive(write, repeatable.as_ref(), made).await? {
                     Some(earlier) => Ok((chat.sent_before(write, earlier).await?, AfterCommit::nothing())),
-                    None => chat.edit(write, request, made).await,
+                    None => chat.edit(write, request, entry, made).await,
                 }
             })
         })
@@ -53,6 +55,7 @@ impl Chat {
         &self,
         write: &Write,
         request: &EditMessage,
+        entry: &Entry,
         made: Made,
     ) -> Result<(Sent, AfterCommit), Error> {
         let mut due = AfterCommit::default();
@@ -68,7 +71,7 @@ impl Chat {
         let way = self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut due).await?;
         self.lead_path(write, conversation.id, old.parent_id, old.position - 1, standing.junction).await?;
         let place = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
-        let words = Words { content: &request.content, metadata: request.metadata.clone() };
+        let words = Words { content: &request.content, metadata: request.metadata.clone(), entry };
         let sent = self.store_turn(write, conversation, place, words, made, &mut due).await?;
         Ok((sent, due))
     }

@@ -104,10 +104,10 @@ on_both_databases! {
             filler.messages(user, &conversation, space, count).await;
 
             for (input, statements) in [
-                (json!({ "conversationId": conversation }), 4 + index),
-                (json!({ "conversationId": conversation, "idempotencyKey": "first" }), 5 + index),
-                (json!({}), 3 + 2 * index),
-                (json!({ "idempotencyKey": "second" }), 4 + 2 * index),
+                (json!({ "conversationId": conversation }), 5 + index),
+                (json!({ "conversationId": conversation, "idempotencyKey": "first" }), 6 + index),
+                (json!({}), 4 + 2 * index),
+                (json!({ "idempotencyKey": "second" }), 5 + 2 * index),
             ] {
                 let mut input = input;
                 input["awaitReply"] = false.into();
@@ -147,7 +147,7 @@ on_both_databases! {
             let looks = statements.iter().filter(|statement| is_look(&statement.sql)).count();
             // Whoever waits looks once at first, and once when told of the end, unless the end came first.
             assert!((1..=2).contains(&looks), "{user}: {looks} looks for the end");
-            assert_eq!(statements.len() - looks, 8 + 2 * index, "{user}: a message with its reply");
+            assert_eq!(statements.len() - looks, 9 + 2 * index, "{user}: a message with its reply");
         }
     }
 }

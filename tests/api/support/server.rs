@@ -80,6 +80,7 @@ pub struct TestServer {
     replies: Replies,
     statements: Arc<Mutex<Vec<Statement>>>,
     shutdown: CancellationToken,
+    drained: CancellationToken,
     task: JoinHandle<()>,
 }
 
@@ -101,10 +102,11 @@ impl TestServer {
             }
         });
         let shutdown = CancellationToken::new();
+        let drained = CancellationToken::new();
         let signals: Arc<dyn Signals> = match settings.signals {
             Some(signals) => signals,
             None if test_database.is_postgres() => {
-                Arc::new(Postgres::start(database.address(), &shutdown).unwrap())
+                Arc::new(Postgres::start(database.address(), &drained).unwrap())
             }
             None => Arc::new(Hub::default()),
         };
@@ -130,7 +132,7 @@ impl TestServer {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let serving = http::serve(app, listener, shutdown.clone(), settings.drain);
         let task = tokio::spawn(async move { serving.await.unwrap() });
-        Self { url, database, replies, statements, shutdown, task }
+        Self { url, database, replies, statements, shutdown, drained, task }
     }
 
     pub fn url(&self) -> &str {
@@ -172,12 +174,14 @@ impl TestServer {
     pub async fn stop(mut self) {
         self.shutdown.cancel();
         (&mut self.task).await.unwrap();
+        self.drained.cancel();
     }
 }
 
 impl Drop for TestServer {
     fn drop(&mut self) {
         self.shutdown.cancel();
+        self.drained.cancel();
         self.task.abort();
     }
 }

@@ -1,0 +1,133 @@
+//! Reading a reply's text piece by piece.
+
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
+use uuid::Uuid;
+
+use super::Replies;
+use crate::entity::message::Status;
+use crate::error::Error;
+
+/// How many bytes of a reply's text are read at a time: what a reader may have in memory without asking.
+pub(super) const PIECE: usize = 64 * 1024;
+
+/// How a reply stands, and a piece of its text: of attempt `$3` from byte `$4` on, of another one from its start.
+/// The length alone is known without reading the text.
+macro_rules! state {
+    ($bytes:literal) => {
+        concat!(
+            "SELECT status, attempt, octet_length(content) AS length, ",
+            "CASE WHEN $5 > 0 AND octet_length(content) > CASE WHEN attempt = $3 THEN $4 ELSE 0 END ",
+            "THEN substr(",
+            $bytes,
+            ", CASE WHEN attempt = $3 THEN $4 ELSE 0 END + 1, $5) END AS piece ",
+            "FROM message WHERE user_id = $1 AND id = $2 AND role = 'ASSISTANT' ",
+            "AND EXISTS (SELECT 1 FROM conversation WHERE conversation.user_id = message.user_id ",
+            "AND conversation.id = message.conversation_id AND conversation.deleted_at IS NULL)",
+        )
+    };
+}
+
+const STATE_SQLITE: &str = state!("CAST(content AS BLOB)");
+const STATE_POSTGRES: &str = state!("convert_to(content, 'UTF8')");
+
+#[derive(FromQueryResult)]
+struct Row {
+    status: Status,
+    attempt: i32,
+    length: i32,
+    piece: Option<Vec<u8>>,
+}
+
+/// How a reply stands.
+pub(super) struct State {
+    pub(super) status: Status,
+    pub(super) attempt: i32,
+    pub(super) piece: Piece,
+}
+
+/// A piece of a text from some offset on.
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// How many bytes the whole text has.
+    pub(super) length: usize,
+    bytes: Vec<u8>,
+}
+
+impl Piece {
+    /// `bytes` are of a text of `length` bytes; they may end within a character.
+    pub(super) fn new(length: usize, bytes: Vec<u8>) -> Self {
+        Self { length, bytes }
+    }
+
+    /// The whole characters; `None` if the piece does not begin with one.
+    pub(super) fn into_text(mut self) -> Option<String> {
+        if let Err(error) = std::str::from_utf8(&self.bytes) {
+            let whole = error.valid_up_to();
+            if whole == 0 {
+                return None;
+            }
+            self.bytes.truncate(whole);
+        }
+        String::from_utf8(self.bytes).ok()
+    }
+}
+
+impl Replies {
+    /// How a reply of `user` stands, with a piece of its text past `offset` bytes of `attempt`, or from the start of
+    /// another attempt. `None` if the user has no such reply.
+    pub(super) async fn state(
+        &self,
+        user: &str,
+        id: Uuid,
+        attempt: i32,
+        offset: usize,
+    ) -> Result<Option<State>, Error> {
+        self.read_state(user, id, attempt, offset, PIECE).await
+    }
+
+    /// How a reply of `user` stands, without its text.
+    pub(crate) async fn status(&self, user: &str, id: Uuid) -> Result<Option<Status>, Error> {
+        Ok(self.read_state(user, id, 0, 0, 0).await?.map(|state| state.status))
+    }
+
+    async fn read_state(
+        &self,
+        user: &str,
+        id: Uuid,
+        attempt: i32,
+        offset: usize,
+        count: usize,
+    ) -> Result<Option<State>, Error> {
+        let sql = match self.0.database.backend() {
+            DbBackend::Postgres => STATE_POSTGRES,
+            _ => STATE_SQLITE,
+        };
+        // No text is longer than this type can tell.
+        let number = |bytes: usize| Value::from(i32::try_from(bytes).unwrap_or(i32::MAX - 1));
+        let statement = Statement::from_sql_and_values(
+            self.0.database.backend(),
+            sql,
+            [Value::from(user), Value::from(id), Value::from(attempt), number(offset), number(count)],
+        );
+        let row = self.0.database.read(|connection| connection.query_one_raw(statement.clone())).await?;
+        let Some(row) = row else { return Ok(None) };
+        let row = Row::from_query_result(&row, "")?;
+        let length = usize::try_from(row.length).unwrap_or_default();
+        let piece = Piece::new(length, row.piece.unwrap_or_default());
+        Ok(Some(State { status: row.status, attempt: row.attempt, piece }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_is_of_whole_characters() {
+        let text = |bytes: &[u8]| Piece::new(9, bytes.to_vec()).into_text();
+        assert_eq!(text(b""), Some(String::new()));
+        assert_eq!(text("né".as_bytes()), Some("né".to_owned()));
+        assert_eq!(text(&"né".as_bytes()[..2]), Some("n".to_owned()));
+        assert_eq!(text(&"né".as_bytes()[2..]), None);
+    }
+}
