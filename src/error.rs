@@ -39,8 +39,12 @@ pub enum Error {
     /// `RATE_LIMITED`, HTTP 429: the viewer's operations have as much text in hand as one user's may, or take too much
     /// of it in a short time.
     TooMuchInHand,
-    /// `UNAVAILABLE`: the database does not answer; the same request may succeed later.
+    /// `UNAVAILABLE`: the database is too busy, or something took too long; the same request may succeed later.
     Unavailable(String),
+    /// `UNAVAILABLE`: the database cannot be reached, or cannot serve. Whoever waits for it need not wait longer.
+    Unreachable(String),
+    /// `UNAVAILABLE`: the database has given another transaction precedence; nothing was written.
+    Conflict(String),
     /// `INTERNAL_SERVER_ERROR`: a fault of ours. The text is for the log only.
     Internal(String),
 }
@@ -57,7 +61,7 @@ impl Error {
             Self::ConversationBusy => "CONVERSATION_BUSY",
             Self::TooManyQueued(_) | Self::TooMuchInHand => "RATE_LIMITED",
             Self::TooLarge(_) => "ANSWER_TOO_LARGE",
-            Self::Unavailable(_) => "UNAVAILABLE",
+            Self::Unavailable(_) | Self::Unreachable(_) | Self::Conflict(_) => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",
         }
     }
@@ -85,7 +89,9 @@ impl Error {
                 "Your requests are for too much text at a time; let some of them be answered first."
                     .to_owned()
             }
-            Self::Unavailable(_) => "The service is unavailable for the moment; try again.".to_owned(),
+            Self::Unavailable(_) | Self::Unreachable(_) | Self::Conflict(_) => {
+                "The service is unavailable for the moment; try again.".to_owned()
+            }
             Self::Internal(_) => "Something went wrong on the server.".to_owned(),
         }
     }
@@ -105,47 +111,44 @@ impl Error {
     /// [`Error::Unavailable`] the log is told when it begins, and now and then, and not each time.
     pub fn log(&self) {
         match self {
-            Self::Unavailable(cause) => SERVICE.failed(cause),
+            Self::Unavailable(cause) | Self::Unreachable(cause) | Self::Conflict(cause) => {
+                SERVICE.failed(cause);
+            }
             Self::Internal(cause) => tracing::error!(cause, "internal error"),
             _ => {}
         }
     }
 
-    /// Whether the cause is that the database cannot be reached now.
+    /// Whether the same request may succeed later.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Unreachable(_) | Self::Conflict(_))
     }
 }
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if is_connection_failure(&error) {
-            Self::Unavailable(error.to_string())
-        } else {
-            Self::Internal(error.to_string())
-        }
+        kind(&error)(error.to_string())
     }
 }
 
-/// Whether `error` says that the database is away, full, or on its way down, rather than that a statement
-/// is wrong.
-fn is_connection_failure(error: &DbErr) -> bool {
+/// What `error` is a case of.
+fn kind(error: &DbErr) -> fn(String) -> Error {
     match error {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
-            match &**error {
-                SqlxError::Io(_)
-                | SqlxError::Tls(_)
-                | SqlxError::Protocol(_)
-                | SqlxError::PoolTimedOut
-                | SqlxError::PoolClosed
-                | SqlxError::WorkerCrashed => true,
-                SqlxError::Database(error) => error.code().is_some_and(|code| is_outage(&code)),
-                _ => false,
-            }
-        }
-        _ => false,
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => match &**error {
+            SqlxError::Io(_)
+            | SqlxError::Tls(_)
+            | SqlxError::Protocol(_)
+            | SqlxError::PoolTimedOut
+            | SqlxError::PoolClosed
+            | SqlxError::WorkerCrashed => Error::Unreachable,
+            SqlxError::Database(error) => error.code().map_or(Error::Internal, |code| kind_of_code(&code)),
+            _ => Error::Internal,
+        },
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Error::Unreachable,
+        _ => Error::Internal,
     }
 }
 
@@ -161,15 +164,33 @@ pub(crate) fn is_locked(error: &DbErr) -> bool {
     code.is_some_and(|code| [5, 6].contains(&(code & 0xff)))
 }
 
-/// Codes of a database that is there but cannot serve: PostgreSQL's classes 08 (connection), 53 (resources),
-/// 57 (operator intervention), the failures to serialise and the end of a transaction that was silent for too
-/// long; SQLite's busy, locked, I/O error, full and cannot-open, with their extended codes.
+/// Whether `code` is of a database that is there but cannot serve now.
 pub(crate) fn is_outage(code: &str) -> bool {
-    if code.len() == 5 {
-        return ["08", "53", "57"].iter().any(|class| code.starts_with(class))
-            || ["40001", "40P01", "25006", "25P03"].contains(&code);
+    kind_of_code(code)(String::new()).is_unavailable()
+}
+
+/// What a code of PostgreSQL, or one of SQLite with or without its extension, says of the database.
+fn kind_of_code(code: &str) -> fn(String) -> Error {
+    match code {
+        // Serialisation failures, deadlocks, and a lock that did not come in time.
+        "40001" | "40P01" | "55P03" => Error::Conflict,
+        // A statement or a silent transaction that took too long.
+        "57014" | "25P03" => Error::Unavailable,
+        // The database has become one that only reads: after a fail-over its successor is elsewhere.
+        "25006" => Error::Unreachable,
+        _ if code.len() == 5 => match code.get(..2) {
+            // Connections, and intervention of the operator.
+            Some("08" | "57") => Error::Unreachable,
+            // Resources.
+            Some("53") => Error::Unavailable,
+            _ => Error::Internal,
+        },
+        // Busy, locked, interrupted, I/O error, full, cannot open.
+        _ if code.parse::<u32>().is_ok_and(|code| [5, 6, 9, 10, 13, 14].contains(&(code & 0xff))) => {
+            Error::Unavailable
+        }
+        _ => Error::Internal,
     }
-    code.parse::<u32>().is_ok_and(|code| [5, 6, 10, 13, 14].contains(&(code & 0xff)))
 }
 
 impl From<Error> for async_graphql::Error {

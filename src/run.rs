@@ -213,7 +213,9 @@ async fn connect(address: Address, connections: u32) -> Result<Database, String>
 
 fn database_trouble(database: &Database, error: &Error) -> String {
     match error {
-        Error::Unavailable(cause) => format!("cannot reach {}: {cause}", database.address()),
+        Error::Unavailable(cause) | Error::Unreachable(cause) => {
+            format!("cannot reach {}: {cause}", database.address())
+        }
         Error::Internal(cause) => format!("{}: {cause}", database.address()),
         other => format!("{}: {}", database.address(), other.message()),
     }

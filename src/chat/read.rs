@@ -1,10 +1,10 @@
 //! Reading the viewer's rows.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
-use sea_orm::{DbErr, EntityTrait, FromQueryResult, QueryTrait, Select, Statement, StreamTrait};
+use sea_orm::{DbErr, EntityTrait, FromQueryResult, QueryResult, QueryTrait, Select, Statement};
 
 use super::Chat;
 use crate::database::Connection;
@@ -71,14 +71,13 @@ impl Chat {
                 let statement = statement.clone();
                 Box::pin(async move {
                     let (mut rows, mut bytes) = (Vec::new(), 0);
-                    let mut found = connection.stream_raw(statement).await?;
-                    while bytes <= room
-                        && let Some(row) = found.try_next().await?
-                    {
-                        let row = M::from_query_result(&row, "")?;
+                    let take = |row: &QueryResult| {
+                        let row = M::from_query_result(row, "")?;
                         bytes += row.bytes();
                         rows.push(row);
-                    }
+                        Ok(if bytes > room { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+                    };
+                    connection.read_rows(statement, take).await?;
                     Ok((rows, bytes))
                 })
             })

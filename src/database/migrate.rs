@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use tokio::time::sleep;
 
-use super::{Database, PATIENCE, run_detached, within};
+use super::{Database, PATIENCE, within};
 use crate::error::Error;
 
 /// Any number that nothing else uses as an advisory lock.
@@ -27,7 +27,7 @@ impl Database {
     /// [`Error::Internal`] if the database is too new for this binary; [`Error::Unavailable`] if it cannot be reached.
     pub async fn migrate_up(&self) -> Result<(), Error> {
         let database = self.clone();
-        run_detached(async move {
+        self.run_detached(|_| async move {
             let transaction = database.begin_alone().await?;
             let applied = compatible(Applied::read(&transaction).await?)?;
             if applied.newer.is_empty() {
@@ -49,7 +49,7 @@ impl Database {
     /// can take it back.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), Error> {
         let database = self.clone();
-        run_detached(async move {
+        self.run_detached(|_| async move {
             let transaction = database.begin_alone().await?;
             let applied = compatible(Applied::read(&transaction).await?)?;
             if let Some((step, _)) = applied.newer.last() {
@@ -77,10 +77,11 @@ impl Database {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
+        let connection = self.connect_to_migrate().await?;
         let mut waits = false;
         loop {
             let transaction = within(PATIENCE, async {
-                let transaction = self.writer.begin_with_options(options).await?;
+                let transaction = connection.begin_with_options(options).await?;
                 let alone = self.backend() != DbBackend::Postgres || lock(&transaction).await?;
                 Ok(alone.then_some(transaction))
             });

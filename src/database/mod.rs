@@ -1,48 +1,62 @@
-//! Connecting to SQLite or PostgreSQL, reading, and transactions.
+//! The one door to the database: each statement has a time limit, holds what it counts against until it has really
+//! ended, and is ended when nobody waits for it any more; what writes is never dropped half-way.
 
 mod address;
+mod canceller;
+mod clock;
+mod connection;
 mod migrate;
+mod pool;
 mod reach;
 pub mod statistics;
-mod turn;
+mod write;
+mod write_queue;
 
-use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
-use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::ConnectOptions as _;
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr,
+    SqlxError, Statement,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
+use uuid::Uuid;
 
 pub use self::address::Address;
-use self::turn::Turns;
+use self::canceller::Canceller;
+pub use self::clock::{Clock, now};
+pub use self::connection::Connection;
+use self::connection::{Observer, STATEMENT_TIMEOUT};
+use self::pool::{Pool, Source};
+use self::write::Unanswered;
+pub use self::write::Write;
+use self::write_queue::WriteQueues;
+use crate::concurrency::{ConcurrencyLimit, Permit};
 use crate::error::{Error, is_locked};
-use crate::lanes::Lanes;
 
-const RAISE_SQLITE: &str = "INSERT INTO account (user_id, revision, created_at) VALUES ($1, 1, $2) \
-    ON CONFLICT (user_id) DO UPDATE SET revision = account.revision + 1 RETURNING revision, $2";
-
-// The clock is read after the row's lock was waited for: one user's instants then never go back.
-const RAISE_POSTGRES: &str = "INSERT INTO account (user_id, revision, created_at) VALUES ($1, 1, $2) \
-    ON CONFLICT (user_id) DO UPDATE SET revision = account.revision + 1 RETURNING revision, clock_timestamp()";
-
-/// How long a request waits for the database before the answer is `UNAVAILABLE`.
+/// How long a request waits for the database before the answer is `UNAVAILABLE`: for all of a read, and for the
+/// beginning of a write.
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long the statements of one write may take in all. Each has its own limit; over a slow network there are many.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a commit whose answer was lost is asked for.
+const OUTCOME_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How long what is written is given to end when the server stops.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long PostgreSQL keeps a transaction, and with it the lock of its user's rows, open for a server that says
 /// nothing more: one that was frozen, or that vanished with its machine. Servers that live pause for milliseconds.
 const SILENCE: &str = "3s";
-
-/// How long a connection to PostgreSQL is used before another one takes its place: its memory only grows, and the
-/// address may have come to mean another machine.
-const CONNECTION_LIFE: Duration = Duration::from_mins(30);
 
 /// How many users at least it takes to use all connections for reading.
 const USERS: u32 = 4;
@@ -50,17 +64,17 @@ const USERS: u32 = 4;
 /// How long to wait before a lost connection is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// What statements are run on.
-pub type Connection = DatabaseConnection;
-
 /// A database, shared by all requests. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Database {
-    reader: DatabaseConnection,
-    writer: DatabaseConnection,
-    turns: Arc<Turns>,
-    lanes: Arc<Lanes>,
-    slow_lanes: Arc<Lanes>,
+    readers: Arc<Pool>,
+    writers: Arc<Pool>,
+    queues: Arc<WriteQueues>,
+    reads: Arc<ConcurrencyLimit>,
+    expensive_reads: Arc<ConcurrencyLimit>,
+    /// What is being written.
+    tasks: TaskTracker,
+    observer: Observer,
     address: Arc<Address>,
 }
 
@@ -70,20 +84,35 @@ impl Database {
     /// On SQLite one connection writes and the others read: the file allows one writer at a time, and
     /// readers of the write-ahead log wait for nobody.
     pub async fn connect(address: Address, connections: u32) -> Result<Self, DbErr> {
-        let (reader, writer) = if address.backend() == DbBackend::Sqlite {
-            let writer = open(&address, 1, false).await?;
-            (open(&address, connections.max(2) - 1, true).await?, writer)
+        let observer = Observer::default();
+        let (readers, writers) = if address.backend() == DbBackend::Sqlite {
+            let options = sqlite_options(&address)?;
+            let pool = |options, connections| {
+                Pool::new(Source::Sqlite(options), String::new(), connections, observer.clone())
+            };
+            let writers = Arc::new(pool(options.clone().create_if_missing(true), 1));
+            create(&writers).await?;
+            let readers = usize::try_from(connections.max(2) - 1).unwrap_or(usize::MAX);
+            (Arc::new(pool(options.create_if_missing(false).read_only(true), readers)), writers)
         } else {
-            let pool = open(&address, connections, false).await?;
+            let options = postgres_options(&address)?;
+            let id = Uuid::now_v7().simple().to_string();
+            let name = format!("causerie {}", id.get(20..).unwrap_or_default());
+            let canceller = Canceller::new(options.clone().application_name(&format!("{name} canceller")));
+            let source = Source::Postgres { options, canceller };
+            let connections = usize::try_from(connections.max(1)).unwrap_or(usize::MAX);
+            let pool = Arc::new(Pool::new(source, name, connections, observer.clone()));
             (pool.clone(), pool)
         };
         let share = usize::try_from(connections / USERS).unwrap_or(1);
         Ok(Self {
-            reader,
-            writer,
-            turns: Arc::default(),
-            lanes: Arc::new(Lanes::new(share.max(2), None)),
-            slow_lanes: Arc::new(Lanes::new(1, Some(share.max(1)))),
+            readers,
+            writers,
+            queues: Arc::default(),
+            reads: Arc::new(ConcurrencyLimit::new(share.max(2), None)),
+            expensive_reads: Arc::new(ConcurrencyLimit::new(1, Some(share.max(1)))),
+            tasks: TaskTracker::new(),
+            observer,
             address: Arc::new(address),
         })
     }
@@ -94,16 +123,13 @@ impl Database {
         &self.address
     }
 
-    /// Calls `observer` with the text of each statement from now on, transaction control left out.
+    /// Calls `observer` with the text of each statement from now on, transaction control left out. It can be set once.
     pub fn observe(&mut self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
-        let observer = Arc::new(observer);
-        for connection in [&mut self.reader, &mut self.writer] {
-            let observer = observer.clone();
-            connection.set_metric_callback(move |info| observer(info.statement));
-        }
+        self.observer.set(observer);
     }
 
-    /// Reads with `query`, again if the connection turns out to be lost, within a few seconds in all.
+    /// Reads with `query`, again if the connection turns out to be lost, within a few seconds in all. If the caller
+    /// goes away, the database is told to end it.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the database cannot be reached in time.
@@ -111,7 +137,7 @@ impl Database {
     where
         Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
     {
-        persist(|| async { Ok(query(&self.reader).await?) }).await
+        self.read_within(Instant::now() + PATIENCE, None, &query).await
     }
 
     /// As [`Database::read`], for `user`: side by side with few others of that user's, so that a query of many parts
@@ -123,7 +149,7 @@ impl Database {
     where
         Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
     {
-        self.read_in(&self.lanes, user, query).await
+        self.read_limited(&self.reads, user, query).await
     }
 
     /// As [`Database::read_for`], for what keeps the database busy: one for each user, and few of them in all, so that
@@ -132,16 +158,37 @@ impl Database {
     where
         Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
     {
-        self.read_in(&self.slow_lanes, user, query).await
+        self.read_limited(&self.expensive_reads, user, query).await
     }
 
-    async fn read_in<T, Q>(&self, lanes: &Arc<Lanes>, user: &str, query: Q) -> Result<T, Error>
+    async fn read_limited<T, Q>(
+        &self,
+        limit: &Arc<ConcurrencyLimit>,
+        user: &str,
+        query: Q,
+    ) -> Result<T, Error>
     where
         Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
     {
-        within(PATIENCE, async {
-            let _lane = lanes.take(user).await;
-            self.read(query).await
+        let deadline = Instant::now() + PATIENCE;
+        let permit = timeout_at(deadline, limit.acquire(user)).await;
+        let permit =
+            permit.map_err(|_| Error::Unavailable("too much of one user's is read at once".to_owned()))?;
+        self.read_within(deadline, Some(Arc::new(permit)), &query).await
+    }
+
+    async fn read_within<T, Q>(
+        &self,
+        deadline: Instant,
+        permit: Option<Arc<Permit>>,
+        query: &Q,
+    ) -> Result<T, Error>
+    where
+        Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
+    {
+        repeat_until(deadline, || async {
+            let connection = self.readers.acquire(permit.clone()).await?;
+            Ok(query(&connection).await?)
         })
         .await
     }
@@ -156,7 +203,7 @@ impl Database {
     ///
     /// # Errors
     /// What `work` says; [`Error::Unavailable`] if the database cannot be reached in time. In that case nothing
-    /// was written, unless it was the answer to the commit itself that got lost.
+    /// was written, unless it was the answer to the commit itself that got lost, and could not be asked for in time.
     pub async fn write<I, T, W>(&self, user: &str, input: I, work: W) -> Result<T, Error>
     where
         I: Send + Sync + 'static,
@@ -183,56 +230,100 @@ impl Database {
         A: FnOnce(T) -> U + Send + 'static,
     {
         let (database, user) = (self.clone(), user.to_owned());
-        run_detached(async move {
-            let value = database.write_once(&user, &input, &work).await?;
+        self.run_detached(|early| async move {
+            let value = database.write_in_order(&user, &input, &work, &early).await?;
             Ok(after_commit(value))
         })
         .await
     }
 
-    async fn write_once<I, T>(
+    async fn write_in_order<I, T>(
         &self,
         user: &str,
         input: &I,
         work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
+        early: &EarlyAnswer,
     ) -> Result<T, Error>
     where
         I: Sync,
         T: Send,
     {
-        let mut turn = self.turns.take(user).await?;
-        let result = within(PATIENCE, async {
-            let write = persist(|| self.begin(user)).await?;
-            let value = work(&write, input).await?;
-            write.transaction.commit().await?;
-            Ok(value)
-        })
-        .await;
-        if let Err(Error::Unavailable(cause)) = &result {
-            turn.report_outage(cause);
+        let mut queue = self.queues.enter(user).await?;
+        let deadline = Instant::now() + PATIENCE;
+        let result = loop {
+            match self.try_write(user, input, work, early, deadline).await {
+                // Nothing of it was written. It was another's turn first, or the connection was lost.
+                Err(Error::Conflict(_) | Error::Unreachable(_))
+                    if Instant::now() + RETRY_PAUSE < deadline =>
+                {
+                    sleep(RETRY_PAUSE).await;
+                }
+                result => break result,
+            }
+        };
+        if let Err(Error::Unreachable(cause)) = &result {
+            queue.report_outage(cause);
         }
         result
     }
 
-    async fn begin(&self, user: &str) -> Result<Write, Error> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
+    /// Writes once.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] and [`Error::Unreachable`] only if nothing was written.
+    async fn try_write<I, T>(
+        &self,
+        user: &str,
+        input: &I,
+        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
+        early: &EarlyAnswer,
+        deadline: Instant,
+    ) -> Result<T, Error>
+    where
+        I: Sync,
+        T: Send,
+    {
+        let write =
+            repeat_until(deadline, || async { Write::begin(self.writers.acquire(None).await?, user).await })
+                .await?;
+        let done = timeout(WRITE_TIMEOUT, work(&write, input)).await;
+        let value = match done.unwrap_or_else(|_| Err(Error::Unavailable("a write took too long".to_owned())))
+        {
+            Ok(value) => value,
+            Err(error) => {
+                write.roll_back().await;
+                return Err(error);
+            }
         };
-        let transaction = self.writer.begin_with_options(options).await?;
-        let sql = match self.backend() {
-            DbBackend::Postgres => RAISE_POSTGRES,
-            _ => RAISE_SQLITE,
-        };
-        let raise =
-            Statement::from_sql_and_values(self.backend(), sql, [Value::from(user), Value::from(now())]);
-        let row = transaction
-            .query_one_raw(raise)
-            .await?
-            .ok_or_else(|| Error::Internal("the account row was neither inserted nor updated".to_owned()))?;
-        let revision = row.try_get_by_index(0)?;
-        let now = row.try_get_by_index::<DateTime<Utc>>(1)?.trunc_subsecs(3);
-        Ok(Write { transaction, revision, now })
+        match write.commit().await? {
+            Ok(()) => Ok(value),
+            Err(unanswered) => self.find_outcome(&unanswered, early).await.map(|()| value),
+        }
+    }
+
+    /// Asks what became of a commit whose answer was lost. The caller is answered in time, and what follows a commit
+    /// is done whenever the database says that it took place.
+    async fn find_outcome(&self, commit: &Unanswered, early: &EarlyAnswer) -> Result<(), Error> {
+        let began = Instant::now();
+        let unknown = || Error::Unavailable(format!("the answer to a commit was lost: {}", commit.cause));
+        while began.elapsed() < OUTCOME_TIMEOUT {
+            match self
+                .read(|connection| {
+                    let commit = commit.clone();
+                    Box::pin(async move { commit.ask(connection).await })
+                })
+                .await
+            {
+                Ok(Some(true)) => return Ok(()),
+                Ok(Some(false)) => return Err(Error::Unreachable(commit.cause.clone())),
+                Ok(None) | Err(_) => {}
+            }
+            if began.elapsed() > PATIENCE {
+                early.refuse(&unknown());
+            }
+            sleep(RETRY_PAUSE).await;
+        }
+        Err(unknown())
     }
 
     /// Runs the one-row update `statement` outside of a user's order of writes, for what is no change that other
@@ -240,14 +331,32 @@ impl Database {
     /// caller goes away. Returns what it returns.
     pub async fn update(&self, statement: Statement) -> Result<Option<QueryResult>, Error> {
         let database = self.clone();
-        run_detached(async move {
-            persist(|| async {
+        self.run_detached(|_| async move {
+            repeat_until(Instant::now() + PATIENCE, || async {
+                let connection = database.writers.acquire(None).await?;
                 // All rows are fetched, as SQLite commits when a statement has run to its end.
-                Ok(database.writer.query_all_raw(statement.clone()).await?.pop())
+                Ok(connection.query_all_raw(statement.clone()).await?.pop())
             })
             .await
         })
         .await
+    }
+
+    /// Runs `work` to its end, even if the caller goes away.
+    async fn run_detached<T, F>(&self, work: impl FnOnce(EarlyAnswer) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let (sender, refused) = oneshot::channel();
+        let task = self.tasks.spawn(work(EarlyAnswer(Mutex::new(Some(sender)))).in_current_span());
+        tokio::select! {
+            biased;
+            result = task => {
+                result.unwrap_or_else(|error| Err(Error::Internal(format!("a write did not end: {error}"))))
+            }
+            Ok(error) = refused => Err(error),
+        }
     }
 
     /// Whether the database answers now.
@@ -259,7 +368,7 @@ impl Database {
     /// Which of the two databases it is.
     #[must_use]
     pub fn backend(&self) -> DbBackend {
-        self.writer.get_database_backend()
+        self.address.backend()
     }
 
     /// The clock that leases go by.
@@ -268,149 +377,105 @@ impl Database {
         Clock(self.backend())
     }
 
-    /// Closes all connections, once their statements have ended.
+    /// Closes all connections, once what is being written has ended or after a few seconds.
     pub async fn close(&self) {
-        for connection in [&self.reader, &self.writer] {
-            if let Err(error) = connection.close_by_ref().await {
-                tracing::warn!(%error, "closing the database");
-            }
+        self.tasks.close();
+        if timeout(CLOSE_TIMEOUT, self.tasks.wait()).await.is_err() {
+            tracing::warn!("the server stops while something is being written");
+        }
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+
+    /// A connection past this door's limits in time, to change the schema by.
+    async fn connect_to_migrate(&self) -> Result<DatabaseConnection, DbErr> {
+        let mut options = ConnectOptions::new(self.address.url());
+        options
+            .max_connections(1)
+            .acquire_timeout(PATIENCE)
+            .connect_timeout(PATIENCE)
+            // With either of these sqlx 0.9 keeps a task that goes round the idle connections. It counts them without
+            // a lock; when a connection is returned and taken in the same instant, the count wraps below zero, and the
+            // task spins on a processor and takes connections away for ever.
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .sqlx_logging(false)
+            .set_application_name("causerie migrate")
+            .map_sqlx_postgres_opts(|options| options.options([("client_min_messages", "warning")]))
+            .map_sqlx_sqlite_opts(|options| {
+                let options = options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+                options.synchronous(SqliteSynchronous::Full).busy_timeout(PATIENCE)
+            });
+        sea_orm::Database::connect(options).await
+    }
+}
+
+/// Tells a caller to wait no longer, though the work goes on.
+struct EarlyAnswer(Mutex<Option<oneshot::Sender<Error>>>);
+
+impl EarlyAnswer {
+    fn refuse(&self, error: &Error) {
+        if let Some(sender) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // The caller may be gone.
+            let _ = sender.send(error.clone());
         }
     }
 }
 
-/// A transaction in which `revision` is the user's own.
-#[derive(Debug)]
-pub struct Write {
-    transaction: DatabaseTransaction,
-    /// What the user's revision was raised to; goes into every row that is touched.
-    pub revision: i64,
-    /// One instant for all rows, by the [`Clock`] that leases go by.
-    pub now: DateTime<Utc>,
+fn postgres_options(address: &Address) -> Result<PgConnectOptions, DbErr> {
+    let options: PgConnectOptions = address.url().parse().map_err(connection_error)?;
+    Ok(options.disable_statement_logging().options([
+        // Each start would tell that there is nothing to migrate, in the words of the database.
+        ("client_min_messages", "warning".to_owned()),
+        ("idle_in_transaction_session_timeout", SILENCE.to_owned()),
+        ("statement_timeout", STATEMENT_TIMEOUT.as_millis().to_string()),
+    ]))
 }
 
-impl Deref for Write {
-    type Target = DatabaseTransaction;
-
-    fn deref(&self) -> &DatabaseTransaction {
-        &self.transaction
-    }
+fn sqlite_options(address: &Address) -> Result<SqliteConnectOptions, DbErr> {
+    let options: SqliteConnectOptions = address.url().parse().map_err(connection_error)?;
+    Ok(options
+        .disable_statement_logging()
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(PATIENCE))
 }
 
-/// The clock that leases go by: the database's own where servers share one over a network, since their
-/// clocks may differ.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock(DbBackend);
-
-impl Clock {
-    /// The present, as an expression.
-    #[must_use]
-    pub fn now(self) -> SimpleExpr {
-        self.in_future(Duration::ZERO)
-    }
-
-    /// The instant `distance` from now, as an expression.
-    #[must_use]
-    pub fn in_future(self, distance: Duration) -> SimpleExpr {
-        self.at(TimeDelta::from_std(distance).unwrap_or(TimeDelta::MAX))
-    }
-
-    /// The instant `distance` before now, as an expression.
-    #[must_use]
-    pub fn ago(self, distance: Duration) -> SimpleExpr {
-        self.at(-TimeDelta::from_std(distance).unwrap_or(TimeDelta::MAX))
-    }
-
-    fn at(self, distance: TimeDelta) -> SimpleExpr {
-        match self.0 {
-            DbBackend::Postgres => Expr::cust_with_values(
-                "clock_timestamp() + $1 * interval '1 millisecond'",
-                [distance.num_milliseconds()],
-            ),
-            _ => Expr::value(now() + distance),
-        }
-    }
+fn connection_error(error: SqlxError) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(error.into()))
 }
 
-/// The present in whole milliseconds, the precision that both databases and the API keep.
-#[must_use]
-pub fn now() -> DateTime<Utc> {
-    Utc::now().trunc_subsecs(3)
-}
-
-/// Connects, again while another server is making the same SQLite file: SQLite does not wait for its turn to set the
-/// journal's mode.
-async fn open(address: &Address, connections: u32, read_only: bool) -> Result<DatabaseConnection, DbErr> {
+/// Makes the file, again while another server is making it: SQLite does not wait for its turn to set the journal's
+/// mode.
+async fn create(writers: &Arc<Pool>) -> Result<(), DbErr> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match connect(address, connections, read_only).await {
+        match writers.acquire(None).await {
             Err(error) if is_locked(&error) && Instant::now() < deadline => sleep(RETRY_PAUSE).await,
-            result => return result,
+            result => return result.map(drop),
         }
     }
 }
 
-async fn connect(address: &Address, connections: u32, read_only: bool) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(address.url());
-    options
-        .max_connections(connections)
-        .acquire_timeout(PATIENCE)
-        .connect_timeout(PATIENCE)
-        .connect_lazy(true)
-        // With either of these sqlx 0.9 keeps a task that goes round the idle connections. It counts them without a
-        // lock; when a connection is returned and taken in the same instant, the count wraps below zero, and the
-        // task spins on a processor and takes connections away for ever.
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .test_before_acquire_if_idle_for(Duration::from_secs(1))
-        .sqlx_logging(false)
-        .set_application_name("causerie")
-        .map_sqlx_postgres_opts(|options| {
-            options.options([
-                // Each start would tell that there is nothing to migrate, in the words of the database.
-                ("client_min_messages", "warning"),
-                ("idle_in_transaction_session_timeout", SILENCE),
-            ])
-        })
-        .map_sqlx_postgres_before_acquire(|_, connection| {
-            Box::pin(async move { Ok(connection.age < CONNECTION_LIFE) })
-        })
-        .map_sqlx_sqlite_opts(move |options| {
-            options
-                .create_if_missing(!read_only)
-                .read_only(read_only)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(PATIENCE)
-        });
-    sea_orm::Database::connect(options).await
-}
-
-/// Runs `attempt` until it does anything but fail for want of a connection, for at most [`PATIENCE`].
-async fn persist<T, F>(attempt: impl Fn() -> F) -> Result<T, Error>
+/// Runs `attempt` until it does anything but fail for want of the database, at most until `deadline`.
+async fn repeat_until<T, F>(deadline: Instant, attempt: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let deadline = Instant::now() + PATIENCE;
-    within(PATIENCE, async {
-        loop {
-            match attempt().await {
-                Err(error) if error.is_unavailable() && Instant::now() + RETRY_PAUSE < deadline => {
-                    sleep(RETRY_PAUSE).await;
-                }
-                result => return result,
+    let mut last = None;
+    loop {
+        match timeout_at(deadline, attempt()).await {
+            Ok(Err(error)) if error.is_unavailable() && Instant::now() + RETRY_PAUSE < deadline => {
+                last = Some(error);
+                sleep(RETRY_PAUSE).await;
+            }
+            Ok(result) => return result,
+            Err(_) => {
+                let silence = || Error::Unavailable(format!("no answer from the database in {PATIENCE:?}"));
+                return Err(last.unwrap_or_else(silence));
             }
         }
-    })
-    .await
-}
-
-/// Runs `work` to its end, even if the caller goes away.
-async fn run_detached<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    let task = tokio::spawn(work.in_current_span());
-    task.await.unwrap_or_else(|error| Err(Error::Internal(format!("a write did not end: {error}"))))
+    }
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

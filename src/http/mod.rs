@@ -45,10 +45,10 @@ use self::streams::Streams;
 use self::traffic::{Traffic, Who};
 use crate::auth::{Authenticator, Viewer};
 use crate::chat::{self, Chat};
+use crate::concurrency::ConcurrencyLimit;
 use crate::database::Database;
 use crate::graphql::Schema;
 use crate::graphql::guard::Documents;
-use crate::lanes::Lanes;
 use crate::memory::{Memory, Share};
 use crate::reply::Replies;
 
@@ -83,7 +83,7 @@ struct Inner {
     memory: Memory,
     readiness: Readiness,
     /// Dear queries: one of each user, and no more in all than there are processors.
-    dear: Arc<Lanes>,
+    dear: Arc<ConcurrencyLimit>,
 }
 
 impl std::ops::Deref for Inner {
@@ -102,7 +102,7 @@ impl App {
         let traffic = Traffic::new(&parts.options.limits);
         let memory = Memory::new(parts.options.limits.memory_bytes);
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let dear = Arc::new(Lanes::new(1, Some(processors)));
+        let dear = Arc::new(ConcurrencyLimit::new(1, Some(processors)));
         Self(Arc::new(Inner {
             parts,
             documents,

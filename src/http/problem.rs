@@ -43,9 +43,10 @@ impl IntoResponse for Error {
             return retry(StatusCode::TOO_MANY_REQUESTS, self.code(), &self.message(), seconds);
         }
         let status = match &self {
-            Self::Rejected(Rejection::KeysUnavailable) | Self::Unavailable(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Rejected(Rejection::KeysUnavailable)
+            | Self::Unavailable(_)
+            | Self::Unreachable(_)
+            | Self::Conflict(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unauthenticated | Self::Rejected(_) => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::BadUserInput(_) => StatusCode::UNPROCESSABLE_ENTITY,

@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
+use crate::concurrency::ConcurrencyLimit;
 use crate::error::Error;
-use crate::lanes::Lanes;
 
 /// How many bytes of text are worked on where they are: to go elsewhere would take longer.
 const SMALL: usize = 8 * 1024;
@@ -21,7 +21,7 @@ pub static STORING: Workers = Workers::new();
 /// One piece of work for each user at a time, and half of the processors for all of them: the rest is for short
 /// requests.
 #[derive(Debug)]
-pub struct Workers(LazyLock<Arc<Lanes>>);
+pub struct Workers(LazyLock<Arc<ConcurrencyLimit>>);
 
 /// Tells work whether anybody still waits for it.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Workers {
     const fn new() -> Self {
         Self(LazyLock::new(|| {
             let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-            Arc::new(Lanes::new(1, Some((processors / 2).max(1))))
+            Arc::new(ConcurrencyLimit::new(1, Some((processors / 2).max(1))))
         }))
     }
 
@@ -57,7 +57,7 @@ impl Workers {
         if bytes <= SMALL {
             return Ok(work(&Interest(None)));
         }
-        let place = self.0.take(user).await;
+        let place = self.0.acquire(user).await;
         let (sender, receiver) = oneshot::channel();
         spawn_blocking(move || {
             let mut interest = Interest(Some(sender));

@@ -8,6 +8,7 @@
     reason = "a helper of a test that fails should fail the test"
 )]
 
+mod abandoned;
 mod assistant;
 mod auth;
 mod busy;
@@ -25,6 +26,7 @@ mod input;
 mod isolation;
 mod leases;
 mod log_lines;
+mod network;
 mod organise;
 mod outage;
 mod pages;

@@ -74,7 +74,7 @@ impl App {
             move |complexity| traffic.charge(&payer, complexity).map_err(|refusal| refusal.error()),
             move || {
                 let (queue, key) = (queue.clone(), who.key());
-                Box::pin(async move { Box::new(queue.take(&key).await) as Turn })
+                Box::pin(async move { Box::new(queue.acquire(&key).await) as Turn })
             },
         )
     }

@@ -1,12 +1,15 @@
-//! A wire between a server and its database that a test can cut, block, make a black hole of, and mend.
+//! A wire between a server and its database that a test can cut, block, make a black hole of, slow down and mend.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 /// The state of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +38,23 @@ impl State {
     }
 }
 
+/// What befalls the next commit.
+const COMMIT_PASSES: u8 = 0;
+const COMMIT_IS_NOT_ANSWERED: u8 = 1;
+const COMMIT_IS_LOST: u8 = 2;
+
+/// What else befalls what is sent.
+#[derive(Debug, Default)]
+struct Conditions {
+    /// Milliseconds that each way takes.
+    delay: AtomicU64,
+    commit: AtomicU8,
+}
+
 /// The wire. Dropping it cuts it for good.
 pub struct Proxy {
     port: u16,
+    conditions: Arc<Conditions>,
     state: Arc<watch::Sender<State>>,
     accepting: JoinHandle<()>,
 }
@@ -50,13 +67,14 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(watch::Sender::new(State { wire: Wire::Whole, epoch: 0 }));
-        let watched = state.clone();
+        let conditions = Arc::<Conditions>::default();
+        let (watched, shared) = (state.clone(), conditions.clone());
         let accepting = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(connect(near, target.clone(), watched.subscribe()));
+                tokio::spawn(connect(near, target.clone(), watched.subscribe(), shared.clone()));
             }
         });
-        Self { port, state, accepting }
+        Self { port, conditions, state, accepting }
     }
 
     /// `url` with this wire in between.
@@ -84,6 +102,17 @@ impl Proxy {
         self.set(Wire::BlackHole);
     }
 
+    /// Each way takes `delay` from now on.
+    pub fn delay(&self, delay: Duration) {
+        self.conditions.delay.store(u64::try_from(delay.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Breaks the connection of the next commit, which arrives before that or does not.
+    pub fn cut_at_commit(&self, arrives: bool) {
+        let commit = if arrives { COMMIT_IS_NOT_ANSWERED } else { COMMIT_IS_LOST };
+        self.conditions.commit.store(commit, Ordering::SeqCst);
+    }
+
     pub fn mend(&self) {
         self.set(Wire::Whole);
     }
@@ -103,7 +132,12 @@ impl Drop for Proxy {
     }
 }
 
-async fn connect(mut near: TcpStream, target: String, mut state: watch::Receiver<State>) {
+async fn connect(
+    mut near: TcpStream,
+    target: String,
+    mut state: watch::Receiver<State>,
+    conditions: Arc<Conditions>,
+) {
     let epoch = state.borrow().epoch;
     match passage(&mut state, epoch).await {
         Wire::Whole => {}
@@ -117,8 +151,8 @@ async fn connect(mut near: TcpStream, target: String, mut state: watch::Receiver
         let mut watched = state.clone();
         // Whichever way ends first ends both.
         tokio::select! {
-            () = carry(near_in, far_out, state.clone(), epoch) => false,
-            () = carry(far_in, near_out, state.clone(), epoch) => false,
+            () = carry(near_in, far_out, state.clone(), epoch, &conditions) => false,
+            () = carry(far_in, near_out, state.clone(), epoch, &conditions) => false,
             lost = watched.wait_for(|state| state.of(epoch) == Wire::BlackHole) => lost.is_ok(),
         }
     };
@@ -146,22 +180,52 @@ async fn swallow(mut near: TcpStream, mut state: watch::Receiver<State>) {
     }
 }
 
-async fn carry(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut state: watch::Receiver<State>, epoch: u64) {
-    let mut buffer = vec![0; 16 * 1024];
-    loop {
-        let read = tokio::select! {
-            read = from.read(&mut buffer) => read,
-            cut = state.wait_for(|state| state.wire == Wire::Cut) => { drop(cut); return }
-        };
-        let Ok(count @ 1..) = read else { return };
-        match passage(&mut state, epoch).await {
-            Wire::Whole => {}
-            // Both ways come to their end together.
-            Wire::BlackHole => return std::future::pending().await,
-            _ => return,
+async fn carry(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    mut state: watch::Receiver<State>,
+    epoch: u64,
+    conditions: &Conditions,
+) {
+    let (sender, mut on_their_way) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+    let mut watched = state.clone();
+    let read = async move {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let read = tokio::select! {
+                read = from.read(&mut buffer) => read,
+                cut = watched.wait_for(|state| state.wire == Wire::Cut) => { drop(cut); return }
+            };
+            let Ok(count @ 1..) = read else { return };
+            let delay = Duration::from_millis(conditions.delay.load(Ordering::SeqCst));
+            if sender.send((Instant::now() + delay, buffer[..count].to_vec())).is_err() {
+                return;
+            }
         }
-        if to.write_all(&buffer[..count]).await.is_err() {
-            return;
+    };
+    let write = async move {
+        while let Some((due, bytes)) = on_their_way.recv().await {
+            sleep_until(due).await;
+            match passage(&mut state, epoch).await {
+                Wire::Whole => {}
+                // Both ways come to their end together.
+                Wire::BlackHole => return std::future::pending().await,
+                _ => return,
+            }
+            let is_commit = bytes.windows(7).any(|part| part == b"COMMIT\0");
+            let commit = if is_commit {
+                conditions.commit.swap(COMMIT_PASSES, Ordering::SeqCst)
+            } else {
+                COMMIT_PASSES
+            };
+            if commit == COMMIT_IS_LOST || to.write_all(&bytes).await.is_err() || commit != COMMIT_PASSES {
+                return;
+            }
         }
+    };
+    // What is on its way still arrives when the reading end closes.
+    tokio::select! {
+        () = write => {}
+        () = async { read.await; std::future::pending::<()>().await } => {}
     }
 }

@@ -53,7 +53,10 @@ impl Close {
     pub(super) fn rejected(error: &Error) -> Self {
         match error {
             Error::Rejected(Rejection::Expired) => Self::EXPIRED,
-            Error::Rejected(Rejection::KeysUnavailable) | Error::Unavailable(_) => Self::UNAVAILABLE,
+            Error::Rejected(Rejection::KeysUnavailable)
+            | Error::Unavailable(_)
+            | Error::Unreachable(_)
+            | Error::Conflict(_) => Self::UNAVAILABLE,
             _ => Self::UNAUTHORIZED,
         }
     }

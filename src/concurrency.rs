@@ -1,0 +1,112 @@
+//! How much of one user's may be under way at once, so that nobody uses up what all need.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What is under way for each user, or whoever else is counted.
+#[derive(Debug)]
+pub(crate) struct ConcurrencyLimit {
+    each: usize,
+    all: Option<Arc<Semaphore>>,
+    users: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl ConcurrencyLimit {
+    /// At most `each` of one user at once, and `all` of everybody's if it is given.
+    pub(crate) fn new(each: usize, all: Option<usize>) -> Self {
+        Self { each, all: all.map(Semaphore::new).map(Arc::new), users: Mutex::default() }
+    }
+
+    /// Waits for room among `user`'s.
+    pub(crate) async fn acquire(self: &Arc<Self>, user: &str) -> Permit {
+        let new = || Arc::new(Semaphore::new(self.each));
+        let permits = self.users().entry(user.to_owned()).or_insert_with(new).clone();
+        // Made before the wait: who gives up waiting leaves nothing behind either.
+        let mut permit = Permit { own: None, among_all: None, user: user.to_owned(), limit: self.clone() };
+        // Neither is ever closed.
+        permit.own = permits.acquire_owned().await.ok();
+        if let Some(all) = &self.all {
+            // Who has many waits with one of them.
+            permit.among_all = all.clone().acquire_owned().await.ok();
+        }
+        permit
+    }
+
+    fn users(&self) -> MutexGuard<'_, HashMap<String, Arc<Semaphore>>> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to go on for a user, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    own: Option<OwnedSemaphorePermit>,
+    among_all: Option<OwnedSemaphorePermit>,
+    user: String,
+    limit: Arc<ConcurrencyLimit>,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        drop((self.among_all.take(), self.own.take()));
+        let mut users = self.limit.users();
+        // Nobody but the map holds it: nobody goes on or waits.
+        if users.get(&self.user).is_some_and(|permits| Arc::strong_count(permits) == 1) {
+            users.remove(&self.user);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_user_waits_for_itself_and_for_nobody_else() {
+        let limit = Arc::new(ConcurrencyLimit::new(2, None));
+        let first = limit.acquire("ann").await;
+        let second = limit.acquire("ann").await;
+        let third = timeout(Duration::from_millis(20), limit.acquire("ann")).await;
+        assert!(third.is_err(), "there is room for two");
+        drop(limit.acquire("bob").await);
+        drop(first);
+        let third = limit.acquire("ann").await;
+        drop((second, third));
+        assert!(limit.users().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_waiting_leaves_nothing_behind() {
+        let limit = Arc::new(ConcurrencyLimit::new(1, None));
+        let first = limit.acquire("ann").await;
+        let mut second = Box::pin(limit.acquire("ann"));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        drop(second);
+        assert!(limit.users().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_has_many_waits_with_one_of_them() {
+        let limit = Arc::new(ConcurrencyLimit::new(1, Some(2)));
+        let ann = limit.acquire("ann").await;
+        let second = tokio::spawn({
+            let limit = limit.clone();
+            async move { limit.acquire("ann").await }
+        });
+        tokio::task::yield_now().await;
+        let bob = limit.acquire("bob").await;
+        let third = timeout(Duration::from_millis(20), limit.acquire("eve")).await;
+        assert!(third.is_err(), "there is room for two");
+        drop(ann);
+        drop((second.await.unwrap(), bob));
+        drop(limit.acquire("eve").await);
+        assert!(limit.users().is_empty());
+    }
+}

@@ -1,0 +1,120 @@
+//! Networks that are slow, that lose an answer, or that swallow what is sent without a word.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::support::{Process, Proxy, Puppeteer, Settings, TestDatabase, TestServer};
+
+/// Attempts that were not the first.
+const AGAIN: &str = "SELECT count(*) FROM message WHERE attempt > 1";
+
+const READ: &str = "{ viewer { id } conversations { nodes { title } } }";
+
+/// A database with a wire before it.
+async fn behind_a_wire() -> Option<(TestDatabase, Proxy, TestDatabase)> {
+    let database = TestDatabase::postgres().await?;
+    let proxy = Proxy::to(database.url()).await;
+    let behind = database.behind(&proxy);
+    Some((database, proxy, behind))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_sent_over_a_network_that_takes_a_fifth_of_a_second() {
+    let Some((_database, proxy, behind)) = behind_a_wire().await else { return };
+    let server = TestServer::start(&behind).await;
+    proxy.delay(Duration::from_millis(100));
+    let ann = server.user("ann");
+    let sent = ann.send("hello", json!({ "idempotencyKey": "once" })).await;
+    assert_eq!(sent["reply"]["status"], "COMPLETE");
+}
+
+/// The commit's answer is lost, or the commit itself: either way the message is stored once, and its reply is written
+/// by this server, whose lease nobody waits for.
+async fn send_through_a_lost_commit(arrives: bool) {
+    let Some((database, proxy, behind)) = behind_a_wire().await else { return };
+    let mut settings = Settings::default();
+    settings.replies.lease = Duration::from_mins(1);
+    let server = TestServer::with(&behind, settings).await;
+    let ann = server.user("ann");
+    ann.start("before").await;
+    proxy.cut_at_commit(arrives);
+    let sent = timeout(Duration::from_secs(15), ann.send("hello", json!({})))
+        .await
+        .expect("nobody waits for a lease");
+    assert_eq!(sent["reply"]["status"], "COMPLETE");
+    assert_eq!(database.number("SELECT count(*) FROM message").await, 4, "it is stored once");
+    assert_eq!(database.number(AGAIN).await, 0, "nothing was begun again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_whose_commit_is_not_answered_is_sent_and_its_reply_written() {
+    send_through_a_lost_commit(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_whose_commit_does_not_arrive_is_sent_once() {
+    send_through_a_lost_commit(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_whose_end_is_not_answered_leads_to_the_next_one() {
+    let Some((database, proxy, behind)) = behind_a_wire().await else { return };
+    let (assistant, puppeteer) = Puppeteer::new();
+    let mut settings = Settings { assistant, ..Settings::default() };
+    settings.replies.lease = Duration::from_mins(1);
+    let server = TestServer::with(&behind, settings).await;
+    let ann = server.user("ann");
+    let sent = ann.send("first", json!({ "awaitReply": false })).await;
+    let first = puppeteer.next().await;
+    let id = sent["conversation"]["id"].clone();
+    ann.send("second", json!({ "conversationId": id, "awaitReply": false })).await;
+    proxy.cut_at_commit(true);
+    first.say("One.");
+    first.finish();
+    // The end gave the second reply to this server.
+    let second = timeout(Duration::from_secs(15), puppeteer.next()).await.expect("nobody waits for a lease");
+    second.say("Two.");
+    second.finish();
+    database.becomes("SELECT count(*) FROM message WHERE status = 'COMPLETE'", 4).await;
+    assert_eq!(database.number(AGAIN).await, 0, "nothing was begun again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_whose_machine_vanishes_is_found_again_and_never_waited_for_at_the_end() {
+    let Some((_database, proxy, behind)) = behind_a_wire().await else { return };
+    let server = Process::start(&behind, &["--drain", "1s"]).await;
+    let (ann, bob) = (&server.user("ann"), &server.user("bob"));
+    ann.start("hello").await;
+    let ask = |count: usize| {
+        join_all((0..count).map(move |number| async move {
+            if number % 4 == 0 {
+                ann.try_send("hello", json!({ "awaitReply": false })).await
+            } else {
+                [ann, bob][number % 2].run(READ, json!({})).await
+            }
+        }))
+    };
+    ask(24).await;
+    proxy.black_hole();
+    // Some connections have rested for long enough to be asked whether they live, and some have not.
+    for _ in 0..2 {
+        for answer in ask(24).await {
+            assert_eq!(answer.code(), "UNAVAILABLE");
+        }
+    }
+    proxy.mend();
+    let mended = Instant::now();
+    while ask(8).await.iter().any(|answer| answer.body.get("errors").is_some()) {
+        assert!(mended.elapsed() < Duration::from_secs(10), "a primary that can be reached is not used");
+    }
+    proxy.black_hole();
+    for answer in ask(24).await {
+        assert_eq!(answer.code(), "UNAVAILABLE");
+    }
+    let told = Instant::now();
+    assert_eq!(timeout(Duration::from_secs(20), server.stop()).await.expect("it stops"), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(12), "{:?}", told.elapsed());
+}
