@@ -1,23 +1,36 @@
 //! What an answer is made of may be deleted while it is made: it is then there or not, and never half.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::support::{Settings, TestServer, on_both_databases};
 
+/// Where a request is, that is to meet with a deletion after its messages were read and before their conversations are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Off,
+    Armed,
+    MessagesRead,
+}
+
 on_both_databases! {
     async fn a_conversation_that_is_deleted_in_between_spoils_no_answer(database) {
-        let armed = Arc::new(AtomicBool::new(false));
-        let (url, trigger) = (database.url().to_owned(), armed.clone());
+        let stage = Arc::new(Mutex::new(Stage::Off));
+        let (url, seen) = (database.url().to_owned(), stage.clone());
         let observer = move |statement: &sea_orm::Statement| {
-            let reads = statement.sql.starts_with("SELECT") || statement.sql.starts_with("WITH");
-            if reads && statement.sql.contains("message") && trigger.swap(false, Ordering::Relaxed) {
+            if !statement.to_string().contains("'ann'") {
+                return;
+            }
+            let mut stage = seen.lock().unwrap();
+            if *stage == Stage::Armed && statement.sql.contains("message") {
+                *stage = Stage::MessagesRead;
+            } else if *stage == Stage::MessagesRead && statement.sql.contains(r#"FROM "conversation" WHERE"#) {
                 let url = url.clone();
                 // The observer is not asynchronous, and the server must not go on before.
                 std::thread::spawn(move || set_deleted(&url, "created_at")).join().unwrap();
+                *stage = Stage::Off;
             }
         };
         let settings = Settings { observer: Some(Arc::new(observer)), ..Settings::default() };
@@ -33,10 +46,10 @@ on_both_databases! {
             "query($id: ID!) { answer: messages(conversationId: $id) { nodes { conversation { id } parent { id } } } }",
             "{ answer: search(query: \"ephemeral\") { nodes { message { conversation { id } } snippet { text } } } }",
         ] {
-            armed.store(true, Ordering::Relaxed);
+            *stage.lock().unwrap() = Stage::Armed;
             let answer = ann.run(query, variables.clone()).await.data();
             assert!(answer["answer"].is_object(), "{query}: {answer}");
-            assert!(!armed.load(Ordering::Relaxed), "{query}");
+            assert_eq!(*stage.lock().unwrap(), Stage::Off, "{query}");
             let gone = ann.data("query($message: ID!) { message(id: $message) { id } }", variables.clone()).await;
             assert_eq!(gone, json!({ "message": null }));
             let url = database.url().to_owned();

@@ -32,7 +32,7 @@ pub struct Settings {
     pub user_queued: u32,
     /// When deleted conversations are erased; by default no pass begins during a test.
     pub trash: trash::Options,
-    /// What is called with each statement when it has run.
+    /// What is called with each statement before it runs.
     pub observer: Option<Observer>,
     /// When old receipts are erased; by default no pass begins during a test.
     pub receipts: receipts::Options,
