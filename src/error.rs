@@ -30,8 +30,12 @@ pub enum Error {
     BadUserInput(String),
     /// `IDEMPOTENCY_MISMATCH`: the key was used before, for another request.
     IdempotencyMismatch,
-    /// `CONVERSATION_BUSY`: a reply is being written, and the client asked not to wait for it.
+    /// `CONVERSATION_BUSY`: a reply is being written, and the client asked not to wait for it; or many messages are
+    /// being moved or deleted, which nothing else may come between.
     ConversationBusy,
+    /// `INTERNAL_SERVER_ERROR`: more messages than one transaction may move, copy or delete. Whoever meets it does in
+    /// steps what was asked for.
+    TooManyMessages,
     /// `RATE_LIMITED`, HTTP 429: so many replies of the viewer wait already, as many as may.
     TooManyQueued(u32),
     /// `ANSWER_TOO_LARGE`: the texts that the operation reads and answers come to more than this many bytes.
@@ -62,7 +66,7 @@ impl Error {
             Self::TooManyQueued(_) | Self::TooMuchInHand => "RATE_LIMITED",
             Self::TooLarge(_) => "ANSWER_TOO_LARGE",
             Self::Unavailable(_) | Self::Unreachable(_) | Self::Conflict(_) => "UNAVAILABLE",
-            Self::Internal(_) => "INTERNAL_SERVER_ERROR",
+            Self::TooManyMessages | Self::Internal(_) => "INTERNAL_SERVER_ERROR",
         }
     }
 
@@ -78,7 +82,11 @@ impl Error {
             Self::IdempotencyMismatch => {
                 "This idempotency key was used before, with other arguments.".to_owned()
             }
-            Self::ConversationBusy => "A reply is being written in this conversation.".to_owned(),
+            Self::ConversationBusy => {
+                "This conversation is busy: a reply is being written, or many of its messages are being moved or \
+                 deleted."
+                    .to_owned()
+            }
             Self::TooManyQueued(maximum) => {
                 format!("You may have {maximum} replies waiting; let some of them be written first.")
             }
@@ -92,7 +100,7 @@ impl Error {
             Self::Unavailable(_) | Self::Unreachable(_) | Self::Conflict(_) => {
                 "The service is unavailable for the moment; try again.".to_owned()
             }
-            Self::Internal(_) => "Something went wrong on the server.".to_owned(),
+            Self::TooManyMessages | Self::Internal(_) => "Something went wrong on the server.".to_owned(),
         }
     }
 

@@ -12,7 +12,7 @@ use causerie::error::Error;
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::Replies;
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http, receipts, search, trash};
+use causerie::{chat, graphql, http, receipts, search, trash};
 use sea_orm::DbBackend;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -91,6 +91,8 @@ async fn serve(serve: Serve) -> Result<(), String> {
     let receipts_options = receipts::Options { keep: serve.receipts(), period: RECEIPTS_PERIOD };
     receipts::start(database.clone(), receipts_options, shutdown.clone());
     statistics::keep(database.clone(), statistics::PERIOD, shutdown.clone());
+    let resume = chat::resume_steps(database.clone(), replies.clone(), serve.limits(), shutdown.clone());
+    tokio::spawn(resume);
     let app = App::new(Parts {
         schema: graphql::schema_with(http_options.limits.query),
         authenticator,

@@ -165,6 +165,10 @@ fn conversation(
         erasing_at: None,
         erased_at: None,
         restored_revision: None,
+        path_target_id: None,
+        path_target_read: None,
+        deletion_id: None,
+        step_at: None,
         revision,
     }
 }

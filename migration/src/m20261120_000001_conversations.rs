@@ -42,8 +42,16 @@ CREATE TABLE conversation (
     erasing_at {instant},
     erased_at {instant},
     restored_revision {big},
+    -- What is done to the tree in steps: the message to which the active path is being led, and to the newest one below it;
+    -- up to where the path is read then, if not as a whole; the message that is being deleted with all below it; and when
+    -- the last step was taken.
+    path_target_id {uuid},
+    path_target_read {big},
+    deletion_id {uuid},
+    step_at {instant},
     revision {big} NOT NULL,
     PRIMARY KEY (user_id, id),
+    CHECK ((step_at IS NULL) = (path_target_id IS NULL AND deletion_id IS NULL)),
     CHECK ((title IS NULL) = (title_origin IS NULL)),
     CHECK (erasing_at IS NULL OR deleted_at IS NOT NULL),
     CHECK (erased_at IS NULL OR erasing_at IS NOT NULL)
@@ -60,6 +68,9 @@ CREATE INDEX conversation_trash ON conversation (user_id, deleted_at, id)
     WHERE deleted_at IS NOT NULL AND erased_at IS NULL;
 -- What has changed since a revision, deleted conversations included.
 CREATE INDEX conversation_revision ON conversation (user_id, revision, id);
+
+-- Steps that a server has left undone.
+CREATE INDEX conversation_step ON conversation (user_id, id) WHERE step_at IS NOT NULL;
 
 CREATE TABLE message (
     user_id {user} NOT NULL,

@@ -53,9 +53,12 @@ impl Chat {
     pub async fn spans(&self, spans: &[Span]) -> Result<HashMap<Span, Vec<Arc<message::Model>>>, Error> {
         let wanted = spans.iter().filter(|span| !span.is_empty());
         let places = wanted.fold(Condition::any(), |places, span| {
+            // Each has all of the index: with what they have in common written once, SQLite reads all of the user's.
             places.add(
-                Expr::col(Column::ConversationId)
-                    .eq(span.conversation)
+                Expr::col(Column::UserId)
+                    .eq(self.user())
+                    .and(Expr::col(Column::Active))
+                    .and(Expr::col(Column::ConversationId).eq(span.conversation))
                     .and(Expr::col(Column::Position).gte(span.start))
                     .and(Expr::col(Column::Position).lt(span.end)),
             )
@@ -63,9 +66,8 @@ impl Chat {
         let rows = if places.is_empty() {
             Vec::new()
         } else {
-            let query = self
-                .own_messages()
-                .filter(Expr::col(Column::Active))
+            let query = Entity::find()
+                .filter(visible())
                 .filter(places)
                 .order_by_asc(Column::ConversationId)
                 .order_by_asc(Column::Position);

@@ -37,7 +37,7 @@ pub use self::send::{OnBusy, SendMessage};
 pub use self::span::Span;
 pub use self::tree::{
     ActivateMessage, Activated, DeleteMessage, Deleted, EditMessage, Family, ForkConversation,
-    RegenerateReply, Regenerated, Sibling,
+    RegenerateReply, Regenerated, SiblingPage, SiblingPlace, SiblingRank, resume_steps,
 };
 pub use self::turn::Sent;
 use crate::auth::Viewer;

@@ -9,7 +9,7 @@ pub const DEFAULT_PAGE: u64 = 20;
 pub const MAXIMUM_PAGE: u64 = 100;
 
 /// Which part of a list is wanted; `C` is a place in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slice<C> {
     /// Only what comes after this place.
     pub after: Option<C>,

@@ -22,10 +22,13 @@ pub(super) struct Tail {
     pub(super) busy: bool,
 }
 
+/// The last message up to position `$3`, which is the one there: by equality several indexes look alike to PostgreSQL,
+/// and all but one of them read the whole path.
 const TAIL: &str = "
 SELECT
     (SELECT id FROM message
-        WHERE user_id = $1 AND conversation_id = $2 AND active AND position = $3) AS id,
+        WHERE user_id = $1 AND conversation_id = $2 AND active AND position <= $3
+        ORDER BY position DESC LIMIT 1) AS id,
     EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'GENERATING')
     OR EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'QUEUED') AS busy";
 

@@ -5,6 +5,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
+use super::tree::settled;
 use super::{AfterCommit, Chat};
 use crate::database::Write;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
@@ -95,7 +96,7 @@ impl Chat {
             }
             Status::Stopped | Status::Failed => {}
         }
-        let conversation = self.update_conversation(write, reply.conversation_id, []).await?;
+        let conversation = settled(self.update_conversation(write, reply.conversation_id, []).await?)?;
         let busy = self.tail(write, &conversation).await?.busy;
         let mut due = AfterCommit { wake: vec![Topic::Reply(id)], ..AfterCommit::default() };
         let permit = self.permit_reply(write, busy, &mut due).await?;

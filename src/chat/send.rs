@@ -5,6 +5,7 @@ use sea_orm::{ActiveEnum, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
 use super::receipt::{Made, Repeatable};
+use super::tree::settled;
 use super::turn::{Seat, Sent, Words};
 use super::{AfterCommit, Chat, Metadata, text};
 use crate::database::Write;
@@ -80,7 +81,7 @@ impl Chat {
             .exec_without_returning(&**write)
             .await?;
         search::index_title(write, &conversation).await?;
-        Ok((conversation, Seat { parent: None, position: 1, busy: false }))
+        Ok((conversation, Seat { parent: None, position: 1, busy: false, active: true }))
     }
 
     /// Makes room at the end of a conversation for a turn that begins with `content`.
@@ -107,7 +108,7 @@ impl Chat {
             ),
             (Column::Title, Func::coalesce([Expr::col(Column::Title), Expr::value(title)]).into()),
         ];
-        let mut conversation = self.update_conversation(write, conversation_id, extend).await?;
+        let mut conversation = settled(self.update_conversation(write, conversation_id, extend).await?)?;
         if conversation.last_position == 2 {
             search::index_title(write, &conversation).await?;
         }
@@ -127,6 +128,6 @@ impl Chat {
             }
         }
         let position = conversation.last_position - 1;
-        Ok((conversation, Seat { parent: tail.id, position, busy: way.busy }))
+        Ok((conversation, Seat { parent: tail.id, position, busy: way.busy, active: true }))
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Seat {
     pub(super) position: i64,
     /// Whether a reply has to wait for others.
     pub(super) busy: bool,
+    /// Whether the active path leads there already, and not only in steps that are yet to be taken.
+    pub(super) active: bool,
 }
 
 impl Chat {
@@ -60,7 +62,7 @@ impl Chat {
         message.metadata = words.metadata.into_text();
         message.status = Status::Complete;
         message.finished_at = Some(write.now);
-        let after = Seat { parent: Some(message.id), position: seat.position + 1, busy: seat.busy };
+        let after = Seat { parent: Some(message.id), position: seat.position + 1, ..seat };
         let reply = self.new_reply(write, conversation.id, made.reply, &after, due).await?;
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
         Entity::insert_many(rows).exec_without_returning(&**write).await?;
@@ -153,7 +155,7 @@ impl Chat {
             conversation_id,
             parent_id: seat.parent,
             position: seat.position,
-            active: true,
+            active: seat.active,
             role,
             status: Status::Queued,
             content: String::new(),

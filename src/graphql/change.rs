@@ -36,8 +36,8 @@ pub(super) struct ConversationDeleted {
     conversation_id: ID,
 }
 
-/// A conversation was taken out of the trash, and with it all its messages, which are not told of one by one: read
-/// them anew. If the conversation has been changed since, a `ConversationChanged` comes at the place of that.
+/// A conversation was taken out of the trash, or is a copy of more than a thousand messages: these are not told of one by
+/// one, read them anew. If the conversation has been changed since, a `ConversationChanged` comes at the place of that.
 #[derive(SimpleObject)]
 pub(super) struct ConversationRestored {
     /// The place of this change: give the last one received as `since` to go on.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::dataloader::Loader;
 use uuid::Uuid;
 
-use crate::chat::{Chat, Family, Sibling, Span};
+use crate::chat::{Chat, Page, SiblingPage, SiblingPlace, SiblingRank, Span};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -60,11 +60,20 @@ impl Loader<Span> for Rows {
     }
 }
 
-impl Loader<Family> for Rows {
-    type Value = Vec<Sibling>;
+impl Loader<SiblingPlace> for Rows {
+    type Value = SiblingRank;
     type Error = Error;
 
-    async fn load(&self, keys: &[Family]) -> Result<HashMap<Family, Self::Value>, Error> {
-        self.chat.families(keys).await
+    async fn load(&self, keys: &[SiblingPlace]) -> Result<HashMap<SiblingPlace, Self::Value>, Error> {
+        self.chat.sibling_ranks(keys).await
+    }
+}
+
+impl Loader<SiblingPage> for Rows {
+    type Value = Page<Arc<message::Model>>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[SiblingPage]) -> Result<HashMap<SiblingPage, Self::Value>, Error> {
+        self.chat.sibling_pages(keys).await
     }
 }

@@ -10,7 +10,7 @@ use super::conversation::{Conversation, Paging};
 use super::feedback::Feedback;
 use super::loader::{ConversationId, MessageId};
 use super::scalar::{DateTime, Json};
-use super::sibling::{siblings, siblings_page};
+use super::sibling::{rank, siblings_page};
 use crate::assistant;
 use crate::chat::{LongColumns, Metadata};
 use crate::entity::message;
@@ -156,14 +156,13 @@ impl Message {
     }
 
     /// The message's place among its siblings, counted from 0.
-    async fn sibling_index(&self, context: &Context<'_>) -> Result<usize, Error> {
-        let siblings = siblings(context, &self.row).await?;
-        Ok(siblings.iter().position(|sibling| sibling.id == self.row.id).unwrap_or_default())
+    async fn sibling_index(&self, context: &Context<'_>) -> Result<i64, Error> {
+        Ok(rank(context, &self.row).await?.index)
     }
 
     /// How many siblings there are, the message itself among them.
-    async fn sibling_count(&self, context: &Context<'_>) -> Result<usize, Error> {
-        Ok(siblings(context, &self.row).await?.len().max(1))
+    async fn sibling_count(&self, context: &Context<'_>) -> Result<i64, Error> {
+        Ok(rank(context, &self.row).await?.count)
     }
 
     /// When the message was sent, or the reply asked for.

@@ -95,7 +95,8 @@ pub(super) struct DeleteMessageInput {
 /// The message that was deleted.
 #[derive(SimpleObject)]
 pub(super) struct DeleteMessagePayload {
-    /// The id that now names nothing, for the client's cache. Those of the messages below it are in `changes`.
+    /// The id that now names nothing, for the client's cache. Those of the messages below it are in `changes`, of more than a
+    /// thousand some with earlier cursors than this one's.
     pub(super) deleted_message_id: ID,
     /// The conversation with what is left of it.
     pub(super) conversation: Conversation,

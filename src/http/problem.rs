@@ -53,7 +53,7 @@ impl IntoResponse for Error {
             Self::IdempotencyMismatch | Self::ConversationBusy => StatusCode::CONFLICT,
             Self::TooManyQueued(_) | Self::TooMuchInHand => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TooManyMessages | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut response = problem(status, self.code(), &self.message());
         let headers = response.headers_mut();

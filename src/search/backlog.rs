@@ -29,12 +29,20 @@ SELECT user_id, id FROM search_backlog WHERE retry_at <= $1 ORDER BY retry_at LI
 
 const PUT: &str = "
 INSERT INTO search_backlog (user_id, id)
-SELECT user_id, id FROM message WHERE user_id = $1 AND conversation_id = $2 AND content <> ''
+SELECT user_id, id FROM message
+WHERE user_id = $1 AND conversation_id = $2 AND active AND position > $3 AND position <= $4 AND content <> ''
 ON CONFLICT DO NOTHING";
 
-/// Has all messages of a conversation indexed soon. [`Topic::Backlog`] is to be sent after the commit.
-pub async fn index_conversation(write: &Write, user: &str, conversation: Uuid) -> Result<(), Error> {
-    let values = [Value::from(user), Value::from(conversation)];
+/// Has the messages of a conversation's active path after position `start`, up to `end`, indexed soon.
+/// [`Topic::Backlog`] is to be sent after the commit.
+pub async fn index_path(
+    write: &Write,
+    user: &str,
+    conversation: Uuid,
+    start: i64,
+    end: i64,
+) -> Result<(), Error> {
+    let values = [Value::from(user), Value::from(conversation), Value::from(start), Value::from(end)];
     write.execute_raw(Statement::from_sql_and_values(write.get_database_backend(), PUT, values)).await?;
     Ok(())
 }

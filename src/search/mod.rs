@@ -24,7 +24,7 @@ mod query;
 mod snippet;
 mod token;
 
-pub use self::backlog::{catch_up, index_conversation};
+pub use self::backlog::{catch_up, index_path};
 pub use self::entry::{Entry, erase_title, index_message, index_title, store_message, store_title};
 pub use self::fold::plain;
 pub use self::folded::Folded;

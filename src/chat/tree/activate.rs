@@ -1,11 +1,15 @@
 //! Moving between versions.
 
+use std::sync::Arc;
+
 use sea_orm::sea_query::Expr;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::super::receipt::{Made, Repeatable};
 use super::super::{AfterCommit, Chat};
+use super::climb::one_by_one;
+use super::steps::{STEP, new_target, settled};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
 use crate::entity::message;
@@ -36,18 +40,21 @@ WITH RECURSIVE below (id, position, created_revision) AS (
     WHERE user_id = $1 AND conversation_id = $2 AND id = $3
     UNION ALL
     SELECT child.id, child.position, child.created_revision
-    FROM below JOIN message AS child
-        ON child.user_id = $1 AND child.conversation_id = $2 AND child.parent_id = below.id
+    FROM below CROSS JOIN message AS child
+    WHERE child.user_id = $1 AND child.conversation_id = $2 AND child.parent_id = below.id
 )";
 
 const NEWEST: &str = "
-SELECT id, position FROM below ORDER BY created_revision DESC, position DESC LIMIT 1";
+SELECT id, position, COUNT(*) OVER () AS count FROM (SELECT * FROM below LIMIT $4) AS few
+ORDER BY created_revision DESC, position DESC LIMIT 1";
 
 /// The newest message of a part of the tree. Nothing hangs below it: that would be newer.
 #[derive(FromQueryResult)]
 pub(super) struct Leaf {
     pub(super) id: Uuid,
     pub(super) position: i64,
+    /// How many messages were looked at.
+    count: i64,
 }
 
 impl Chat {
@@ -59,7 +66,13 @@ impl Chat {
     pub async fn activate_message(&self, request: ActivateMessage) -> Result<Activated, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "activateMessage", &arguments)?;
-        let id = request.message_id;
+        match self.activate_at_once(request.message_id, repeatable.clone()).await {
+            Err(Error::TooManyMessages) => self.activate_in_steps(request.message_id, repeatable).await,
+            result => result,
+        }
+    }
+
+    async fn activate_at_once(&self, id: Uuid, repeatable: Option<Repeatable>) -> Result<Activated, Error> {
         self.write(repeatable, move |chat, write, repeatable| {
             Box::pin(async move {
                 let earlier = chat.receive(write, repeatable.as_ref(), Made::default()).await?;
@@ -67,19 +80,19 @@ impl Chat {
                 let mut message = message.ok_or(Error::NotFound("message"))?;
                 let conversation_id = message.conversation_id;
                 if earlier.is_some() {
-                    let conversation = chat.conversation_within(write, conversation_id).await?;
+                    let conversation = settled(chat.conversation_within(write, conversation_id).await?)?;
                     return Ok((Activated { conversation, message }, AfterCommit::nothing()));
                 }
                 let leaf = chat.newest_below(write, conversation_id, message.id).await?;
-                let standing = chat.standing(write, conversation_id, Some(leaf.id)).await?;
+                let standing = chat.standing(write, conversation_id, Some(leaf.id), leaf.position).await?;
+                let junction = standing.junction(Some(leaf.id), leaf.position)?;
                 // Who moves to another version looks at it.
                 let length = [
                     (Column::LastPosition, Expr::value(leaf.position)),
                     (Column::ReadPosition, Expr::value(leaf.position)),
                 ];
                 let conversation = chat.update_conversation(write, conversation_id, length).await?;
-                chat.lead_path(write, conversation_id, Some(leaf.id), leaf.position, standing.junction)
-                    .await?;
+                chat.lead_path(write, conversation_id, Some(leaf.id), leaf.position, junction).await?;
                 if !message.active {
                     message.active = true;
                     message.revision = write.revision;
@@ -90,7 +103,28 @@ impl Chat {
         .await
     }
 
+    async fn activate_in_steps(&self, id: Uuid, repeatable: Option<Repeatable>) -> Result<Activated, Error> {
+        let begun = self.write(repeatable, move |chat, write, repeatable| {
+            Box::pin(async move {
+                let earlier = chat.receive(write, repeatable.as_ref(), Made::default()).await?;
+                let message = chat.message_within(write, id).await?.ok_or(Error::NotFound("message"))?;
+                let conversation_id = message.conversation_id;
+                settled(chat.conversation_within(write, conversation_id).await?)?;
+                if earlier.is_none() {
+                    chat.update_conversation(write, conversation_id, new_target(write, id, None)).await?;
+                }
+                Ok((conversation_id, AfterCommit::nothing()))
+            })
+        });
+        let conversation = self.settle(begun.await?).await?;
+        let message = self.message(id).await?.ok_or(Error::NotFound("message"))?;
+        Ok(Activated { conversation, message: Arc::unwrap_or_clone(message) })
+    }
+
     /// The newest message among one and all that hangs below it.
+    ///
+    /// # Errors
+    /// [`Error::TooManyMessages`] if those are more than one step may touch.
     pub(super) async fn newest_below(
         &self,
         write: &Write,
@@ -99,10 +133,11 @@ impl Chat {
     ) -> Result<Leaf, Error> {
         let statement = Statement::from_sql_and_values(
             write.get_database_backend(),
-            format!("{BELOW}{NEWEST}"),
-            [Value::from(self.user()), Value::from(conversation_id), Value::from(id)],
+            one_by_one(write.get_database_backend(), &format!("{BELOW}{NEWEST}")),
+            [Value::from(self.user()), Value::from(conversation_id), Value::from(id), Value::from(STEP + 1)],
         );
         let row = write.query_one_raw(statement).await?.ok_or(Error::NotFound("message"))?;
-        Ok(Leaf::from_query_result(&row, "")?)
+        let leaf = Leaf::from_query_result(&row, "")?;
+        if leaf.count > STEP { Err(Error::TooManyMessages) } else { Ok(leaf) }
     }
 }

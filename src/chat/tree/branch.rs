@@ -6,6 +6,8 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::super::{Chat, Span};
+use super::climb::one_by_one;
+use super::steps::STEP;
 use crate::database::Write;
 use crate::entity::message;
 use crate::error::Error;
@@ -17,8 +19,8 @@ WITH RECURSIVE branch (id, parent_id, position, active) AS (
     SELECT id, parent_id, position, active FROM message WHERE user_id = $1 AND id = $2
     UNION ALL
     SELECT above.id, above.parent_id, above.position, above.active
-    FROM branch JOIN message AS above ON above.user_id = $1 AND above.id = branch.parent_id
-    WHERE NOT branch.active
+    FROM branch CROSS JOIN message AS above
+    WHERE above.user_id = $1 AND above.id = branch.parent_id AND NOT branch.active
 )";
 
 /// After [`BRANCH`]: the whole way from the start of conversation `$3`, as far as it is from position `$4` to
@@ -33,9 +35,15 @@ way AS (
     WHERE user_id = $1 AND id IN (SELECT id FROM branch WHERE NOT active AND position >= $4 AND position < $5)
 )";
 
+/// As [`BRANCH`], but not above position `$4`.
+const NEAR: (&str, &str) = ("AND NOT branch.active", "AND NOT branch.active AND branch.position > $4");
+
 const STANDING: &str = "
 SELECT
-    (SELECT COALESCE(MAX(position), 0) FROM branch WHERE active) AS junction,
+    (SELECT MAX(position) FROM branch WHERE active) AS meeting,
+    (SELECT MIN(position) FROM branch) AS top,
+    (SELECT last_position FROM conversation WHERE user_id = $1 AND id = $3) AS last_position,
+    (SELECT step_at IS NOT NULL FROM conversation WHERE user_id = $1 AND id = $3) AS unsettled,
     EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $3 AND status = 'GENERATING')
     OR EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $3 AND status = 'QUEUED') AS busy";
 
@@ -46,10 +54,30 @@ WHERE user_id = $1 AND id IN (SELECT id FROM branch WHERE NOT active)";
 /// How a branch stands to the active path.
 #[derive(Clone, Copy, FromQueryResult)]
 pub(super) struct Standing {
-    /// The position of the last message that both have; 0 if there is none.
-    pub(super) junction: i64,
+    /// The position of the last message that both have, if it is near.
+    meeting: Option<i64>,
+    /// The position of the uppermost message that was looked at.
+    top: Option<i64>,
+    /// How long the path is.
+    last_position: Option<i64>,
+    /// Whether steps are being taken in the conversation.
+    unsettled: Option<bool>,
     /// Whether a reply is under way in the conversation.
     pub(super) busy: bool,
+}
+
+impl Standing {
+    /// The position of the last message that the path and the branch have in common, 0 if there is none. The branch has
+    /// `length` messages and ends with `end`.
+    ///
+    /// # Errors
+    /// [`Error::TooManyMessages`] if it takes more than one step to lead the path along the branch.
+    pub(super) fn junction(&self, end: Option<Uuid>, length: i64) -> Result<i64, Error> {
+        let starts = end.is_none() || self.top == Some(1);
+        let junction = self.meeting.or(starts.then_some(0)).ok_or(Error::TooManyMessages)?;
+        let moved = (self.last_position.unwrap_or(0) - junction) + (length - junction);
+        if moved > STEP { Err(Error::TooManyMessages) } else { Ok(junction) }
+    }
 }
 
 impl Chat {
@@ -57,6 +85,7 @@ impl Chat {
     /// oldest first.
     pub async fn branch(&self, leaf: Uuid, span: Span) -> Result<Vec<Arc<message::Model>>, Error> {
         let sql = format!("{BRANCH}{WAY} SELECT * FROM way ORDER BY position");
+        let sql = one_by_one(self.database.backend(), &sql);
         let statement = Statement::from_sql_and_values(
             self.database.backend(),
             sql,
@@ -71,17 +100,42 @@ impl Chat {
         self.gather(statement).await
     }
 
-    /// How the branch that ends with message `end` stands to the active path; without an `end` it has no message.
+    /// How the branch of `length` messages that ends with message `end` stands to the active path; without an `end` it has
+    /// no message.
+    ///
+    /// # Errors
+    /// [`Error::ConversationBusy`] if steps are being taken in the conversation.
     pub(super) async fn standing(
         &self,
         write: &Write,
         conversation_id: Uuid,
         end: Option<Uuid>,
+        length: i64,
+    ) -> Result<Standing, Error> {
+        let standing = self.stand(write, conversation_id, end, length).await?;
+        if standing.unsettled == Some(true) { Err(Error::ConversationBusy) } else { Ok(standing) }
+    }
+
+    /// As [`Self::standing`], for the steps themselves.
+    pub(super) async fn stand(
+        &self,
+        write: &Write,
+        conversation_id: Uuid,
+        end: Option<Uuid>,
+        length: i64,
     ) -> Result<Standing, Error> {
         let statement = Statement::from_sql_and_values(
             write.get_database_backend(),
-            format!("{BRANCH}{STANDING}"),
-            [Value::from(self.user()), Value::from(end), Value::from(conversation_id)],
+            one_by_one(
+                write.get_database_backend(),
+                &format!("{}{STANDING}", BRANCH.replace(NEAR.0, NEAR.1)),
+            ),
+            [
+                Value::from(self.user()),
+                Value::from(end),
+                Value::from(conversation_id),
+                Value::from(length - STEP),
+            ],
         );
         let row = write.query_one_raw(statement).await?;
         let row = row.ok_or_else(|| Error::Internal("a select without a row".to_owned()))?;
@@ -109,7 +163,7 @@ impl Chat {
     pub(super) async fn join(&self, write: &Write, end: Option<Uuid>) -> Result<(), Error> {
         let statement = Statement::from_sql_and_values(
             write.get_database_backend(),
-            format!("{BRANCH}{JOIN}"),
+            one_by_one(write.get_database_backend(), &format!("{BRANCH}{JOIN}")),
             [Value::from(self.user()), Value::from(end), Value::from(write.revision)],
         );
         write.execute_raw(statement).await?;

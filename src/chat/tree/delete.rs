@@ -1,5 +1,7 @@
 //! Deleting a message and what hangs below it.
 
+use std::sync::Arc;
+
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value};
 use uuid::Uuid;
@@ -8,11 +10,17 @@ use super::super::receipt::{Made, Repeatable};
 use super::super::unread::read_at_most;
 use super::super::{AfterCommit, Chat};
 use super::activate::{BELOW, Leaf};
+use super::climb::{Below, one_by_one};
+use super::steps::{STEP, new_target, settled, step_at};
+use super::title::{derived_title, index_derived_title};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
 use crate::entity::{deleted_message, message};
 use crate::error::Error;
 use crate::signal::Topic;
+
+/// How many messages one step deletes: each takes its entries in the search and all indexes with it.
+const BATCH: usize = 250;
 
 /// A message to delete.
 #[derive(Clone, Debug)]
@@ -32,7 +40,14 @@ pub struct Deleted {
 
 const BURY: &str = "
 INSERT INTO deleted_message (user_id, id, conversation_id, revision)
-SELECT $1, id, $2, $4 FROM below";
+SELECT $1, id, $2, $4 FROM below LIMIT $5";
+
+const BURY_LISTED: &str = "
+INSERT INTO deleted_message (user_id, id, conversation_id, revision)
+SELECT user_id, id, conversation_id, $2 FROM message WHERE user_id = $1 AND id IN ({ids})";
+
+const PATH_END: &str = "
+SELECT COALESCE(MAX(position), 0) FROM message WHERE user_id = $1 AND conversation_id = $2 AND active";
 
 /// The digest of a deleted text goes with it.
 const FORGET: &str = "
@@ -53,7 +68,29 @@ impl Chat {
     pub async fn delete_message(&self, request: DeleteMessage) -> Result<Deleted, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "deleteMessage", &arguments)?;
+        match self.delete_at_once(request.message_id, repeatable.clone()).await {
+            Err(Error::TooManyMessages) => {}
+            result => return result,
+        }
         let id = request.message_id;
+        let begun = self.write(repeatable, move |chat, write, repeatable| {
+            Box::pin(async move {
+                if chat.receive(write, repeatable.as_ref(), Made::default()).await?.is_some() {
+                    let Deleted { conversation } = chat.deleted_before(write, id).await?;
+                    return Ok((conversation.id, AfterCommit::nothing()));
+                }
+                let message = chat.message_within(write, id).await?.ok_or(Error::NotFound("message"))?;
+                let conversation_id = message.conversation_id;
+                settled(chat.conversation_within(write, conversation_id).await?)?;
+                let changes = [(Column::DeletionId, Expr::value(id)), step_at(write)];
+                chat.update_conversation(write, conversation_id, changes).await?;
+                Ok((conversation_id, AfterCommit::default()))
+            })
+        });
+        Ok(Deleted { conversation: self.settle(begun.await?).await? })
+    }
+
+    async fn delete_at_once(&self, id: Uuid, repeatable: Option<Repeatable>) -> Result<Deleted, Error> {
         self.write(repeatable, move |chat, write, repeatable| {
             Box::pin(async move {
                 match chat.receive(write, repeatable.as_ref(), Made::default()).await? {
@@ -68,7 +105,11 @@ impl Chat {
     async fn deleted_before(&self, write: &Write, id: Uuid) -> Result<Deleted, Error> {
         let key = (self.user().to_owned(), id);
         let tombstone = deleted_message::Entity::find_by_id(key).one(&**write).await?;
-        let tombstone = tombstone.ok_or(Error::NotFound("message"))?;
+        let Some(tombstone) = tombstone else {
+            // It goes last of those that are deleted in steps.
+            let left = self.message_within(write, id).await?;
+            return Err(left.map_or(Error::NotFound("message"), |_| Error::ConversationBusy));
+        };
         Ok(Deleted { conversation: self.conversation_within(write, tombstone.conversation_id).await? })
     }
 
@@ -77,9 +118,15 @@ impl Chat {
         let conversation_id = message.conversation_id;
         let mut changes = Vec::new();
         let mut successor: Option<Leaf> = None;
+        let mut first = None;
         if message.active {
             if let Some(sibling) = self.nearest_sibling(&**write, &message).await? {
-                successor = Some(self.newest_below(write, conversation_id, sibling).await?);
+                let leaf = self.newest_below(write, conversation_id, sibling.id).await?;
+                if leaf.position - message.position >= STEP {
+                    return Err(Error::TooManyMessages);
+                }
+                successor = Some(leaf);
+                first = Some(sibling.content);
             }
             let length = successor.as_ref().map_or(message.position - 1, |leaf| leaf.position);
             changes.push((Column::LastPosition, Expr::value(length)));
@@ -88,7 +135,16 @@ impl Chat {
                 None => read_at_most(length),
             });
         }
-        let conversation = self.update_conversation(write, conversation_id, changes).await?;
+        if message.position == 1 {
+            if !message.active {
+                first = self.first_words(write, conversation_id).await?;
+            }
+            changes.extend(derived_title(first.as_deref()));
+        }
+        let conversation = settled(self.update_conversation(write, conversation_id, changes).await?)?;
+        if message.position == 1 {
+            index_derived_title(write, &conversation).await?;
+        }
         let mut due = AfterCommit::default();
         let unfinished = self.unfinished(write, conversation_id).await?;
         self.erase_below(write, &message).await?;
@@ -106,11 +162,26 @@ impl Chat {
 
     async fn erase_below(&self, write: &Write, message: &message::Model) -> Result<(), Error> {
         let (user, revision) = (Value::from(self.user()), Value::from(write.revision));
-        let subtree =
-            [user.clone(), Value::from(message.conversation_id), Value::from(message.id), revision.clone()];
+        let subtree = [
+            user.clone(),
+            Value::from(message.conversation_id),
+            Value::from(message.id),
+            revision.clone(),
+            Value::from(STEP + 1),
+        ];
         let backend = write.get_database_backend();
-        let bury = Statement::from_sql_and_values(backend, format!("{BELOW}{BURY}"), subtree);
-        write.execute_raw(bury).await?;
+        let bury =
+            Statement::from_sql_and_values(backend, one_by_one(backend, &format!("{BELOW}{BURY}")), subtree);
+        if i64::try_from(write.execute_raw(bury).await?.rows_affected()).unwrap_or(i64::MAX) > STEP {
+            return Err(Error::TooManyMessages);
+        }
+        self.erase_buried(write).await
+    }
+
+    /// Erases the messages that have had a tombstone since this transaction.
+    async fn erase_buried(&self, write: &Write) -> Result<(), Error> {
+        let (user, revision) = (Value::from(self.user()), Value::from(write.revision));
+        let backend = write.get_database_backend();
         for sql in [FORGET, ERASE] {
             let statement = Statement::from_sql_and_values(backend, sql, [user.clone(), revision.clone()]);
             write.execute_raw(statement).await?;
@@ -132,4 +203,101 @@ impl Chat {
             .await?;
         Ok(ids)
     }
+}
+
+impl Chat {
+    /// Deletes message `root` and all that hangs below it, the last ones first, so that none is ever there without its
+    /// parent; then the path is led on to the newest message below the nearest sibling.
+    pub(super) async fn delete_in_steps(&self, conversation_id: Uuid, root: Uuid) -> Result<(), Error> {
+        // Another server may have taken the last step just now.
+        let Some(message) = self.message(root).await? else { return Ok(()) };
+        let mut successor = None;
+        if message.active {
+            let query = self.nearest_siblings(&message);
+            let sibling = self.read(|connection| Box::pin(query.clone().one(connection))).await?;
+            if let Some(sibling) = sibling {
+                successor = Some(sibling);
+            }
+        }
+        let mut all = self.all_below(conversation_id, root, message.position).await?;
+        let plan = Arc::new(Deletion { conversation_id, message, successor });
+        while !all.is_empty() {
+            let ids: Vec<Uuid> =
+                all.split_off(all.len().saturating_sub(BATCH)).iter().map(|row: &Below| row.id).collect();
+            let input = (plan.clone(), ids, all.is_empty());
+            let goes_on = self.write(input, |chat, write, (plan, ids, is_last)| {
+                Box::pin(chat.delete_step(write, plan, ids, *is_last))
+            });
+            if !goes_on.await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes `ids`. Tells whether what was planned still is to be done.
+    async fn delete_step(
+        &self,
+        write: &Write,
+        plan: &Deletion,
+        ids: &[Uuid],
+        is_last: bool,
+    ) -> Result<(bool, AfterCommit), Error> {
+        let (conversation_id, root) = (plan.conversation_id, &plan.message);
+        let row = self.conversation_within(write, conversation_id).await?;
+        if row.deletion_id != Some(root.id) {
+            return Ok((false, AfterCommit::nothing()));
+        }
+        let backend = write.get_database_backend();
+        let unfinished = self.unfinished(write, conversation_id).await?;
+        let numbers = (3..ids.len() + 3).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ");
+        let values = [Value::from(self.user()), Value::from(write.revision)];
+        let values = values.into_iter().chain(ids.iter().map(|id| Value::from(*id)));
+        let bury = Statement::from_sql_and_values(backend, BURY_LISTED.replace("{ids}", &numbers), values);
+        write.execute_raw(bury).await?;
+        self.erase_buried(write).await?;
+        let mut changes = Vec::new();
+        if root.active {
+            let values = [Value::from(self.user()), Value::from(conversation_id)];
+            let end = Statement::from_sql_and_values(backend, PATH_END, values);
+            let end = write.query_one_raw(end).await?;
+            let end: i64 = end.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
+            changes.extend([(Column::LastPosition, Expr::value(end)), read_at_most(end)]);
+        }
+        if is_last {
+            changes.push((Column::DeletionId, Expr::value(None::<Uuid>)));
+            if let Some(sibling) = &plan.successor {
+                changes.extend(new_target(write, sibling.id, None));
+            } else {
+                changes.push((Column::StepAt, Expr::value(None::<sea_orm::prelude::DateTimeUtc>)));
+            }
+            if root.position == 1 {
+                let first = match &plan.successor {
+                    Some(sibling) => Some(sibling.content.clone()),
+                    None => self.first_words(write, conversation_id).await?,
+                };
+                changes.extend(derived_title(first.as_deref()));
+            }
+        } else {
+            changes.push(step_at(write));
+        }
+        let conversation = self.update_conversation(write, conversation_id, changes).await?;
+        if is_last && root.position == 1 {
+            index_derived_title(write, &conversation).await?;
+        }
+        let mut due = AfterCommit::default();
+        if unfinished.iter().any(|id| ids.contains(id)) {
+            due.begin = self.replies.advance(write, self.user()).await?;
+            due.wake = unfinished.into_iter().flat_map(|id| [Topic::Stop(id), Topic::Reply(id)]).collect();
+        }
+        Ok((true, due))
+    }
+}
+
+/// What is to be deleted in steps.
+struct Deletion {
+    conversation_id: Uuid,
+    message: Arc<message::Model>,
+    /// Where the path goes on.
+    successor: Option<message::Model>,
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::super::receipt::{Made, Repeatable};
 use super::super::turn::{Seat, Sent, Words};
 use super::super::{AfterCommit, Chat, Metadata, OnBusy, text};
+use super::steps::new_target;
 use crate::database::Write;
 use crate::entity::conversation::Column;
 use crate::entity::message::Role;
@@ -40,15 +41,27 @@ impl Chat {
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "editMessage", &arguments)?;
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
         let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
-        self.write((request, repeatable, entry), move |chat, write, (request, repeatable, entry)| {
-            Box::pin(async move {
-                match chat.receive(write, repeatable.as_ref(), made).await? {
-                    Some(earlier) => Ok((chat.sent_before(write, earlier).await?, AfterCommit::nothing())),
-                    None => chat.edit(write, request, entry, made).await,
+        let sent =
+            self.write((request, repeatable, entry), move |chat, write, (request, repeatable, entry)| {
+                Box::pin(async move {
+                    match chat.receive(write, repeatable.as_ref(), made).await? {
+                        Some(earlier) => {
+                            Ok((chat.sent_before(write, earlier).await?, AfterCommit::nothing()))
+                        }
+                        None => chat.edit(write, request, entry, made).await,
+                    }
+                })
+            });
+        let mut sent = sent.await?;
+        if sent.conversation.step_at.is_some() {
+            sent.conversation = self.settle(sent.conversation.id).await?;
+            for row in [&mut sent.message, &mut sent.reply] {
+                if let Some(now) = self.message(row.id).await? {
+                    row.active = now.active;
                 }
-            })
-        })
-        .await
+            }
+        }
+        Ok(sent)
     }
 
     async fn edit(
@@ -61,16 +74,25 @@ impl Chat {
         let mut due = AfterCommit::default();
         let old = self.message_within(write, request.message_id).await?;
         let old = old.filter(|old| old.role == Role::User).ok_or(Error::NotFound("message of the user"))?;
-        let standing = self.standing(write, old.conversation_id, old.parent_id).await?;
-        let changes = [
-            (Column::LastPosition, Expr::value(old.position + 1)),
-            (Column::ReadPosition, Expr::value(old.position)),
-            (Column::UpdatedAt, Expr::value(write.now)),
-        ];
+        let length = old.position - 1;
+        let standing = self.standing(write, old.conversation_id, old.parent_id, length).await?;
+        let junction = standing.junction(old.parent_id, length).ok();
+        let read = Expr::value(old.position);
+        let mut changes = vec![(Column::UpdatedAt, Expr::value(write.now))];
+        match (junction, made.reply) {
+            (None, Some(reply)) => changes.extend(new_target(write, reply, Some(read))),
+            _ => changes.extend([
+                (Column::LastPosition, Expr::value(old.position + 1)),
+                (Column::ReadPosition, read),
+            ]),
+        }
         let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
         let way = self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut due).await?;
-        self.lead_path(write, conversation.id, old.parent_id, old.position - 1, standing.junction).await?;
-        let place = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
+        if let Some(junction) = junction {
+            self.lead_path(write, conversation.id, old.parent_id, length, junction).await?;
+        }
+        let active = junction.is_some();
+        let place = Seat { parent: old.parent_id, position: old.position, busy: way.busy, active };
         let words = Words { content: &request.content, metadata: request.metadata.clone(), entry };
         let sent = self.store_turn(write, conversation, place, words, made, &mut due).await?;
         Ok((sent, due))

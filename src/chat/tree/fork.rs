@@ -1,13 +1,18 @@
 //! A conversation of its own out of a branch.
 
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, Statement, Value};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
+    Statement, Value,
+};
 use uuid::Uuid;
 
 use super::super::receipt::{Made, Repeatable};
-use super::super::{AfterCommit, Chat};
+use super::super::{AfterCommit, Chat, text};
 use super::branch::{BRANCH, WAY};
+use super::climb::one_by_one;
+use super::steps::STEP;
 use crate::database::Write;
-use crate::entity::conversation;
+use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::error::Error;
 use crate::search;
 use crate::signal::Topic;
@@ -21,19 +26,35 @@ pub struct ForkConversation {
     pub idempotency_key: Option<String>,
 }
 
+/// Whether a reply on the way is under way, and the words of its first message.
 const UNFINISHED: &str = "
-SELECT EXISTS (SELECT 1 FROM way WHERE status IN ('QUEUED', 'GENERATING')) AS unfinished";
+SELECT EXISTS (SELECT 1 FROM way WHERE status IN ('QUEUED', 'GENERATING')) AS unfinished,
+    (SELECT content FROM way WHERE position = 1) AS first";
 
-/// Copies the way into conversation `$6`. Of a copy's id the first twelve bytes are `$7`, and the last four its
-/// position, so that it knows its parent's.
+/// From message `$2` upwards to after position `$3`, but for what is not finished.
+const PIECE: &str = "
+WITH RECURSIVE branch (id, parent_id, position) AS (
+    SELECT id, parent_id, position FROM message WHERE user_id = $1 AND id = $2
+    UNION ALL
+    SELECT above.id, above.parent_id, above.position
+    FROM branch CROSS JOIN message AS above
+    WHERE above.user_id = $1 AND above.id = branch.parent_id AND above.position > $3
+),
+way AS (
+    SELECT * FROM message
+    WHERE user_id = $1 AND id IN (SELECT id FROM branch) AND status IN ('COMPLETE', 'STOPPED', 'FAILED')
+)";
+
+/// Copies the way. Of a copy's id the first twelve bytes are the same in all, and the last four its position, so that it
+/// knows its parent's.
 const COPY: &str = "
 INSERT INTO message (
     user_id, id, conversation_id, parent_id, position, active, role, status, content, tool_calls, finish_reason,
     failure, model, usage, metadata, attempt, created_at, finished_at, created_revision, revision
 )
 SELECT
-    user_id, {own}, $6, CASE WHEN position > 1 THEN {parent} END, position, TRUE, role, status, content, tool_calls,
-    finish_reason, failure, model, usage, metadata, attempt, created_at, finished_at, $8, $8
+    user_id, {own}, {conversation}, CASE WHEN position > 1 THEN {parent} END, position, TRUE, role, status, content, tool_calls,
+    finish_reason, failure, model, usage, metadata, attempt, created_at, finished_at, {revision}, {revision}
 FROM way";
 
 impl Chat {
@@ -46,8 +67,18 @@ impl Chat {
     pub async fn fork_conversation(&self, request: ForkConversation) -> Result<conversation::Model, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "forkConversation", &arguments)?;
+        match self.fork_at_once(request.message_id, repeatable.clone()).await {
+            Err(Error::TooManyMessages) => self.fork_in_steps(request.message_id, repeatable).await,
+            result => result,
+        }
+    }
+
+    async fn fork_at_once(
+        &self,
+        message_id: Uuid,
+        repeatable: Option<Repeatable>,
+    ) -> Result<conversation::Model, Error> {
         let made = Uuid::now_v7();
-        let message_id = request.message_id;
         self.write(repeatable, move |chat, write, repeatable| {
             Box::pin(async move {
                 let receipt = Made { conversation: Some(made), ..Made::default() };
@@ -64,6 +95,9 @@ impl Chat {
 
     async fn fork(&self, write: &Write, message_id: Uuid, made: Uuid) -> Result<conversation::Model, Error> {
         let end = self.message_within(write, message_id).await?.ok_or(Error::NotFound("message"))?;
+        if end.position > STEP {
+            return Err(Error::TooManyMessages);
+        }
         let original = self.conversation_within(write, end.conversation_id).await?;
         let way = [
             Value::from(self.user()),
@@ -73,14 +107,14 @@ impl Chat {
             Value::from(end.position + 1),
         ];
         let backend = write.get_database_backend();
-        let unfinished = format!("{BRANCH}{WAY}{UNFINISHED}");
+        let unfinished = one_by_one(backend, &format!("{BRANCH}{WAY}{UNFINISHED}"));
         let unfinished = Statement::from_sql_and_values(backend, unfinished, way.clone());
-        if let Some(row) = write.query_one_raw(unfinished).await?
-            && row.try_get_by_index(0)?
-        {
+        let row = write.query_one_raw(unfinished).await?;
+        let row = row.ok_or_else(|| Error::Internal("a select without a row".to_owned()))?;
+        if row.try_get_by_index(0)? {
             return Err(Error::ConversationBusy);
         }
-        let title = original.title.zip(original.title_origin);
+        let title = copied_title(original, row.try_get_by_index(1)?);
         let fork = conversation::Model {
             id: made,
             read_position: end.position,
@@ -89,26 +123,182 @@ impl Chat {
         conversation::Entity::insert(fork.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;
-        let mut prefix = Uuid::now_v7().simple().to_string();
-        prefix.truncate(24);
-        let copies = [Value::from(made), Value::from(prefix), Value::from(write.revision)];
-        let copy = format!(
-            "{BRANCH}{WAY}{}",
-            COPY.replace("{own}", &id_at(backend, "position"))
-                .replace("{parent}", &id_at(backend, "(position - 1)"))
-        );
+        let copies = [Value::from(made), Value::from(id_prefix()), Value::from(write.revision)];
+        let copy = format!("{BRANCH}{WAY}{}", copy_sql(backend, "$6", "$7", "$8"));
+        let copy = one_by_one(backend, &copy);
         let copy = Statement::from_sql_and_values(backend, copy, way.into_iter().chain(copies));
         write.execute_raw(copy).await?;
         search::index_title(write, &fork).await?;
-        search::index_conversation(write, self.user(), fork.id).await?;
+        search::index_path(write, self.user(), fork.id, 0, end.position).await?;
         Ok(fork)
     }
 }
 
-/// The id of the copy at `position`.
-fn id_at(backend: DbBackend, position: &str) -> String {
-    match backend {
-        DbBackend::Postgres => format!("CAST($7 || lpad(to_hex({position}), 8, '0') AS UUID)"),
-        _ => format!("unhex($7 || printf('%08x', {position}))"),
+impl Chat {
+    /// Copies the way piece by piece into a conversation that is in the trash, as one that is being erased, and takes it
+    /// out in the end. If this server dies meanwhile, the trash is emptied of what it leaves. The receipt is written in
+    /// the end, too: a second request with the same key then finds the first one's conversation, or makes its own.
+    async fn fork_in_steps(
+        &self,
+        message_id: Uuid,
+        repeatable: Option<Repeatable>,
+    ) -> Result<conversation::Model, Error> {
+        let chat = self.clone();
+        let steps = tokio::spawn(async move { chat.take_fork_steps(message_id, repeatable).await });
+        steps.await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
     }
+
+    async fn take_fork_steps(
+        &self,
+        message_id: Uuid,
+        repeatable: Option<Repeatable>,
+    ) -> Result<conversation::Model, Error> {
+        let way = self.way_to(message_id, true).await?;
+        let first = self.message(way.top).await?.ok_or(Error::NotFound("message"))?;
+        let (prefix, mut start) = (id_prefix(), 0);
+        let mut claim = self.write((), |chat, write, ()| Box::pin(chat.begin_copy(write))).await?;
+        let id = claim.id;
+        for stop in &way.stops {
+            let piece = Piece { prefix: prefix.clone(), end: stop.id, start, length: stop.position - start };
+            claim = self
+                .write((claim, piece), |chat, write, (claim, piece)| {
+                    Box::pin(async move {
+                        let due = AfterCommit {
+                            wake: vec![Topic::Backlog],
+                            changed: false,
+                            ..AfterCommit::default()
+                        };
+                        Ok((chat.copy_piece(write, claim, piece).await?, due))
+                    })
+                })
+                .await?;
+            start = stop.position;
+        }
+        let input = (claim, repeatable, first);
+        self.write(input, move |chat, write, (claim, repeatable, first)| {
+            Box::pin(async move {
+                let receipt = Made { conversation: Some(id), ..Made::default() };
+                let earlier = chat.receive(write, repeatable.as_ref(), receipt).await?;
+                if let Some(earlier) = earlier.and_then(|earlier| earlier.conversation) {
+                    return Ok((chat.conversation_within(write, earlier).await?, AfterCommit::nothing()));
+                }
+                let end = chat.message_within(write, message_id).await?.ok_or(Error::NotFound("message"))?;
+                let original = chat.conversation_within(write, end.conversation_id).await?;
+                let title = copied_title(original, Some(first.content.clone()));
+                let fork = conversation::Model {
+                    id,
+                    read_position: start,
+                    // To devices that have passed its messages it is new all the same.
+                    restored_revision: Some(write.revision),
+                    ..chat.new_conversation(write, title, start)
+                };
+                chat.update_claimed(write, claim, fork.clone()).await?;
+                search::index_title(write, &fork).await?;
+                Ok((fork, AfterCommit::default()))
+            })
+        })
+        .await
+    }
+
+    /// Makes the conversation that a way is to be copied into.
+    async fn begin_copy(&self, write: &Write) -> Result<(conversation::Model, AfterCommit), Error> {
+        let hidden = conversation::Model {
+            deleted_at: Some(write.now),
+            erasing_at: Some(write.now),
+            // No device has anything to learn of it yet.
+            revision: 0,
+            ..self.new_conversation(write, None, 0)
+        };
+        conversation::Entity::insert(hidden.clone().into_active_model())
+            .exec_without_returning(&**write)
+            .await?;
+        Ok((hidden, AfterCommit::nothing()))
+    }
+
+    async fn copy_piece(
+        &self,
+        write: &Write,
+        claim: &conversation::Model,
+        piece: &Piece,
+    ) -> Result<conversation::Model, Error> {
+        let backend = write.get_database_backend();
+        let renewed = conversation::Model { erasing_at: Some(write.now), ..claim.clone() };
+        self.update_claimed(write, claim, renewed.clone()).await?;
+        let copy = Statement::from_sql_and_values(
+            backend,
+            one_by_one(backend, &format!("{PIECE}{}", copy_sql(backend, "$4", "$5", "$6"))),
+            [
+                Value::from(self.user()),
+                Value::from(piece.end),
+                Value::from(piece.start),
+                Value::from(claim.id),
+                Value::from(piece.prefix.as_str()),
+                Value::from(write.revision),
+            ],
+        );
+        let copied = write.execute_raw(copy).await?.rows_affected();
+        if i64::try_from(copied).ok() != Some(piece.length) {
+            let end = self.message_within(write, piece.end).await?;
+            return Err(end.map_or(Error::NotFound("message"), |_| Error::ConversationBusy));
+        }
+        let end = piece.start + piece.length;
+        search::index_path(write, self.user(), claim.id, piece.start, end).await?;
+        Ok(renewed)
+    }
+
+    /// Stores `row` in place of `claim`, unless it is being erased in earnest.
+    async fn update_claimed(
+        &self,
+        write: &Write,
+        claim: &conversation::Model,
+        row: conversation::Model,
+    ) -> Result<(), Error> {
+        let updated = conversation::Entity::update_many()
+            .set(row.into_active_model().reset_all())
+            .filter(Column::UserId.eq(self.user()))
+            .filter(Column::Id.eq(claim.id))
+            .filter(Column::ErasingAt.eq(claim.erasing_at))
+            .filter(Column::ErasedAt.is_null())
+            .exec(&**write)
+            .await?;
+        let lost = || Error::Unavailable("a copy took too long, and was given up".to_owned());
+        if updated.rows_affected == 1 { Ok(()) } else { Err(lost()) }
+    }
+}
+
+/// A part of the way, which one step copies.
+struct Piece {
+    prefix: String,
+    /// The last message.
+    end: Uuid,
+    /// The position before the first one.
+    start: i64,
+    length: i64,
+}
+
+/// The title of a copy that begins with `first`: words of another first message are not taken over.
+fn copied_title(original: conversation::Model, first: Option<String>) -> Option<(String, TitleOrigin)> {
+    match original.title_origin {
+        Some(TitleOrigin::Message) => first.map(|words| (text::derive_title(&words), TitleOrigin::Message)),
+        origin => original.title.zip(origin),
+    }
+}
+
+/// What the ids of copies begin with.
+fn id_prefix() -> String {
+    let mut prefix = Uuid::now_v7().simple().to_string();
+    prefix.truncate(24);
+    prefix
+}
+
+/// [`COPY`] with the places of its own parameters: the conversation, the ids' prefix and the revision.
+fn copy_sql(backend: DbBackend, conversation: &str, prefix: &str, revision: &str) -> String {
+    let id = |position: &str| match backend {
+        DbBackend::Postgres => format!("CAST({prefix} || lpad(to_hex({position}), 8, '0') AS UUID)"),
+        _ => format!("unhex({prefix} || printf('%08x', {position}))"),
+    };
+    COPY.replace("{own}", &id("position"))
+        .replace("{parent}", &id("(position - 1)"))
+        .replace("{conversation}", conversation)
+        .replace("{revision}", revision)
 }

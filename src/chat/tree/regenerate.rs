@@ -8,6 +8,7 @@ use super::super::receipt::{Made, Repeatable};
 use super::super::turn::Seat;
 use super::super::unread::read_at_most;
 use super::super::{AfterCommit, Chat, OnBusy};
+use super::steps::new_target;
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
 use crate::entity::message;
@@ -44,7 +45,7 @@ impl Chat {
         let arguments = [request.message_id.as_bytes().as_slice()];
         let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "regenerateReply", &arguments)?;
         let made = Made { reply: Some(Uuid::now_v7()), ..Made::default() };
-        self.write((request, repeatable), move |chat, write, (request, repeatable)| {
+        let regenerated = self.write((request, repeatable), move |chat, write, (request, repeatable)| {
             Box::pin(async move {
                 match chat.receive(write, repeatable.as_ref(), made).await? {
                     Some(earlier) => {
@@ -55,8 +56,15 @@ impl Chat {
                     None => chat.regenerate(write, request, made).await,
                 }
             })
-        })
-        .await
+        });
+        let mut regenerated = regenerated.await?;
+        if regenerated.conversation.step_at.is_some() {
+            regenerated.conversation = self.settle(regenerated.conversation.id).await?;
+            if let Some(now) = self.message(regenerated.reply.id).await? {
+                regenerated.reply.active = now.active;
+            }
+        }
+        Ok(regenerated)
     }
 
     async fn regenerate(
@@ -67,16 +75,22 @@ impl Chat {
     ) -> Result<(Regenerated, AfterCommit), Error> {
         let mut due = AfterCommit::default();
         let old = self.own_reply(write, request.message_id).await?;
-        let standing = self.standing(write, old.conversation_id, old.parent_id).await?;
-        let changes = [
-            (Column::LastPosition, Expr::value(old.position)),
-            read_at_most(old.position - 1),
-            (Column::UpdatedAt, Expr::value(write.now)),
-        ];
+        let length = old.position - 1;
+        let standing = self.standing(write, old.conversation_id, old.parent_id, length).await?;
+        let junction = standing.junction(old.parent_id, length).ok();
+        let read = read_at_most(length);
+        let mut changes = vec![(Column::UpdatedAt, Expr::value(write.now))];
+        match (junction, made.reply) {
+            (None, Some(reply)) => changes.extend(new_target(write, reply, Some(read.1))),
+            _ => changes.extend([(Column::LastPosition, Expr::value(old.position)), read]),
+        }
         let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
         let way = self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut due).await?;
-        self.lead_path(write, conversation.id, old.parent_id, old.position - 1, standing.junction).await?;
-        let seat = Seat { parent: old.parent_id, position: old.position, busy: way.busy };
+        if let Some(junction) = junction {
+            self.lead_path(write, conversation.id, old.parent_id, length, junction).await?;
+        }
+        let active = junction.is_some();
+        let seat = Seat { parent: old.parent_id, position: old.position, busy: way.busy, active };
         let reply = self.new_reply(write, conversation.id, made.reply, &seat, &mut due).await?;
         message::Entity::insert(reply.clone().into_active_model()).exec_without_returning(&**write).await?;
         Ok((Regenerated { conversation, reply }, due))

@@ -53,6 +53,35 @@ impl Filler {
         self.connection.execute_unprepared(&sql).await.unwrap();
     }
 
+    /// Gives the second of the two messages that [`Self::messages`] has made `count` versions, which came before it.
+    pub async fn siblings(&self, user: &str, conversation: &str, space: u32, count: u32) {
+        let (id, conversation, numbers) = if self.is_postgres {
+            let id = format!("('{space}f' || lpad(to_hex(n), 30, '0'))::uuid");
+            (id, format!("'{conversation}'::uuid"), format!("generate_series(1, {count}) AS n"))
+        } else {
+            let id = format!("CAST(printf('{space}f%014d', n) AS BLOB)");
+            (id, format!("x'{}'", conversation.replace('-', "")), Self::series(count))
+        };
+        let flag = if self.is_postgres { "false" } else { "0" };
+        let sql = format!(
+            "UPDATE message SET created_revision = {count} + 1
+             WHERE user_id = '{user}' AND conversation_id = {conversation} AND position = 2;
+             INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content,
+                 tool_calls, created_at, finished_at, created_revision, revision)
+             SELECT user_id, {id}, conversation_id, parent_id, position, {flag}, role, status, content,
+                 tool_calls, created_at, finished_at, n, n
+             FROM message CROSS JOIN {numbers}
+             WHERE user_id = '{user}' AND conversation_id = {conversation} AND position = 2"
+        );
+        self.connection.execute_unprepared(&sql).await.unwrap();
+    }
+
+    /// Lets every user's next write come after all that was filled in.
+    pub async fn raise_revisions(&self, revision: u32) {
+        let sql = format!("UPDATE account SET revision = revision + {revision}");
+        self.connection.execute_unprepared(&sql).await.unwrap();
+    }
+
     /// Gives `user` `count` more conversations, without messages.
     pub async fn conversations(&self, user: &str, space: u32, count: u32) {
         let (id, numbers) = if self.is_postgres {

@@ -115,6 +115,10 @@ async fn store(database: &Database, user: &str, texts: &[String]) {
                     erasing_at: None,
                     erased_at: None,
                     restored_revision: None,
+                    path_target_id: None,
+                    path_target_read: None,
+                    deletion_id: None,
+                    step_at: None,
                     revision,
                 };
                 let conversation_id = conversation.id;

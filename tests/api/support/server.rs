@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use causerie::assistant::{Assistant, Echo};
 use causerie::auth::{self, Authenticator, ClaimRules, Secret, Source, UserId};
-use causerie::chat::Limits;
+use causerie::chat::{Limits, resume_steps};
 use causerie::database::{Database, statistics};
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::{self, Replies};
@@ -115,16 +115,18 @@ impl TestServer {
         trash::start(database.clone(), settings.trash, shutdown.clone());
         receipts::start(database.clone(), settings.receipts, shutdown.clone());
         statistics::keep(database.clone(), settings.statistics, shutdown.clone());
+        let limits = Limits {
+            message_chars: settings.message_chars,
+            user_queued: settings.user_queued,
+            trash: settings.trash.keep,
+        };
+        tokio::spawn(resume_steps(database.clone(), replies.clone(), limits, shutdown.clone()));
         let app = App::new(Parts {
             schema: graphql::schema_with(settings.http.limits.query),
             authenticator: Authenticator::new(settings.auth).await.unwrap(),
             database: database.clone(),
             replies: replies.clone(),
-            limits: Limits {
-                message_chars: settings.message_chars,
-                user_queued: settings.user_queued,
-                trash: settings.trash.keep,
-            },
+            limits,
             page: graphiql::Page::default(),
             options: settings.http,
         });
@@ -194,7 +196,7 @@ pub fn is_sweep(statement: &Statement) -> bool {
 /// Whether something that is not asked for looks for work: a reply whether it is to stop, the index of the search
 /// whether it has a backlog, the trash whether it is to be emptied.
 fn is_look(statement: &Statement) -> bool {
-    let parts = ["SELECT \"stop_requested_at\"", "FROM search_backlog", "erased_at IS NULL"];
+    let parts = ["SELECT \"stop_requested_at\"", "FROM search_backlog", "erased_at IS NULL", "\"step_at\" <"];
     parts.iter().any(|part| statement.sql.contains(part))
 }
 

@@ -1,6 +1,7 @@
 //! The tree of a conversation's messages, and the active path through it.
 
 mod cost;
+mod long;
 mod model;
 mod races;
 mod random;

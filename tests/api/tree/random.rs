@@ -8,7 +8,8 @@ use std::time::Duration;
 use causerie::auth::{UserId, Viewer};
 use causerie::chat::{
     ActivateMessage, Change, ChangeCursor, Chat, DeleteMessage, EditMessage, Family, ForkConversation,
-    Limits, LongColumns, Metadata, OnBusy, RegenerateReply, SendMessage, Slice, Span,
+    Limits, LongColumns, Metadata, OnBusy, RegenerateReply, SendMessage, SiblingPage, SiblingPlace, Slice,
+    Span,
 };
 use causerie::entity::message;
 use causerie::memory::Memory;
@@ -257,12 +258,24 @@ impl World<'_> {
             prop_assert_eq!(ids(&shown), thread.ids(&thread.shown));
             let parents =
                 thread.nodes.values().map(|node| node.parent.map(|parent| thread.nodes[&parent].id));
-            let families: Vec<Family> =
-                parents.map(|parent| Family { conversation: thread.id, parent }).collect();
-            let found = self.chat.families(&families).await.unwrap();
-            for ((serial, node), family) in thread.nodes.iter().zip(&families) {
-                let siblings: Vec<Uuid> = found[family].iter().map(|sibling| sibling.id).collect();
-                prop_assert_eq!(siblings, thread.ids(&thread.siblings(*serial)), "siblings of {:?}", node);
+            let siblings: Vec<SiblingPage> = parents
+                .map(|parent| SiblingPage { family: Family { conversation: thread.id, parent }, slice })
+                .collect();
+            let found = self.chat.sibling_pages(&siblings).await.unwrap();
+            let places: Vec<SiblingPlace> = thread
+                .nodes
+                .values()
+                .zip(&siblings)
+                .map(|(node, page)| SiblingPlace { family: page.family, id: node.id })
+                .collect();
+            let ranks = self.chat.sibling_ranks(&places).await.unwrap();
+            for (((serial, node), page), place) in thread.nodes.iter().zip(&siblings).zip(&places) {
+                let expected = thread.siblings(*serial);
+                prop_assert_eq!(ids(&found[page].items), thread.ids(&expected), "siblings of {:?}", node);
+                let index = expected.iter().position(|other| other == serial).unwrap();
+                let rank = ranks[place];
+                let numbers = [index, expected.len()].map(|number| i64::try_from(number).unwrap());
+                prop_assert_eq!([rank.index, rank.count], numbers, "rank of {:?}", node);
             }
             // The branch to one of the messages, each time another.
             if let Some(serial) = thread.nodes.keys().nth(self.keys as usize % thread.nodes.len().max(1)) {
