@@ -52,7 +52,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 const OUTCOME_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long what is written is given to end when the server stops.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// How long PostgreSQL keeps a transaction, and with it the lock of its user's rows, open for a server that says
 /// nothing more: one that was frozen, or that vanished with its machine. Servers that live pause for milliseconds.

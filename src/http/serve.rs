@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(3);
 /// How long readers are left to see the end of replies that have just ended.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// How often it is told that connections were closed at the limit of their address.
+/// How often it is told that connections were closed at the limit of their address, or cannot be accepted.
 const TELL: Duration = Duration::from_mins(1);
 
 /// How long to wait when the system has no more file descriptors.
@@ -51,9 +51,10 @@ pub async fn serve(
         sleep(SETTLE).await;
     }
     streams.closing.cancel();
-    let _ = timeout(GRACE, streams.tracker.wait()).await;
+    let end = Instant::now() + GRACE;
+    let _ = timeout_at(end, streams.tracker.wait()).await;
     // Requests may still be arriving.
-    let _ = timeout_at(deadline.max(Instant::now() + GRACE), connections.wait()).await;
+    let _ = timeout_at(deadline.max(end), connections.wait()).await;
     app.0.database.close().await;
     Ok(())
 }
@@ -66,6 +67,7 @@ async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) 
     let places = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
     let mut refused = Refused::default();
+    let mut exhausted: Option<Instant> = None;
     let serve = |stream: TcpStream, address: SocketAddr, among_all: OwnedSemaphorePermit| {
         let is_proxy = TrustedProxy::has(&app.0.options.trusted_proxies, address.ip());
         let who = (!is_proxy).then(|| Who::new(None, address.ip()));
@@ -92,7 +94,10 @@ async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) 
             }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "cannot accept connections");
+                if exhausted.is_none_or(|told| told.elapsed() > TELL) {
+                    tracing::error!(%error, "cannot accept connections");
+                    exhausted = Some(Instant::now());
+                }
                 sleep(EXHAUSTED).await;
             }
         }

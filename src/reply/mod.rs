@@ -42,7 +42,7 @@ use crate::error::Error;
 use crate::signal::{Listener, Signals, Topic};
 
 /// How long a server that has to go tries to hand its replies over.
-const RELEASE: Duration = Duration::from_secs(5);
+const RELEASE: Duration = Duration::from_secs(2);
 
 /// How long a server that has to go tries to tell the others what it has ended and handed over.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -181,20 +181,23 @@ impl Replies {
     pub async fn ended(&self, user: &str, id: Uuid) -> Result<message::Model, Error> {
         let mut listener = self.0.signals.listen(Topic::Reply(id));
         loop {
+            // Asked before the row is read: what has ended by then is told, though the server stops.
+            let is_last_look = self.0.released.is_cancelled();
             match self.find(user, id).await {
                 Ok(Some(row)) if row.status.is_terminal() => return Ok(row),
                 Ok(None) => return Err(Error::NotFound("message")),
                 Err(error) if !error.is_unavailable() => return Err(error),
                 Ok(Some(_)) | Err(_) => {}
             }
+            if is_last_look {
+                return Err(Error::Unavailable("this server is stopping".to_owned()));
+            }
             // A reply that grows wakes its readers often; for its end alone, a look a second will do.
             let pause = sleep(Duration::from_secs(1));
             tokio::pin!(pause);
             loop {
                 tokio::select! {
-                    () = self.0.released.cancelled() => {
-                        return Err(Error::Unavailable("this server is stopping".to_owned()));
-                    }
+                    () = self.0.released.cancelled() => break,
                     () = &mut pause => break,
                     () = listener.woken() => if !self.is_running(id) { break },
                 }

@@ -61,7 +61,7 @@ impl Replies {
 
     async fn improve_title(&self, assistant: &dyn Assistant, reply: &message::Model) -> Result<(), Error> {
         let (user, id) = (reply.user_id.as_str(), reply.conversation_id);
-        let Some(beginning) = self.beginning(reply).await? else { return Ok(()) };
+        let Some((derived, beginning)) = self.beginning(reply).await? else { return Ok(()) };
         let answer = ask(assistant, beginning);
         let Ok(answer) = timeout(PATIENCE, answer).await else {
             tracing::info!(conversation = %id, "the title model took too long");
@@ -74,7 +74,7 @@ impl Replies {
         let renamed = self
             .0
             .database
-            .write(user, (user.to_owned(), title), move |write, (user, title)| {
+            .write(user, (user.to_owned(), title, derived), move |write, (user, title, derived)| {
                 Box::pin(async move {
                     let renamed = conversation::Entity::update_many()
                         .col_expr(Column::Title, Expr::value(title.as_str()))
@@ -85,6 +85,8 @@ impl Replies {
                         .filter(Column::Id.eq(id))
                         .filter(Column::DeletedAt.is_null())
                         .filter(Column::TitleOrigin.eq(TitleOrigin::Message))
+                        // Otherwise it now begins with something else.
+                        .filter(Column::Title.eq(derived.as_str()))
                         .exec_with_returning(&**write)
                         .await?;
                     for row in &renamed {
@@ -100,21 +102,19 @@ impl Replies {
         Ok(())
     }
 
-    /// How the conversation of `reply` begins; `None` if it has a title that is to stay.
-    async fn beginning(&self, reply: &message::Model) -> Result<Option<String>, Error> {
+    /// The title of `reply`'s conversation, and how it begins; `None` if the title is to stay.
+    async fn beginning(&self, reply: &message::Model) -> Result<Option<(String, String)>, Error> {
         let conversation = conversation::Entity::find_by_id((reply.user_id.clone(), reply.conversation_id))
             .filter(Column::DeletedAt.is_null())
             .filter(Column::TitleOrigin.eq(TitleOrigin::Message))
             .select_only()
-            .column(Column::Id);
-        let wanted: Option<uuid::Uuid> = self
+            .column(Column::Title);
+        let derived: Option<String> = self
             .0
             .database
             .read(|connection| Box::pin(conversation.clone().into_tuple().one(connection)))
             .await?;
-        if wanted.is_none() {
-            return Ok(None);
-        }
+        let Some(derived) = derived else { return Ok(None) };
         let messages = message::Entity::find()
             .filter(message::Column::UserId.eq(reply.user_id.as_str()))
             .filter(message::Column::ConversationId.eq(reply.conversation_id))
@@ -131,7 +131,7 @@ impl Replies {
             format!("{speaker}: {}", message.content.chars().take(EXCERPT_CHARS).collect::<String>())
         });
         let said: Vec<String> = said.collect();
-        Ok((!said.is_empty()).then(|| said.join("\n\n")))
+        Ok((!said.is_empty()).then(|| (derived, said.join("\n\n"))))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Titles that are a first message's first words: they do not outlive it.
+//! Titles that were made from a first message, by its first words or by the assistant: they do not outlive it.
 
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ActiveEnum, QueryFilter, QuerySelect};
@@ -11,14 +11,14 @@ use crate::entity::message;
 use crate::error::Error;
 use crate::search;
 
-/// The changes of a conversation that now begins with `first`, if its title was derived from how it began: the title is
-/// derived from that, and there is none without it.
+/// The changes of a conversation that now begins with `first`, if its title was made from how it began and not by
+/// the user: the title is derived from that, and there is none without it.
 pub(super) fn derived_title(first: Option<&str>) -> [(Column, SimpleExpr); 3] {
     let title = first.map(text::derive_title);
     let key = title.as_deref().map(text::title_key).unwrap_or_default();
     let origin = title.as_ref().map(|_| TitleOrigin::Message.to_value());
     let if_derived = |column: Column, value: SimpleExpr| {
-        let derived = Expr::col(Column::TitleOrigin).eq(TitleOrigin::Message.to_value());
+        let derived = Expr::col(Column::TitleOrigin).ne(TitleOrigin::User.to_value());
         (column, Expr::case(derived, value).finally(Expr::col(column)).into())
     };
     [

@@ -60,6 +60,27 @@ on_both_databases! {
         assert!(puppeteer.next().await.prompt.turns[1].content.starts_with("User: another"));
     }
 
+    async fn a_title_does_not_outlive_the_message_that_the_model_was_shown(database) {
+        let (server, puppeteer) = titled(&database).await;
+        let ann = server.user("ann");
+        let erase = "mutation($id: ID!) { deleteMessage(input: { messageId: $id }) { conversation { title } } }";
+        let sent = ann.send("secret plans", json!({})).await;
+        let id = sent["conversation"]["id"].as_str().unwrap();
+        answer(&puppeteer.next().await, "Conspiracy");
+        becomes(&ann, id, "Conspiracy").await;
+        let erased = ann.data(erase, json!({ "id": sent["message"]["id"] })).await;
+        assert_eq!(erased["deleteMessage"]["conversation"]["title"], Value::Null);
+        assert!(titles(&ann, "filter: { titleContains: \"conspiracy\" }").await.is_empty());
+
+        // Nor does one that comes later.
+        let sent = ann.send("more plans", json!({})).await;
+        let id = sent["conversation"]["id"].as_str().unwrap();
+        let puppet = puppeteer.next().await;
+        ann.data(erase, json!({ "id": sent["message"]["id"] })).await;
+        ann.send("harmless chat", json!({ "conversationId": id })).await;
+        assert_eq!(tried(&server, &puppet, "Conspiracy", id).await, "harmless chat");
+    }
+
     async fn what_the_user_has_named_stays(database) {
         let (server, puppeteer) = titled(&database).await;
         let other = TestServer::start(&database).await;

@@ -1,5 +1,7 @@
 //! A database of a test's own.
 
+use std::sync::Arc;
+
 use causerie::database::{Address, Database};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tempfile::TempDir;
@@ -10,8 +12,8 @@ use super::Proxy;
 /// A new, empty database. It is gone when this is.
 pub struct TestDatabase {
     url: String,
-    /// Of an SQLite database: where its file is.
-    directory: TempDir,
+    /// Of an SQLite database: where its file is. Servers hold it as well.
+    directory: Arc<TempDir>,
     /// Of a PostgreSQL database: its name, and where to drop it.
     cluster: Option<(String, String)>,
 }
@@ -19,7 +21,7 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// A new SQLite file.
     pub fn sqlite() -> Self {
-        let directory = TempDir::new().unwrap();
+        let directory = Arc::new(TempDir::new().unwrap());
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
         Self { url, directory, cluster: None }
     }
@@ -35,7 +37,11 @@ impl TestDatabase {
         administer(&cluster, &format!("CREATE DATABASE {name}")).await;
         let mut url = url::Url::parse(&cluster).unwrap();
         url.set_path(&name);
-        Some(Self { url: url.into(), directory: TempDir::new().unwrap(), cluster: Some((cluster, name)) })
+        Some(Self {
+            url: url.into(),
+            directory: Arc::new(TempDir::new().unwrap()),
+            cluster: Some((cluster, name)),
+        })
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -45,7 +51,7 @@ impl TestDatabase {
     /// The same PostgreSQL database by another way; it is not gone with this one.
     #[must_use]
     pub fn behind(&self, proxy: &Proxy) -> Self {
-        Self { url: proxy.url(&self.url), directory: TempDir::new().unwrap(), cluster: None }
+        Self { url: proxy.url(&self.url), directory: Arc::new(TempDir::new().unwrap()), cluster: None }
     }
 
     pub fn url(&self) -> &str {
@@ -55,6 +61,11 @@ impl TestDatabase {
     /// A directory that lives as long as the database.
     pub fn directory(&self) -> &std::path::Path {
         self.directory.path()
+    }
+
+    /// What keeps the files of the database.
+    pub(super) fn files(&self) -> Arc<TempDir> {
+        self.directory.clone()
     }
 
     /// A connection as the server makes one, migrated.

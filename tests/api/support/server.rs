@@ -12,6 +12,7 @@ use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
 use causerie::{graphql, http, receipts, search, trash};
 use sea_orm::Statement;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -82,6 +83,7 @@ pub struct TestServer {
     shutdown: CancellationToken,
     drained: CancellationToken,
     task: JoinHandle<()>,
+    _files: Arc<TempDir>,
 }
 
 impl TestServer {
@@ -134,7 +136,8 @@ impl TestServer {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let serving = http::serve(app, listener, shutdown.clone(), settings.drain);
         let task = tokio::spawn(async move { serving.await.unwrap() });
-        Self { url, database, replies, statements, shutdown, drained, task }
+        let files = test_database.files();
+        Self { url, database, replies, statements, shutdown, drained, task, _files: files }
     }
 
     pub fn url(&self) -> &str {
