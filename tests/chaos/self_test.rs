@@ -206,6 +206,10 @@ fn conversation_of(user_id: String) -> conversation::Model {
         erasing_at: None,
         erased_at: None,
         restored_revision: None,
+        path_target_id: None,
+        path_target_read: None,
+        deletion_id: None,
+        step_at: None,
         revision: 1,
     }
 }
