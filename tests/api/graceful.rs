@@ -1,12 +1,17 @@
 //! A server that is told to stop loses nothing, and a reply whose server is gone can still be stopped.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use causerie::signal::{Hub, Listener, Signals, Topic};
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Client, Events, Process, TestDatabase, on_both_databases};
+use crate::support::{
+    Client, Events, Process, Puppeteer, Settings, TestDatabase, TestServer, on_both_databases,
+};
 
 const PROGRESS: &str =
     "subscription($id: ID!, $after: String) { replyProgress(messageId: $id, after: $after) {
@@ -213,4 +218,43 @@ async fn who_follows_at_another_server_hears_of_what_ends_while_the_first_one_st
     }
     assert!(ended.elapsed() < Duration::from_secs(2), "{:?}", ended.elapsed());
     assert_eq!(stopping.await.unwrap(), Some(0));
+}
+
+/// Wake-ups that leave a server only when they are flushed.
+#[derive(Debug, Default)]
+struct Buffered {
+    hub: Hub,
+    buffer: Mutex<Vec<Topic>>,
+    flushed: Mutex<Vec<Topic>>,
+}
+
+impl Signals for Buffered {
+    fn send(&self, topic: Topic) {
+        self.hub.send(topic);
+        self.buffer.lock().unwrap().push(topic);
+    }
+
+    fn listen(&self, topic: Topic) -> Listener {
+        self.hub.listen(topic)
+    }
+
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        let mut buffer = self.buffer.lock().unwrap();
+        self.flushed.lock().unwrap().append(&mut buffer);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[tokio::test]
+async fn a_server_flushes_its_wake_ups_after_it_has_given_up_its_replies() {
+    let database = TestDatabase::sqlite();
+    let (assistant, puppeteer) = Puppeteer::new();
+    let signals = Arc::<Buffered>::default();
+    let mut settings = Settings { assistant, signals: Some(signals.clone()), ..Settings::default() };
+    settings.drain = Duration::ZERO;
+    let server = TestServer::with(&database, settings).await;
+    server.user("ann").send("hello", json!({ "awaitReply": false })).await;
+    let _puppet = puppeteer.next().await;
+    server.stop().await;
+    assert!(signals.flushed.lock().unwrap().contains(&Topic::Orphans), "they wait to be sent");
 }

@@ -168,7 +168,10 @@ async fn what_was_given_up_is_not_leased_again_by_a_late_checkpoint() {
     lock.execute_unprepared("SELECT 1 FROM message FOR UPDATE").await.unwrap();
     running[0].1.say("two, ");
     database.becomes("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()", 1).await;
-    let (two, second) = server(&database).await;
+    let (assistant, second) = Puppeteer::new();
+    let mut settings = Settings { assistant, ..Settings::default() };
+    settings.replies.lease = Duration::from_mins(1);
+    let two = TestServer::with(&database, settings).await;
     let stopping = tokio::spawn(one.stop());
     database.becomes("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()", 2).await;
     lock.commit().await.unwrap();
@@ -187,6 +190,7 @@ async fn an_attempt_that_is_void_leaves_its_successor_to_its_readers() {
     let mut settings = Settings { assistant, ..Settings::default() };
     // No checkpoint tells the first attempt, nor a reader, anything.
     (settings.replies.lease, settings.replies.checkpoint) = (Duration::from_mins(1), Duration::from_mins(1));
+    settings.replies.replies = 2;
     let server = TestServer::with(&database, settings).await;
     let sent = server.user("ann").send("hello", json!({ "awaitReply": false })).await;
     let id = sent["reply"]["id"].as_str().unwrap().parse().unwrap();
@@ -202,7 +206,9 @@ async fn an_attempt_that_is_void_leaves_its_successor_to_its_readers() {
     let successor = puppeteer.next().await;
     successor.say("word");
     void.finish();
-    void.dropped().await;
+    // The next reply has the room of the void attempt, which is then over.
+    server.user("bob").send("hello", json!({ "awaitReply": false })).await;
+    let _next = puppeteer.next().await;
     let share = causerie::memory::Memory::new(1 << 24).share("ann", 1 << 20);
     let mut events = server.replies().progress("ann", id, None, share);
     let next =
@@ -221,6 +227,19 @@ async fn a_reader_at_another_server_reads_only_what_is_new() {
     let (id, puppet) = &running[0];
     let long = "word ".repeat(40_000);
     let mut events = ann.at(two.url()).subscribe(PROGRESS, json!({ "id": id })).await;
+    two.take_statements();
+    // Who waits for the end alone reads no text before it.
+    let (replies, reply) = (two.replies().clone(), id.as_str().unwrap().parse().unwrap());
+    let waiting = tokio::spawn(async move { replies.ended("ann", reply).await });
+    let found = loop {
+        let statements = two.take_statements();
+        if let Some(found) = statements.iter().find(|statement| statement.sql.contains("\"content\"")) {
+            break found.sql.clone();
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(found.contains("ELSE content END"), "{found}");
+    waiting.abort();
     two.take_statements();
     puppet.say(&long);
     let mut text = String::new();
@@ -269,4 +288,82 @@ async fn no_transaction_is_open_while_a_long_reply_is_prepared_for_the_search() 
     let at = |part: &str| seen.iter().rev().find(|(_, sql)| sql.contains(part)).unwrap().0;
     let open = at("INTO message_search") - at("INTO account");
     assert!(open < preparing, "open for {open:?}; it takes {preparing:?} to prepare");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_does_not_take_over_its_own_replies() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let (assistant, puppeteer) = Puppeteer::new();
+    let mut settings = Settings { assistant, ..Settings::default() };
+    // No checkpoint extends the lease.
+    (settings.replies.lease, settings.replies.checkpoint) = (LEASE, Duration::from_mins(1));
+    let server = TestServer::with(&database, settings).await;
+    let sent = server.user("ann").send("hello", json!({ "awaitReply": false })).await;
+    let puppet = puppeteer.next().await;
+    database.becomes(LAPSED, 1).await;
+    assert!(timeout(4 * LEASE, puppeteer.next()).await.is_err(), "the provider is asked once");
+    puppet.say("One.");
+    puppet.finish();
+    let ended =
+        server.replies().ended("ann", sent["reply"]["id"].as_str().unwrap().parse().unwrap()).await.unwrap();
+    assert_eq!((ended.content.as_str(), ended.attempt), ("One.", 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_back_first_gives_the_others_the_time_of_a_lease() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let (to_one, to_two) = (Proxy::to(database.url()).await, Proxy::to(database.url()).await);
+    let lease = Duration::from_secs(4);
+    let server = async |proxy: &Proxy| {
+        let (assistant, puppeteer) = Puppeteer::new();
+        let mut settings = Settings { assistant, ..Settings::default() };
+        settings.replies.lease = lease;
+        (TestServer::with(&database.behind(proxy), settings).await, puppeteer)
+    };
+    let ((one, first), (_two, second)) = (server(&to_one).await, server(&to_two).await);
+    let running = begin(&one.user("ann"), &first, 1).await;
+    // The other one is settled.
+    tokio::time::sleep(lease + LEASE).await;
+    to_one.cut();
+    to_two.cut();
+    running[0].1.say("two, ");
+    database.becomes(LAPSED, 1).await;
+    to_two.mend();
+    assert!(timeout(lease / 2, second.next()).await.is_err(), "the provider is asked once");
+    to_one.mend();
+    database.becomes(LAPSED, 0).await;
+    running[0].1.say("three.");
+    running[0].1.finish();
+    let ended = one.replies().ended("ann", running[0].0.as_str().unwrap().parse().unwrap()).await.unwrap();
+    assert_eq!((ended.content.as_str(), ended.attempt), ("One, two, three.", 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_the_end_of_a_reply_waits_through_an_outage() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let proxy = Arc::new(Proxy::to(database.url()).await);
+    let (one, puppeteer) = server(&database).await;
+    // The database goes away as the end is about to be read.
+    let (cuts, cut) = (proxy.clone(), std::sync::Once::new());
+    let mut settings = Settings::default();
+    settings.replies.replies = 0;
+    settings.observer = Some(Arc::new(move |statement: &sea_orm::Statement| {
+        if statement.sql.contains("ELSE content END") {
+            cut.call_once(|| cuts.cut());
+        }
+    }));
+    let two = TestServer::with(&database.behind(&proxy), settings).await;
+    let ann = one.user("ann");
+    let running = begin(&ann, &puppeteer, 1).await;
+    let there = ann.at(two.url());
+    let reader = tokio::spawn(read(there.subscribe(PROGRESS, json!({ "id": running[0].0 })).await));
+    running[0].1.finish();
+    one.replies().ended("ann", running[0].0.as_str().unwrap().parse().unwrap()).await.unwrap();
+    while !two.take_statements().iter().any(|statement| statement.sql.contains("ELSE content END")) {
+        tokio::task::yield_now().await;
+    }
+    // Longer than any statement is tried for.
+    assert_eq!(there.code("{ conversations { totalCount } }", json!({})).await, "UNAVAILABLE");
+    proxy.mend();
+    assert_eq!(reader.await.unwrap(), "One, ");
 }
