@@ -18,9 +18,12 @@ const RAISE_POSTGRES: &str = "INSERT INTO account (user_id, revision, created_at
     ON CONFLICT (user_id) DO UPDATE SET revision = account.revision + 1 \
     RETURNING revision, clock_timestamp(), txid_current()";
 
-/// What became of a transaction. After a fail-over its number may be another one's, which the revision tells.
-const STATUS: &str = "
-SELECT CASE WHEN (SELECT revision FROM account WHERE user_id = $2) >= $3 THEN txid_status($1) ELSE 'aborted' END";
+/// What became of a transaction.
+const STATUS: &str = "SELECT txid_status($1)";
+
+/// After a fail-over a transaction's number may be another one's, which the revision tells. It is read once the
+/// transaction is over: a statement that began before does not see it.
+const REVISION: &str = "SELECT revision FROM account WHERE user_id = $1";
 
 /// A transaction in which `revision` is the user's own. Dropping it takes it back.
 #[derive(Debug)]
@@ -96,19 +99,23 @@ impl Write {
 impl Unanswered {
     /// Whether the transaction is committed; `None` while the database is at it.
     pub(super) async fn ask(&self, connection: &Connection) -> Result<Option<bool>, DbErr> {
-        let values = [Value::from(self.id), Value::from(self.user.as_str()), Value::from(self.revision)];
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, STATUS, values);
-        let row = match connection.query_one_raw(statement).await {
+        let statement = |sql, value: Value| Statement::from_sql_and_values(DbBackend::Postgres, sql, [value]);
+        let row = match connection.query_one_raw(statement(STATUS, Value::from(self.id))).await {
             // Nobody has had such a number yet: after a fail-over it was lost with the transaction.
             Err(error) if is_in_the_future(&error) => return Ok(Some(false)),
             row => row?,
         };
         let status: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-        Ok(match status.as_deref() {
-            Some("committed") => Some(true),
-            Some("in progress") => None,
-            _ => Some(false),
-        })
+        match status.as_deref() {
+            Some("in progress") => Ok(None),
+            Some("committed") => {
+                let user = Value::from(self.user.as_str());
+                let row = connection.query_one_raw(statement(REVISION, user)).await?;
+                let revision: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?;
+                Ok(Some(revision.is_some_and(|revision| revision >= self.revision)))
+            }
+            _ => Ok(Some(false)),
+        }
     }
 }
 
