@@ -91,8 +91,7 @@ async fn serve(serve: Serve) -> Result<(), String> {
     let receipts_options = receipts::Options { keep: serve.receipts(), period: RECEIPTS_PERIOD };
     receipts::start(database.clone(), receipts_options, shutdown.clone());
     statistics::keep(database.clone(), statistics::PERIOD, shutdown.clone());
-    let resume = chat::resume_steps(database.clone(), replies.clone(), serve.limits(), shutdown.clone());
-    tokio::spawn(resume);
+    chat::resume_steps(database.clone(), replies.clone(), serve.limits(), shutdown.clone());
     let app = App::new(Parts {
         schema: graphql::schema_with(http_options.limits.query),
         authenticator,

@@ -132,6 +132,13 @@ impl Chat {
     }
 }
 
+/// Waits for `work`, which is done to its end even if the caller goes away.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+}
+
 /// What is due once a write is committed.
 #[derive(Debug)]
 struct AfterCommit {

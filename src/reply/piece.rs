@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
-use super::Replies;
+use super::{Replies, VISIBLE};
 use crate::entity::message::Status;
 use crate::error::Error;
 
@@ -21,8 +21,7 @@ macro_rules! state {
             $bytes,
             ", CASE WHEN attempt = $3 THEN $4 ELSE 0 END + 1, $5) END AS piece ",
             "FROM message WHERE user_id = $1 AND id = $2 AND role = 'ASSISTANT' ",
-            "AND EXISTS (SELECT 1 FROM conversation WHERE conversation.user_id = message.user_id ",
-            "AND conversation.id = message.conversation_id AND conversation.deleted_at IS NULL)",
+            "AND {visible}",
         )
     };
 }
@@ -106,7 +105,7 @@ impl Replies {
         let number = |bytes: usize| Value::from(i32::try_from(bytes).unwrap_or(i32::MAX - 1));
         let statement = Statement::from_sql_and_values(
             self.0.database.backend(),
-            sql,
+            sql.replace("{visible}", VISIBLE),
             [Value::from(user), Value::from(id), Value::from(attempt), number(offset), number(count)],
         );
         let row = self.0.database.read(|connection| connection.query_one_raw(statement.clone())).await?;

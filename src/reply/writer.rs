@@ -26,8 +26,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How long to wait before a database that is away is asked again.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
-/// How long a server that has to go tries on to store the end of a reply.
-const LAST_CHANCE: Duration = Duration::from_secs(2);
+/// How long a server that has to go tries on to store the end of a reply. What is left of [`super::RELEASE`] after it is for
+/// handing the reply over instead.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
 
 /// How the writing of an attempt came to its end.
 enum Outcome {
@@ -71,14 +72,14 @@ impl Replies {
                     failure = ?ending.failure.as_ref().map(|failure| failure.code),
                     bytes = ending.content.len(), "reply ended",
                 );
-                self.store(claim, ending).await
+                self.store(claim, &live, ending).await
             }
             Outcome::Fenced => {
                 tracing::info!(reply = %claim.id, attempt = claim.attempt, "reply is no longer this server's");
                 None
             }
             Outcome::Released => {
-                self.release(claim, live.text()).await;
+                self.release(claim, &live).await;
                 None
             }
         };
@@ -191,8 +192,7 @@ impl Replies {
     }
 
     /// Stores how the attempt ended, however long the database takes, unless this server has to go.
-    async fn store(&self, claim: &message::Model, ending: Ending) -> Option<message::Model> {
-        let text = ending.content.clone();
+    async fn store(&self, claim: &message::Model, live: &Live, ending: Ending) -> Option<message::Model> {
         let store = async {
             let entry = loop {
                 match Entry::prepare(&claim.user_id, ending.content.clone()).await {
@@ -218,7 +218,7 @@ impl Replies {
             next = store => next,
             never = self.keep_lease(claim) => match never {},
             () = given_up => {
-                self.release(claim, text).await;
+                self.release(claim, live).await;
                 None
             }
         }
@@ -241,10 +241,10 @@ impl Replies {
 
     /// Lets another server take the reply over at once, without counting against its restarts. The lease changes
     /// hands: a checkpoint that is still on its way can no longer extend it.
-    async fn release(&self, claim: &message::Model, text: String) {
+    async fn release(&self, claim: &message::Model, live: &Live) {
         let update = Query::update()
             .table(message::Entity)
-            .value(Column::Content, text)
+            .value(Column::Content, live.text())
             .value(Column::LeaseOwner, NOBODY)
             .value(Column::LeaseUntil, self.0.database.clock().now())
             // A number and not a sum: the statement may run twice.

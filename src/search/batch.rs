@@ -4,9 +4,7 @@ use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QuerySelect, Statement, Value,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Statement, Value};
 use uuid::Uuid;
 
 use super::entry::{Entry, store_message, store_title};
@@ -24,14 +22,10 @@ const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(10);
 const DOUBLINGS: i64 = 10;
 
 /// The newest come first.
-const LENGTHS: [&str; 2] = [
-    "SELECT backlog.id, COALESCE(length(CAST(message.content AS BLOB)), 0) FROM search_backlog AS backlog \
-     LEFT JOIN message ON message.user_id = backlog.user_id AND message.id = backlog.id \
-     WHERE backlog.user_id = $1 AND backlog.retry_at IS NULL ORDER BY backlog.id DESC LIMIT 32",
-    "SELECT backlog.id, COALESCE(octet_length(message.content), 0)::bigint FROM search_backlog AS backlog \
-     LEFT JOIN message ON message.user_id = backlog.user_id AND message.id = backlog.id \
-     WHERE backlog.user_id = $1 AND backlog.retry_at IS NULL ORDER BY backlog.id DESC LIMIT 32",
-];
+const LENGTHS: &str = "
+SELECT backlog.id, CAST(COALESCE(octet_length(message.content), 0) AS BIGINT) FROM search_backlog AS backlog
+LEFT JOIN message ON message.user_id = backlog.user_id AND message.id = backlog.id
+WHERE backlog.user_id = $1 AND backlog.retry_at IS NULL ORDER BY backlog.id DESC LIMIT 32";
 
 const SET_ASIDE: &str = "
 UPDATE search_backlog SET attempts = attempts + 1, retry_at = $3 WHERE user_id = $1 AND id = $2";
@@ -62,8 +56,7 @@ struct Found {
 
 /// Which of `user`'s are next.
 pub(super) async fn next(database: &Database, user: &str) -> Result<Vec<Uuid>, Error> {
-    let sql = LENGTHS[usize::from(database.backend() == DbBackend::Postgres)];
-    let statement = Statement::from_sql_and_values(database.backend(), sql, [Value::from(user)]);
+    let statement = Statement::from_sql_and_values(database.backend(), LENGTHS, [Value::from(user)]);
     let rows = database.read(|connection| connection.query_all_raw(statement.clone())).await?;
     let (mut ids, mut bytes) = (Vec::new(), 0);
     for row in rows {

@@ -145,19 +145,13 @@ impl Chat {
         if message.position == 1 {
             index_derived_title(write, &conversation).await?;
         }
-        let mut due = AfterCommit::default();
         let unfinished = self.unfinished(write, conversation_id).await?;
         self.erase_below(write, &message).await?;
         // The path's end hung below the message, or was it: nothing has to be cut.
         if let Some(leaf) = successor {
             self.join(write, Some(leaf.id)).await?;
         }
-        if !unfinished.is_empty() {
-            due.begin = self.replies.advance(write, self.user()).await?;
-            // Those that are not below it are only woken in vain.
-            due.wake = unfinished.into_iter().flat_map(|id| [Topic::Stop(id), Topic::Reply(id)]).collect();
-        }
-        Ok((Deleted { conversation }, due))
+        Ok((Deleted { conversation }, self.give_up(write, unfinished).await?))
     }
 
     async fn erase_below(&self, write: &Write, message: &message::Model) -> Result<(), Error> {
@@ -189,6 +183,19 @@ impl Chat {
         Ok(())
     }
 
+    /// What is due as these replies are given up, if any: another one may begin in their place, and who writes or reads
+    /// them is to look. One that has not been deleted is only woken in vain.
+    async fn give_up(&self, write: &Write, replies: Vec<Uuid>) -> Result<AfterCommit, Error> {
+        if replies.is_empty() {
+            return Ok(AfterCommit::default());
+        }
+        Ok(AfterCommit {
+            begin: self.replies.advance(write, self.user()).await?,
+            wake: replies.into_iter().flat_map(|id| [Topic::Stop(id), Topic::Reply(id)]).collect(),
+            ..AfterCommit::default()
+        })
+    }
+
     /// The replies that are under way in a conversation.
     async fn unfinished(&self, write: &Write, conversation_id: Uuid) -> Result<Vec<Uuid>, Error> {
         let ids = message::Entity::find()
@@ -211,14 +218,12 @@ impl Chat {
     pub(super) async fn delete_in_steps(&self, conversation_id: Uuid, root: Uuid) -> Result<(), Error> {
         // Another server may have taken the last step just now.
         let Some(message) = self.message(root).await? else { return Ok(()) };
-        let mut successor = None;
-        if message.active {
+        let successor = if message.active {
             let query = self.nearest_siblings(&message);
-            let sibling = self.read(|connection| Box::pin(query.clone().one(connection))).await?;
-            if let Some(sibling) = sibling {
-                successor = Some(sibling);
-            }
-        }
+            self.read(|connection| Box::pin(query.clone().one(connection))).await?
+        } else {
+            None
+        };
         let mut all = self.all_below(conversation_id, root, message.position).await?;
         let plan = Arc::new(Deletion { conversation_id, message, successor });
         while !all.is_empty() {
@@ -285,12 +290,8 @@ impl Chat {
         if is_last && root.position == 1 {
             index_derived_title(write, &conversation).await?;
         }
-        let mut due = AfterCommit::default();
-        if unfinished.iter().any(|id| ids.contains(id)) {
-            due.begin = self.replies.advance(write, self.user()).await?;
-            due.wake = unfinished.into_iter().flat_map(|id| [Topic::Stop(id), Topic::Reply(id)]).collect();
-        }
-        Ok((true, due))
+        let given_up = unfinished.into_iter().filter(|id| ids.contains(id)).collect();
+        Ok((true, self.give_up(write, given_up).await?))
     }
 }
 

@@ -7,7 +7,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::super::receipt::{Made, Repeatable};
-use super::super::{AfterCommit, Chat, text};
+use super::super::{AfterCommit, Chat, text, to_its_end};
 use super::branch::{BRANCH, WAY};
 use super::climb::one_by_one;
 use super::steps::STEP;
@@ -144,8 +144,7 @@ impl Chat {
         repeatable: Option<Repeatable>,
     ) -> Result<conversation::Model, Error> {
         let chat = self.clone();
-        let steps = tokio::spawn(async move { chat.take_fork_steps(message_id, repeatable).await });
-        steps.await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+        to_its_end(async move { chat.take_fork_steps(message_id, repeatable).await }).await
     }
 
     async fn take_fork_steps(

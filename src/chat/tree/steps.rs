@@ -10,19 +10,18 @@ use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::super::unread::read_at_most;
-use super::super::{AfterCommit, Chat, Limits};
+use super::super::{AfterCommit, Chat, Limits, to_its_end};
 use super::climb::Way;
 use crate::auth::{UserId, Viewer};
+use crate::background;
 use crate::database::{Database, Write};
 use crate::entity::conversation::{self, Column, Entity};
 use crate::error::Error;
 use crate::memory::Memory;
-use crate::random::jittered;
 use crate::reply::Replies;
 
 /// How many messages one transaction moves, copies or deletes at most.
@@ -64,8 +63,7 @@ impl Chat {
     /// Takes all steps that are left in a conversation, even if the caller goes away, and returns it.
     pub(super) async fn settle(&self, conversation_id: Uuid) -> Result<conversation::Model, Error> {
         let chat = self.clone();
-        let steps = tokio::spawn(async move { chat.take_steps(conversation_id).await });
-        steps.await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+        to_its_end(async move { chat.take_steps(conversation_id).await }).await
     }
 
     async fn take_steps(&self, conversation_id: Uuid) -> Result<conversation::Model, Error> {
@@ -172,19 +170,15 @@ fn no_target(length: i64) -> [(Column, SimpleExpr); 4] {
 }
 
 /// Goes on with what servers have left undone when they died, beside requests, until `shutdown`.
-pub async fn resume_steps(database: Database, replies: Replies, limits: Limits, shutdown: CancellationToken) {
-    let work = async {
-        loop {
-            sleep(jittered(PERIOD)).await;
-            if let Err(error) = resume(&database, &replies, limits).await {
-                error.log();
-            }
-        }
-    };
-    shutdown.run_until_cancelled(work).await;
+pub fn resume_steps(database: Database, replies: Replies, limits: Limits, shutdown: CancellationToken) {
+    background::repeat(PERIOD, shutdown, move || {
+        let (database, replies) = (database.clone(), replies.clone());
+        async move { resume(&database, &replies, limits).await }
+    });
 }
 
-async fn resume(database: &Database, replies: &Replies, limits: Limits) -> Result<(), Error> {
+/// Tells that there is no more to do: what it leaves has failed just now, and waits for the next time.
+async fn resume(database: &Database, replies: &Replies, limits: Limits) -> Result<bool, Error> {
     let silent = Entity::find()
         .select_only()
         .columns([Column::UserId, Column::Id])
@@ -205,5 +199,5 @@ async fn resume(database: &Database, replies: &Replies, limits: Limits) -> Resul
             Err(error) => error.log(),
         }
     }
-    Ok(())
+    Ok(false)
 }

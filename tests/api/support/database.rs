@@ -48,6 +48,14 @@ impl TestDatabase {
         self.url.starts_with("postgres")
     }
 
+    /// A new PostgreSQL database, a wire before it, and the database behind that wire.
+    pub async fn behind_a_wire() -> Option<(Self, Proxy, Self)> {
+        let database = Self::postgres().await?;
+        let proxy = Proxy::to(database.url()).await;
+        let behind = database.behind(&proxy);
+        Some((database, proxy, behind))
+    }
+
     /// The same PostgreSQL database by another way; it is not gone with this one.
     #[must_use]
     pub fn behind(&self, proxy: &Proxy) -> Self {

@@ -122,7 +122,7 @@ impl TestServer {
             user_queued: settings.user_queued,
             trash: settings.trash.keep,
         };
-        tokio::spawn(resume_steps(database.clone(), replies.clone(), limits, shutdown.clone()));
+        resume_steps(database.clone(), replies.clone(), limits, shutdown.clone());
         let app = App::new(Parts {
             schema: graphql::schema_with(settings.http.limits.query),
             authenticator: Authenticator::new(settings.auth).await.unwrap(),

@@ -53,10 +53,8 @@ impl Close {
     pub(super) fn rejected(error: &Error) -> Self {
         match error {
             Error::Rejected(Rejection::Expired) => Self::EXPIRED,
-            Error::Rejected(Rejection::KeysUnavailable)
-            | Error::Unavailable(_)
-            | Error::Unreachable(_)
-            | Error::Conflict(_) => Self::UNAVAILABLE,
+            Error::Rejected(Rejection::KeysUnavailable) => Self::UNAVAILABLE,
+            error if error.is_unavailable() => Self::UNAVAILABLE,
             _ => Self::UNAUTHORIZED,
         }
     }
