@@ -102,7 +102,7 @@ impl App {
         let traffic = Traffic::new(&parts.options.limits);
         let memory = Memory::new(parts.options.limits.memory_bytes);
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let dear = Arc::new(ConcurrencyLimit::new(1, Some(processors)));
+        let dear = Arc::new(ConcurrencyLimit::new(1, Some(processors.div_ceil(2))));
         Self(Arc::new(Inner {
             parts,
             documents,

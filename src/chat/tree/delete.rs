@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::receipt::{Made, Repeatable};
@@ -11,7 +12,7 @@ use super::super::unread::read_at_most;
 use super::super::{AfterCommit, Chat};
 use super::activate::{BELOW, Leaf};
 use super::climb::{Below, one_by_one};
-use super::steps::{STEP, new_target, settled, step_at};
+use super::steps::{STEP, new_target, pause, settled, step_at};
 use super::title::{derived_title, index_derived_title};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
@@ -230,12 +231,14 @@ impl Chat {
             let ids: Vec<Uuid> =
                 all.split_off(all.len().saturating_sub(BATCH)).iter().map(|row: &Below| row.id).collect();
             let input = (plan.clone(), ids, all.is_empty());
+            let began = Instant::now();
             let goes_on = self.write(input, |chat, write, (plan, ids, is_last)| {
                 Box::pin(chat.delete_step(write, plan, ids, *is_last))
             });
-            if !goes_on.await? {
+            if !goes_on.await? || all.is_empty() {
                 break;
             }
+            pause(began).await;
         }
         Ok(())
     }

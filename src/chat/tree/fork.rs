@@ -4,13 +4,14 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
     Statement, Value,
 };
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::receipt::{Made, Repeatable};
 use super::super::{AfterCommit, Chat, text, to_its_end};
 use super::branch::{BRANCH, WAY};
 use super::climb::one_by_one;
-use super::steps::STEP;
+use super::steps::{STEP, pause};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::error::Error;
@@ -159,6 +160,7 @@ impl Chat {
         let id = claim.id;
         for stop in &way.stops {
             let piece = Piece { prefix: prefix.clone(), end: stop.id, start, length: stop.position - start };
+            let began = Instant::now();
             claim = self
                 .write((claim, piece), |chat, write, (claim, piece)| {
                     Box::pin(async move {
@@ -172,6 +174,7 @@ impl Chat {
                 })
                 .await?;
             start = stop.position;
+            pause(began).await;
         }
         let input = (claim, repeatable, first);
         self.write(input, move |chat, write, (claim, repeatable, first)| {

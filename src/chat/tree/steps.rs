@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -24,8 +25,11 @@ use crate::error::Error;
 use crate::memory::Memory;
 use crate::reply::Replies;
 
-/// How many messages one transaction moves, copies or deletes at most.
-pub(super) const STEP: i64 = 1000;
+/// How many messages one transaction moves, copies or deletes at most: everybody else's commits wait for its writes.
+pub(super) const STEP: i64 = 250;
+
+/// How long the pause after a step may be at most.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How often to look for what a server has left undone.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -86,6 +90,7 @@ impl Chat {
         let way = Arc::new(self.way_to(leaf.id, false).await?);
         let mut joins = false;
         loop {
+            let began = Instant::now();
             let left = self
                 .write((way.clone(), joins), move |chat, write, (way, joins)| {
                     Box::pin(async move {
@@ -99,6 +104,7 @@ impl Chat {
                 Left::Join => joins = true,
                 Left::Unplanned | Left::Nothing => return Ok(()),
             }
+            pause(began).await;
         }
     }
 
@@ -144,6 +150,11 @@ impl Chat {
         self.update_conversation(write, conversation_id, changes).await?;
         Ok(if ends { Left::Nothing } else { Left::Join })
     }
+}
+
+/// Leaves the database to others for as long as the step took that `began` then.
+pub(super) async fn pause(began: Instant) {
+    sleep(began.elapsed().min(PAUSE)).await;
 }
 
 /// The change of a conversation in which a step is taken now.

@@ -42,6 +42,16 @@ impl Tally {
     fn count(&self, attack: &'static str, outcome: &str) {
         *self.0.lock().unwrap().entry(attack).or_default().entry(outcome.to_owned()).or_default() += 1;
     }
+
+    /// The attacks whose queries were refused by validation, bombs aside.
+    fn invalid(&self) -> Vec<&'static str> {
+        let tally = self.0.lock().unwrap();
+        let invalid = tally.iter().filter(|(attack, outcomes)| {
+            **attack != "query bombs"
+                && outcomes.keys().any(|name| name.ends_with("GRAPHQL_VALIDATION_FAILED"))
+        });
+        invalid.map(|(attack, _)| *attack).collect()
+    }
 }
 
 /// When requests began, and how long they took, in microseconds.
@@ -151,6 +161,11 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
         let outcomes: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
         println!("  {attack}: {}", outcomes.join(", "));
     }
+    // They would measure nothing: only bombs are to be refused for what they are.
+    let invalid = tally.invalid();
+    for attack in &invalid {
+        println!("  {attack}: the query is not within the limits");
+    }
     println!("  losses: {}", lost.len());
     lost.iter().take(10).for_each(|loss| println!("    {loss}"));
     let ended = server.ended();
@@ -159,7 +174,7 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
     }
     server.kill().await;
     let faults = [memory > MEMORY, slower, ended.is_some()];
-    Ok(lost.len() + faults.into_iter().filter(|fault| *fault).count())
+    Ok(lost.len() + invalid.len() + faults.into_iter().filter(|fault| *fault).count())
 }
 
 /// Lets time pass. Returns the most memory that was held meanwhile, in bytes.
