@@ -17,6 +17,7 @@ mod command_line;
 mod conversations;
 mod cost;
 mod crash;
+mod documents;
 mod executor;
 mod graceful;
 mod health;
