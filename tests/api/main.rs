@@ -34,7 +34,6 @@ mod pages;
 mod pagination;
 mod progress;
 mod queue;
-mod readme;
 mod replies;
 mod rest;
 mod room;

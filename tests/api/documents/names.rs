@@ -67,11 +67,14 @@ impl Known {
         let mut complaints = Vec::new();
         for (path, anchor) in page.links() {
             let folder = page.path.parent().unwrap_or(Path::new(""));
-            let target = if path.is_empty() { page.path.clone() } else { folder.join(path) };
-            if !root().join(&target).exists() {
-                complaints.push(format!("a link to {path}"));
-            } else if !anchor.is_empty() && !self.has_anchor(page, path, &target, anchor) {
-                complaints.push(format!("a link to {path}#{anchor}"));
+            let target = folder.join(path);
+            let exists = if path.is_empty() {
+                page.has_anchor(anchor)
+            } else {
+                root().join(&target).exists() && (anchor.is_empty() || Page::read(&target).has_anchor(anchor))
+            };
+            if !exists {
+                complaints.push(format!("a link to {path}#{anchor}").trim_end_matches('#').to_owned());
             }
         }
         for span in page.spans() {
@@ -86,14 +89,6 @@ impl Known {
             }
         }
         complaints
-    }
-
-    fn has_anchor(&self, page: &Page, path: &str, target: &Path, anchor: &str) -> bool {
-        if path.is_empty() {
-            page.anchors().any(|name| name == anchor)
-        } else {
-            Page::read(target).anchors().any(|name| name == anchor)
-        }
     }
 
     /// Looks for paths, targets of the Makefile, variables of the environment, and, if the command `is_ours`, flags.
@@ -152,14 +147,18 @@ fn words<'t>(text: &'t str, also: &'t str) -> impl Iterator<Item = &'t str> {
 fn add_flags(command: &Command, flags: &mut HashSet<String>) {
     flags.extend(["help".to_owned(), "version".to_owned()]);
     flags.extend(command.get_arguments().filter_map(|argument| argument.get_long()).map(str::to_owned));
-    command.get_subcommands().for_each(|command| add_flags(command, flags));
+    for subcommand in command.get_subcommands() {
+        add_flags(subcommand, flags);
+    }
 }
 
 /// Gathers the files at and below `path`.
 fn gather(path: &Path, files: &mut Vec<PathBuf>) {
     if path.is_dir() {
         if !path.ends_with("node_modules") {
-            fs::read_dir(path).unwrap().for_each(|entry| gather(&entry.unwrap().path(), files));
+            for entry in fs::read_dir(path).unwrap() {
+                gather(&entry.unwrap().path(), files);
+            }
         }
     } else {
         files.push(path.to_owned());

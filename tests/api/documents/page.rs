@@ -20,7 +20,8 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn read(path: &Path) -> Self {
-        let text = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let text = fs::read_to_string(root().join(path))
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self::parse(path, &text)
     }
 
@@ -41,7 +42,7 @@ impl Page {
                 (Some((language, code)), None) => Some((language, format!("{code}{line}\n"))),
             };
         }
-        assert!(open.is_none(), "{path:?} has a block of code without an end");
+        assert!(open.is_none(), "{}: a block of code has no end", path.display());
         Self { path: path.to_owned(), prose, blocks }
     }
 
@@ -58,13 +59,13 @@ impl Page {
             .map(|target| target.split_once('#').unwrap_or((target, "")))
     }
 
-    /// The names by which links lead to the headings.
-    pub(super) fn anchors(&self) -> impl Iterator<Item = String> {
-        let headings = self.prose.lines().filter(|line| line.starts_with('#'));
-        headings.map(|line| {
+    /// Whether a link can lead to a heading by the name `anchor`.
+    pub(super) fn has_anchor(&self, anchor: &str) -> bool {
+        let mut headings = self.prose.lines().filter(|line| line.starts_with('#'));
+        headings.any(|line| {
             let title = line.trim_start_matches('#').trim().to_lowercase();
             let kept = title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+            kept.map(|c| if c == ' ' { '-' } else { c }).eq(anchor.chars())
         })
     }
 }
