@@ -36,7 +36,7 @@ pub(super) struct ConversationDeleted {
     conversation_id: ID,
 }
 
-/// A conversation was taken out of the trash, or is a copy of more than a thousand messages: these are not told of one by
+/// A conversation was taken out of the trash, or is a copy of more than 250 messages: these are not told of one by
 /// one, read them anew. If the conversation has been changed since, a `ConversationChanged` comes at the place of that.
 #[derive(SimpleObject)]
 pub(super) struct ConversationRestored {
