@@ -178,7 +178,7 @@ mod tests {
             "serve",
             "--auth-secret",
             secret,
-            "--assistant-url=https://user:swordfish@h/",
+            "--assistant-url=https://h/v1?key=swordfish",
             "--assistant-model=m",
             "--assistant-key=swordfish",
             "--database-url=postgres://u:swordfish@h/d",
