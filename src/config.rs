@@ -185,8 +185,8 @@ mod tests {
         ]);
         let Command::Serve(serve) = cli.command else { panic!("it was `serve`") };
         let assistant = serve.assistant.assistant(serve.reply.timeout, false).unwrap();
-        let shown = format!("{:?} {:?} {assistant:?}", serve.issuer, serve.database);
-        assert!(shown.contains("OpenAi"), "{shown}");
+        let shown = format!("{:?} {:?} {assistant:?}", serve.issuer.source(), serve.database);
+        assert!(shown.contains("Secret(…)") && shown.contains("OpenAi"), "{shown}");
         assert!(!shown.contains("swordfish"), "{shown}");
     }
 }

@@ -66,7 +66,7 @@ impl fmt::Debug for Source {
 }
 
 /// Whose tokens are accepted, as the operator says it: one of the secret, the JWKS URL and the JWKS file.
-#[derive(Args, Debug)]
+#[derive(Args)]
 #[command(next_help_heading = "Authentication")]
 #[group(skip)]
 pub struct Issuer {
