@@ -18,9 +18,9 @@ SCHEMA_TOOLS := tests/clients/schema
 GRAPHIQL := web/graphiql
 GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
 
-.PHONY: help run test chaos measure hostile fuzz bench web schema fmt lint audit clients clean
+.PHONY: help run test chaos measure hostile fuzz bench web schema configuration fmt lint audit clients clean
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The debug profile: a first run then waits a few minutes less, and the server is quick enough for one person.
 run: ## start a development server, with GraphiQL if Node is there
@@ -65,8 +65,14 @@ $(GRAPHIQL)/dist/index.html: $(GRAPHIQL)/node_modules/.package-lock.json $(GRAPH
 	cd $* && $(NPM_CI)
 	@touch $@
 
+# Writes what a command prints; the file stays as it is when the server cannot be built.
+WRITE = new=$$(mktemp) && trap "rm -f $$new" EXIT && $(CARGO) run $(LOCKED) --quiet -- $@ > $$new && cat $$new >
+
 schema: ## write schema.graphql anew from the code
-	new=$$(mktemp) && trap "rm -f $$new" EXIT && $(CARGO) run $(LOCKED) --quiet -- schema > $$new && cat $$new > schema.graphql
+	$(WRITE) schema.graphql
+
+configuration: ## write docs/configuration.md anew from the code
+	$(WRITE) docs/configuration.md
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all

@@ -2,7 +2,7 @@
 //!
 //! Dependencies point one way, `http → graphql → chat → entity`, with [`reply`] beside [`chat`]:
 //!
-//! - [`config`]: the only reader of flags and environment
+//! - [`config`]: the command line, put together from the options that each part declares
 //! - [`http`]: router, GraphQL over HTTP, REST, pages, health
 //! - [`graphql`]: names, shapes and documentation of the API
 //! - [`chat`]: what a viewer may do: every query and every rule
@@ -31,6 +31,7 @@ pub mod fuzz;
 pub mod graphql;
 pub mod http;
 pub mod memory;
+mod options;
 mod outage;
 mod outbound;
 mod random;

@@ -1,6 +1,5 @@
 //! The command line.
 
-mod dev;
 mod run;
 
 use std::io::{self, Write};

@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use sea_orm::{DbBackend, Statement, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::background;
 use crate::database::{Database, now};
 use crate::error::Error;
+use crate::options::days;
 
 // Rows are named by their place and not by their key, so that nothing is read but the index of times and these rows.
 const ERASE_SQLITE: &str = "
@@ -26,11 +28,16 @@ DELETE FROM receipt WHERE ctid = ANY (ARRAY (
 )) RETURNING 1";
 
 /// When receipts are erased.
-#[derive(Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Conversations")]
+#[group(skip)]
 pub struct Options {
-    /// How long a receipt is kept.
+    /// A request with an idempotency key can be repeated for this many days; then the key stands for a new request.
+    #[arg(id = "receipt_days", long = "receipt-days", env = "CAUSERIE_RECEIPT_DAYS", value_name = "NUMBER",
+        default_value = "30", value_parser = days(1..=36_500))]
     pub keep: Duration,
     /// How often to look for older ones.
+    #[arg(skip = Duration::from_mins(1))]
     pub period: Duration,
 }
 

@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use crate::background;
 use crate::database::Database;
 use crate::entity::{conversation, deleted_message, message, receipt};
 use crate::error::Error;
+use crate::options::days;
 use crate::search;
 
 /// How many conversations to erase in a pass; the next pass begins at once if there may be more.
@@ -33,12 +35,18 @@ const BATCH: usize = 200;
 /// How long a server that has begun to erase a conversation is given before another one does it as well.
 const CLAIM: Duration = Duration::from_mins(5);
 
-/// When the trash is emptied.
-#[derive(Clone, Copy, Debug)]
+/// When deleted conversations are erased.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Conversations")]
+#[group(skip)]
 pub struct Options {
-    /// How long a deleted conversation is kept.
+    /// A deleted conversation can be restored for this many days; then it is erased for good. With 0 it is erased at
+    /// once.
+    #[arg(id = "trash_days", long = "trash-days", env = "CAUSERIE_TRASH_DAYS", value_name = "NUMBER",
+        default_value = "30", value_parser = days(0..=36_500))]
     pub keep: Duration,
     /// How often to look for what is to be erased.
+    #[arg(skip = Duration::from_mins(1))]
     pub period: Duration,
 }
 

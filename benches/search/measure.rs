@@ -87,7 +87,7 @@ fn chat(database: &Database) -> Chat {
     Chat::new(
         database.clone(),
         replies,
-        Limits { message_chars: 1_000, user_queued: 500, trash: Duration::ZERO },
+        Limits::default(),
         viewer,
         Memory::new(usize::MAX).share(USER, usize::MAX),
     )

@@ -3,11 +3,13 @@
 mod echo;
 pub mod estimate;
 pub mod openai;
+mod options;
 
 use std::fmt;
 
 pub use echo::Echo;
 pub use openai::OpenAi;
+pub use options::Options;
 
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};

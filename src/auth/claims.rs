@@ -3,32 +3,42 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use clap::Args;
 use serde_json::{Map, Value};
 
 use super::{
     rejection::Cause,
     viewer::{UserId, Viewer},
 };
+use crate::options;
 
 /// How far our clock and the issuer's may differ: a token counts this much longer, and from this much earlier.
 pub const LEEWAY: Duration = Duration::from_secs(30);
 
 /// What the claims of a token must say, besides being current (`exp`, and `nbf` where present).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+#[group(skip)]
 pub struct ClaimRules {
-    /// `iss` must be exactly this; `None` accepts any, or none.
+    /// The claim `iss` must be exactly this. It is not checked unless given.
+    #[arg(long = "auth-issuer", env = "CAUSERIE_AUTH_ISSUER", value_name = "TEXT")]
     pub issuer: Option<String>,
-    /// `aud` must be this or a list with this in it; `None` accepts any, or none.
+    /// The claim `aud` must be this, or a list that contains it. It is not checked unless given.
+    #[arg(long = "auth-audience", env = "CAUSERIE_AUTH_AUDIENCE", value_name = "TEXT")]
     pub audience: Option<String>,
-    /// The claim that holds the user's id, as a text or a whole number. Default `sub`.
-    ///
-    /// Dots lead into nested objects (`user.id`), unless there is a claim with that very name.
+    /// The claim that holds the user's id, as a text or a whole number. Dots lead into nested objects, unless there is a
+    /// claim of that very name: `user.id` is the claim `id` within the claim `user`.
+    #[arg(
+        long = "auth-user-claim",
+        env = "CAUSERIE_AUTH_USER_CLAIM",
+        value_name = "CLAIM",
+        default_value = "sub"
+    )]
     pub user_claim: String,
 }
 
 impl Default for ClaimRules {
     fn default() -> Self {
-        Self { issuer: None, audience: None, user_claim: "sub".into() }
+        options::defaults()
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
+use clap::Args;
 use ring::hmac;
 use url::Url;
 
 use super::claims::ClaimRules;
+use crate::options::read_secret;
 
 /// How tokens are checked.
 #[derive(Clone, Debug)]
@@ -50,28 +52,6 @@ pub enum Source {
     JwksFile(PathBuf),
 }
 
-impl Source {
-    /// The source that settings name, `None` when they name none; more than one is an error.
-    ///
-    /// Accepting the tokens of two sources would let the weaker one speak for the users of the other.
-    pub fn from_settings(
-        secret: Option<Secret>,
-        jwks_url: Option<Url>,
-        jwks_file: Option<PathBuf>,
-    ) -> Result<Option<Self>, String> {
-        match (secret, jwks_url, jwks_file) {
-            (None, None, None) => Ok(None),
-            (Some(secret), None, None) => Ok(Some(Self::Secret(secret))),
-            (None, Some(url), None) => Ok(Some(Self::JwksUrl(url))),
-            (None, None, Some(file)) => Ok(Some(Self::JwksFile(file))),
-            _ => {
-                Err("tokens come from one issuer: set one of the secret, the JWKS address and the JWKS file"
-                    .into())
-            }
-        }
-    }
-}
-
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -81,6 +61,60 @@ impl fmt::Debug for Source {
                 f.debug_tuple("JwksUrl").field(&url.origin().ascii_serialization()).finish()
             }
             Self::JwksFile(path) => f.debug_tuple("JwksFile").field(path).finish(),
+        }
+    }
+}
+
+/// Whose tokens are accepted, as the operator says it: one of the secret, the JWKS URL and the JWKS file.
+#[derive(Args)]
+#[command(next_help_heading = "Authentication")]
+#[group(skip)]
+pub struct Issuer {
+    /// The secret shared with the issuer of HS256 tokens, at least 32 bytes. Better given by the environment.
+    #[arg(long, env = "CAUSERIE_AUTH_SECRET", value_name = "SECRET", hide_env_values = true,
+        value_parser = |text: &str| Secret::new(text))]
+    auth_secret: Option<Secret>,
+    /// A file that holds the secret shared with the issuer.
+    #[arg(long, env = "CAUSERIE_AUTH_SECRET_FILE", value_name = "FILE", conflicts_with = "auth_secret")]
+    auth_secret_file: Option<PathBuf>,
+    /// Where the issuer publishes its keys, for `EdDSA`, ES256, ES384, RS256 to RS512 and PS256 to PS512.
+    #[arg(long, env = "CAUSERIE_AUTH_JWKS_URL", value_name = "URL", hide_env_values = true)]
+    auth_jwks_url: Option<Url>,
+    /// A file with the issuer's keys, read on start.
+    #[arg(long, env = "CAUSERIE_AUTH_JWKS_FILE", value_name = "FILE")]
+    auth_jwks_file: Option<PathBuf>,
+    /// What the claims must say.
+    #[command(flatten)]
+    pub claims: ClaimRules,
+}
+
+impl Issuer {
+    /// Where its keys come from; `None` if nothing says it, and an error if two do: the tokens of the weaker source would
+    /// speak for the users of the other.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn source(&self) -> Result<Option<Source>, String> {
+        match (self.secret()?, &self.auth_jwks_url, &self.auth_jwks_file) {
+            (None, None, None) => Ok(None),
+            (Some(secret), None, None) => Ok(Some(Source::Secret(secret))),
+            (None, Some(url), None) => Ok(Some(Source::JwksUrl(url.clone()))),
+            (None, None, Some(file)) => Ok(Some(Source::JwksFile(file.clone()))),
+            _ => {
+                Err("tokens come from one issuer: set one of the secret, the JWKS address and the JWKS file"
+                    .into())
+            }
+        }
+    }
+
+    /// The secret shared with the issuer, if there is one.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn secret(&self) -> Result<Option<Secret>, String> {
+        match &self.auth_secret_file {
+            Some(path) => read_secret("--auth-secret-file", path, |text| Secret::new(text)).map(Some),
+            None => Ok(self.auth_secret.clone()),
         }
     }
 }
@@ -117,6 +151,7 @@ impl fmt::Debug for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::parse;
 
     #[test]
     fn secrets_have_32_bytes_and_are_not_shown() {
@@ -136,16 +171,16 @@ mod tests {
 
     #[test]
     fn one_source() {
-        let secret = || Some(Secret::new("s".repeat(32)).unwrap());
-        let url = || Some(Url::parse("https://issuer.example/jwks").unwrap());
-        let file = || Some(PathBuf::from("jwks.json"));
-        assert!(Source::from_settings(None, None, None).unwrap().is_none());
-        assert!(matches!(Source::from_settings(secret(), None, None), Ok(Some(Source::Secret(_)))));
-        assert!(matches!(Source::from_settings(None, url(), None), Ok(Some(Source::JwksUrl(_)))));
-        assert!(matches!(Source::from_settings(None, None, file()), Ok(Some(Source::JwksFile(_)))));
-        assert!(Source::from_settings(secret(), url(), None).is_err());
-        assert!(Source::from_settings(secret(), None, file()).is_err());
-        assert!(Source::from_settings(None, url(), file()).is_err());
-        assert!(Source::from_settings(secret(), url(), file()).is_err());
+        let secret = "--auth-secret=swordfish-swordfish-swordfish-32";
+        let url = "--auth-jwks-url=https://issuer.example/jwks";
+        let file = "--auth-jwks-file=jwks.json";
+        let source = |flags: &[&str]| parse::<Issuer>(flags).unwrap().source();
+        assert!(source(&[]).unwrap().is_none());
+        assert!(matches!(source(&[secret]), Ok(Some(Source::Secret(_)))));
+        assert!(matches!(source(&[url]), Ok(Some(Source::JwksUrl(_)))));
+        assert!(matches!(source(&[file]), Ok(Some(Source::JwksFile(_)))));
+        for flags in [&[secret, url][..], &[secret, file], &[url, file], &[secret, url, file]] {
+            assert!(source(flags).is_err(), "{flags:?}");
+        }
     }
 }

@@ -24,8 +24,7 @@ mod tree;
 mod turn;
 mod unread;
 
-use std::time::Duration;
-
+use clap::Args;
 use futures_util::future::BoxFuture;
 
 pub use self::changes::{Change, ChangeCursor, ChangeKind, LongColumns};
@@ -44,18 +43,36 @@ use crate::auth::Viewer;
 use crate::database::{Database, Write};
 use crate::error::Error;
 use crate::memory::Share;
+use crate::options::{self, size};
 use crate::reply::{Claim, Replies};
 use crate::signal::Topic;
 
 /// The bounds on what a viewer may store.
-#[derive(Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Conversations")]
+#[group(skip)]
 pub struct Limits {
-    /// How many characters a message may have.
+    /// A message may have at most this many characters. A longer one is refused with `BAD_USER_INPUT`.
+    #[arg(long = "max-message-chars", env = "CAUSERIE_MAX_MESSAGE_CHARS", value_name = "NUMBER",
+        default_value_t = 32_000, value_parser = size(1..=1_000_000))]
     pub message_chars: usize,
-    /// How many replies of a user may wait for others of their conversations to end.
+    /// One user may have at most this many replies queued, on all servers together. More are refused with `RATE_LIMITED`.
+    #[arg(
+        long = "max-user-queued",
+        env = "CAUSERIE_MAX_USER_QUEUED",
+        value_name = "NUMBER",
+        default_value_t = 500
+    )]
     pub user_queued: u32,
     /// How long a deleted conversation can be restored.
-    pub trash: Duration,
+    #[command(flatten)]
+    pub trash: crate::trash::Options,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        options::defaults()
+    }
 }
 
 /// One viewer's conversations.

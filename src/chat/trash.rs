@@ -74,7 +74,7 @@ impl Chat {
     /// Whether a conversation is in the trash and can be taken out.
     pub(super) fn restorable(&self) -> SimpleExpr {
         Expr::col(Column::DeletedAt)
-            .gt(self.database.clock().ago(self.limits.trash))
+            .gt(self.database.clock().ago(self.limits.trash.keep))
             .and(Column::ErasingAt.is_null())
             // Spelled out, as the databases must see that the partial index applies.
             .and(Expr::cust("deleted_at IS NOT NULL AND erased_at IS NULL"))

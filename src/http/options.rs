@@ -1,32 +1,73 @@
 //! How requests are served.
 
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
 use super::address::TrustedProxy;
 use super::cors::Origin;
 use super::graphql::TrustedDocuments;
 use super::limits::Limits;
+use crate::options;
 
 /// How requests are served.
-#[derive(Debug, Default)]
+#[derive(Args, Debug)]
+#[command(next_help_heading = "HTTP")]
+#[group(skip)]
 pub struct Options {
-    /// How much anybody may take.
-    pub limits: Limits,
-    /// Who may explore the schema.
-    pub introspection: Introspection,
-    /// If given, the only documents that are served.
-    pub trusted_documents: Option<TrustedDocuments>,
-    /// Whose `X-Forwarded-For` counts; nobody's by default.
-    pub trusted_proxies: Vec<TrustedProxy>,
-    /// Which other sites' pages may use the API; none by default.
+    /// An origin whose pages may use the API, such as `https://app.example`; `*` for all. May be given several
+    /// times, or as a list with commas. None unless given.
+    #[arg(long = "cors-origin", env = "CAUSERIE_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origins: Vec<Origin>,
+    /// A proxy whose `X-Forwarded-For` is believed: an address, or a network such as `10.0.0.0/8`. May be given
+    /// several times, or as a list with commas. None unless given.
+    #[arg(
+        long = "trusted-proxy",
+        env = "CAUSERIE_TRUSTED_PROXY",
+        value_name = "NETWORK",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<TrustedProxy>,
+    /// Who may read the schema by introspection. `__typename` is always possible.
+    #[arg(long, env = "CAUSERIE_INTROSPECTION", value_name = "WHO", default_value = "on")]
+    pub introspection: Introspection,
+    /// A file with the only documents that are served: a JSON object from names to texts, as `relay-compiler` and
+    /// `graphql-codegen` write it, or Apollo's manifest. Clients send the name, or the text.
+    #[arg(long = "trusted-documents", env = "CAUSERIE_TRUSTED_DOCUMENTS", value_name = "FILE")]
+    pub trusted_documents_file: Option<PathBuf>,
+    /// If given, the only documents that are served.
+    #[arg(skip)]
+    pub trusted_documents: Option<TrustedDocuments>,
+    /// How much anybody may take.
+    #[command(flatten)]
+    pub limits: Limits,
 }
 
-/// Who may explore the schema by introspection. `__typename` is always possible.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+impl Default for Options {
+    fn default() -> Self {
+        options::defaults()
+    }
+}
+
+impl Options {
+    /// Reads the file of trusted documents, if there is one.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn load(mut self) -> Result<Self, String> {
+        if let Some(path) = &self.trusted_documents_file {
+            self.trusted_documents = Some(TrustedDocuments::read(path, &self.limits.query)?);
+        }
+        Ok(self)
+    }
+}
+
+/// Who may read the schema by introspection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Introspection {
-    /// Anybody.
-    #[default]
+    /// Everybody.
     On,
-    /// Whoever has a good token.
+    /// Users with a valid token.
     SignedIn,
     /// Nobody.
     Off,

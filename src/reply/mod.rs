@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use clap::{Args, value_parser};
 use sea_orm::sea_query::Expr;
 use sea_orm::{EntityTrait, IdenStatic, Iterable, QueryFilter, QuerySelect};
 use tokio::time::{sleep, timeout};
@@ -39,6 +40,7 @@ use crate::assistant::Assistant;
 use crate::database::Database;
 use crate::entity::message;
 use crate::error::Error;
+use crate::options::{self, at_least, size};
 use crate::signal::{Listener, Signals, Topic};
 
 /// How long a server that has to go tries to hand its replies over.
@@ -48,41 +50,68 @@ const RELEASE: Duration = Duration::from_secs(2);
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// How replies are written.
-#[derive(Clone, Debug)]
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Replies")]
+#[group(skip)]
 pub struct Options {
-    /// How long a server may be silent before another one takes its replies over.
-    pub lease: Duration,
-    /// How often a running reply's text is stored.
-    pub checkpoint: Duration,
-    /// How long one attempt may take in all.
-    pub timeout: Duration,
-    /// How often a reply is begun in all before a server's death makes it `FAILED`; at least 1.
+    /// A reply is begun at most this many times when servers die while they write it; then it has failed.
+    #[arg(long = "reply-attempts", env = "CAUSERIE_REPLY_ATTEMPTS", value_name = "NUMBER", default_value_t = 2,
+        value_parser = value_parser!(u32).range(1..=100))]
     pub attempts: u32,
-    /// How many replies of one user are written at once, whichever servers write them. More wait.
+    /// A server may be silent for this long; then another one takes its replies over.
+    #[arg(long = "reply-lease", env = "CAUSERIE_REPLY_LEASE", value_name = "DURATION", default_value = "10s",
+        value_parser = at_least(Duration::from_secs(1)))]
+    pub lease: Duration,
+    /// The text of a running reply is stored this often. At most a third of `--reply-lease`.
+    #[arg(long = "reply-checkpoint", env = "CAUSERIE_REPLY_CHECKPOINT", value_name = "DURATION",
+        default_value = "250ms", value_parser = at_least(Duration::from_millis(10)))]
+    pub checkpoint: Duration,
+    /// One attempt at a reply may take at most this long in all; then the reply has failed.
+    #[arg(long = "reply-timeout", env = "CAUSERIE_REPLY_TIMEOUT", value_name = "DURATION", default_value = "10m",
+        value_parser = at_least(Duration::from_millis(100)))]
+    pub timeout: Duration,
+    /// At most this many replies of one user are written at a time, on all servers together. Others are queued.
+    #[arg(long = "max-user-replies", env = "CAUSERIE_MAX_USER_REPLIES", value_name = "NUMBER",
+        default_value_t = 20, value_parser = value_parser!(u32).range(1..))]
     pub user_replies: u32,
-    /// How many replies this server writes at once. More wait, or are written by others.
+    /// This server writes at most this many replies at a time, each in at most 4 MiB of memory. Others are queued, and
+    /// begin user by user, or are written by other servers.
+    #[arg(long = "max-replies", env = "CAUSERIE_MAX_REPLIES", value_name = "NUMBER", default_value_t = 200,
+        value_parser = size(1..))]
     pub replies: usize,
-    /// The operator's instructions to the assistant.
+    /// Instructions that the assistant is shown before every conversation.
+    #[arg(
+        long = "assistant-system-prompt",
+        help_heading = "Assistant",
+        value_name = "TEXT",
+        env = "CAUSERIE_ASSISTANT_SYSTEM_PROMPT"
+    )]
     pub system_prompt: Option<String>,
-    /// How many tokens of the conversation the assistant is shown at most.
+    /// The assistant is shown at most this many tokens of a conversation, by estimate: the newest messages.
+    #[arg(long, env = "CAUSERIE_CONTEXT_TOKENS", help_heading = "Assistant", value_name = "NUMBER",
+        default_value_t = 8192, value_parser = value_parser!(u32).range(1..=10_000_000))]
     pub context_tokens: u32,
     /// Who makes titles of conversations out of their first turns; without it the first words stay.
+    #[arg(skip)]
     pub title_assistant: Option<Arc<dyn Assistant>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            lease: Duration::from_secs(10),
-            checkpoint: Duration::from_millis(250),
-            timeout: Duration::from_mins(10),
-            attempts: 2,
-            user_replies: 20,
-            replies: 200,
-            system_prompt: None,
-            context_tokens: 8192,
-            title_assistant: None,
+        options::defaults()
+    }
+}
+
+impl Options {
+    /// Checks what no option shows by itself.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn check(&self) -> Result<(), String> {
+        if self.checkpoint > self.lease / 3 {
+            return Err("--reply-checkpoint must be at most a third of --reply-lease".to_owned());
         }
+        Ok(())
     }
 }
 

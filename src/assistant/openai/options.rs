@@ -3,70 +3,86 @@
 use std::fmt;
 use std::time::Duration;
 
+use clap::{Args, ValueEnum};
+
+use crate::options;
+
 /// How to call an OpenAI-compatible provider; [`Options::new`] has defaults that suit most.
-#[derive(Clone)]
+#[derive(Args, Clone)]
+#[group(skip)]
 pub struct Options {
     /// The provider's address: its base with or without `/v1`, or the full path of `/chat/completions`.
     /// `https`, or `http` to this machine.
+    #[arg(skip)]
     pub url: String,
     /// The provider's key, sent as a bearer token; local servers need none.
+    #[arg(skip)]
     pub key: Option<String>,
     /// The model's name at the provider.
+    #[arg(skip)]
     pub model: String,
     /// Allows `http` to other machines, where anybody on the way can read the key and the conversations.
+    #[arg(skip)]
     pub allow_plaintext: bool,
-    /// The role under which the system prompt is sent.
-    pub system_role: SystemRole,
-    /// The most tokens that a reply may have; the provider decides if `None`.
+    /// A reply may have at most this many tokens. The provider decides unless given.
+    #[arg(long = "assistant-max-tokens", env = "CAUSERIE_ASSISTANT_MAX_TOKENS", value_name = "NUMBER")]
     pub max_tokens: Option<u32>,
-    /// The request's field for `max_tokens`.
+    /// The field of a request that carries `--assistant-max-tokens`.
+    #[arg(
+        long = "assistant-max-tokens-field",
+        env = "CAUSERIE_ASSISTANT_MAX_TOKENS_FIELD",
+        value_name = "FIELD",
+        default_value = "max_tokens"
+    )]
     pub max_tokens_field: MaxTokensField,
-    /// Asks for the tokens used (`stream_options`). Turn it off for providers that refuse unknown fields,
-    /// such as Mistral.
-    pub ask_for_usage: bool,
-    /// The longest wait for a connection.
+    /// The role under which instructions are sent.
+    #[arg(
+        long = "assistant-system-role",
+        env = "CAUSERIE_ASSISTANT_SYSTEM_ROLE",
+        value_name = "ROLE",
+        default_value = "system"
+    )]
+    pub system_role: SystemRole,
+    /// Do not ask for the number of tokens used (`stream_options`): some providers, such as Mistral, refuse requests with
+    /// that field.
+    #[arg(long = "assistant-no-usage", env = "CAUSERIE_ASSISTANT_NO_USAGE")]
+    pub no_usage: bool,
+    /// Connecting to the provider may take at most this long.
+    #[arg(long = "assistant-connect-timeout", env = "CAUSERIE_ASSISTANT_CONNECT_TIMEOUT",
+        value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     pub connect_timeout: Duration,
-    /// The longest wait for the first token, counted anew in each try. A busy provider, a model that is being
-    /// loaded or one that thinks in silence may well need minutes.
+    /// The first token must arrive within this time, counted anew in each try. A busy provider, a model that is being loaded
+    /// or one that thinks in silence may need minutes.
+    #[arg(long = "assistant-first-token-timeout", env = "CAUSERIE_ASSISTANT_FIRST_TOKEN_TIMEOUT",
+        value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
     pub first_token_timeout: Duration,
-    /// After the first token: the longest time without a single byte.
+    /// After the first token, the provider may be silent for at most this long.
+    #[arg(long = "assistant-idle-timeout", env = "CAUSERIE_ASSISTANT_IDLE_TIMEOUT", value_name = "DURATION",
+        default_value = "2m", value_parser = humantime::parse_duration)]
     pub idle_timeout: Duration,
     /// After the first token: the longest time without an event, whatever keeps the connection alive.
+    #[arg(skip = Duration::from_mins(5))]
     pub silence_timeout: Duration,
     /// The longest time for the whole reply, tries and pauses included.
+    #[arg(skip = Duration::from_mins(30))]
     pub total_timeout: Duration,
     /// Further tries after the first when the provider is overloaded or cannot be reached; only until the
     /// first token, as every token may be billed and shown.
+    #[arg(skip = 2_u32)]
     pub max_retries: u32,
     /// The pause before the first retry; it doubles with each, up to 30 s, and is shortened at random by up to half.
+    #[arg(skip = Duration::from_millis(500))]
     pub retry_delay: Duration,
     /// The longest pause that a provider may ask for (`Retry-After`). If it asks for more, the reply fails at
     /// once: an earlier try would only be refused.
+    #[arg(skip = Duration::from_mins(1))]
     pub max_retry_after: Duration,
 }
 
 impl Options {
-    /// The defaults: no key; 10 s to connect, 10 min to the first token, then 2 min idle and 5 min silent,
-    /// 30 min in all; 2 retries, the first after half a second, pauses of up to a minute.
+    /// The defaults for a model of a provider: no key, and `http` to this machine alone.
     pub fn new(url: impl Into<String>, model: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            key: None,
-            model: model.into(),
-            allow_plaintext: false,
-            system_role: SystemRole::System,
-            max_tokens: None,
-            max_tokens_field: MaxTokensField::MaxTokens,
-            ask_for_usage: true,
-            connect_timeout: Duration::from_secs(10),
-            first_token_timeout: Duration::from_mins(10),
-            idle_timeout: Duration::from_mins(2),
-            silence_timeout: Duration::from_mins(5),
-            total_timeout: Duration::from_mins(30),
-            max_retries: 2,
-            retry_delay: Duration::from_millis(500),
-            max_retry_after: Duration::from_mins(1),
-        }
+        Self { url: url.into(), model: model.into(), ..options::defaults() }
     }
 
     /// Bounds each duration to a year, which no clock overflows.
@@ -99,22 +115,21 @@ impl fmt::Debug for Options {
     }
 }
 
-/// The role under which the system prompt is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The role under which instructions are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SystemRole {
-    /// `system`, which every provider knows.
-    #[default]
+    /// What every provider knows.
     System,
-    /// `developer`, as newer models of OpenAI call it.
+    /// What newer models of OpenAI prefer.
     Developer,
 }
 
-/// The request's field that limits the tokens of a reply.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The field of a request that limits the tokens of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
 pub enum MaxTokensField {
-    /// `max_tokens`, which most providers know.
-    #[default]
+    /// What most providers know.
     MaxTokens,
-    /// `max_completion_tokens`, which the reasoning models of OpenAI ask for.
+    /// What the reasoning models of OpenAI insist on.
     MaxCompletionTokens,
 }

@@ -47,7 +47,7 @@ pub(super) fn body(options: &Options, prompt: &Prompt) -> serde_json::Result<Vec
             .map(|turn| Message { role: role(turn.speaker), content: &turn.content })
             .collect(),
         stream: true,
-        stream_options: options.ask_for_usage.then_some(StreamOptions { include_usage: true }),
+        stream_options: (!options.no_usage).then_some(StreamOptions { include_usage: true }),
         max_tokens: limit(MaxTokensField::MaxTokens),
         max_completion_tokens: limit(MaxTokensField::MaxCompletionTokens),
     })

@@ -43,7 +43,7 @@ async fn the_least_is_sent() {
 
 #[tokio::test]
 async fn strict_providers_can_be_suited() {
-    let plain = request(|options| Options { ask_for_usage: false, max_tokens: Some(9), ..options }).await;
+    let plain = request(|options| Options { no_usage: true, max_tokens: Some(9), ..options }).await;
     assert_eq!((plain.body.get("stream_options"), &plain.body["max_tokens"]), (None, &json!(9)));
 
     let newer = request(|options| Options {

@@ -1,6 +1,6 @@
 //! What the commands do.
 
-use causerie::graphql;
+use causerie::{config, graphql};
 use futures_util::future::join_all;
 use serde_json::json;
 use tempfile::TempDir;
@@ -17,10 +17,21 @@ async fn the_schema_is_printed_as_it_is_committed() {
 }
 
 #[tokio::test]
+async fn the_configuration_is_printed_as_it_is_committed() {
+    let committed = include_str!("../../../docs/configuration.md");
+    assert!(
+        config::markdown() == committed,
+        "the settings have changed: look at the change with `make configuration`"
+    );
+    let directory = TempDir::new().unwrap();
+    assert!(run(directory.path(), &[], &["configuration"]).await.printed() == committed);
+}
+
+#[tokio::test]
 async fn help_is_there_and_tells_of_the_environment() {
     let directory = TempDir::new().unwrap();
     let help = run(directory.path(), &[], &["--help"]).await.printed();
-    for command in ["serve", "migrate", "schema", "token"] {
+    for command in ["serve", "migrate", "schema", "configuration", "token"] {
         assert!(help.contains(command), "{help}");
     }
     let help =

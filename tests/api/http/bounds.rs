@@ -192,13 +192,14 @@ async fn each_bound_is_where_its_flag_puts_it() {
 }
 
 #[tokio::test]
-async fn each_bound_is_what_the_readme_says_unless_it_is_set() {
-    let readme = include_str!("../../../README.md");
+async fn each_bound_is_what_the_documentation_says_unless_it_is_set() {
+    let documentation = causerie::config::markdown();
     let database = TestDatabase::sqlite();
     let server = Process::start(&database, &[]).await;
     let mut ways = Ways::of(&server.user("ann")).await;
     for bound in BOUNDS {
-        let row = readme.lines().find(|line| line.starts_with(&format!("| `{}` |", bound.flag))).unwrap();
+        let row =
+            documentation.lines().find(|line| line.starts_with(&format!("| `{}` |", bound.flag))).unwrap();
         let default = row.split('|').nth(3).unwrap().trim().trim_matches('`').parse().unwrap();
         check(&mut ways, &bound, default, bound.documents[0]).await;
     }

@@ -56,8 +56,8 @@ impl Default for Settings {
                 checkpoint: Duration::from_millis(50),
                 ..reply::Options::default()
             },
-            message_chars: 32_000,
-            user_queued: 500,
+            message_chars: Limits::default().message_chars,
+            user_queued: Limits::default().user_queued,
             trash: trash::Options { keep: Duration::from_hours(720), period: Duration::from_hours(1) },
             observer: None,
             receipts: receipts::Options { keep: Duration::from_hours(720), period: Duration::from_hours(1) },
@@ -120,7 +120,7 @@ impl TestServer {
         let limits = Limits {
             message_chars: settings.message_chars,
             user_queued: settings.user_queued,
-            trash: settings.trash.keep,
+            trash: settings.trash,
         };
         resume_steps(database.clone(), replies.clone(), limits, shutdown.clone());
         let app = App::new(Parts {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use causerie::auth::{UserId, Viewer};
 use causerie::chat::{
@@ -337,7 +336,7 @@ async fn agree(database: &TestDatabase) {
         runner.run(&steps(), |steps| {
             let user = UserId::new(&format!("user {}", users.fetch_add(1, Ordering::Relaxed))).unwrap();
             let viewer = Viewer::new(user, DateTime::<Utc>::MAX_UTC);
-            let limits = Limits { message_chars: 1000, user_queued: 500, trash: Duration::from_hours(1) };
+            let limits = Limits { message_chars: 1000, ..Limits::default() };
             let share = Memory::new(usize::MAX).share("", usize::MAX);
             let (database, replies) = (server.database().clone(), server.replies().clone());
             let mut world = World {

@@ -1,0 +1,54 @@
+//! Whose tokens are accepted, and tokens for development.
+
+use std::time::Duration;
+
+use causerie::auth::{self, Issuer, Source, UserId, mint};
+use causerie::config::Serve;
+use causerie::database;
+
+use super::dev;
+
+/// How long the token that `serve --dev` prints is good for.
+const DEV_TOKEN_TTL: Duration = Duration::from_hours(24 * 30);
+
+/// How tokens are checked, and a token for the developer with `--dev`.
+pub(super) fn options(serve: &Serve) -> Result<(auth::Options, Option<String>), String> {
+    let claims = &serve.issuer.claims;
+    let (source, dev_token) = match serve.issuer.source()? {
+        source if serve.dev => {
+            let secret = match source {
+                Some(Source::Secret(secret)) => secret,
+                Some(_) => return Err("--dev makes its own tokens: leave out the JWKS settings".to_owned()),
+                None => dev::secret(&serve.database.address()?)?,
+            };
+            let token = mint(&secret, claims, &UserId::new("dev")?, DEV_TOKEN_TTL);
+            (Source::Secret(secret), Some(token))
+        }
+        Some(source) => (source, None),
+        None => {
+            return Err("nothing says whose tokens to accept: set CAUSERIE_AUTH_JWKS_URL, \
+                        CAUSERIE_AUTH_JWKS_FILE or CAUSERIE_AUTH_SECRET, or use `causerie serve --dev` to try it out"
+                .to_owned());
+        }
+    };
+    let allow_plaintext = serve.operation.allow_plaintext;
+    let options = auth::Options { claims: claims.clone(), allow_plaintext, ..auth::Options::new(source) };
+    Ok((options, dev_token))
+}
+
+/// A token for `user`, good for `ttl`.
+pub(super) fn token(
+    user: &str,
+    ttl: Duration,
+    issuer: &Issuer,
+    database: &database::Options,
+) -> Result<String, String> {
+    let user = UserId::new(user)?;
+    let secret = match issuer.secret()? {
+        Some(secret) => secret,
+        None => dev::existing_secret(&database.address()?)?.ok_or(
+            "there is no secret to sign with: set CAUSERIE_AUTH_SECRET, or start `causerie serve --dev` here once",
+        )?,
+    };
+    Ok(mint(&secret, &issuer.claims, &user, ttl))
+}
