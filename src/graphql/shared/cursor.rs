@@ -1,4 +1,4 @@
-//! Places in lists, as clients carry them: opaque to them, and worthless in another user's hands.
+//! Cursors, opaque to clients, and worthless in another user's hands.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,62 +11,71 @@ use crate::chat::{
 use crate::error::Error;
 use crate::reply::Place;
 
-/// A place in a list that has a text form.
-pub(super) trait Cursor: Sized {
-    /// The text for clients.
-    fn encode(&self) -> String;
+/// A position in a list, written as base64url of its bytes. Clients keep cursors, so that the bytes must not change.
+pub(crate) trait Cursor: Sized {
+    fn to_bytes(&self) -> Vec<u8>;
 
-    /// The place that a text stands for, if it stands for one of this list.
-    fn decode(text: &str) -> Option<Self>;
+    /// The position, if the bytes are those of a cursor of this list.
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
 
-    /// Reads an argument.
+    fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.to_bytes())
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        Self::from_bytes(&URL_SAFE_NO_PAD.decode(text).ok()?)
+    }
+
+    /// Reads the argument `name`.
     ///
     /// # Errors
     /// [`Error::BadUserInput`] if the text is no cursor of this list.
     fn parse(name: &str, text: Option<&str>) -> Result<Option<Self>, Error> {
-        let refuse = || Error::BadUserInput(format!("`{name}` is not a cursor of this list."));
-        text.map(|text| Self::decode(text).ok_or_else(refuse)).transpose()
+        let invalid = || {
+            Error::BadUserInput(format!(
+                "`{name}` is not a cursor of this list; use one that the same list has returned."
+            ))
+        };
+        text.map(|text| Self::decode(text).ok_or_else(invalid)).transpose()
     }
 }
 
-/// Message lists: the position in the conversation.
-impl Cursor for i64 {
-    fn encode(&self) -> String {
-        encode_number('m', *self)
-    }
-
-    fn decode(text: &str) -> Option<Self> {
-        decode_number('m', text)
-    }
-}
-
-/// A place among siblings: the revision that made the message.
+/// In a list of messages: the position in the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SiblingCursor(pub(super) i64);
+pub(crate) struct PositionCursor(pub(crate) i64);
+
+impl Cursor for PositionCursor {
+    fn to_bytes(&self) -> Vec<u8> {
+        format!("m{}", self.0).into_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        parse_digits(bytes.strip_prefix(b"m")?).map(Self)
+    }
+}
+
+/// In a list of siblings: the revision that made the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SiblingCursor(pub(crate) i64);
 
 impl Cursor for SiblingCursor {
-    fn encode(&self) -> String {
-        encode_number('s', self.0)
+    fn to_bytes(&self) -> Vec<u8> {
+        format!("s{}", self.0).into_bytes()
     }
 
-    fn decode(text: &str) -> Option<Self> {
-        decode_number('s', text).map(Self)
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        parse_digits(bytes.strip_prefix(b"s")?).map(Self)
     }
 }
 
-fn encode_number(list: char, number: i64) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{list}{number}"))
-}
-
-fn decode_number(list: char, text: &str) -> Option<i64> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let digits = std::str::from_utf8(&bytes).ok()?.strip_prefix(list)?;
+fn parse_digits(bytes: &[u8]) -> Option<i64> {
+    let digits = std::str::from_utf8(bytes).ok()?;
     if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
-/// Conversation lists: the order, then what it goes by, then the id.
+/// The order of the list, the id, then what the list goes by.
 impl Cursor for ConversationCursor {
-    fn encode(&self) -> String {
+    fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![b'c', tag_of(self.order)];
         bytes.extend(self.id.as_bytes());
         match &self.key {
@@ -77,11 +86,10 @@ impl Cursor for ConversationCursor {
                 bytes.extend(instant.timestamp_millis().to_be_bytes());
             }
         }
-        URL_SAFE_NO_PAD.encode(bytes)
+        bytes
     }
 
-    fn decode(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (tag, rest) = bytes.strip_prefix(b"c")?.split_first()?;
         let order = ORDERS.into_iter().find(|order| tag_of(*order) == *tag)?;
         let (id, key) = rest.split_at_checked(16)?;
@@ -110,7 +118,6 @@ const ORDERS: [ConversationOrder; 7] = [
     ConversationOrder::PinnedFirst,
 ];
 
-/// What an order is called in cursors; clients keep them, so that the names must not change.
 fn tag_of(order: ConversationOrder) -> u8 {
     match order {
         ConversationOrder::UpdatedAtDesc => b'U',
@@ -131,7 +138,7 @@ fn instant_of(millis: &[u8]) -> Option<DateTime<Utc>> {
 }
 
 impl Cursor for ChangeCursor {
-    fn encode(&self) -> String {
+    fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![match self.kind {
             ChangeKind::Conversation => b'C',
             ChangeKind::Message => b'M',
@@ -139,11 +146,10 @@ impl Cursor for ChangeCursor {
         }];
         bytes.extend(self.revision.to_be_bytes());
         bytes.extend(self.id.as_bytes());
-        URL_SAFE_NO_PAD.encode(bytes)
+        bytes
     }
 
-    fn decode(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (kind, rest) = bytes.split_first()?;
         let kind = match kind {
             b'C' => ChangeKind::Conversation,
@@ -157,24 +163,23 @@ impl Cursor for ChangeCursor {
     }
 }
 
-/// A place in one reply; the reply's id is in it, as the same place in another reply would mean nothing.
+/// A point in the text of one reply. It has the reply's id, as the same point in another reply would mean nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ReplyCursor {
-    pub(super) reply: Uuid,
-    pub(super) place: Place,
+pub(crate) struct ReplyCursor {
+    pub(crate) reply: Uuid,
+    pub(crate) place: Place,
 }
 
 impl Cursor for ReplyCursor {
-    fn encode(&self) -> String {
+    fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![b'r'];
         bytes.extend(self.reply.as_bytes());
         bytes.extend(self.place.attempt.to_be_bytes());
         bytes.extend((self.place.offset as u64).to_be_bytes());
-        URL_SAFE_NO_PAD.encode(bytes)
+        bytes
     }
 
-    fn decode(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (reply, place) = bytes.strip_prefix(b"r")?.split_at_checked(16)?;
         let (attempt, offset) = place.split_at_checked(4)?;
         let attempt = i32::from_be_bytes(attempt.try_into().ok()?);
@@ -184,15 +189,14 @@ impl Cursor for ReplyCursor {
 }
 
 impl Cursor for SearchCursor {
-    fn encode(&self) -> String {
+    fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![b's'];
         bytes.extend(self.score.to_be_bytes());
         bytes.extend(self.id.as_bytes());
-        URL_SAFE_NO_PAD.encode(bytes)
+        bytes
     }
 
-    fn decode(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (score, id) = bytes.strip_prefix(b"s")?.split_at_checked(8)?;
         let score = i64::from_be_bytes(score.try_into().ok()?);
         Some(Self { score, id: Uuid::from_slice(id).ok()? })
@@ -207,13 +211,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn places_survive_the_journey(
+        fn cursors_survive_the_journey(
             position in 0i64.., millis in 0i64..253_402_300_800_000, id: u128, pinned: bool, title in "[^\0]*",
         ) {
-            prop_assert_eq!(i64::decode(&position.encode()), Some(position));
+            let message = PositionCursor(position);
+            prop_assert_eq!(PositionCursor::decode(&message.encode()), Some(message));
             let sibling = SiblingCursor(position);
             prop_assert_eq!(SiblingCursor::decode(&sibling.encode()), Some(sibling));
-            prop_assert_eq!(i64::decode(&sibling.encode()), None);
+            prop_assert_eq!(PositionCursor::decode(&sibling.encode()), None);
             let instant = Utc.timestamp_millis_opt(millis).unwrap();
             for order in ORDERS {
                 let key = match order {
@@ -223,13 +228,13 @@ mod tests {
                 };
                 let place = ConversationCursor { order, key, id: Uuid::from_u128(id) };
                 prop_assert_eq!(ConversationCursor::decode(&place.encode()), Some(place.clone()));
-                prop_assert_eq!(i64::decode(&place.encode()), None);
+                prop_assert_eq!(PositionCursor::decode(&place.encode()), None);
                 prop_assert_eq!(SearchCursor::decode(&place.encode()), None);
             }
             let hit = SearchCursor { score: position, id: Uuid::from_u128(id) };
             prop_assert_eq!(SearchCursor::decode(&hit.encode()), Some(hit));
             prop_assert_eq!(ConversationCursor::decode(&hit.encode()), None);
-            prop_assert_eq!(ConversationCursor::decode(&position.encode()), None);
+            prop_assert_eq!(ConversationCursor::decode(&message.encode()), None);
         }
 
         #[test]
@@ -247,7 +252,7 @@ mod tests {
         #[test]
         fn nonsense_never_panics_or_goes_backwards(text in ".*", bytes: Vec<u8>) {
             for text in [text, URL_SAFE_NO_PAD.encode(bytes)] {
-                prop_assert!(i64::decode(&text).is_none_or(|place| place >= 0));
+                prop_assert!(PositionCursor::decode(&text).is_none_or(|cursor| cursor.0 >= 0));
                 let _ = SearchCursor::decode(&text);
                 let place = ConversationCursor::decode(&text);
                 let good = place.is_none_or(|place| match place.key {

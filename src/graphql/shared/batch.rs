@@ -1,8 +1,8 @@
-//! Reading what many fields want in as few statements as there are levels of fields.
+//! Batches of loads: as few statements as an operation has levels of fields.
 //!
 //! The library's loader gathers keys for a millisecond, by a task and a timer. Here an operation is first polled until
-//! all of it waits, so that every field that can ask has asked; then the batches run, all to their end; then the
-//! operation goes on. What is read together depends on the operation alone, not on how busy the machine is.
+//! all of it waits, so that every field that can load has asked; then all batches run to their end; then the operation
+//! goes on. What is loaded together depends on the operation alone, not on how busy the machine is.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::stream::{self, FuturesUnordered, Stream, StreamExt};
 use futures_util::task::{FutureObj, Spawn, SpawnError};
 
-/// The batches of one operation that are to be read. Clones share them.
+/// The batches of one operation that have not run yet. Clones share them.
 #[derive(Clone, Default)]
 pub struct Batches(Arc<Mutex<Vec<FutureObj<'static, ()>>>>);
 

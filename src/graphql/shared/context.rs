@@ -8,7 +8,7 @@ use super::loader::Rows;
 use crate::chat::Chat;
 use crate::error::Error;
 
-/// Who asks, and through what they read. One for each operation.
+/// The viewer of one operation, if any, and what its fields read through.
 pub struct Session {
     signed_in: Option<SignedIn>,
     batches: Batches,
@@ -28,13 +28,13 @@ impl Session {
         Self { signed_in: Some(SignedIn { chat, rows }), batches }
     }
 
-    /// A session without a viewer: the schema can be explored, and nothing else.
+    /// A session without a viewer: only introspection is possible.
     #[must_use]
     pub fn anonymous() -> Self {
         Self { signed_in: None, batches: Batches::default() }
     }
 
-    /// What its operation must be run with: fields that read together wait for it.
+    /// What the operation must be run with, as its fields wait for their batches.
     #[must_use]
     pub fn batches(&self) -> Batches {
         self.batches.clone()
@@ -42,14 +42,14 @@ impl Session {
 }
 
 /// The only way from a resolver to what the request brought.
-pub(super) trait ContextExt<'c> {
+pub(crate) trait ContextExt<'c> {
     /// The viewer's conversations.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] without a viewer.
     fn chat(&self) -> Result<&'c Chat, Error>;
 
-    /// The viewer's rows, read together with those that other fields want at the same time.
+    /// The viewer's rows, loaded in one batch with those that other fields want at the same time.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] without a viewer.

@@ -1,4 +1,4 @@
-//! Reading rows that many fields want at once in one statement.
+//! Loading rows that many fields want at once in one statement.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use crate::chat::{Chat, Page, SiblingPage, SiblingPlace, SiblingRank, Span};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
-/// The viewer's rows. Made for each request: a loader that users share would show one the other's rows.
-pub(super) struct Rows {
+/// The viewer's rows. Each operation has its own: a loader that users share would show one the other's rows.
+pub(crate) struct Rows {
     chat: Chat,
 }
 
 impl Rows {
-    pub(super) fn new(chat: Chat) -> Self {
+    pub(crate) fn new(chat: Chat) -> Self {
         Self { chat }
     }
 }
 
 /// The conversation of a message that was read, by its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ConversationId(pub(super) Uuid);
+pub(crate) struct ConversationId(pub(crate) Uuid);
 
 /// A message by its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct MessageId(pub(super) Uuid);
+pub(crate) struct MessageId(pub(crate) Uuid);
 
 impl Loader<ConversationId> for Rows {
     type Value = Arc<conversation::Model>;

@@ -1,0 +1,33 @@
+//! Conversations.
+
+mod fields;
+mod filing;
+mod list;
+mod mutations;
+mod queries;
+mod trash;
+
+use std::sync::Arc;
+
+pub(super) use self::filing::FilingMutations;
+pub(super) use self::list::{ConversationConnection, ConversationFilter, ConversationOrder, list};
+pub(super) use self::mutations::ConversationMutations;
+pub(super) use self::queries::ConversationQueries;
+pub(super) use self::trash::TrashMutations;
+use crate::entity::conversation;
+
+pub(super) struct Conversation {
+    row: Arc<conversation::Model>,
+}
+
+impl From<Arc<conversation::Model>> for Conversation {
+    fn from(row: Arc<conversation::Model>) -> Self {
+        Self { row }
+    }
+}
+
+impl From<conversation::Model> for Conversation {
+    fn from(row: conversation::Model) -> Self {
+        Arc::new(row).into()
+    }
+}
