@@ -63,6 +63,7 @@ impl ToolCall {
 
 /// The number of tokens that a reply has used. A field is `null` if the provider has not reported it.
 #[derive(SimpleObject)]
+#[expect(clippy::struct_field_names, reason = "they are the names in the schema")]
 pub(crate) struct Usage {
     /// The number of tokens in the prompt.
     input_tokens: Option<u64>,

@@ -87,6 +87,7 @@ impl<N: Listed, F: ObjectType> Connection<N, F> {
     }
 
     #[graphql(flatten)]
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
     async fn fields(&self) -> &F {
         &self.fields
     }

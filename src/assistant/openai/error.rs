@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::assistant::{Failure, FailureCode};
 
-/// A failed try.
+/// Why one try failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct TryError {
     pub(super) failure: Failure,
     pub(super) retry: Retry,
-    /// What the provider said, for the log of a developer.
-    pub(super) said: Option<String>,
+    /// What the provider reported, for the log of a developer.
+    pub(super) details: Option<String>,
 }
 
 /// Whether another try makes sense within the same attempt.
@@ -23,47 +23,48 @@ pub(super) enum Retry {
     After(Option<Duration>),
 }
 
-impl Fault {
+impl TryError {
     pub(super) fn new(code: FailureCode, retryable: bool, message: impl Into<String>) -> Self {
         Self {
             failure: Failure { code, message: message.into(), retryable },
             retry: Retry::Never,
-            said: None,
+            details: None,
         }
     }
 
     pub(super) fn unavailable(message: &str) -> Self {
-        Self::new(FailureCode::AssistantUnavailable, true, message).again()
+        Self::new(FailureCode::AssistantUnavailable, true, message).with_retry()
     }
 
     /// Lets the provider be asked again, unless something has been shown.
-    pub(super) fn again(self) -> Self {
+    pub(super) fn with_retry(self) -> Self {
         Self { retry: Retry::After(None), ..self }
     }
 }
 
 /// An error as a provider reports it. Its text is the provider's: it is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Report {
+pub(super) struct ProviderError {
     status: Option<u16>,
     /// Codes and types, in lower case.
     codes: String,
     message: String,
 }
 
-impl Report {
-    /// Reads an answer whose status is an error.
-    pub(super) fn of_answer(status: u16, body: &[u8]) -> Self {
+impl ProviderError {
+    /// Reads a response whose status is an error.
+    pub(super) fn from_response(status: u16, body: &[u8]) -> Self {
         let report = match serde_json::from_slice::<Value>(body) {
-            Ok(value) => Self::read(&value),
-            Err(_) => Self::of_text(&String::from_utf8_lossy(body)),
+            Ok(value) => Self::from_json(&value),
+            Err(_) => Self::from_text(&String::from_utf8_lossy(body)),
         };
         Self { status: Some(status), ..report }
     }
 
     /// Reads an event that is known to be an error.
-    pub(super) fn of_event(data: &str) -> Self {
-        serde_json::from_str::<Value>(data).map_or_else(|_| Self::of_text(data), |value| Self::read(&value))
+    pub(super) fn from_event(data: &str) -> Self {
+        serde_json::from_str::<Value>(data)
+            .map_or_else(|_| Self::from_text(data), |value| Self::from_json(&value))
     }
 
     /// Looks for an error in what should be a chunk.
@@ -73,15 +74,15 @@ impl Report {
             || *error == Value::Bool(false)
             || error.as_str().is_some_and(str::is_empty)
             || error.as_object().is_some_and(serde_json::Map::is_empty);
-        (!none || value["object"] == "error").then(|| Self::read(value))
+        (!none || value["object"] == "error").then(|| Self::from_json(value))
     }
 
     /// What to make of it.
-    pub(super) fn fault(&self) -> Fault {
-        Fault { said: Some(format!("{} {}", self.codes, self.message)), ..self.judge() }
+    pub(super) fn to_try_error(&self) -> TryError {
+        TryError { details: Some(format!("{} {}", self.codes, self.message)), ..self.classify() }
     }
 
-    fn judge(&self) -> Fault {
+    fn classify(&self) -> TryError {
         use FailureCode::{
             AssistantRateLimited, AssistantRejected, AssistantTimeout, AssistantUnavailable, ContentFiltered,
             ContextTooLong,
@@ -90,7 +91,7 @@ impl Report {
         let status = self.status.unwrap_or(0);
         let number = if status == 0 { String::new() } else { format!(" (HTTP status {status})") };
         if self.is_context_overflow() {
-            return Fault::new(
+            return TryError::new(
                 ContextTooLong,
                 false,
                 "The conversation is longer than the assistant can read.",
@@ -98,42 +99,44 @@ impl Report {
         }
         if has(&["content_filter", "content_policy"]) {
             let message = "The content filter of the assistant's provider refused the conversation.";
-            return Fault::new(ContentFiltered, false, message);
+            return TryError::new(ContentFiltered, false, message);
         }
         if status == 402
             || has(&["insufficient_quota", "insufficient_credit", "insufficient_balance", "billing"])
         {
             let message = format!("The account at the assistant's provider has no credit left{number}.");
-            return Fault::new(AssistantRejected, false, message);
+            return TryError::new(AssistantRejected, false, message);
         }
-        let rejected = |why: &str| Fault::new(AssistantRejected, false, format!("{why}{number}."));
+        let rejected = |why: &str| TryError::new(AssistantRejected, false, format!("{why}{number}."));
         match status {
             401 | 403 => rejected("The assistant's provider refused this server's key"),
             404 => rejected("The assistant's provider does not know the model or the address"),
-            429 => Fault::new(
+            429 => TryError::new(
                 AssistantRateLimited,
                 true,
                 format!("The assistant takes no more requests for now{number}."),
             )
-            .again(),
-            408 | 504 | 524 => {
-                Fault::new(AssistantTimeout, true, format!("The assistant took too long to answer{number}."))
-                    .again()
-            }
+            .with_retry(),
+            408 | 504 | 524 => TryError::new(
+                AssistantTimeout,
+                true,
+                format!("The assistant took too long to answer{number}."),
+            )
+            .with_retry(),
             409 | 500.. => {
                 let message = format!("The assistant is overloaded or broken{number}.");
-                Fault::new(AssistantUnavailable, true, message).again()
+                TryError::new(AssistantUnavailable, true, message).with_retry()
             }
             300..400 => rejected("The assistant's address leads elsewhere, and redirects are not followed"),
             400.. => rejected("The assistant's provider refused the request"),
             _ if has(&["rate_limit", "ratelimit", "too_many_requests", "throttl"]) => {
-                Fault::new(AssistantRateLimited, true, "The assistant takes no more requests for now.")
-                    .again()
+                TryError::new(AssistantRateLimited, true, "The assistant takes no more requests for now.")
+                    .with_retry()
             }
             _ if has(&["invalid_request", "authentication", "permission", "not_found"]) => {
                 rejected("The assistant's provider refused the request")
             }
-            _ => Fault::new(AssistantUnavailable, true, "The assistant reported an error.").again(),
+            _ => TryError::new(AssistantUnavailable, true, "The assistant reported an error.").with_retry(),
         }
     }
 
@@ -151,11 +154,11 @@ impl Report {
                 .any(|words| message.contains(words))
     }
 
-    fn of_text(text: &str) -> Self {
+    fn from_text(text: &str) -> Self {
         Self { status: None, codes: String::new(), message: text.trim().to_owned() }
     }
 
-    fn read(value: &Value) -> Self {
+    fn from_json(value: &Value) -> Self {
         // Gemini wraps its errors in a list.
         let value = value.get(0).unwrap_or(value);
         let error = if value["error"].is_null() { value } else { &value["error"] };
@@ -184,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_judged_by_status_and_code() {
+    fn responses_are_classified_by_status_and_code() {
         for (status, body, code, again) in [
             (
                 401,
@@ -244,10 +247,10 @@ mod tests {
                 false,
             ),
         ] {
-            let fault = Report::of_answer(status, body.as_bytes()).fault();
+            let error = ProviderError::from_response(status, body.as_bytes()).to_try_error();
             let retry = if again { Retry::After(None) } else { Retry::Never };
             assert_eq!(
-                (fault.failure.code, fault.failure.retryable, fault.retry),
+                (error.failure.code, error.failure.retryable, error.retry),
                 (code, again, retry),
                 "{status} {body}"
             );
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_judged_by_code() {
+    fn events_are_classified_by_code() {
         for (data, code, again) in [
             (r#"{"error":{"message":"x","type":"server_error"}}"#, AssistantUnavailable, true),
             (r#"{"error":{"message":"x","code":502}}"#, AssistantUnavailable, true),
@@ -268,8 +271,8 @@ mod tests {
             (r#"{"code":500,"details":"x"}"#, AssistantUnavailable, true),
             ("not JSON", AssistantUnavailable, true),
         ] {
-            let fault = Report::of_event(data).fault();
-            assert_eq!((fault.failure.code, fault.failure.retryable), (code, again), "{data}");
+            let error = ProviderError::from_event(data).to_try_error();
+            assert_eq!((error.failure.code, error.failure.retryable), (code, again), "{data}");
         }
     }
 
@@ -286,17 +289,18 @@ mod tests {
             "[]",
         ] {
             let value = serde_json::from_str(chunk).expect("JSON");
-            assert!(Report::find(&value).is_none(), "{chunk}");
+            assert!(ProviderError::find(&value).is_none(), "{chunk}");
         }
     }
 
     #[test]
-    fn what_the_provider_said_is_not_shown() {
+    fn what_the_provider_reported_is_not_shown() {
         for status in [307, 400, 401, 402, 404, 408, 413, 422, 429, 500] {
-            let fault =
-                Report::of_answer(status, br#"{"error":{"message":"sk-secret at https://x"}}"#).fault();
-            assert!(!fault.failure.message.contains("secret"), "{}", fault.failure.message);
-            assert!(fault.failure.message.ends_with('.'), "{}", fault.failure.message);
+            let error =
+                ProviderError::from_response(status, br#"{"error":{"message":"sk-secret at https://x"}}"#)
+                    .to_try_error();
+            assert!(!error.failure.message.contains("secret"), "{}", error.failure.message);
+            assert!(error.failure.message.ends_with('.'), "{}", error.failure.message);
         }
     }
 }
