@@ -111,15 +111,10 @@ pub enum Rating {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FinishReason {
-    /// The assistant had said all it wanted.
     Stop,
-    /// The provider's limit of tokens was reached: the text ends early.
     Length,
-    /// The assistant waits for the results of tool calls.
     ToolCalls,
-    /// The provider's content filter ended the text.
     ContentFilter,
-    /// A reason that is not in this list.
     Other,
 }
 
@@ -165,23 +160,14 @@ pub struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FailureCode {
-    /// The assistant could not be reached, or answered that it is overloaded or broken.
     AssistantUnavailable,
-    /// The assistant did not answer, or fell silent, for too long.
     AssistantTimeout,
-    /// The assistant refuses more requests for now.
     AssistantRateLimited,
-    /// The assistant refused the request: a wrong key, an unknown model, no credit left. The operator must act.
     AssistantRejected,
-    /// The conversation is longer than the assistant can read.
     ContextTooLong,
-    /// The provider's content filter let nothing through.
     ContentFiltered,
-    /// The text broke off before its end.
     Truncated,
-    /// The assistant ended without a word.
     Empty,
-    /// The server that wrote the reply died, and no attempts were left.
     Interrupted,
 }
 

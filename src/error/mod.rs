@@ -3,7 +3,7 @@
 mod code;
 mod database;
 
-pub use self::code::Code;
+pub(crate) use self::code::Code;
 pub(crate) use self::database::{is_locked, is_outage};
 use crate::auth::Rejection;
 use crate::outage::Outage;
@@ -58,8 +58,7 @@ pub enum Error {
 
 impl Error {
     /// The code for programs.
-    #[must_use]
-    pub fn code(&self) -> Code {
+    pub(crate) fn code(&self) -> Code {
         match self {
             Self::Unauthenticated | Self::Rejected(_) => Code::Unauthenticated,
             Self::NotFound(_) => Code::NotFound,

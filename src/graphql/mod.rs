@@ -15,7 +15,7 @@ mod viewer;
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions};
 
 use self::change::{ChangeQueries, ChangeSubscriptions};
-use self::conversation::{ConversationMutations, ConversationQueries, FilingMutations, TrashMutations};
+use self::conversation::{ConversationLists, ConversationMutations, ConversationQueries, FilingMutations};
 use self::guard::Guard;
 pub use self::guard::QueryLimits;
 use self::message::{MessageMutations, MessageQueries};
@@ -30,6 +30,7 @@ use self::viewer::ViewerQueries;
 pub struct Query(
     ViewerQueries,
     ConversationQueries,
+    ConversationLists,
     MessageQueries,
     SearchQueries,
     NodeQueries,
@@ -42,7 +43,6 @@ pub struct Query(
 pub struct Mutation(
     ConversationMutations,
     FilingMutations,
-    TrashMutations,
     MessageMutations,
     ReplyMutations,
     FeedbackMutations,

@@ -1,9 +1,9 @@
 //! The viewer.
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, MergedObject, Object};
 
-use super::conversation::{self, ConversationConnection, ConversationFilter, ConversationOrder};
-use super::shared::{ContextExt, Cursor, Paging};
+use super::conversation::ConversationLists;
+use super::shared::{ContextExt, Cursor};
 use crate::error::Error;
 
 #[derive(Debug, Default)]
@@ -15,15 +15,19 @@ impl ViewerQueries {
     #[expect(clippy::unused_self, reason = "the macro wants it")]
     fn viewer(&self, context: &Context<'_>) -> Result<Viewer, Error> {
         context.chat()?;
-        Ok(Viewer)
+        Ok(Viewer::default())
     }
 }
 
-struct Viewer;
-
 /// The authenticated user.
+#[derive(Default, MergedObject)]
+struct Viewer(ViewerFields, ConversationLists);
+
+#[derive(Default)]
+struct ViewerFields;
+
 #[Object]
-impl Viewer {
+impl ViewerFields {
     /// The user's id: a claim of the token, by default `sub`.
     #[expect(clippy::unused_self, reason = "the macro wants it")]
     fn id(&self, context: &Context<'_>) -> Result<ID, Error> {
@@ -34,29 +38,5 @@ impl Viewer {
     /// misses no change that happens while it reads the rest.
     async fn change_cursor(&self, context: &Context<'_>) -> Result<String, Error> {
         Ok(context.chat()?.change_cursor().await?.encode())
-    }
-
-    /// The user's conversations. Archived and deleted ones are omitted unless the filter includes them.
-    #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
-    async fn conversations(
-        &self,
-        context: &Context<'_>,
-        #[graphql(desc = "Which conversations to return.")] filter: Option<ConversationFilter>,
-        #[graphql(desc = "The order of the list.", default_with = "Some(ConversationOrder::UpdatedAtDesc)")]
-        order_by: Option<ConversationOrder>,
-        #[graphql(
-            desc = "Returns at most this many conversations from the start of the list, or after `after`: 0 to 100. \
-                    The default is 20."
-        )]
-        first: Option<i32>,
-        #[graphql(desc = "Returns only conversations after this cursor.")] after: Option<String>,
-        #[graphql(
-            desc = "Returns at most this many conversations from the end of the list, or before `before`: 0 to 100. \
-                    It cannot be combined with `first`."
-        )]
-        last: Option<i32>,
-        #[graphql(desc = "Returns only conversations before this cursor.")] before: Option<String>,
-    ) -> Result<ConversationConnection, Error> {
-        conversation::list(context, filter, order_by, Paging { first, after, last, before }).await
     }
 }

@@ -80,17 +80,9 @@ impl Conversation {
     async fn messages(
         &self,
         context: &Context<'_>,
-        #[graphql(
-            desc = "Returns at most this many messages from the start of the list, or after `after`: 0 to 100. The \
-                    default is 20."
-        )]
-        first: Option<i32>,
+        #[graphql(desc = "Returns the first _n_ items: at most 100, by default 20.")] first: Option<i32>,
         #[graphql(desc = "Returns only messages after this cursor.")] after: Option<String>,
-        #[graphql(
-            desc = "Returns at most this many messages from the end of the list, or before `before`: 0 to 100. It \
-                    cannot be combined with `first`."
-        )]
-        last: Option<i32>,
+        #[graphql(desc = "Returns the last _n_ items instead: at most 100.")] last: Option<i32>,
         #[graphql(desc = "Returns only messages before this cursor.")] before: Option<String>,
         #[graphql(
             desc = "Returns the branch that ends with this message instead of the active path, which does not change. \

@@ -1,16 +1,73 @@
-//! The list of a user's conversations.
+//! Reading conversations.
 
-use async_graphql::{Context, Enum, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::Conversation;
 use crate::chat::{self, ConversationCursor};
 use crate::error::Error;
-use crate::graphql::shared::{Connection, ContextExt, Cursor, DateTime, Listed, Paging};
+use crate::graphql::shared::{Connection, ContextExt, Cursor, DateTime, Listed, Paging, parse_id};
+
+#[derive(Debug, Default)]
+pub(crate) struct ConversationQueries;
+
+#[Object]
+impl ConversationQueries {
+    /// Returns a conversation of the viewer's, or `null` if there is no such conversation.
+    async fn conversation(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The conversation's id.")] id: ID,
+    ) -> Option<Result<Conversation, Error>> {
+        let load = async {
+            let chat = context.chat()?;
+            let Some(id) = parse_id(&id) else { return Ok(None) };
+            Ok(chat.conversation(id).await?.map(Conversation::from))
+        };
+        load.await.transpose()
+    }
+}
+
+/// Lists of the viewer's conversations, in the query type and in the viewer.
+#[derive(Debug, Default)]
+pub(crate) struct ConversationLists;
+
+#[Object]
+impl ConversationLists {
+    /// Returns the viewer's conversations. Archived and deleted ones are omitted unless the filter includes them.
+    #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
+    async fn conversations(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which conversations to return.")] filter: Option<ConversationFilter>,
+        #[graphql(desc = "The order.", default_with = "Some(ConversationOrder::UpdatedAtDesc)")]
+        order_by: Option<ConversationOrder>,
+        #[graphql(desc = "Returns the first _n_ items: at most 100, by default 20.")] first: Option<i32>,
+        #[graphql(desc = "Returns only conversations after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Returns the last _n_ items instead: at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Returns only conversations before this cursor.")] before: Option<String>,
+    ) -> Result<ConversationConnection, Error> {
+        let filter = filter.map(Into::into).unwrap_or_default();
+        let order: chat::ConversationOrder = order_by.unwrap_or_default().into();
+        let chat = context.chat()?;
+        let paging = Paging { first, after, last, before };
+        let slice = paging.slice(std::convert::identity::<ConversationCursor>)?;
+        for (name, cursor) in [("after", &slice.after), ("before", &slice.before)] {
+            if cursor.as_ref().is_some_and(|cursor| cursor.order != order) {
+                let message = format!(
+                    "`{name}` is a cursor of another order; use one of a list with the same `orderBy`."
+                );
+                return Err(Error::BadUserInput(message));
+            }
+        }
+        let page = chat.conversations(&filter, order, slice).await?;
+        Ok(Connection::with_fields(page, ConversationTotal(filter), |row| order.place(row).encode()))
+    }
+}
 
 /// Which conversations a list contains. A field that is omitted or `null` does not narrow the list, except where its
 /// default says otherwise.
 #[derive(InputObject)]
-pub(crate) struct ConversationFilter {
+struct ConversationFilter {
     /// Whether conversations must be archived (`true`) or must not be (`false`); with `null` the list contains both.
     #[graphql(default_with = "Some(false)")]
     archived: Option<bool>,
@@ -41,7 +98,7 @@ impl From<ConversationFilter> for chat::ConversationFilter {
 /// The order of a list of conversations. A cursor is valid only for the order in which it was returned.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Enum)]
 #[graphql(remote = "chat::ConversationOrder")]
-pub(crate) enum ConversationOrder {
+enum ConversationOrder {
     /// Most recently updated first.
     #[default]
     UpdatedAtDesc,
@@ -60,14 +117,14 @@ pub(crate) enum ConversationOrder {
     PinnedFirst,
 }
 
-pub(crate) type ConversationConnection = Connection<Conversation, ConversationTotal>;
+type ConversationConnection = Connection<Conversation, ConversationTotal>;
 
 impl Listed for Conversation {
     const CONNECTION: &'static str = "ConversationConnection";
     const EDGE: &'static str = "ConversationEdge";
 }
 
-pub(crate) struct ConversationTotal(chat::ConversationFilter);
+struct ConversationTotal(chat::ConversationFilter);
 
 #[Object]
 impl ConversationTotal {
@@ -75,26 +132,4 @@ impl ConversationTotal {
     async fn total_count(&self, context: &Context<'_>) -> Result<u64, Error> {
         context.chat()?.conversation_count(&self.0).await
     }
-}
-
-/// A page of the viewer's conversations.
-pub(crate) async fn list(
-    context: &Context<'_>,
-    filter: Option<ConversationFilter>,
-    order: Option<ConversationOrder>,
-    paging: Paging,
-) -> Result<ConversationConnection, Error> {
-    let filter = filter.map(Into::into).unwrap_or_default();
-    let order: chat::ConversationOrder = order.unwrap_or_default().into();
-    let chat = context.chat()?;
-    let slice = paging.slice(std::convert::identity::<ConversationCursor>)?;
-    for (name, cursor) in [("after", &slice.after), ("before", &slice.before)] {
-        if cursor.as_ref().is_some_and(|cursor| cursor.order != order) {
-            return Err(Error::BadUserInput(format!(
-                "`{name}` is a cursor of another order; use one that a list with the same `orderBy` has returned."
-            )));
-        }
-    }
-    let page = chat.conversations(&filter, order, slice).await?;
-    Ok(Connection::with_fields(page, ConversationTotal(filter), |row| order.place(row).encode()))
 }

@@ -4,16 +4,12 @@ mod fields;
 mod filing;
 mod list;
 mod mutations;
-mod queries;
-mod trash;
 
 use std::sync::Arc;
 
 pub(super) use self::filing::FilingMutations;
-pub(super) use self::list::{ConversationConnection, ConversationFilter, ConversationOrder, list};
+pub(super) use self::list::{ConversationLists, ConversationQueries};
 pub(super) use self::mutations::ConversationMutations;
-pub(super) use self::queries::ConversationQueries;
-pub(super) use self::trash::TrashMutations;
 use crate::entity::conversation;
 
 pub(super) struct Conversation {

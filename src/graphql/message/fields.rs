@@ -104,17 +104,9 @@ impl Message {
     async fn siblings(
         &self,
         context: &Context<'_>,
-        #[graphql(
-            desc = "Returns at most this many messages from the start of the list, or after `after`: 0 to 100. The \
-                    default is 20."
-        )]
-        first: Option<i32>,
+        #[graphql(desc = "Returns the first _n_ items: at most 100, by default 20.")] first: Option<i32>,
         #[graphql(desc = "Returns only messages after this cursor.")] after: Option<String>,
-        #[graphql(
-            desc = "Returns at most this many messages from the end of the list, or before `before`: 0 to 100. It \
-                    cannot be combined with `first`."
-        )]
-        last: Option<i32>,
+        #[graphql(desc = "Returns the last _n_ items instead: at most 100.")] last: Option<i32>,
         #[graphql(desc = "Returns only messages before this cursor.")] before: Option<String>,
     ) -> Result<MessageConnection, Error> {
         siblings::list(context, &self.row, Paging { first, after, last, before }).await

@@ -3,15 +3,13 @@
 mod fields;
 mod list;
 mod mutations;
-mod queries;
 mod siblings;
 
 use std::sync::Arc;
 
 pub(super) use self::fields::Role;
-pub(super) use self::list::{MessageConnection, list};
+pub(super) use self::list::{MessageConnection, MessageQueries, list};
 pub(super) use self::mutations::MessageMutations;
-pub(super) use self::queries::MessageQueries;
 use crate::chat::LongColumns;
 use crate::entity::message;
 

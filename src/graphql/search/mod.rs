@@ -31,11 +31,7 @@ impl SearchQueries {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The words to search for: at most 10,000 characters.")] query: String,
-        #[graphql(
-            desc = "Returns at most this many hits from the start of the list, or after `after`: 0 to 100. The \
-                    default is 20."
-        )]
-        first: Option<i32>,
+        #[graphql(desc = "Returns the first _n_ items: at most 100, by default 20.")] first: Option<i32>,
         #[graphql(desc = "Returns only hits after this cursor, which must be of the same query and filter.")]
         after: Option<String>,
         #[graphql(desc = "Where to search. If it is omitted, the search covers all conversations.")]

@@ -43,16 +43,10 @@ impl Session {
 
 /// The only way from a resolver to what the request brought.
 pub(crate) trait ContextExt<'c> {
-    /// The viewer's conversations.
-    ///
-    /// # Errors
-    /// [`Error::Unauthenticated`] without a viewer.
+    /// The viewer's conversations; [`Error::Unauthenticated`] without a viewer.
     fn chat(&self) -> Result<&'c Chat, Error>;
 
     /// The viewer's rows, loaded in one batch with those that other fields want at the same time.
-    ///
-    /// # Errors
-    /// [`Error::Unauthenticated`] without a viewer.
     fn rows(&self) -> Result<&'c DataLoader<Rows>, Error>;
 }
 

@@ -139,14 +139,12 @@ fn instant_of(millis: &[u8]) -> Option<DateTime<Utc>> {
 
 impl Cursor for ChangeCursor {
     fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![match self.kind {
-            ChangeKind::Conversation => b'C',
-            ChangeKind::Message => b'M',
-            ChangeKind::DeletedMessage => b'D',
-        }];
-        bytes.extend(self.revision.to_be_bytes());
-        bytes.extend(self.id.as_bytes());
-        bytes
+        let kind = match self.kind {
+            ChangeKind::Conversation => b"C",
+            ChangeKind::Message => b"M",
+            ChangeKind::DeletedMessage => b"D",
+        };
+        [&kind[..], &self.revision.to_be_bytes(), self.id.as_bytes()].concat()
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -172,11 +170,8 @@ pub(crate) struct ReplyCursor {
 
 impl Cursor for ReplyCursor {
     fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![b'r'];
-        bytes.extend(self.reply.as_bytes());
-        bytes.extend(self.place.attempt.to_be_bytes());
-        bytes.extend((self.place.offset as u64).to_be_bytes());
-        bytes
+        let Place { attempt, offset } = self.place;
+        [b"r", &self.reply.as_bytes()[..], &attempt.to_be_bytes(), &(offset as u64).to_be_bytes()].concat()
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -190,10 +185,7 @@ impl Cursor for ReplyCursor {
 
 impl Cursor for SearchCursor {
     fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![b's'];
-        bytes.extend(self.score.to_be_bytes());
-        bytes.extend(self.id.as_bytes());
-        bytes
+        [&b"s"[..], &self.score.to_be_bytes(), self.id.as_bytes()].concat()
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
