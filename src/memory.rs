@@ -181,6 +181,7 @@ impl Drop for Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Code;
 
     const MEGABYTE: usize = 1024 * 1024;
 
@@ -189,10 +190,10 @@ mod tests {
         let memory = Memory::new(8 * MEGABYTE);
         let share = memory.share("ann", MEGABYTE);
         share.take(MEGABYTE).unwrap();
-        assert_eq!(share.take(1).unwrap_err().code(), "ANSWER_TOO_LARGE");
+        assert_eq!(share.take(1).unwrap_err().code(), Code::AnswerTooLarge);
         let second = memory.share("ann", 3 * MEGABYTE);
         second.take(MEGABYTE).unwrap();
-        assert_eq!(second.take(MEGABYTE).unwrap_err().code(), "RATE_LIMITED");
+        assert_eq!(second.take(MEGABYTE).unwrap_err().code(), Code::RateLimited);
         let others: Vec<Share> = ["bob", "eve", "dan"]
             .iter()
             .map(|name| {
@@ -203,7 +204,7 @@ mod tests {
             .collect();
         let late = memory.share("zoe", MEGABYTE);
         late.take(FREE).expect("a little there always is");
-        assert_eq!(late.take(MEGABYTE / 2).unwrap_err().code(), "UNAVAILABLE");
+        assert_eq!(late.take(MEGABYTE / 2).unwrap_err().code(), Code::Unavailable);
         drop(others);
         late.take(MEGABYTE / 2).unwrap();
     }

@@ -1,16 +1,16 @@
-//! Telling the log of an outage, and not of each request that meets it.
+//! Logging an outage once, and not each request that meets it.
 
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often the log is reminded of an outage that lasts.
+/// How often an outage that lasts is logged again.
 const REMINDER: Duration = Duration::from_secs(30);
 
-/// For how long nothing must have failed until an outage is over: what works and fails in turns is told of once.
-const CALM: Duration = Duration::from_secs(5);
+/// How long nothing must have failed until an outage is over: what works and fails in turns is one outage.
+const RECOVERY: Duration = Duration::from_secs(5);
 
-/// What may be unavailable. The log is told when that begins, every 30 s while it lasts, and when it is over.
+/// Something that may be unavailable. It is logged when an outage begins, every 30 s while it lasts, and when it is over.
 #[derive(Debug)]
 pub(crate) struct Outage {
     what: &'static str,
@@ -20,7 +20,7 @@ pub(crate) struct Outage {
 #[derive(Debug)]
 struct State {
     began: Instant,
-    told: Instant,
+    logged: Instant,
     last: Instant,
     failures: u64,
 }
@@ -31,7 +31,7 @@ impl State {
     }
 }
 
-/// What the log is told.
+/// A line of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
     Began,
@@ -40,12 +40,12 @@ enum Line {
 }
 
 impl Outage {
-    /// Outages of `what`, a noun that "unavailable" can follow.
+    /// The outages of `what`, a noun that "unavailable" can follow.
     pub(crate) const fn of(what: &'static str) -> Self {
         Self { what, state: Mutex::new(None) }
     }
 
-    /// Notes a failure for want of it.
+    /// Notes that it has failed.
     pub(crate) fn failed(&self, cause: impl Display) {
         let what = self.what;
         match self.note_failure(Instant::now()) {
@@ -57,7 +57,7 @@ impl Outage {
         }
     }
 
-    /// Notes that it is there.
+    /// Notes that it works.
     pub(crate) fn succeeded(&self) {
         if let Some(Line::Over { failures, seconds }) = self.note_success(Instant::now()) {
             tracing::info!(failures, seconds, "{} available again", self.what);
@@ -67,21 +67,21 @@ impl Outage {
     fn note_failure(&self, now: Instant) -> Option<Line> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(state) = state.as_mut() else {
-            *state = Some(State { began: now, told: now, last: now, failures: 1 });
+            *state = Some(State { began: now, logged: now, last: now, failures: 1 });
             return Some(Line::Began);
         };
         state.failures += 1;
         state.last = now;
-        if now.duration_since(state.told) < REMINDER {
+        if now.duration_since(state.logged) < REMINDER {
             return None;
         }
-        state.told = now;
+        state.logged = now;
         Some(Line::Lasts { failures: state.failures, seconds: state.seconds() })
     }
 
     fn note_success(&self, now: Instant) -> Option<Line> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let over = state.take_if(|state| now.duration_since(state.last) >= CALM)?;
+        let over = state.take_if(|state| now.duration_since(state.last) >= RECOVERY)?;
         Some(Line::Over { failures: over.failures, seconds: over.seconds() })
     }
 }

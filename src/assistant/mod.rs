@@ -12,7 +12,8 @@ pub use openai::OpenAi;
 pub use options::Options;
 
 use futures_util::stream::BoxStream;
-use serde::{Deserialize, Serialize};
+
+pub use crate::entity::message::{Failure, FailureCode, FinishReason, ToolCall, Usage};
 
 /// Something that can write a reply.
 ///
@@ -64,77 +65,4 @@ pub enum Delta {
     Usage(Usage),
     /// Why the assistant stopped writing; at most once, after all text.
     Finish(FinishReason),
-}
-
-/// A tool call that the assistant asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToolCall {
-    /// The provider's id of the call, or one made here if it sent none.
-    pub id: String,
-    /// The tool's name.
-    pub name: String,
-    /// The arguments as JSON text, exactly as the assistant wrote them: not always valid JSON.
-    pub arguments: String,
-}
-
-/// Tokens used by one attempt, as reported by the provider. `None` is unknown, not zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// Tokens of the prompt.
-    pub input_tokens: Option<u64>,
-    /// Tokens written.
-    pub output_tokens: Option<u64>,
-    /// Tokens of the prompt that the provider took from its cache.
-    pub cached_input_tokens: Option<u64>,
-}
-
-/// Why a reply ended, as the provider tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum FinishReason {
-    /// The assistant had said all it wanted.
-    Stop,
-    /// The provider's limit of tokens was reached: the text ends early.
-    Length,
-    /// The assistant waits for the results of tool calls.
-    ToolCalls,
-    /// The provider's content filter ended the text.
-    ContentFilter,
-    /// A reason that is not in this list.
-    Other,
-}
-
-/// Why an attempt failed. It is stored with the reply and shown to its owner.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// The kind of failure, for programs.
-    pub code: FailureCode,
-    /// What happened, for people: one sentence without keys, addresses or the provider's raw body.
-    pub message: String,
-    /// Whether another attempt may succeed without a change of anything.
-    pub retryable: bool,
-}
-
-/// The kinds of [`Failure`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum FailureCode {
-    /// The assistant could not be reached, or answered that it is overloaded or broken.
-    AssistantUnavailable,
-    /// The assistant did not answer, or fell silent, for too long.
-    AssistantTimeout,
-    /// The assistant refuses more requests for now.
-    AssistantRateLimited,
-    /// The assistant refused the request: a wrong key, an unknown model, no credit left. The operator must act.
-    AssistantRejected,
-    /// The conversation is longer than the assistant can read.
-    ContextTooLong,
-    /// The provider's content filter let nothing through.
-    ContentFiltered,
-    /// The text broke off before its end.
-    Truncated,
-    /// The assistant ended without a word.
-    Empty,
-    /// The server that wrote the reply died, and no attempts were left.
-    Interrupted,
 }

@@ -9,9 +9,8 @@ use uuid::Uuid;
 
 use super::{Chat, Span};
 use crate::database::Write;
-use crate::entity::message::{self, Column, Entity};
+use crate::entity::message::{self, Column, Entity, visible};
 use crate::error::Error;
-use crate::reply::visible;
 
 impl Chat {
     /// The viewer's messages: the start of every query of them.

@@ -3,9 +3,8 @@
 
 use sea_orm::FromJsonQueryResult;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::SimpleExpr;
 use serde::{Deserialize, Serialize};
-
-use crate::assistant;
 
 /// One message; a reply's row exists before its first word does.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -100,7 +99,15 @@ impl Status {
     }
 }
 
-/// Why a reply ended, as its provider told.
+/// What a user thinks of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Rating {
+    Up,
+    Down,
+}
+
+/// Why a reply ended, as its provider reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FinishReason {
@@ -111,37 +118,66 @@ pub enum FinishReason {
     Other,
 }
 
-impl From<assistant::FinishReason> for FinishReason {
-    fn from(reason: assistant::FinishReason) -> Self {
-        match reason {
-            assistant::FinishReason::Stop => Self::Stop,
-            assistant::FinishReason::Length => Self::Length,
-            assistant::FinishReason::ToolCalls => Self::ToolCalls,
-            assistant::FinishReason::ContentFilter => Self::ContentFilter,
-            assistant::FinishReason::Other => Self::Other,
-        }
-    }
-}
-
-/// What a user thinks of a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Rating {
-    Up,
-    Down,
+/// A tool call that the assistant asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// The provider's id of the call, or one made here if it sent none.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// The arguments as JSON text, exactly as the assistant wrote them: not always valid JSON.
+    pub arguments: String,
 }
 
 /// A list of tool calls, stored as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 #[serde(transparent)]
-pub struct ToolCalls(pub Vec<assistant::ToolCall>);
+pub struct ToolCalls(pub Vec<ToolCall>);
 
-/// A failure, stored as JSON.
+/// Tokens used by one attempt, as reported by the provider, stored as JSON. `None` is unknown, not zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub input_tokens: Option<u64>,
+    /// Tokens written.
+    pub output_tokens: Option<u64>,
+    /// Tokens of the prompt that the provider took from its cache.
+    pub cached_input_tokens: Option<u64>,
+}
+
+/// Why an attempt failed, stored as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-#[serde(transparent)]
-pub struct Failure(pub assistant::Failure);
+pub struct Failure {
+    /// The kind of failure, for programs.
+    pub code: FailureCode,
+    /// What happened, for people: one sentence without keys, addresses or the provider's raw body.
+    pub message: String,
+    /// Whether another attempt may succeed without a change of anything.
+    pub retryable: bool,
+}
 
-/// Tokens used, stored as JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-#[serde(transparent)]
-pub struct Usage(pub assistant::Usage);
+/// The kinds of [`Failure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FailureCode {
+    AssistantUnavailable,
+    AssistantTimeout,
+    AssistantRateLimited,
+    AssistantRejected,
+    ContextTooLong,
+    ContentFiltered,
+    Truncated,
+    Empty,
+    Interrupted,
+}
+
+/// The condition that a message's conversation has not been deleted. A deleted conversation keeps its messages until it
+/// is restored or erased; the condition costs one look at the conversation's primary key for each message, and spares
+/// deleting to touch each of them.
+pub(crate) fn visible() -> SimpleExpr {
+    Expr::cust(VISIBLE)
+}
+
+/// [`visible`] in SQL.
+pub(crate) const VISIBLE: &str = r#"EXISTS (SELECT 1 FROM "conversation" AS "whole" WHERE "whole"."user_id" = "message"."user_id"
+    AND "whole"."id" = "message"."conversation_id" AND "whole"."deleted_at" IS NULL)"#;

@@ -12,8 +12,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
 
-use super::cursor::{Cursor, ReplyCursor, SiblingCursor};
 use super::guard::Guard;
+use super::shared::{Cursor, PositionCursor, ReplyCursor, SiblingCursor};
 use super::{Mutation, Query, QueryLimits, Schema, Subscription};
 use crate::chat::{ChangeCursor, ConversationCursor, SearchCursor};
 
@@ -25,7 +25,7 @@ const LIMITS: QueryLimits =
 const MESSAGE: usize = 1024;
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    Schema::build(Query, Mutation, Subscription)
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .extension(Probe)
         .extension(Guard::new(&super::sdl(), LIMITS))
         .disable_suggestions()
@@ -125,8 +125,8 @@ fn spend(document: &ExecutableDocument, set: &SelectionSet, levels: u64, left: &
 /// If a cursor that was read is written as another one, or as a longer one, or leads to before the first place.
 pub fn cursor(bytes: &[u8]) {
     for text in [String::from_utf8_lossy(bytes).into_owned(), URL_SAFE_NO_PAD.encode(bytes)] {
-        assert!(i64::decode(&text).is_none_or(|position| position >= 0), "a place before the first");
-        check_cursor::<i64>(&text);
+        assert!(PositionCursor::decode(&text).is_none_or(|cursor| cursor.0 >= 0), "a place before the first");
+        check_cursor::<PositionCursor>(&text);
         check_cursor::<SiblingCursor>(&text);
         check_cursor::<ConversationCursor>(&text);
         check_cursor::<ChangeCursor>(&text);

@@ -1,39 +1,59 @@
-//! Names, shapes and documentation of the API; thin: every rule is in [`crate::chat`].
+//! Names, shapes and documentation of the API, a folder for each subject. It is thin: every rule is in [`crate::chat`].
 
-mod batch;
 mod change;
-mod connection;
-mod context;
 mod conversation;
-mod cursor;
-mod feedback;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 pub mod guard;
-mod id;
-mod list;
-mod loader;
 mod message;
-mod mutation;
 mod node;
-mod organise;
-mod query;
-mod scalar;
+mod reply;
 mod search;
-mod sibling;
-mod subscription;
-mod tree;
+mod shared;
 mod viewer;
 
-use async_graphql::SDLExportOptions;
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions};
 
-pub use self::batch::Batches;
-pub use self::context::Session;
+use self::change::{ChangeQueries, ChangeSubscriptions};
+use self::conversation::{ConversationLists, ConversationMutations, ConversationQueries, FilingMutations};
 use self::guard::Guard;
 pub use self::guard::QueryLimits;
-pub use self::mutation::Mutation;
-pub use self::query::Query;
-pub use self::subscription::Subscription;
+use self::message::{MessageMutations, MessageQueries};
+use self::node::NodeQueries;
+use self::reply::{FeedbackMutations, ReplyMutations, ReplySubscriptions};
+use self::search::SearchQueries;
+pub use self::shared::{Batches, Session};
+use self::viewer::ViewerQueries;
+
+/// The queries. They return only what belongs to the viewer; what belongs to another user does not exist for them.
+#[derive(Debug, Default, MergedObject)]
+pub struct Query(
+    ViewerQueries,
+    ConversationQueries,
+    ConversationLists,
+    MessageQueries,
+    SearchQueries,
+    NodeQueries,
+    ChangeQueries,
+);
+
+/// The mutations. They fail with `NOT_FOUND` if an argument names something that does not exist or that belongs to
+/// another user, and with `BAD_USER_INPUT` if an argument is outside its documented limits.
+#[derive(Debug, Default, MergedObject)]
+pub struct Mutation(
+    ConversationMutations,
+    FilingMutations,
+    MessageMutations,
+    ReplyMutations,
+    FeedbackMutations,
+);
+
+/// The subscriptions. They return only what belongs to the viewer.
+///
+/// A stream ends after the first event that has errors, so that no event is lost: subscribe again with the last cursor to
+/// receive it.
+#[derive(Debug, Default, MergedSubscription)]
+pub struct Subscription(ReplySubscriptions, ChangeSubscriptions);
 
 /// The executable schema. It holds no connection to a database: each request brings its own [`Session`].
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -49,7 +69,7 @@ pub fn schema() -> Schema {
 pub fn schema_with(limits: QueryLimits) -> Schema {
     // The guard is asked first; the library's own limit would only be another one.
     let depth = usize::try_from(limits.depth).unwrap_or(usize::MAX).saturating_add(1);
-    Schema::build(Query, Mutation, Subscription)
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .extension(Guard::new(&sdl(), limits))
         .limit_recursive_depth(depth)
         // They would show the schema where it may not be explored, and cost much for each unknown name.
@@ -60,7 +80,7 @@ pub fn schema_with(limits: QueryLimits) -> Schema {
 /// The schema in the GraphQL schema language, as committed in `schema.graphql`.
 #[must_use]
 pub fn sdl() -> String {
-    let schema = Schema::new(Query, Mutation, Subscription);
+    let schema = Schema::new(Query::default(), Mutation::default(), Subscription::default());
     let text = schema.sdl_with_options(SDLExportOptions::new().include_specified_by());
     format!("{}\n", text.trim_end())
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::problem::problem;
 use crate::auth::Viewer;
+use crate::error::{Code, Error};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -52,10 +53,7 @@ pub(super) async fn log(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(notes.clone());
     let span = tracing::info_span!("request", id);
     let handled = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span).await;
-    let mut response = handled.unwrap_or_else(|_| {
-        let message = "Something went wrong on the server.";
-        problem(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", message)
-    });
+    let mut response = handled.unwrap_or_else(|_| problem(Code::Internal, Error::INTERNAL));
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -1,7 +1,6 @@
 //! Reading a body that is neither too long nor too slow, and not more than its address may send.
 
 use axum::body::{Body, HttpBody};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::TryStreamExt;
@@ -10,17 +9,18 @@ use tokio::time::timeout;
 use super::address::Client;
 use super::problem::problem;
 use super::{App, values};
+use crate::error::Code;
 use crate::memory::Share;
 
 /// Reads a whole JSON body of `client`'s, whose bytes are taken out of `share`. The error is the answer: 413, 408, 429,
 /// 400, or what the share says.
 pub(super) async fn read(body: Body, app: &App, client: Client, share: &Share) -> Result<BytesMut, Response> {
     let bytes = timeout(app.0.options.limits.body_time, collect(body, app, client, share));
-    let bytes = bytes.await.unwrap_or_else(|_| {
-        Err(problem(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The body took too long to arrive."))
-    })?;
+    let bytes = bytes
+        .await
+        .unwrap_or_else(|_| Err(problem(Code::RequestTimeout, "The body took too long to arrive.")))?;
     if values::are_too_many(&bytes) {
-        return Err(problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", "The body has too many values."));
+        return Err(problem(Code::BadRequest, "The body has too many values."));
     }
     Ok(bytes)
 }
@@ -29,11 +29,11 @@ async fn collect(body: Body, app: &App, client: Client, share: &Share) -> Result
     let maximum = app.0.options.limits.body_bytes;
     let too_long = || {
         let message = format!("The body must have at most {maximum} bytes.");
-        problem(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", &message)
+        problem(Code::PayloadTooLarge, &message)
     };
     let broken = |_| {
         let message = "The body breaks off, or is not in the chunks that it was to come in.";
-        problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+        problem(Code::BadRequest, message)
     };
     // What says that it is too long, or for which it is too early, is not even begun.
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);

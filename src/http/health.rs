@@ -4,7 +4,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -15,7 +14,7 @@ use serde_json::json;
 use super::App;
 use super::problem::problem;
 use crate::database::Database;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::outage::Outage;
 
 /// How often the database is asked at most, whoever and however many ask.
@@ -84,6 +83,6 @@ pub(super) async fn alive() -> Response {
 async fn ready(State(app): State<App>) -> Response {
     match app.0.readiness.of(&app.0.database).await {
         Ok(()) => Json(json!({ "status": "ready" })).into_response(),
-        Err(message) => problem(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message),
+        Err(message) => problem(Code::Unavailable, message),
     }
 }

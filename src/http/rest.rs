@@ -3,8 +3,8 @@
 use axum::body::{Body, HttpBody};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
@@ -20,10 +20,10 @@ use super::graphql::check_content_type;
 use super::problem::{not_found, problem, retry};
 use super::traffic::{What, Who};
 use super::weight::weighed;
-use crate::assistant::ToolCall;
+
 use crate::chat::{Metadata, OnBusy, SendMessage};
-use crate::entity::message::{self, Status};
-use crate::error::Error;
+use crate::entity::message::{self, Status, ToolCall};
+use crate::error::{Code, Error};
 
 /// `POST /api/{user_id}/chat`.
 pub(super) fn router() -> Router<App> {
@@ -66,7 +66,7 @@ async fn chat(
     };
     if viewer.id() != user_id {
         let message = "The token is not of the user in the address.";
-        return Ok(problem(StatusCode::FORBIDDEN, "FORBIDDEN", message));
+        return Ok(problem(Code::Forbidden, message));
     }
     if let Err(refusal) = check_content_type(&headers) {
         return Ok(refusal);
@@ -102,12 +102,12 @@ async fn chat(
         })
         .await?;
     let Ok(reply) = timeout(app.0.options.limits.request_time, chat.reply_ended(sent.reply.id)).await else {
-        return Ok(retry(StatusCode::SERVICE_UNAVAILABLE, "TIMEOUT", "The reply took too long.", 1));
+        return Ok(retry(Code::Timeout, "The reply took too long.", 1));
     };
     let reply = reply?;
     if reply.status == Status::Failed {
-        let failure = reply.failure.map(|failure| failure.0.message).unwrap_or_default();
-        return Ok(problem(StatusCode::BAD_GATEWAY, "ASSISTANT_FAILED", &failure));
+        let failure = reply.failure.map(|failure| failure.message).unwrap_or_default();
+        return Ok(problem(Code::AssistantFailed, &failure));
     }
     share.take(bytes_of(&reply))?;
     let answer = Answer {

@@ -4,7 +4,6 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -15,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::{health, problem};
+use crate::error::Code;
 
 /// How many connections there may be; more wait in the listener's queue.
 const CONNECTIONS: usize = 256;
@@ -58,5 +58,5 @@ async fn serve(stream: TcpStream, router: Router) {
 
 async fn unready() -> Response {
     let message = "The server waits for its database; try again.";
-    problem::retry(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message, 1)
+    problem::retry(Code::Unavailable, message, 1)
 }

@@ -8,17 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_graphql::ServerError;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::graphql::coded;
 use super::limits::Limits;
 use super::problem::retry;
 use crate::auth::{UserId, Viewer};
+use crate::error::Code;
 
 /// How many rates are kept at least before those that say nothing any more are thrown away.
 const RATES: usize = 4096;
@@ -79,8 +78,7 @@ pub(super) enum What {
 /// Why somebody has to wait.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
-    status: StatusCode,
-    code: &'static str,
+    code: Code,
     message: String,
     retry_after: Duration,
 }
@@ -88,7 +86,7 @@ pub(super) struct Refusal {
 impl Refusal {
     /// More of something than there may be.
     pub(super) fn rate_limited(message: String, retry_after: Duration) -> Self {
-        Self { status: StatusCode::TOO_MANY_REQUESTS, code: "RATE_LIMITED", message, retry_after }
+        Self { code: Code::RateLimited, message, retry_after }
     }
 
     /// In whole seconds, at least one.
@@ -98,7 +96,7 @@ impl Refusal {
 
     /// The error that a socket sends.
     pub(super) fn error(&self) -> ServerError {
-        let mut error = coded(self.code, &self.message);
+        let mut error = self.code.error(&self.message);
         if let Some(extensions) = &mut error.extensions {
             extensions.set("retryAfter", self.seconds());
         }
@@ -108,7 +106,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        retry(self.status, self.code, &self.message, self.seconds())
+        retry(self.code, &self.message, self.seconds())
     }
 }
 
@@ -213,8 +211,7 @@ impl Traffic {
         };
         let among_all = match what {
             What::Request => Some(self.0.requests.clone().try_acquire_owned().map_err(|_| Refusal {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                code: "UNAVAILABLE",
+                code: Code::Unavailable,
                 message: "The server has as much to do as it can; try again.".to_owned(),
                 retry_after: Duration::from_secs(1),
             })?),
@@ -329,7 +326,7 @@ mod tests {
         let knock = || traffic.knock("192.0.2.7".parse().unwrap());
         assert!((0..20).all(|_| knock().is_ok()));
         let refusal = knock().unwrap_err();
-        assert_eq!((refusal.code, refusal.seconds()), ("RATE_LIMITED", 1));
+        assert_eq!((refusal.code, refusal.seconds()), (Code::RateLimited, 1));
         assert!(traffic.knock("192.0.2.8".parse().unwrap()).is_ok());
     }
 

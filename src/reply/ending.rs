@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::fence::still;
 use super::{Claim, Replies};
-use crate::assistant::{Failure, FailureCode};
+
 use crate::database::Write;
-use crate::entity::message::{self, Column, FinishReason, Status, ToolCalls};
+use crate::entity::message::{self, Column, Failure, FailureCode, FinishReason, Status, ToolCalls, Usage};
 use crate::error::Error;
 use crate::search::{self, Entry};
 use crate::signal::Topic;
@@ -24,7 +24,7 @@ pub(super) struct Ending {
     pub(super) finish_reason: Option<FinishReason>,
     pub(super) failure: Option<Failure>,
     pub(super) model: Option<String>,
-    pub(super) usage: Option<message::Usage>,
+    pub(super) usage: Option<Usage>,
 }
 
 impl Replies {
@@ -99,7 +99,7 @@ pub(super) async fn close(
         .col_expr(Column::Content, Expr::value(ending.content.as_str()))
         .col_expr(Column::ToolCalls, Expr::value(Value::from(ending.tool_calls.clone())))
         .col_expr(Column::FinishReason, Expr::value(ending.finish_reason.map(|reason| reason.to_value())))
-        .col_expr(Column::Failure, Expr::value(ending.failure.clone().map(message::Failure)))
+        .col_expr(Column::Failure, Expr::value(ending.failure.clone()))
         .col_expr(Column::Model, Expr::value(ending.model.clone()))
         .col_expr(Column::Usage, Expr::value(ending.usage))
         .col_expr(Column::FinishedAt, Expr::value(write.now))

@@ -14,7 +14,6 @@ mod progress;
 mod prompt;
 mod sweep;
 mod title;
-mod visible;
 mod waiting;
 mod writer;
 
@@ -35,7 +34,6 @@ use self::live::Live;
 pub(crate) use self::permits::Permit;
 use self::permits::Permits;
 pub use self::progress::{Event, Place};
-pub(crate) use self::visible::{VISIBLE, visible};
 use crate::assistant::Assistant;
 use crate::database::Database;
 use crate::entity::message;
@@ -242,7 +240,7 @@ impl Replies {
             .select_only()
             .columns(rest)
             .expr_as(Expr::cust(text), "content")
-            .filter(visible());
+            .filter(message::visible());
         self.0.database.read(|connection| Box::pin(query.clone().one(connection))).await
     }
 

@@ -3,8 +3,8 @@
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
-use super::{Replies, VISIBLE};
-use crate::entity::message::Status;
+use super::Replies;
+use crate::entity::message::{Status, VISIBLE};
 use crate::error::Error;
 
 /// How many bytes of a reply's text are read at a time: what a reader may have in memory without asking.

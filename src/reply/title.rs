@@ -12,10 +12,10 @@ use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Que
 use tokio::time::timeout;
 
 use super::Replies;
-use super::visible::visible;
+
 use crate::assistant::{Assistant, Delta, Prompt, Speaker, Turn};
 use crate::entity::conversation::{self, Column, TitleOrigin};
-use crate::entity::message::{self, Role};
+use crate::entity::message::{self, Role, visible};
 use crate::error::Error;
 use crate::search;
 use crate::signal::Topic;

@@ -14,8 +14,8 @@ use super::ending::Ending;
 use super::fence::{NOBODY, still};
 use super::live::Live;
 use super::{Claim, Replies, prompt};
-use crate::assistant::{Delta, Failure, FailureCode, Prompt};
-use crate::entity::message::{self, Column, Status, ToolCalls, Usage};
+use crate::assistant::{Delta, Prompt};
+use crate::entity::message::{self, Column, Failure, FailureCode, FinishReason, Status, ToolCalls, Usage};
 use crate::error::Error;
 use crate::search::Entry;
 use crate::signal::Topic;
@@ -295,7 +295,7 @@ struct Saved {
 #[derive(Default)]
 struct Draft {
     tool_calls: ToolCalls,
-    finish_reason: Option<message::FinishReason>,
+    finish_reason: Option<FinishReason>,
     model: Option<String>,
     usage: Option<Usage>,
 }
@@ -306,8 +306,8 @@ impl Draft {
             Delta::Text(text) => live.push(&text),
             Delta::ToolCall(call) => self.tool_calls.0.push(call),
             Delta::Model(model) => self.model = Some(model),
-            Delta::Usage(usage) => self.usage = Some(Usage(usage)),
-            Delta::Finish(reason) => self.finish_reason = Some(reason.into()),
+            Delta::Usage(usage) => self.usage = Some(usage),
+            Delta::Finish(reason) => self.finish_reason = Some(reason),
         }
     }
 

@@ -137,7 +137,7 @@ async fn attempt(database: &Database, user: &str, ids: &[Uuid]) -> Result<(), Er
 async fn set_aside(database: &Database, user: &str, id: Uuid, cause: &Error) -> Result<(), Error> {
     let input = (user.to_owned(), id);
     database.write(user, input, |write, (user, id)| Box::pin(batch::set_aside(write, user, *id))).await?;
-    tracing::warn!(%id, code = cause.code(), "a text cannot be indexed for search now; it is tried again later");
+    tracing::warn!(%id, code = cause.code().as_str(), "a text cannot be indexed for search now; it is tried again later");
     cause.log();
     Ok(())
 }

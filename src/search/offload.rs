@@ -80,6 +80,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::error::Code;
 
     #[tokio::test]
     async fn work_that_nobody_waits_for_keeps_its_place_until_it_ends() {
@@ -96,7 +97,7 @@ mod tests {
         begins.recv().unwrap();
         assert_eq!(READING.run("eve", SMALL + 1, |_| 8).await.unwrap(), 8, "it ends as soon as it asks");
         let panicked = READING.run::<()>("eve", SMALL + 1, |_| panic!("on purpose")).await;
-        assert_eq!(panicked.unwrap_err().code(), "INTERNAL_SERVER_ERROR");
+        assert_eq!(panicked.unwrap_err().code(), Code::Internal);
         assert_eq!(READING.run("eve", SMALL + 1, |_| 9).await.unwrap(), 9);
     }
 }

@@ -1,4 +1,4 @@
-//! One attempt at a reply: a request, further tries while nothing has come, then the answer.
+//! One attempt at a reply: a request, retries while nothing has come, then the response.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,14 +10,13 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
-use super::answer::{Answer, Late};
-use super::failure::Report;
-use super::failure::{Fault, Retry};
+use super::error::{ProviderError, Retry, TryError};
+use super::response::{ResponseReader, Timeout};
 use super::{Upstream, retry};
 use crate::assistant::{Delta, Failure};
 
 /// The most that is read of an error's body, in bytes, and the longest that reading it may take.
-const MAX_ERROR: usize = 64 << 10;
+const MAX_ERROR_BODY: usize = 64 << 10;
 const ERROR_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prompts below this many tokens are too short to tell whether they were cut.
@@ -33,15 +32,15 @@ pub(super) struct Attempt {
     total: Instant,
     retries: u32,
     state: State,
-    /// Steps that are known and not yet taken.
+    /// Deltas that are not yet taken.
     ready: VecDeque<Delta>,
 }
 
 enum State {
-    Ask,
-    Read(Box<Answer>),
-    Fail(Failure),
-    Over,
+    Sending,
+    Reading(Box<ResponseReader>),
+    Failed(Failure),
+    Done,
 }
 
 impl Attempt {
@@ -53,7 +52,7 @@ impl Attempt {
             prompt_tokens,
             total,
             retries: 0,
-            state: State::Ask,
+            state: State::Sending,
             ready: VecDeque::new(),
         }
     }
@@ -69,52 +68,54 @@ impl Attempt {
                 return Some(Ok(delta));
             }
             let advanced = match &mut self.state {
-                State::Ask => self.ask().await,
-                State::Read(answer) => match answer.read(&self.upstream.options, &mut self.ready).await {
-                    Ok(false) => Ok(()),
-                    Ok(true) => {
-                        warn_if_cut(self.prompt_tokens, answer);
-                        self.state = State::Over;
-                        Ok(())
+                State::Sending => self.send().await,
+                State::Reading(response) => {
+                    match response.read(&self.upstream.options, &mut self.ready).await {
+                        Ok(false) => Ok(()),
+                        Ok(true) => {
+                            warn_if_truncated(self.prompt_tokens, response);
+                            self.state = State::Done;
+                            Ok(())
+                        }
+                        Err(error) => Err(error),
                     }
-                    Err(fault) => Err(fault),
-                },
-                State::Fail(failure) => {
+                }
+                State::Failed(failure) => {
                     let failure = failure.clone();
-                    self.state = State::Over;
+                    self.state = State::Done;
                     return Some(Err(failure));
                 }
-                State::Over => return None,
+                State::Done => return None,
             };
-            if let Err(fault) = advanced {
-                self.fail(fault).await;
+            if let Err(error) = advanced {
+                self.retry_or_fail(error).await;
             }
         }
     }
 
     /// Sends the request.
-    async fn ask(&mut self) -> Result<(), Fault> {
+    async fn send(&mut self) -> Result<(), TryError> {
         let options = &self.upstream.options;
         let first_token = Instant::now() + options.first_token_timeout;
-        let (deadline, late) = if first_token < self.total {
-            (first_token, Late::FirstToken)
+        let (deadline, timeout) = if first_token < self.total {
+            (first_token, Timeout::FirstToken)
         } else {
-            (self.total, Late::Total)
+            (self.total, Timeout::Total)
         };
         let sent = timeout_at(deadline, self.upstream.send(self.request.clone())).await;
-        let response = sent.map_err(|_| late.fault(options))?.map_err(|error| {
+        let response = sent.map_err(|_| timeout.error(options))?.map_err(|error| {
             tracing::debug!(error = ?error.without_url(), "the assistant could not be reached");
-            Fault::unavailable("The assistant could not be reached.")
+            TryError::unavailable("The assistant could not be reached.")
         })?;
         if !response.status().is_success() {
-            return Err(self.refused(response).await);
+            return Err(self.read_error(response).await);
         }
-        self.state = State::Read(Box::new(Answer::new(response, first_token, self.total)));
+        self.state = State::Reading(Box::new(ResponseReader::new(response, first_token, self.total)));
         Ok(())
     }
 
-    /// Reads an answer that is an error.
-    async fn refused(&self, mut response: Response) -> Fault {
+    /// Reads a response that is an error.
+    async fn read_error(&self, mut response: Response) -> TryError {
         let status = response.status().as_u16();
         let pause = retry::asked(response.headers(), Utc::now());
         let deadline = self.total.min(Instant::now() + ERROR_TIMEOUT);
@@ -122,50 +123,50 @@ impl Attempt {
         // The status alone will do if the body breaks off or does not end.
         while let Ok(Ok(Some(bytes))) = timeout_at(deadline, response.chunk()).await {
             body.extend_from_slice(&bytes);
-            if body.len() > MAX_ERROR {
+            if body.len() > MAX_ERROR_BODY {
                 break;
             }
         }
-        let mut fault = Report::of_answer(status, &body).fault();
-        if let Retry::After(asked) = &mut fault.retry {
+        let mut error = ProviderError::from_response(status, &body).to_try_error();
+        if let Retry::After(asked) = &mut error.retry {
             *asked = pause;
         }
-        fault
+        error
     }
 
     /// Pauses before another try, or gives up.
-    async fn fail(&mut self, fault: Fault) {
-        if let Some(said) = fault.said {
-            let code = fault.failure.code;
+    async fn retry_or_fail(&mut self, error: TryError) {
+        if let Some(details) = error.details {
+            let code = error.failure.code;
             tracing::debug!(
                 ?code,
-                said = self.upstream.excerpt(&said),
+                details = self.upstream.excerpt(&details),
                 "the assistant's provider reported an error"
             );
         }
-        let begun = matches!(&self.state, State::Read(answer) if answer.assembly.has_begun());
+        let started = matches!(&self.state, State::Reading(response) if response.reply.has_started());
         // Closes the connection, whatever comes next.
-        self.state = State::Fail(fault.failure);
+        self.state = State::Failed(error.failure);
         let options = &self.upstream.options;
-        let Retry::After(asked) = fault.retry else { return };
+        let Retry::After(asked) = error.retry else { return };
         let pause = match asked {
             Some(asked) if asked > options.max_retry_after => return,
             Some(asked) => retry::spread(asked),
             None => retry::delay(options.retry_delay, self.retries),
         };
-        if begun || self.retries >= options.max_retries || Instant::now() + pause >= self.total {
+        if started || self.retries >= options.max_retries || Instant::now() + pause >= self.total {
             return;
         }
         self.retries += 1;
         tokio::time::sleep(pause).await;
         self.ready.clear();
-        self.state = State::Ask;
+        self.state = State::Sending;
     }
 }
 
 /// Some servers, such as Ollama, silently shorten a prompt that is longer than their context window.
-fn warn_if_cut(prompt_tokens: u64, answer: &Answer) {
-    let read = answer.assembly.usage().and_then(|usage| {
+fn warn_if_truncated(prompt_tokens: u64, response: &ResponseReader) {
+    let read = response.reply.usage().and_then(|usage| {
         usage.input_tokens.map(|tokens| tokens.saturating_add(usage.cached_input_tokens.unwrap_or(0)))
     });
     if let Some(read) = read.filter(|read| prompt_tokens >= MIN_COMPARED && *read < prompt_tokens) {

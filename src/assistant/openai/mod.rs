@@ -1,23 +1,22 @@
 //! Any provider with an OpenAI-compatible `/chat/completions`.
 //!
 //! Providers agree on the outline and differ in everything else, so this client asks for little and forgives
-//! much: see `sse` for the framing, `chunk` for the fields, `tool_calls` and `think` for what is cut into
-//! pieces, `assembly` for where a reply ends, and `failure` for what went wrong.
+//! much: see `sse` for the framing, `chunk` for the fields and for tool calls in fragments, `think` for inline reasoning,
+//! `accumulator` for where a reply ends, and `error` for what went wrong.
 
-mod answer;
-mod assembly;
+mod accumulator;
 mod attempt;
 mod chunk;
 mod endpoint;
-mod failure;
+mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod options;
 mod request;
+mod response;
 mod retry;
 mod sse;
 mod think;
-mod tool_calls;
 
 use std::error::Error;
 use std::fmt;
@@ -31,7 +30,7 @@ use reqwest::{Client, Response};
 
 use self::attempt::Attempt;
 use self::endpoint::Endpoint;
-use self::failure::Fault;
+use self::error::TryError;
 pub use self::options::{MaxTokensField, Options, SystemRole};
 use super::{Assistant, Delta, Failure, FailureCode, Prompt, estimate};
 use crate::outbound;
@@ -89,8 +88,8 @@ impl Assistant for OpenAi {
         let prompt_tokens = prompt.turns.iter().map(|turn| estimate::at_least(&turn.content)).sum();
         let Ok(body) = request::body(&self.upstream.options, &prompt) else {
             let message = "The conversation cannot be written as a request.";
-            let fault = Fault::new(FailureCode::AssistantRejected, false, message);
-            return stream::iter([Err(fault.failure)]).boxed();
+            let error = TryError::new(FailureCode::AssistantRejected, false, message);
+            return stream::iter([Err(error.failure)]).boxed();
         };
         Attempt::new(self.upstream.clone(), Bytes::from(body), prompt_tokens).into_stream()
     }
@@ -113,13 +112,13 @@ impl Upstream {
         self.client.post(self.endpoint.url.clone()).headers(self.headers.clone()).body(body).send().await
     }
 
-    /// The beginning of a provider's words, without the key: some repeat it.
-    fn excerpt(&self, said: &str) -> String {
-        let said = match self.options.key.as_deref().map(str::trim) {
-            Some(key) if !key.is_empty() => said.replace(key, "[redacted]"),
-            _ => said.to_owned(),
+    /// The beginning of what a provider reports, without the key: some repeat it.
+    fn excerpt(&self, details: &str) -> String {
+        let details = match self.options.key.as_deref().map(str::trim) {
+            Some(key) if !key.is_empty() => details.replace(key, "[redacted]"),
+            _ => details.to_owned(),
         };
-        said.chars().take(200).collect()
+        details.chars().take(200).collect()
     }
 }
 

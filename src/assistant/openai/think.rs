@@ -7,14 +7,14 @@ const CLOSE: &str = "</think>";
 
 /// Drops one `<think>…</think>` at the start of a text, with the white space around it. Tags further on are text.
 #[derive(Debug, Default)]
-pub(super) struct Think {
-    place: Place,
+pub(super) struct ThinkFilter {
+    phase: Phase,
     /// What may still turn out to be part of a tag.
     held: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum Phase {
     /// Nothing but white space and the beginning of a tag has come.
     #[default]
     Start,
@@ -22,43 +22,43 @@ enum Place {
     Inside,
     /// Between the closing tag and the first word of the answer.
     After,
-    Answer,
+    ResponseReader,
 }
 
-impl Think {
+impl ThinkFilter {
     /// Takes more of the raw text and returns what of the answer is known now; may be empty.
     pub(super) fn push(&mut self, text: &str) -> String {
         self.held.push_str(text);
-        if self.place == Place::Start {
+        if self.phase == Phase::Start {
             let begun = self.held.trim_start();
             if let Some(inside) = begun.strip_prefix(OPEN) {
                 self.held = inside.to_owned();
-                self.place = Place::Inside;
+                self.phase = Phase::Inside;
             } else if !OPEN.starts_with(begun) {
-                self.place = Place::Answer;
+                self.phase = Phase::ResponseReader;
             }
         }
-        if self.place == Place::Inside {
+        if self.phase == Phase::Inside {
             if let Some((_, answer)) = self.held.split_once(CLOSE) {
                 self.held = answer.to_owned();
-                self.place = Place::After;
+                self.phase = Phase::After;
             } else {
                 let tail = self.held.len().saturating_sub(CLOSE.len() - 1);
                 self.held.drain(..self.held.floor_char_boundary(tail));
             }
         }
-        if self.place == Place::After {
+        if self.phase == Phase::After {
             self.held = self.held.trim_start().to_owned();
             if !self.held.is_empty() {
-                self.place = Place::Answer;
+                self.phase = Phase::ResponseReader;
             }
         }
-        if self.place == Place::Answer { mem::take(&mut self.held) } else { String::new() }
+        if self.phase == Phase::ResponseReader { mem::take(&mut self.held) } else { String::new() }
     }
 
     /// Takes the end of the raw text and returns what was held back, if it was answer after all.
-    pub(super) fn end(&mut self) -> String {
-        if self.place == Place::Start { mem::take(&mut self.held) } else { String::new() }
+    pub(super) fn finish(&mut self) -> String {
+        if self.phase == Phase::Start { mem::take(&mut self.held) } else { String::new() }
     }
 }
 
@@ -67,9 +67,9 @@ mod tests {
     use super::*;
 
     fn answer<'a>(pieces: impl IntoIterator<Item = &'a str>) -> String {
-        let mut think = Think::default();
+        let mut think = ThinkFilter::default();
         let mut answer: String = pieces.into_iter().map(|piece| think.push(piece)).collect();
-        answer.push_str(&think.end());
+        answer.push_str(&think.finish());
         answer
     }
 
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn long_reasoning_is_not_kept() {
-        let mut think = Think::default();
+        let mut think = ThinkFilter::default();
         think.push("<think>");
         for _ in 0..1000 {
             assert_eq!(think.push("€uros and more"), "");

@@ -14,7 +14,6 @@ use uuid::Uuid;
 use super::{Change, ChangeCursor, ChangeKind, LongColumns};
 use crate::chat::read::{ROW, Texts};
 use crate::entity::{conversation, deleted_message, message};
-use crate::reply::VISIBLE;
 
 /// What of the changes is wanted.
 pub(super) struct Scope {
@@ -122,7 +121,7 @@ pub(super) fn statement(backend: DbBackend, user: &str, scope: &Scope) -> Statem
     let places = PLACES
         .replace("{limit}", &(scope.limit + 1).to_string())
         .replace("{row}", &ROW.to_string())
-        .replace("{visible}", VISIBLE);
+        .replace("{visible}", message::VISIBLE);
     let rows = ROWS.replace("{columns}", &columns());
     let sql = format!(
         "WITH place AS ({places}),

@@ -18,6 +18,7 @@ use super::limits::QueryLimits;
 use super::refusal::{refuse, too_much};
 use super::rules::Rules;
 use super::tokens;
+use crate::error::Code;
 
 /// How many documents are kept.
 const DOCUMENTS: NonZeroUsize = NonZeroUsize::new(512).unwrap();
@@ -31,7 +32,7 @@ const TEXT_BYTES: usize = 2 * 1024 * 1024;
 /// How many errors of a document are kept with it.
 const KEPT_ERRORS: usize = 20;
 
-const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
+const PARSE_FAILED: &str = Code::ParseFailed.as_str();
 
 /// A document and its text. `Debug` shows neither: texts may hold what users wrote.
 pub struct Document {
@@ -97,7 +98,7 @@ impl Document {
     /// # Errors
     /// `OPERATION_RESOLUTION_FAILURE` if there is no such operation, or more than one.
     pub fn select(&self, name: Option<&str>) -> Result<Selected, ServerError> {
-        let fail = |message| Err(refuse("OPERATION_RESOLUTION_FAILURE", message, None));
+        let fail = |message| Err(refuse(Code::OperationNotFound.as_str(), message, None));
         let found = match (&self.parsed.operations, name) {
             (DocumentOperations::Single(operation), None) => Some((None, operation)),
             (DocumentOperations::Single(_), Some(_)) => None,

@@ -15,6 +15,7 @@ use super::literal;
 use super::price::{introspected, is_page, price, words};
 use super::refusal::{invalid, too_much};
 use crate::chat::{DEFAULT_PAGE, MAXIMUM_PAGE};
+use crate::error::Code;
 
 /// How many times a query may ask for `__schema` or `__type`. Tools ask once or twice.
 const INTROSPECTIONS: u64 = 4;
@@ -23,7 +24,7 @@ const INTROSPECTIONS: u64 = 4;
 /// one of theirs. Tools need one.
 const INTROSPECTION_DEPTH: u64 = 2;
 
-const REFUSED: &str = "GRAPHQL_VALIDATION_FAILED";
+const REFUSED: &str = Code::ValidationFailed.as_str();
 
 /// Checks that the document's operations, and its fragments even if nothing spreads them, are within `limits`. Returns
 /// its complexity.

@@ -2,6 +2,8 @@
 
 use async_graphql::{ErrorExtensionValues, Pos, ServerError};
 
+use crate::error::Code;
+
 /// An error with `code`.
 pub(super) fn refuse(code: &str, message: impl Into<String>, position: Option<Pos>) -> ServerError {
     let mut extensions = ErrorExtensionValues::default();
@@ -13,7 +15,7 @@ pub(super) fn refuse(code: &str, message: impl Into<String>, position: Option<Po
 
 /// The document breaks a rule of the language.
 pub(super) fn invalid(message: impl Into<String>, position: Option<Pos>) -> ServerError {
-    refuse("GRAPHQL_VALIDATION_FAILED", message, position)
+    refuse(Code::ValidationFailed.as_str(), message, position)
 }
 
 /// The query is above one of its bounds.

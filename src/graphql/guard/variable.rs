@@ -7,6 +7,7 @@ use async_graphql::registry::{MetaType, MetaTypeName, Registry};
 use async_graphql::{Positioned, ServerResult, Value, Variables};
 
 use super::refusal::refuse;
+use crate::error::Code;
 
 /// What does not fit, and where within the value.
 struct Mismatch {
@@ -48,7 +49,7 @@ pub(super) fn check(
         checked.map_err(|mismatch| {
             let Mismatch { path, problem } = mismatch;
             let message = format!("Variable `${}{path}`: {problem}.", variable.name.node);
-            refuse("BAD_USER_INPUT", message, Some(definition.pos))
+            refuse(Code::BadUserInput.as_str(), message, Some(definition.pos))
         })?;
     }
     Ok(())

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::negotiation::MediaType;
+use crate::error::{Code, Error};
 use crate::http::problem::problem;
 
 /// How many characters of a message are sent: the library quotes what it was sent.
@@ -60,15 +61,11 @@ pub(super) fn render(media_type: MediaType, answer: Answer, errors: usize) -> Re
     }
     let shape = Shape::new(&answer, errors);
     let Ok(body) = serde_json::to_vec(&shape) else {
-        return problem(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "INTERNAL_SERVER_ERROR",
-            "Something went wrong on the server.",
-        );
+        return problem(Code::Internal, Error::INTERNAL);
     };
     let status = match (shape.is_refusal(), media_type) {
-        (true, _) if shape.first_code() == Some("TIMEOUT") => StatusCode::SERVICE_UNAVAILABLE,
-        (true, _) if shape.first_code() == Some("RATE_LIMITED") => StatusCode::TOO_MANY_REQUESTS,
+        (true, _) if shape.first_code() == Some(Code::Timeout.as_str()) => StatusCode::SERVICE_UNAVAILABLE,
+        (true, _) if shape.first_code() == Some(Code::RateLimited.as_str()) => StatusCode::TOO_MANY_REQUESTS,
         (true, MediaType::GraphqlResponse) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
@@ -107,8 +104,8 @@ fn shape_error(error: &ServerError, refused: bool) -> Value {
     let mut extensions = extensions.unwrap_or_else(|| json!({}));
     if extensions.get("code").is_none() {
         // What the library says by itself: the document breaks a rule, or an argument is no value of its type.
-        let code = if refused { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" };
-        extensions["code"] = code.into();
+        let code = if refused { Code::ValidationFailed } else { Code::BadUserInput };
+        extensions["code"] = code.as_str().into();
     }
     shape["extensions"] = extensions;
     shape

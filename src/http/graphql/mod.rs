@@ -9,14 +9,14 @@ mod request;
 mod socket;
 mod sse;
 
+use async_graphql::Response as Answer;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{ErrorExtensionValues, Response as Answer, ServerError};
 use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::header::ALLOW;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -34,7 +34,7 @@ use super::problem::problem;
 use super::traffic::{What, Who};
 use super::weight::weighed;
 use crate::auth::Rejection;
-use crate::error::Error;
+use crate::error::{Code, Error};
 
 /// `/graphql`.
 pub(super) fn router() -> Router<App> {
@@ -125,7 +125,7 @@ async fn respond(
     // A link must not change anything.
     if kind == OperationType::Mutation && !may_write {
         let message = "GET is for queries and subscriptions; send this by POST.";
-        let mut refusal = problem(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message);
+        let mut refusal = problem(Code::MethodNotAllowed, message);
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         return refusal;
     }
@@ -143,7 +143,7 @@ async fn respond(
         }
         Some(media_type) if is_subscription => {
             let message = "Subscriptions need a WebSocket, or `Accept: text/event-stream`.";
-            let answer = Answer::from_errors(vec![coded("BAD_REQUEST", message)]);
+            let answer = Answer::from_errors(vec![Code::BadRequest.error(message)]);
             answer::render(media_type, answer, errors)
         }
         Some(media_type) => {
@@ -160,18 +160,11 @@ fn once(answer: Answer) -> futures_util::stream::BoxStream<'static, Answer> {
 }
 
 fn malformed(message: impl AsRef<str>) -> Response {
-    problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", message.as_ref())
-}
-
-/// An error of a request as a whole.
-pub(super) fn coded(code: &str, message: &str) -> ServerError {
-    let mut error = ServerError::new(message, None);
-    error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code);
-    error
+    problem(Code::BadRequest, message.as_ref())
 }
 
 /// The answer with which a stream ends when its viewer's token does.
 fn expired() -> Answer {
     let error = Error::Rejected(Rejection::Expired);
-    Answer::from_errors(vec![coded(error.code(), &error.message())])
+    Answer::from_errors(vec![error.code().error(error.message())])
 }

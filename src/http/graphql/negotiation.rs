@@ -1,10 +1,11 @@
 //! Which media types go in and out.
 
 use async_graphql::parser::types::OperationType;
+use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use crate::error::Code;
 use crate::http::problem::problem;
 
 /// The media type of an answer.
@@ -43,7 +44,7 @@ pub(super) fn accepted(headers: &HeaderMap) -> Result<Accepted, Response> {
         headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or_default()).collect();
     Accepted::read(&accept.join(",")).ok_or_else(|| {
         let message = "Answers are application/json, application/graphql-response+json or text/event-stream.";
-        problem(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message)
+        problem(Code::NotAcceptable, message)
     })
 }
 
@@ -131,7 +132,7 @@ pub(in crate::http) fn check_content_type(headers: &HeaderMap) -> Result<(), Res
     let charset = parts
         .filter_map(|parameter| parameter.split_once('='))
         .find_map(|(name, value)| name.trim().eq_ignore_ascii_case("charset").then_some(value));
-    let refuse = |message| problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message);
+    let refuse = |message| problem(Code::UnsupportedMediaType, message);
     if !is_json || charset.is_some_and(|charset| !is_utf8(charset)) {
         return Err(refuse("Send a body of the type application/json, in UTF-8."));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{ErrorExtensionValues, Request, Response as Answer, ServerError};
+use async_graphql::{Request, Response as Answer, ServerError};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::persisted;
 use super::request::Fields;
 use crate::auth::Viewer;
+use crate::error::Code;
 use crate::graphql::guard::{Selected, Toll, Turn};
 use crate::graphql::{Batches, Session};
 use crate::http::traffic::Who;
@@ -83,11 +84,9 @@ impl App {
     pub(super) async fn run(&self, operation: Operation) -> Answer {
         let answer = operation.batches.run(self.0.schema.execute(operation.request));
         let answer = timeout(self.0.options.limits.request_time, answer);
-        answer.await.unwrap_or_else(|_| {
-            let mut error = ServerError::new("The request took too long.", None);
-            error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", "TIMEOUT");
-            Answer::from_errors(vec![error])
-        })
+        answer
+            .await
+            .unwrap_or_else(|_| Answer::from_errors(vec![Code::Timeout.error("The request took too long.")]))
     }
 
     /// Runs any operation: the answers of a subscription, or the one of something else. A subscription ends with the

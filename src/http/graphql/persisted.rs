@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use async_graphql::{ErrorExtensionValues, ServerError};
+use async_graphql::ServerError;
 use serde_json::Value;
 
 use super::request::Fields;
+use crate::error::Code;
 use crate::graphql::guard::{Document, Documents, QueryLimits, hash};
 
 /// The documents that are served when no others are.
@@ -64,7 +65,7 @@ pub(super) fn document(
     documents: &Documents,
     trusted: Option<&TrustedDocuments>,
 ) -> Result<Arc<Document>, ServerError> {
-    let not_found = || error("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound");
+    let not_found = || Code::PersistedQueryNotFound.error("PersistedQueryNotFound");
     if let Some(trusted) = trusted {
         return match (&fields.document, &fields.query) {
             (Some(name), _) => {
@@ -72,24 +73,18 @@ pub(super) fn document(
                 trusted.by_name.get(name).cloned().ok_or_else(not_found)
             }
             (None, Some(text)) if trusted.texts.contains(&hash(text)) => documents.parse(text),
-            _ => Err(error("PERSISTED_QUERY_ONLY", "PersistedQueryOnly")),
+            _ => Err(Code::PersistedQueryOnly.error("PersistedQueryOnly")),
         };
     }
     match (&fields.query, &fields.document) {
         (Some(text), None) => documents.parse(text),
         (Some(text), Some(name)) if read_hash(name) == Some(hash(text)) => documents.parse(text),
         (Some(_), Some(_)) => {
-            Err(error("BAD_USER_INPUT", "The document's name is not the SHA-256 of its text."))
+            Err(Code::BadUserInput.error("The document's name is not the SHA-256 of its text."))
         }
         (None, Some(name)) => read_hash(name).and_then(|hash| documents.by_hash(&hash)).ok_or_else(not_found),
-        (None, None) => Err(error("BAD_REQUEST", "`query` must be a string.")),
+        (None, None) => Err(Code::BadRequest.error("`query` must be a string.")),
     }
-}
-
-fn error(code: &str, message: &str) -> ServerError {
-    let mut error = ServerError::new(message, None);
-    error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code);
-    error
 }
 
 /// Reads 64 hexadecimal digits.

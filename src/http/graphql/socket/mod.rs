@@ -8,12 +8,13 @@ mod subscriber;
 
 use axum::Extension;
 use axum::extract::ws::WebSocketUpgrade;
+use axum::http::HeaderMap;
 use axum::http::header::{CONNECTION, SEC_WEBSOCKET_VERSION, UPGRADE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use self::close::Close;
 use self::session::Session;
+use crate::error::Code;
 use crate::http::App;
 use crate::http::access::Notes;
 use crate::http::address::Client;
@@ -38,10 +39,10 @@ pub(super) fn is_handshake(headers: &HeaderMap) -> bool {
 /// Answers a handshake that is not in good form.
 pub(super) fn refuse(headers: &HeaderMap) -> Response {
     if headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == VERSION) {
-        return problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", "This is not a good WebSocket handshake.");
+        return problem(Code::BadRequest, "This is not a good WebSocket handshake.");
     }
     let message = "WebSockets are of version 13 here.";
-    let refusal = problem(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", message);
+    let refusal = problem(Code::UpgradeRequired, message);
     let offer = [(SEC_WEBSOCKET_VERSION, VERSION), (UPGRADE, "websocket"), (CONNECTION, "upgrade")];
     (offer, refusal).into_response()
 }

@@ -9,9 +9,9 @@ use tokio::sync::mpsc::Sender;
 
 use super::message::Outgoing;
 use crate::auth::Viewer;
+use crate::error::{Code, Error};
 use crate::http::App;
 use crate::http::graphql::answer::Shape;
-use crate::http::graphql::coded;
 use crate::http::graphql::request::Fields;
 use crate::http::traffic::{What, Who};
 use crate::memory::Load;
@@ -44,12 +44,8 @@ impl Subscriber {
         let started = Instant::now();
         let mut name = None;
         let ran = AssertUnwindSafe(self.answers(fields, &mut name)).catch_unwind().await;
-        let refused = ran.unwrap_or_else(|_| {
-            Some(Answer::from_errors(vec![coded(
-                "INTERNAL_SERVER_ERROR",
-                "Something went wrong on the server.",
-            )]))
-        });
+        let refused =
+            ran.unwrap_or_else(|_| Some(Answer::from_errors(vec![Code::Internal.error(Error::INTERNAL)])));
         let status = if refused.is_some() { "refused" } else { "complete" };
         let text = match &refused {
             Some(answer) => {

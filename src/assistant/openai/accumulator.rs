@@ -1,0 +1,205 @@
+//! Accumulates a provider's events to the deltas of a reply.
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+
+use super::chunk::{Chunk, Fragment, ToolCalls};
+use super::error::{ProviderError, TryError};
+use super::sse::Event;
+use super::think::ThinkFilter;
+use crate::assistant::{Delta, FailureCode, FinishReason, Usage};
+
+/// The most that one reply may hold, in bytes: text, inline reasoning and tool calls together.
+const MAX_REPLY: usize = 4 << 20;
+
+/// The longest name of a model, in characters.
+const MAX_MODEL: usize = 255;
+
+/// One reply as it comes in.
+#[derive(Debug, Default)]
+pub(super) struct Accumulator {
+    model: Model,
+    think: ThinkFilter,
+    calls: ToolCalls,
+    usage: Option<Usage>,
+    finish: Option<FinishReason>,
+    /// The stream's own end mark has come.
+    done: bool,
+    /// A token has come, be it reasoning or text.
+    has_token: bool,
+    /// Something other than white space was sent.
+    has_text: bool,
+    bytes: usize,
+}
+
+#[derive(Debug, Default)]
+enum Model {
+    #[default]
+    Unknown,
+    Known(String),
+    Sent,
+}
+
+impl Accumulator {
+    /// A token has come: from now on the provider is not to be asked again.
+    pub(super) fn has_started(&self) -> bool {
+        self.has_token
+    }
+
+    /// The reply is whole; only the tokens used may still come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.finish.is_some() || self.done
+    }
+
+    /// Nothing more will come.
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// The tokens used, as far as reported.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// Takes an event.
+    pub(super) fn take_event(&mut self, event: &Event, out: &mut VecDeque<Delta>) -> Result<(), TryError> {
+        let data = event.data.trim();
+        if event.error {
+            return self.check(&ProviderError::from_event(data));
+        }
+        if data == "[DONE]" {
+            self.done = true;
+            return Ok(());
+        }
+        match serde_json::from_str(data) {
+            Ok(value) => self.take_json(&value, out),
+            Err(_) if self.has_ended() => Ok(()),
+            Err(_) => Err(TryError::unavailable("The assistant sent something that is not a reply.")),
+        }
+    }
+
+    /// Takes the event that the connection ended with: it may be cut off.
+    pub(super) fn take_last_event(
+        &mut self,
+        event: &Event,
+        out: &mut VecDeque<Delta>,
+    ) -> Result<(), TryError> {
+        let data = event.data.trim();
+        let whole =
+            event.error || data == "[DONE]" || serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok();
+        if whole { self.take_event(event, out) } else { Ok(()) }
+    }
+
+    /// Takes a completion that came as one JSON body.
+    pub(super) fn take_completion(&mut self, body: &[u8], out: &mut VecDeque<Delta>) -> Result<(), TryError> {
+        let Ok(value) = serde_json::from_slice::<Value>(body) else { return Ok(()) };
+        // Gemini wraps its errors in a list.
+        let value = value.get(0).unwrap_or(&value);
+        self.take_json(value, out)?;
+        if !Chunk::read(value).choice {
+            return Err(TryError::unavailable("The assistant sent something that is not a reply."));
+        }
+        self.done = true;
+        Ok(())
+    }
+
+    /// Ends the reply: nothing more comes.
+    pub(super) fn finish(&mut self, out: &mut VecDeque<Delta>) -> Result<(), TryError> {
+        if !self.has_ended() {
+            let message = "The assistant's reply broke off before its end.";
+            return Err(TryError::new(FailureCode::Truncated, true, message).with_retry());
+        }
+        let held = self.think.finish();
+        self.send_text(held, out);
+        self.send_model(out);
+        let calls = std::mem::take(&mut self.calls);
+        let called = !calls.is_empty();
+        out.extend(calls.finish().map(Delta::ToolCall));
+        out.extend(self.usage.map(Delta::Usage));
+        let finish = match self.finish.unwrap_or(FinishReason::Stop) {
+            // Whether tools are called is told by the calls; providers' reasons differ.
+            FinishReason::Stop | FinishReason::Other if called => FinishReason::ToolCalls,
+            FinishReason::ToolCalls if !called => FinishReason::Stop,
+            finish => finish,
+        };
+        if !self.has_text && !called {
+            return Err(match finish {
+                FinishReason::ContentFilter => {
+                    let message = "The content filter of the assistant's provider let nothing through.";
+                    TryError::new(FailureCode::ContentFiltered, false, message)
+                }
+                FinishReason::Length => {
+                    let message = "The assistant reached its limit of tokens before it wrote a word.";
+                    TryError::new(FailureCode::Empty, true, message)
+                }
+                _ => TryError::new(FailureCode::Empty, true, "The assistant ended without a word."),
+            });
+        }
+        out.push_back(Delta::Finish(finish));
+        Ok(())
+    }
+
+    fn take_json(&mut self, value: &Value, out: &mut VecDeque<Delta>) -> Result<(), TryError> {
+        if let Some(error) = ProviderError::find(value) {
+            return self.check(&error);
+        }
+        let chunk = Chunk::read(value);
+        self.has_token |= chunk.has_token();
+        if let (Model::Unknown, Some(model)) = (&self.model, chunk.model) {
+            self.model = Model::Known(model.chars().filter(|c| *c != '\0').take(MAX_MODEL).collect());
+        }
+        self.usage = chunk.usage.or(self.usage);
+        let added: usize = chunk.fragments.iter().map(Fragment::bytes).sum();
+        self.bytes += chunk.text.len() + added;
+        if self.bytes > MAX_REPLY {
+            let message = "The assistant's reply was longer than 4 MiB and was cut off.";
+            return Err(TryError::new(FailureCode::Truncated, false, message));
+        }
+        let text = self.think.push(&chunk.text);
+        self.send_text(text, out);
+        for fragment in chunk.fragments {
+            self.calls.add(fragment);
+        }
+        if let Some(reason) = chunk.finish {
+            self.finish = Some(parse_finish_reason(&reason)?);
+        }
+        Ok(())
+    }
+
+    /// An error after the end spoils nothing.
+    fn check(&self, error: &ProviderError) -> Result<(), TryError> {
+        if self.has_ended() { Ok(()) } else { Err(error.to_try_error()) }
+    }
+
+    fn send_text(&mut self, mut text: String, out: &mut VecDeque<Delta>) {
+        text.retain(|c| c != '\0');
+        if text.is_empty() {
+            return;
+        }
+        self.has_text |= !text.trim().is_empty();
+        self.send_model(out);
+        out.push_back(Delta::Text(text));
+    }
+
+    fn send_model(&mut self, out: &mut VecDeque<Delta>) {
+        if let Model::Known(model) = &mut self.model {
+            out.push_back(Delta::Model(std::mem::take(model)));
+            self.model = Model::Sent;
+        }
+    }
+}
+
+/// Reads a finish reason; some are failures.
+fn parse_finish_reason(reason: &str) -> Result<FinishReason, TryError> {
+    match reason {
+        "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" => Ok(FinishReason::Stop),
+        "length" | "max_tokens" => Ok(FinishReason::Length),
+        "tool_calls" | "function_call" | "tool_use" => Ok(FinishReason::ToolCalls),
+        "content_filter" => Ok(FinishReason::ContentFilter),
+        "error" | "insufficient_system_resource" => {
+            Err(TryError::unavailable("The assistant broke off with an error."))
+        }
+        _ => Ok(FinishReason::Other),
+    }
+}

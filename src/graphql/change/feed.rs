@@ -1,0 +1,70 @@
+//! Reading and following what changes.
+
+use async_graphql::{Context, Lookahead, Object, Subscription};
+use futures_util::{Stream, StreamExt};
+
+use super::event::ChangeEvent;
+use crate::chat::{Change, ChangeCursor, LongColumns, Slice};
+use crate::error::Error;
+use crate::graphql::shared::{Connection, ContextExt, Cursor};
+
+#[derive(Debug, Default)]
+pub(crate) struct ChangeQueries;
+
+#[Object]
+impl ChangeQueries {
+    /// Returns what has changed for the viewer, oldest first, for a client that was offline.
+    ///
+    /// Each conversation and message appears once, at the cursor of its last change and as it is now; the restoration of
+    /// a conversation appears in addition. A page may have fewer changes than `first`, because the size of its texts is
+    /// limited: `hasNextPage` then says that there are more.
+    async fn changes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "Returns only changes after this cursor. If it is omitted, the list begins with the first change."
+        )]
+        since: Option<String>,
+        #[graphql(desc = "Returns at most this many changes: 0 to 100. The default is 20.")] first: Option<
+            i32,
+        >,
+    ) -> Result<Connection<ChangeEvent>, Error> {
+        let chat = context.chat()?;
+        let since = ChangeCursor::parse("since", since.as_deref())?;
+        let slice = Slice::new(first, since, None, None)?;
+        let page = context.look_ahead();
+        let columns = selected_columns(&[page.field("nodes"), page.field("edges").field("node")]);
+        let page = chat.changes(slice.after, slice.limit, columns).await?;
+        Ok(Connection::new(page, |change: &Change| change.cursor().encode()))
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct ChangeSubscriptions;
+
+#[Subscription]
+impl ChangeSubscriptions {
+    /// Streams the viewer's changes, oldest first: the changes since a cursor, then each further change, whichever server
+    /// made it. No change is skipped.
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
+    async fn changes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "Returns only changes after this cursor, such as `viewer { changeCursor }`. If it is omitted, the \
+                    stream begins with the first change."
+        )]
+        since: Option<String>,
+    ) -> Result<impl Stream<Item = Result<ChangeEvent, Error>> + 'static, Error> {
+        let chat = context.chat()?;
+        let since = ChangeCursor::parse("since", since.as_deref())?;
+        let columns = selected_columns(&[context.look_ahead()]);
+        Ok(chat.follow_changes(since, columns).map(|change| Ok(change?.into())))
+    }
+}
+
+/// Which long columns are selected of the messages in these changes.
+fn selected_columns(changes: &[Lookahead<'_>]) -> LongColumns {
+    let selects = |field| changes.iter().any(|change| change.field("message").field(field).exists());
+    LongColumns { content: selects("content"), tool_calls: selects("toolCalls") }
+}

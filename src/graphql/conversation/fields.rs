@@ -1,0 +1,96 @@
+//! The fields of a conversation.
+
+use async_graphql::{Context, ID, Object};
+
+use super::Conversation;
+use crate::chat::Span;
+use crate::error::Error;
+use crate::graphql::message::{self, Message, MessageConnection};
+use crate::graphql::shared::{ContextExt, DateTime, Json, Paging, read_metadata};
+
+/// A thread of messages between a user and the assistant.
+#[Object]
+impl Conversation {
+    /// The conversation's id.
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.into()
+    }
+
+    /// The title. Unless the user has given one, the server takes it from the first message, and the assistant may
+    /// replace it with a better one a little later. It is `null` while there is neither.
+    async fn title(&self) -> Option<&str> {
+        self.row.title.as_deref()
+    }
+
+    /// When the conversation was created.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// When a message was last sent in the conversation.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.row.updated_at)
+    }
+
+    /// When the viewer pinned the conversation. It is `null` if the conversation is not pinned.
+    async fn pinned_at(&self) -> Option<DateTime> {
+        self.row.pinned_at.map(DateTime)
+    }
+
+    /// When the viewer archived the conversation. It is `null` if the conversation is not archived. Lists omit archived
+    /// conversations unless the filter includes them. Sending a message does not unarchive a conversation.
+    async fn archived_at(&self) -> Option<DateTime> {
+        self.row.archived_at.map(DateTime)
+    }
+
+    /// When the viewer deleted the conversation. It is `null` unless the conversation is in the trash, which only the
+    /// filter `deleted: true` lists. A conversation in the trash has no messages until `restoreConversation` brings them
+    /// back.
+    async fn deleted_at(&self) -> Option<DateTime> {
+        self.row.deleted_at.map(DateTime)
+    }
+
+    /// The client's own JSON object. The server stores it and does not interpret it.
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
+    async fn metadata(&self, context: &Context<'_>) -> Result<Json, Error> {
+        read_metadata(context, &self.row.metadata)
+    }
+
+    /// The number of messages on the active path after the last one that the viewer has read. `markRead` says what was
+    /// read. Sending a message marks all messages before its reply as read.
+    async fn unread_count(&self) -> i64 {
+        (self.row.last_position - self.row.read_position).max(0)
+    }
+
+    /// The number of messages on the active path.
+    async fn message_count(&self) -> i64 {
+        self.row.last_position
+    }
+
+    /// The last message of the active path. It is `null` if the conversation has no messages.
+    async fn last_message(&self, context: &Context<'_>) -> Option<Result<Message, Error>> {
+        let load = async {
+            let rows = context.rows()?.load_one(Span::last_of(&self.row)).await?;
+            Ok(rows.and_then(|mut rows| rows.pop()).map(Message::from))
+        };
+        load.await.transpose()
+    }
+
+    /// The messages of the active path, or of another branch, oldest first.
+    async fn messages(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Returns the first _n_ items: at most 100, by default 20.")] first: Option<i32>,
+        #[graphql(desc = "Returns only messages after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Returns the last _n_ items instead: at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Returns only messages before this cursor.")] before: Option<String>,
+        #[graphql(
+            desc = "Returns the branch that ends with this message instead of the active path, which does not change. \
+                    The list is empty if the conversation has no such message."
+        )]
+        leaf_id: Option<ID>,
+    ) -> Result<MessageConnection, Error> {
+        let paging = Paging { first, after, last, before };
+        message::list(context, Some(&self.row), leaf_id.as_ref(), paging).await
+    }
+}

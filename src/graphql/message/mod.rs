@@ -1,0 +1,39 @@
+//! Messages.
+
+mod fields;
+mod list;
+mod mutations;
+mod siblings;
+
+use std::sync::Arc;
+
+pub(super) use self::fields::Role;
+pub(super) use self::list::{MessageConnection, MessageQueries, list};
+pub(super) use self::mutations::MessageMutations;
+use crate::chat::LongColumns;
+use crate::entity::message;
+
+pub(super) struct Message {
+    row: Arc<message::Model>,
+    /// Which of its long columns were read.
+    columns: LongColumns,
+}
+
+impl Message {
+    /// A message of whose long columns only these were read, as no others were selected.
+    pub(super) fn partial(row: Arc<message::Model>, columns: LongColumns) -> Self {
+        Self { row, columns }
+    }
+}
+
+impl From<Arc<message::Model>> for Message {
+    fn from(row: Arc<message::Model>) -> Self {
+        Self::partial(row, LongColumns::ALL)
+    }
+}
+
+impl From<message::Model> for Message {
+    fn from(row: message::Model) -> Self {
+        Arc::new(row).into()
+    }
+}

@@ -1,0 +1,84 @@
+//! What users think of replies.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+
+use crate::entity::message;
+use crate::error::Error;
+use crate::graphql::message::Message;
+use crate::graphql::shared::{ContextExt, require_id};
+
+/// The rating of a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "message::Rating")]
+enum Rating {
+    /// The reply is good.
+    Up,
+    /// The reply is not good.
+    Down,
+}
+
+pub(crate) struct Feedback<'m> {
+    rating: Rating,
+    comment: Option<&'m str>,
+}
+
+impl<'m> Feedback<'m> {
+    /// The feedback in a row, if there is any.
+    pub(crate) fn of(row: &'m message::Model) -> Option<Self> {
+        let rating = row.rating?.into();
+        Some(Self { rating, comment: row.rating_comment.as_deref() })
+    }
+}
+
+/// The viewer's feedback on a reply.
+#[Object]
+impl Feedback<'_> {
+    /// The rating.
+    async fn rating(&self) -> Rating {
+        self.rating
+    }
+
+    /// The viewer's comment on the rating. It is `null` if there is none.
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
+    async fn comment(&self, context: &Context<'_>) -> Result<Option<&str>, Error> {
+        context.chat()?.take(self.comment.map_or(0, str::len))?;
+        Ok(self.comment)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FeedbackMutations;
+
+#[Object]
+impl FeedbackMutations {
+    /// Rates a reply, replacing an earlier rating, or removes the rating.
+    async fn rate_reply(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The input of the mutation.")] input: RateReplyInput,
+    ) -> Result<RateReplyPayload, Error> {
+        let chat = context.chat()?;
+        let id = require_id(&input.message_id, "reply")?;
+        let row = chat.rate_reply(id, input.rating.map(Into::into), input.comment.as_deref()).await?;
+        Ok(RateReplyPayload { reply: row.into() })
+    }
+}
+
+/// The input of `rateReply`.
+#[derive(InputObject)]
+struct RateReplyInput {
+    /// The id of the reply, which must have ended.
+    message_id: ID,
+    /// The rating. If it is omitted or `null`, the earlier rating and its comment are removed.
+    rating: Option<Rating>,
+    /// The comment, which replaces an earlier one: at most 2,000 characters after trimming, without NUL characters. It
+    /// requires a rating.
+    comment: Option<String>,
+}
+
+/// The payload of `rateReply`.
+#[derive(SimpleObject)]
+struct RateReplyPayload {
+    /// The reply with its new `feedback`.
+    reply: Message,
+}

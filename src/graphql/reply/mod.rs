@@ -1,0 +1,11 @@
+//! Replies: what a message of the assistant's has beside its text, and what can be done with one.
+
+mod feedback;
+mod mutations;
+mod outcome;
+mod progress;
+
+pub(super) use self::feedback::{Feedback, FeedbackMutations};
+pub(super) use self::mutations::{OnBusy, ReplyMutations, await_reply};
+pub(super) use self::outcome::{Failure, FinishReason, ToolCall, Usage};
+pub(super) use self::progress::ReplySubscriptions;

@@ -1,0 +1,126 @@
+//! What a reply has beside its text.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+
+use crate::entity::message;
+use crate::error::Error;
+use crate::graphql::shared::ContextExt;
+
+/// Why the assistant ended a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "message::FinishReason")]
+pub(crate) enum FinishReason {
+    /// The assistant finished the reply.
+    Stop,
+    /// The reply reached the provider's limit of tokens: the text is incomplete.
+    Length,
+    /// The assistant waits for the results of its tool calls.
+    ToolCalls,
+    /// The provider's content filter cut the text off.
+    ContentFilter,
+    /// The provider gave another reason.
+    Other,
+}
+
+pub(crate) struct ToolCall {
+    row: Arc<message::Model>,
+    index: usize,
+}
+
+impl ToolCall {
+    /// The calls in a row.
+    pub(crate) fn all_of(row: &Arc<message::Model>) -> Vec<Self> {
+        (0..row.tool_calls.0.len()).map(|index| Self { row: row.clone(), index }).collect()
+    }
+
+    fn call(&self) -> &message::ToolCall {
+        &self.row.tool_calls.0[self.index]
+    }
+}
+
+/// A tool call that the assistant has requested.
+#[Object]
+impl ToolCall {
+    /// The call's id at the provider.
+    async fn id(&self) -> ID {
+        self.call().id.as_str().into()
+    }
+
+    /// The name of the tool.
+    async fn name(&self) -> &str {
+        &self.call().name
+    }
+
+    /// The arguments as JSON text, exactly as the assistant wrote them. They may not be valid JSON.
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
+    async fn arguments(&self, context: &Context<'_>) -> Result<&str, Error> {
+        context.chat()?.take(self.call().arguments.len())?;
+        Ok(&self.call().arguments)
+    }
+}
+
+/// The number of tokens that a reply has used. A field is `null` if the provider has not reported it.
+#[derive(SimpleObject)]
+#[expect(clippy::struct_field_names, reason = "they are the names in the schema")]
+pub(crate) struct Usage {
+    /// The number of tokens in the prompt.
+    input_tokens: Option<u64>,
+    /// The number of tokens that the assistant has written.
+    output_tokens: Option<u64>,
+    /// The number of tokens of the prompt that the provider took from its cache. `inputTokens` includes them.
+    cached_input_tokens: Option<u64>,
+}
+
+impl From<message::Usage> for Usage {
+    fn from(usage: message::Usage) -> Self {
+        let message::Usage { input_tokens, output_tokens, cached_input_tokens } = usage;
+        Self { input_tokens, output_tokens, cached_input_tokens }
+    }
+}
+
+pub(crate) struct Failure<'m>(pub(crate) &'m message::Failure);
+
+/// Why a reply has failed.
+#[Object]
+impl Failure<'_> {
+    /// The code of the failure, for programs.
+    async fn code(&self) -> FailureCode {
+        self.0.code.into()
+    }
+
+    /// A description of the failure, for people.
+    async fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Whether `retryReply` may succeed without any other change.
+    async fn retryable(&self) -> bool {
+        self.0.retryable
+    }
+}
+
+/// The codes of a reply's failure.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "message::FailureCode")]
+enum FailureCode {
+    /// The assistant could not be reached, is overloaded, or reported an internal error.
+    AssistantUnavailable,
+    /// The assistant did not answer, or stopped sending, for too long.
+    AssistantTimeout,
+    /// The assistant's provider does not accept more requests at the moment.
+    AssistantRateLimited,
+    /// The assistant's provider refused the request. The operator of the server must act.
+    AssistantRejected,
+    /// The conversation is longer than the assistant's context window.
+    ContextTooLong,
+    /// The provider's content filter removed the whole reply.
+    ContentFiltered,
+    /// The text ended before it was complete.
+    Truncated,
+    /// The assistant returned no text.
+    Empty,
+    /// The server that wrote the reply stopped, and no attempts were left.
+    Interrupted,
+}

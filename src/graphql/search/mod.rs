@@ -1,0 +1,91 @@
+//! Searching messages and titles.
+
+mod hit;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+
+use self::hit::SearchHit;
+use crate::chat::{self, Hit, Page, SearchCursor, Slice};
+use crate::error::Error;
+use crate::graphql::message::Role;
+use crate::graphql::shared::{Connection, ContextExt, Cursor, DateTime, parse_id};
+
+#[derive(Debug, Default)]
+pub(crate) struct SearchQueries;
+
+#[Object]
+impl SearchQueries {
+    /// Returns the messages and titles of conversations that contain the words of a query, best match first. A match
+    /// ranks higher the more often it contains the words and the shorter it is; titles count double; of equal matches the
+    /// newer one comes first.
+    ///
+    /// All words must be present. `"Words in quotes"` must be adjacent, `beginn*` matches every word with that prefix,
+    /// and `-word` or `-"a phrase"` must be absent. All other characters separate words, so that every text is a valid
+    /// query. Case, accents and punctuation are ignored. In Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese text,
+    /// and for emoji, any part of the text matches; in other scripts only whole words match.
+    ///
+    /// A query without words matches nothing. Words and phrases after the first 32 are ignored. A reply can be found once
+    /// it has ended. A cursor remains valid when messages are written, changed or deleted: continuing from it repeats no
+    /// hit, and skips none that existed all the time.
+    async fn search(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The words to search for: at most 10,000 characters.")] query: String,
+        #[graphql(desc = "Returns the first _n_ items: at most 100, by default 20.")] first: Option<i32>,
+        #[graphql(desc = "Returns only hits after this cursor, which must be of the same query and filter.")]
+        after: Option<String>,
+        #[graphql(desc = "Where to search. If it is omitted, the search covers all conversations.")]
+        filter: Option<SearchFilter>,
+    ) -> Result<Connection<SearchHit>, Error> {
+        let chat = context.chat()?;
+        let after = SearchCursor::parse("after", after.as_deref())?;
+        let slice = Slice::new(first, after, None, None)?;
+        let filter = filter.unwrap_or_default();
+        let page = match filter.conversation_id.as_ref().map(parse_id) {
+            Some(None) => Page::empty(),
+            id => chat.search(&query, &filter.with_conversation(id.flatten()), slice).await?,
+        };
+        Ok(Connection::new(page, |hit: &Hit| hit.cursor.encode()))
+    }
+}
+
+/// Where to search. A field that is omitted or `null` does not narrow the search.
+#[derive(Default, InputObject)]
+struct SearchFilter {
+    /// The id of the conversation to search. Nothing is found if there is no such conversation.
+    conversation_id: Option<ID>,
+    /// Whether to search only messages or only titles.
+    scope: Option<SearchScope>,
+    /// The role that messages must have. Titles are not searched then.
+    role: Option<Role>,
+    /// Whether to omit messages that are not on the active path of their conversation.
+    #[graphql(default)]
+    active_path_only: bool,
+    /// The instant at or after which the message, or the conversation with the title, must have been created.
+    created_since: Option<DateTime>,
+    /// The instant before which the message, or the conversation with the title, must have been created.
+    created_before: Option<DateTime>,
+}
+
+impl SearchFilter {
+    fn with_conversation(self, conversation_id: Option<uuid::Uuid>) -> chat::SearchFilter {
+        chat::SearchFilter {
+            conversation_id,
+            scope: self.scope.map(Into::into),
+            role: self.role.map(Into::into),
+            active_path_only: self.active_path_only,
+            created_since: self.created_since.map(|instant| instant.0),
+            created_before: self.created_before.map(|instant| instant.0),
+        }
+    }
+}
+
+/// The texts to search.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "chat::SearchScope")]
+enum SearchScope {
+    /// The texts of messages.
+    Messages,
+    /// The titles of conversations.
+    Titles,
+}

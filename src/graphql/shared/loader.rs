@@ -1,0 +1,79 @@
+//! Loading rows that many fields want at once in one statement.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::dataloader::Loader;
+use uuid::Uuid;
+
+use crate::chat::{Chat, Page, SiblingPage, SiblingPlace, SiblingRank, Span};
+use crate::entity::{conversation, message};
+use crate::error::Error;
+
+/// The viewer's rows. Each operation has its own: a loader that users share would show one the other's rows.
+pub(crate) struct Rows {
+    chat: Chat,
+}
+
+impl Rows {
+    pub(crate) fn new(chat: Chat) -> Self {
+        Self { chat }
+    }
+}
+
+/// The conversation of a message that was read, by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ConversationId(pub(crate) Uuid);
+
+/// A message by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct MessageId(pub(crate) Uuid);
+
+impl Loader<ConversationId> for Rows {
+    type Value = Arc<conversation::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[ConversationId]) -> Result<HashMap<ConversationId, Self::Value>, Error> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let rows = self.chat.conversations_of_messages(&ids).await?;
+        Ok(rows.into_iter().map(|row| (ConversationId(row.id), row)).collect())
+    }
+}
+
+impl Loader<MessageId> for Rows {
+    type Value = Arc<message::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[MessageId]) -> Result<HashMap<MessageId, Self::Value>, Error> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let rows = self.chat.messages_by_id(&ids).await?;
+        Ok(rows.into_iter().map(|row| (MessageId(row.id), row)).collect())
+    }
+}
+
+impl Loader<Span> for Rows {
+    type Value = Vec<Arc<message::Model>>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[Span]) -> Result<HashMap<Span, Self::Value>, Error> {
+        self.chat.spans(keys).await
+    }
+}
+
+impl Loader<SiblingPlace> for Rows {
+    type Value = SiblingRank;
+    type Error = Error;
+
+    async fn load(&self, keys: &[SiblingPlace]) -> Result<HashMap<SiblingPlace, Self::Value>, Error> {
+        self.chat.sibling_ranks(keys).await
+    }
+}
+
+impl Loader<SiblingPage> for Rows {
+    type Value = Page<Arc<message::Model>>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[SiblingPage]) -> Result<HashMap<SiblingPage, Self::Value>, Error> {
+        self.chat.sibling_pages(keys).await
+    }
+}

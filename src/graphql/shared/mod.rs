@@ -1,0 +1,18 @@
+//! What every subject of the API uses: pages and cursors, ids, scalars, and the way from a resolver to its viewer's rows.
+
+mod batch;
+mod connection;
+mod context;
+mod cursor;
+mod id;
+mod loader;
+mod scalar;
+
+pub use self::batch::Batches;
+pub(super) use self::connection::{Connection, Listed, Paging};
+pub(super) use self::context::ContextExt;
+pub use self::context::Session;
+pub(super) use self::cursor::{Cursor, PositionCursor, ReplyCursor, SiblingCursor};
+pub(super) use self::id::{parse_id, require_id};
+pub(super) use self::loader::{ConversationId, MessageId};
+pub(super) use self::scalar::{DateTime, Json, parse_metadata, read_metadata};
