@@ -34,6 +34,7 @@ run: ## start a development server, with GraphiQL if Node is there
 test: web lint audit $(BETTER_AUTH)/node_modules/.package-lock.json ## everything: style, licences, tests on both databases, clients against the real server
 	CAUSERIE_TEST_BETTER_AUTH=1 scripts/with-postgres $(CARGO) test $(LOCKED) --workspace
 	$(MAKE) --no-print-directory chaos ARGS='--seconds 20'
+	$(MAKE) --no-print-directory chaos ARGS='--seconds 10 --sqlite'
 	$(MAKE) --no-print-directory clients
 
 # --only takes kill, freeze, renew, restart, outage, long-outage, black-hole, latency and fail-over.

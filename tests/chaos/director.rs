@@ -11,7 +11,7 @@ use crate::database::{Database, Network, Traffic};
 use crate::fault::{Fault, deck, first};
 use crate::fleet::Post;
 use crate::recovery;
-use crate::settings::LEASE;
+use crate::settings::{LEASE, TAKEOVER_SLACK};
 use crate::world::World;
 
 /// How long servers may need to find a database again that has come back, before they are asked whether they have.
@@ -55,6 +55,11 @@ pub async fn direct(world: &Arc<World>, posts: Vec<Post>, database: &Database) -
                 }
                 let post = whole.swap_remove(chance.usize(0..whole.len()));
                 broken.spawn(strike(world.clone(), post, fault, chance.fork()));
+                if settings.servers == 1 {
+                    // Nobody else takes over meanwhile: what it left is to come to an end before it is struck again.
+                    whole.push(broken.join_next().await.unwrap().unwrap());
+                    sleep(LEASE + TAKEOVER_SLACK).await;
+                }
             }
             (fault, Database::Postgres(network)) => {
                 let disturbance = journal.disturb();
