@@ -16,8 +16,9 @@ const RENAME: &str = "mutation($id: ID!) {
 const OPEN: &str = "query($id: ID!) { conversation(id: $id) { title messages { nodes { content } } } }";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn while_the_wire_is_cut_requests_are_told_so_and_then_all_is_well() {
-    let Some((_database, proxy, behind)) = TestDatabase::behind_a_wire().await else { return };
+    let (_database, proxy, behind) = TestDatabase::behind_a_wire().await;
     let server = TestServer::start(&behind).await;
     let id = server.user("ann").start("hello").await;
     proxy.cut();
@@ -27,8 +28,9 @@ async fn while_the_wire_is_cut_requests_are_told_so_and_then_all_is_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn while_nothing_comes_through_requests_are_told_so_and_then_all_is_well() {
-    let Some((_database, proxy, behind)) = TestDatabase::behind_a_wire().await else { return };
+    let (_database, proxy, behind) = TestDatabase::behind_a_wire().await;
     let server = TestServer::start(&behind).await;
     let id = server.user("ann").start("hello").await;
     proxy.block();
@@ -93,8 +95,9 @@ async fn assert_all_well(server: &TestServer, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn nothing_acknowledged_is_lost_and_nothing_is_stored_twice() {
-    let Some((_database, proxy, behind)) = TestDatabase::behind_a_wire().await else { return };
+    let (_database, proxy, behind) = TestDatabase::behind_a_wire().await;
     let server = TestServer::start(&behind).await;
     let going_on = Arc::new(AtomicBool::new(true));
     let writers: Vec<_> = (0..4)
@@ -152,8 +155,9 @@ async fn write_on(client: Client, writer: usize, going_on: Arc<AtomicBool>) -> (
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn a_reply_that_runs_meanwhile_is_stored_afterwards() {
-    let Some((_database, proxy, behind)) = TestDatabase::behind_a_wire().await else { return };
+    let (_database, proxy, behind) = TestDatabase::behind_a_wire().await;
     let (assistant, puppeteer) = Puppeteer::new();
     let mut settings = Settings { assistant, ..Settings::default() };
     settings.replies.lease = Duration::from_mins(1);
@@ -180,8 +184,9 @@ async fn a_reply_that_runs_meanwhile_is_stored_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn a_server_that_was_cut_off_does_not_overwrite_its_successor() {
-    let Some((database, proxy, behind)) = TestDatabase::behind_a_wire().await else { return };
+    let (database, proxy, behind) = TestDatabase::behind_a_wire().await;
     let (assistant, first_hand) = Puppeteer::new();
     let mut settings = Settings { assistant, ..Settings::default() };
     settings.replies.lease = Duration::from_secs(1);

@@ -196,9 +196,9 @@ impl Stage {
     }
 }
 
-fn run(cases: u32, database: impl AsyncFnOnce() -> Option<TestDatabase>) {
+fn run(cases: u32, database: impl AsyncFnOnce() -> TestDatabase) {
     let runtime = Runtime::new().unwrap();
-    let Some(database) = runtime.block_on(database()) else { return };
+    let database = runtime.block_on(database());
     let stage = runtime.block_on(Stage::set(database));
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 50, ..Config::default() };
     let result = TestRunner::new(config)
@@ -211,10 +211,11 @@ fn run(cases: u32, database: impl AsyncFnOnce() -> Option<TestDatabase>) {
 
 #[test]
 fn every_reader_gets_exactly_the_text_sqlite() {
-    run(48, async || Some(TestDatabase::sqlite()));
+    run(48, async || TestDatabase::sqlite());
 }
 
 #[test]
+#[ignore = "needs PostgreSQL: make api"]
 fn every_reader_gets_exactly_the_text_postgres() {
     run(48, TestDatabase::postgres);
 }

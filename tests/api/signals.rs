@@ -170,8 +170,9 @@ async fn reaches(from: &Postgres, to: &Postgres) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn wake_ups_are_back_soon_after_a_machine_has_vanished() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let proxy = Proxy::to(database.url()).await;
     let shutdown = CancellationToken::new();
     let start = |url: &str| Postgres::start(&Address::parse(url).unwrap(), &shutdown).unwrap();

@@ -90,8 +90,9 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn an_event_that_an_outage_left_incomplete_is_the_last_one_and_comes_again() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let proxy = Arc::new(Proxy::to(database.url()).await);
     let whole = TestServer::start(&database).await;
     // The wire is cut between the change and what is asked for with it.
