@@ -39,7 +39,7 @@ test: web lint audit $(BETTER_AUTH)/node_modules/.package-lock.json ## everythin
 	$(MAKE) --no-print-directory chaos ARGS='--seconds 10 --sqlite'
 	$(MAKE) --no-print-directory clients
 
-api: $(BETTER_AUTH)/node_modules/.package-lock.json ## the API's tests, those with PostgreSQL too; ARGS='tree:: --nocapture' chooses
+api: web $(BETTER_AUTH)/node_modules/.package-lock.json ## the API's tests, those with PostgreSQL too; ARGS='tree:: --nocapture' chooses
 	scripts/with-postgres $(CARGO) test $(LOCKED) --test api $(ALL_TESTS) $(ARGS)
 
 # --only takes kill, freeze, renew, restart, outage, long-outage, black-hole, latency and fail-over.
