@@ -52,10 +52,16 @@ impl TestDatabase {
         (database, proxy, behind)
     }
 
-    /// The same PostgreSQL database by another way; it is not gone with this one.
+    /// The same PostgreSQL database by another way.
     #[must_use]
     pub fn behind(&self, proxy: &Proxy) -> Self {
-        Self { url: proxy.url(&self.url), directory: Arc::new(TempDir::new().unwrap()), cluster: None }
+        self.at(proxy.url(&self.url))
+    }
+
+    /// The same PostgreSQL database by another address.
+    #[must_use]
+    pub fn at(&self, url: String) -> Self {
+        Self { url, directory: self.directory.clone(), cluster: None }
     }
 
     pub fn url(&self) -> &str {
