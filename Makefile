@@ -87,7 +87,7 @@ audit: ## check the licences, sources and known faults of what is linked in
 
 clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json web ## run GraphQL clients and a browser against the real server
 	$(CARGO) build $(LOCKED)
-	chromium=$$(scripts/chromium) && CHROMIUM=$$chromium node tests/clients/run.mjs $(SUITES)
+	chromium=$$(scripts/chromium) && CHROMIUM=$$chromium scripts/with-postgres node tests/clients/run.mjs $(SUITES)
 
 clean: ## remove everything that was built
 	$(CARGO) clean
