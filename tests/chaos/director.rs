@@ -56,10 +56,9 @@ pub async fn direct(world: &Arc<World>, posts: Vec<Post>, database: &Database) -
                 let post = whole.swap_remove(chance.usize(0..whole.len()));
                 broken.spawn(strike(world.clone(), post, fault, chance.fork()));
                 if settings.servers == 1 {
-                    // Nobody else takes over: it must live for longer than a lease until it does, and then have time
-                    // to write.
+                    // Nobody else takes over: it waits for a lease until it does, and then is to have time to write.
                     whole.push(broken.join_next().await.unwrap().unwrap());
-                    sleep(LEASE + TAKEOVER_SLACK + Duration::from_millis(chance.u64(0..4000))).await;
+                    sleep(LEASE + TAKEOVER_SLACK + Duration::from_millis(chance.u64(1000..4000))).await;
                 }
             }
             (fault, Database::Postgres(network)) => {
