@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::create;
 use super::rows::Filler;
-use crate::support::{Client, Puppeteer, Settings, TestServer, on_both_databases};
+use crate::support::{Client, ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 const LIST: &str = "{
   conversations(first: 20) {
@@ -92,7 +92,7 @@ on_both_databases! {
     }
 
     async fn sending_takes_as_many_statements_whatever_was_said_before(database) {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let mut settings = Settings { assistant, ..Settings::default() };
         // Nothing by the clock: checkpoints are not what is counted here.
         settings.replies.lease = std::time::Duration::from_mins(10);
@@ -116,7 +116,7 @@ on_both_databases! {
                 input["awaitReply"] = false.into();
                 server.take_statements();
                 let sent = send(&client, &input).await;
-                let puppet = puppeteer.next().await;
+                let attempt = script.next().await;
                 // The last one is the reading of the conversation for the assistant.
                 assert_eq!(server.take_statements().len(), statements + 1, "{user}: {input}");
 
@@ -125,8 +125,8 @@ on_both_databases! {
                     assert_eq!(server.take_statements().len(), 6, "{user}: a retry of {input}");
                 }
 
-                puppet.say("Hello yourself.");
-                puppet.finish();
+                attempt.say("Hello yourself.");
+                attempt.finish();
                 let id = sent["reply"]["id"].as_str().unwrap();
                 wait_for_end(&client, id).await;
                 let ending: Vec<_> = server
@@ -142,15 +142,15 @@ on_both_databases! {
             let began = Instant::now();
             let input = json!({ "conversationId": conversation });
             let (sent, mut statements) = tokio::join!(send(&client, &input), async {
-                let puppet = puppeteer.next().await;
+                let attempt = script.next().await;
                 let mut statements = server.take_statements();
                 // Whoever waits looks once at first, and once when told of the end; and each second meanwhile.
                 while !statements.iter().any(is_look) {
                     tokio::task::yield_now().await;
                     statements.extend(server.take_statements());
                 }
-                puppet.say("Hello yourself.");
-                puppet.finish();
+                attempt.say("Hello yourself.");
+                attempt.finish();
                 statements
             });
             assert_eq!(sent["reply"]["content"], "Hello yourself.");

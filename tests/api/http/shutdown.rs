@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{FOREVER, Frame, Socket, read_until, stream};
-use crate::support::{Puppeteer, Settings, TestServer, on_both_databases};
+use crate::support::{ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 const SEND: &str =
     "mutation { sendMessage(input: { content: \"hello\", awaitReply: false }) { reply { id } } }";
@@ -17,13 +17,13 @@ fn progress(reply: &str) -> String {
 
 on_both_databases! {
     async fn readers_see_the_end_of_their_reply_and_are_sent_away(database) {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
         let ann = server.user("ann");
         let sent = ann.data(SEND, json!({})).await;
         let reply = sent["sendMessage"]["reply"]["id"].as_str().unwrap();
-        let puppet = puppeteer.next().await;
-        puppet.say("Good");
+        let attempt = script.next().await;
+        attempt.say("Good");
 
         let mut reader = Socket::signed_in(&ann).await;
         reader.subscribe("1", &progress(reply)).await;
@@ -37,8 +37,8 @@ on_both_databases! {
 
         let stopping = tokio::spawn(server.stop());
         assert_eq!(idle.next().await, Frame::Closed(1001), "it has nothing to wait for");
-        puppet.say("bye");
-        puppet.finish();
+        attempt.say("bye");
+        attempt.finish();
         let mut text = String::new();
         let mut ended = false;
         let code = loop {

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::Socket;
-use crate::support::{Puppeteer, Settings, TestServer, on_both_databases};
+use crate::support::{ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 /// Much more than the server's queue and a narrow socket hold.
 const PIECE: usize = 64 * 1024;
@@ -15,7 +15,7 @@ const PIECES: usize = 40;
 
 on_both_databases! {
     async fn it_gets_everything_when_it_reads_again(database) {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let checkpoint = Duration::from_secs(2);
         let replies = reply::Options { checkpoint, lease: checkpoint * 4, ..reply::Options::default() };
         let server = TestServer::with(&database, Settings { assistant, replies, ..Settings::default() }).await;
@@ -28,8 +28,8 @@ on_both_databases! {
         };
         let sent = ann.data(&send("false"), json!({})).await;
         let reply = sent["sendMessage"]["reply"]["id"].as_str().unwrap().to_owned();
-        let puppet = puppeteer.next().await;
-        puppet.say("start");
+        let attempt = script.next().await;
+        attempt.say("start");
         let progress =
             format!("subscription {{ replyProgress(messageId: \"{reply}\") {{ ... on ReplyText {{ text }} }} }}");
         let mut readers = Vec::new();
@@ -41,10 +41,10 @@ on_both_databases! {
             readers.push((reader, text));
         }
         for number in 0..PIECES {
-            puppet.say(&char::from(b'a' + u8::try_from(number % 26).unwrap()).to_string().repeat(PIECE));
+            attempt.say(&char::from(b'a' + u8::try_from(number % 26).unwrap()).to_string().repeat(PIECE));
             tokio::task::yield_now().await;
         }
-        puppet.finish();
+        attempt.finish();
         // The same key finds the same reply, and waits for its end.
         let again = send("true");
         let again = timeout(Duration::from_secs(30), ann.run(&again, json!({})))

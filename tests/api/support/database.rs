@@ -44,8 +44,8 @@ impl TestDatabase {
         self.url.starts_with("postgres")
     }
 
-    /// A new PostgreSQL database, a wire before it, and the database behind that wire.
-    pub async fn behind_a_wire() -> (Self, Proxy, Self) {
+    /// A new PostgreSQL database, a proxy before it, and the database behind that proxy.
+    pub async fn behind_a_proxy() -> (Self, Proxy, Self) {
         let database = Self::postgres().await;
         let proxy = Proxy::to(database.url()).await;
         let behind = database.behind(&proxy);

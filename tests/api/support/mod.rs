@@ -1,4 +1,4 @@
-//! What tests share: databases, servers, clients, and an assistant that does as it is told.
+//! What tests share: databases, servers, clients, and an assistant that says what a test tells it to.
 
 mod assistant;
 mod client;
@@ -8,7 +8,7 @@ mod process;
 mod proxy;
 mod server;
 
-pub use self::assistant::{Puppet, Puppeteer};
+pub use self::assistant::{ScriptedAssistant, ScriptedAttempt};
 pub use self::client::{Answer, Client, without_ids};
 pub use self::database::TestDatabase;
 pub use self::events::Events;
