@@ -16,9 +16,9 @@ use crate::api::Api;
 use crate::checker::Checker;
 use crate::database::Database;
 use crate::device::Device;
-use crate::director::direct;
 use crate::fault;
 use crate::fleet::{DRAIN, Fleet};
+use crate::injector::inject_faults;
 use crate::journal::Journal;
 use crate::provider::{Pace, Provider};
 use crate::sampler::Sampler;
@@ -92,7 +92,7 @@ async fn break_and_check(settings: Settings, journal: Arc<Journal>) -> Result<()
     let mut devices = people(&world);
 
     stage("faults");
-    let mut posts = direct(&world, posts, &database).await;
+    let mut posts = inject_faults(&world, posts, &database).await;
 
     stage("the devices end what they have begun");
     world.ending.cancel();
