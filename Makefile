@@ -9,6 +9,8 @@ CARGO ?= cargo
 NPM ?= npm
 # Where results count, the lock file is taken as it is.
 LOCKED := $(if $(CI),--locked)
+# `cargo test` alone ignores, with the reason, what needs more than Rust. The mocks are run by tests/clients/assistant.
+ALL_TESTS := -- --include-ignored --skip assistant::mocks
 CARGO_DENY := 0.20.2
 
 # npm ci takes the lock file's versions; no package may run code of its own while it is installed.
@@ -18,7 +20,7 @@ SCHEMA_TOOLS := tests/clients/schema
 GRAPHIQL := web/graphiql
 GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
 
-.PHONY: help run test chaos measure hostile fuzz bench web schema configuration fmt lint audit clients clean
+.PHONY: help run test api chaos measure hostile fuzz bench web schema configuration fmt lint audit clients clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -32,9 +34,13 @@ run: ## start a development server, with GraphiQL if Node is there
 	$(CARGO) run $(LOCKED) -- serve --dev $(ARGS)
 
 test: web lint audit $(BETTER_AUTH)/node_modules/.package-lock.json ## everything: style, licences, tests on both databases, clients against the real server
-	CAUSERIE_TEST_BETTER_AUTH=1 scripts/with-postgres $(CARGO) test $(LOCKED) --workspace
+	scripts/with-postgres $(CARGO) test $(LOCKED) --workspace $(ALL_TESTS)
 	$(MAKE) --no-print-directory chaos ARGS='--seconds 20'
+	$(MAKE) --no-print-directory chaos ARGS='--seconds 10 --sqlite'
 	$(MAKE) --no-print-directory clients
+
+api: web $(BETTER_AUTH)/node_modules/.package-lock.json ## the API's tests, those with PostgreSQL too; ARGS='tree:: --nocapture' chooses
+	scripts/with-postgres $(CARGO) test $(LOCKED) --test api $(ALL_TESTS) $(ARGS)
 
 # --only takes kill, freeze, renew, restart, outage, long-outage, black-hole, latency and fail-over.
 chaos: ## break servers and the database under load, and check every promise; ARGS='--seconds 600 --seed 7 --only fail-over,kill', ARGS=--sqlite
@@ -87,7 +93,7 @@ audit: ## check the licences, sources and known faults of what is linked in
 
 clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json web ## run GraphQL clients and a browser against the real server
 	$(CARGO) build $(LOCKED)
-	chromium=$$(scripts/chromium) && CHROMIUM=$$chromium node tests/clients/run.mjs $(SUITES)
+	chromium=$$(scripts/chromium) && CHROMIUM=$$chromium scripts/with-postgres node tests/clients/run.mjs $(SUITES)
 
 clean: ## remove everything that was built
 	$(CARGO) clean

@@ -18,7 +18,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={DIST}");
     let dist = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join(DIST);
     let page = dist.join("index.html");
-    let bundle = if page.is_file() { table(&page, &dist.join("assets"))? } else { "None".to_owned() };
+    // For the tests, as some of the page need it.
+    println!("cargo::rustc-check-cfg=cfg(graphiql_bundled)");
+    let bundle = if page.is_file() {
+        println!("cargo::rustc-cfg=graphiql_bundled");
+        table(&page, &dist.join("assets"))?
+    } else {
+        "None".to_owned()
+    };
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("graphiql.rs"), bundle)?;
     Ok(())
 }

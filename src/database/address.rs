@@ -1,10 +1,14 @@
 //! Where the database is.
 
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use sea_orm::DbBackend;
 use url::Url;
+
+/// Parameters of a PostgreSQL address that name a file, if they do not hold its content.
+const FILES: [&str; 3] = ["sslrootcert", "sslcert", "sslkey"];
 
 /// The address of a database. Its `Debug` and `Display` leave out user and password.
 #[derive(Clone)]
@@ -32,7 +36,9 @@ impl Address {
             "sqlite" => Ok(Self { url: text.to_owned(), backend: DbBackend::Sqlite }),
             "postgres" | "postgresql" => {
                 let url = format!("postgres:{rest}");
-                Url::parse(&url).map_err(|error| format!("the PostgreSQL address is malformed: {error}"))?;
+                let parsed = Url::parse(&url)
+                    .map_err(|error| format!("the PostgreSQL address is malformed: {error}"))?;
+                check_files(&parsed)?;
                 Ok(Self { url, backend: DbBackend::Postgres })
             }
             _ => Err("the database address must begin with sqlite: or postgres:".to_owned()),
@@ -56,6 +62,16 @@ impl Address {
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
+}
+
+/// The driver would not say which file it cannot read, and that is nothing to wait for.
+fn check_files(url: &Url) -> Result<(), String> {
+    let is_file = |value: &str| !value.starts_with("-----BEGIN");
+    for (name, path) in url.query_pairs().filter(|(name, value)| FILES.contains(&&**name) && is_file(value)) {
+        File::open(&*path)
+            .map_err(|error| format!("{name} of the PostgreSQL address: cannot read {path}: {error}"))?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for Address {

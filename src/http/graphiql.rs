@@ -58,13 +58,7 @@ impl fmt::Debug for Page {
     }
 }
 
-/// Whether this build holds the page's files. Without them `/graphiql` says how to get them.
-#[must_use]
-pub fn is_bundled() -> bool {
-    BUNDLE.is_some()
-}
-
-/// Serves `/graphiql` and its assets.
+/// Serves `/graphiql` and its assets. A build without the page's files says how to get them.
 ///
 /// The page's addresses are relative, so that it works below any path of a reverse proxy; it sends its
 /// operations to `graphql` beside it. Cross-origin reading must stay forbidden for these routes.

@@ -106,8 +106,9 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn a_write_that_is_the_victim_of_a_deadlock_is_done_again() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let server = TestServer::start(&database).await;
     let ann = server.user("ann");
     let id = ann.start("hello").await;

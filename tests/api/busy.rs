@@ -8,37 +8,39 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::support::{Answer, Client, Puppeteer, Settings, TestDatabase, TestServer, on_both_databases};
+use crate::support::{
+    Answer, Client, ScriptedAssistant, Settings, TestDatabase, TestServer, on_both_databases,
+};
 
 /// How many messages race.
 const RACERS: usize = 8;
 
 /// Two servers whose replies end only when they may.
-struct Arena {
+struct TwoServers {
     servers: [TestServer; 2],
-    curtain: watch::Sender<bool>,
-    hands: Vec<JoinHandle<()>>,
+    may_end: watch::Sender<bool>,
+    scripts: Vec<JoinHandle<()>>,
 }
 
-impl Arena {
+impl TwoServers {
     async fn open(database: &TestDatabase) -> Self {
-        let curtain = watch::Sender::new(false);
-        let mut hands = Vec::new();
+        let may_end = watch::Sender::new(false);
+        let mut scripts = Vec::new();
         let mut server = async || {
-            let (assistant, puppeteer) = Puppeteer::new();
-            hands.push(tokio::spawn(lead(Arc::new(puppeteer), curtain.clone())));
+            let (assistant, script) = ScriptedAssistant::new();
+            scripts.push(tokio::spawn(answer(Arc::new(script), may_end.clone())));
             TestServer::with(database, Settings { assistant, ..Settings::default() }).await
         };
         let servers = [server().await, server().await];
-        Self { servers, curtain, hands }
+        Self { servers, may_end, scripts }
     }
 
     /// A conversation of ann's with a finished turn, and one whose reply is being written.
     async fn busy_conversation(&self) -> String {
         let ann = self.servers[0].user("ann");
-        self.curtain.send_replace(true);
+        self.may_end.send_replace(true);
         let conversation = ann.start("before").await;
-        self.curtain.send_replace(false);
+        self.may_end.send_replace(false);
         let input = json!({ "conversationId": conversation, "awaitReply": false });
         ann.send("running", input).await;
         conversation
@@ -58,28 +60,28 @@ impl Arena {
     async fn outcome(&self, database: &TestDatabase, conversation: &str, left: i64) -> Vec<Value> {
         let under_way = "SELECT count(*) FROM message WHERE status IN ('GENERATING', 'QUEUED')";
         database.becomes(under_way, left).await;
-        self.curtain.send_replace(true);
+        self.may_end.send_replace(true);
         database.becomes(under_way, 0).await;
         shown(&self.servers[1].user("ann"), conversation).await
     }
 }
 
-impl Drop for Arena {
+impl Drop for TwoServers {
     fn drop(&mut self) {
-        self.hands.iter().for_each(JoinHandle::abort);
+        self.scripts.iter().for_each(JoinHandle::abort);
     }
 }
 
-/// Has each reply say its question back, and end once the curtain is up.
-async fn lead(puppeteer: Arc<Puppeteer>, curtain: watch::Sender<bool>) {
+/// Has each reply say its question back, and end once they may.
+async fn answer(script: Arc<ScriptedAssistant>, may_end: watch::Sender<bool>) {
     loop {
-        let puppet = puppeteer.next().await;
-        let mut curtain = curtain.subscribe();
+        let attempt = script.next().await;
+        let mut may_end = may_end.subscribe();
         tokio::spawn(async move {
-            let question = puppet.prompt.turns.last().unwrap().content.clone();
-            puppet.say(&format!("re: {question}"));
-            let _ = curtain.wait_for(|up| *up).await;
-            puppet.finish();
+            let question = attempt.prompt.turns.last().unwrap().content.clone();
+            attempt.say(&format!("re: {question}"));
+            let _ = may_end.wait_for(|may| *may).await;
+            attempt.finish();
         });
     }
 }
@@ -101,12 +103,12 @@ fn statuses(messages: &[Value]) -> Vec<&str> {
 
 on_both_databases! {
     async fn enqueued_replies_are_written_one_after_another(database) {
-        let arena = Arena::open(&database).await;
-        let conversation = arena.busy_conversation().await;
-        for answer in arena.race(&conversation, "ENQUEUE").await {
+        let two = TwoServers::open(&database).await;
+        let conversation = two.busy_conversation().await;
+        for answer in two.race(&conversation, "ENQUEUE").await {
             assert_eq!(answer.data()["sendMessage"]["reply"]["status"], "QUEUED");
         }
-        let messages = arena.outcome(&database, &conversation, 9).await;
+        let messages = two.outcome(&database, &conversation, 9).await;
         assert_eq!(statuses(&messages), ["COMPLETE"; RACERS + 2]);
         for pair in messages.chunks(2) {
             let question = pair[0]["content"].as_str().unwrap();
@@ -115,32 +117,32 @@ on_both_databases! {
     }
 
     async fn of_rejected_messages_nothing_is_stored_and_one_of_many_wins_an_idle_conversation(database) {
-        let arena = Arena::open(&database).await;
-        let conversation = arena.busy_conversation().await;
-        for answer in arena.race(&conversation, "REJECT").await {
+        let two = TwoServers::open(&database).await;
+        let conversation = two.busy_conversation().await;
+        for answer in two.race(&conversation, "REJECT").await {
             assert_eq!(answer.code(), "CONVERSATION_BUSY");
         }
-        assert_eq!(arena.outcome(&database, &conversation, 1).await.len(), 4);
+        assert_eq!(two.outcome(&database, &conversation, 1).await.len(), 4);
 
-        arena.curtain.send_replace(false);
-        let answers = arena.race(&conversation, "REJECT").await;
+        two.may_end.send_replace(false);
+        let answers = two.race(&conversation, "REJECT").await;
         let (won, lost): (Vec<_>, Vec<_>) =
             answers.into_iter().partition(|answer| answer.body.get("errors").is_none());
         assert_eq!((won.len(), lost.len()), (1, RACERS - 1));
         for answer in lost {
             assert_eq!(answer.code(), "CONVERSATION_BUSY");
         }
-        let messages = arena.outcome(&database, &conversation, 1).await;
+        let messages = two.outcome(&database, &conversation, 1).await;
         assert_eq!(statuses(&messages), ["COMPLETE"; 3]);
     }
 
     async fn interrupted_replies_stop_and_the_last_message_has_its_answer(database) {
-        let arena = Arena::open(&database).await;
-        let conversation = arena.busy_conversation().await;
-        for answer in arena.race(&conversation, "INTERRUPT").await {
+        let two = TwoServers::open(&database).await;
+        let conversation = two.busy_conversation().await;
+        for answer in two.race(&conversation, "INTERRUPT").await {
             answer.data();
         }
-        let messages = arena.outcome(&database, &conversation, 1).await;
+        let messages = two.outcome(&database, &conversation, 1).await;
         let mut expected = ["STOPPED"; RACERS + 2];
         expected[0] = "COMPLETE";
         expected[RACERS + 1] = "COMPLETE";
@@ -148,12 +150,12 @@ on_both_databases! {
     }
 
     async fn rolled_back_turns_leave_the_path_and_the_last_message_has_its_answer(database) {
-        let arena = Arena::open(&database).await;
-        let conversation = arena.busy_conversation().await;
-        for answer in arena.race(&conversation, "ROLLBACK").await {
+        let two = TwoServers::open(&database).await;
+        let conversation = two.busy_conversation().await;
+        for answer in two.race(&conversation, "ROLLBACK").await {
             answer.data();
         }
-        let messages = arena.outcome(&database, &conversation, 1).await;
+        let messages = two.outcome(&database, &conversation, 1).await;
         assert_eq!(statuses(&messages), ["COMPLETE"; 2]);
         let (question, answer) = (messages[2]["content"].as_str().unwrap(), &messages[3]["content"]);
         assert!(question.starts_with("racer "));
@@ -165,12 +167,13 @@ on_both_databases! {
 
 /// A message that interrupts stops a reply whichever of two servers writes it, soon.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn an_interrupted_reply_at_the_other_server_ends_soon() {
-    let Some(database) = TestDatabase::postgres().await else { return };
-    let arena = Arena::open(&database).await;
-    let conversation = arena.busy_conversation().await;
+    let database = TestDatabase::postgres().await;
+    let two = TwoServers::open(&database).await;
+    let conversation = two.busy_conversation().await;
     let input = json!({ "conversationId": conversation, "awaitReply": false, "onBusy": "INTERRUPT" });
-    arena.servers[1].user("ann").send("interrupting", input).await;
+    two.servers[1].user("ann").send("interrupting", input).await;
     let running = "SELECT count(*) FROM message WHERE status = 'GENERATING' AND position = 4";
     let asked = Instant::now();
     database.becomes(running, 0).await;

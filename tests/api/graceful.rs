@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::{
-    Client, Events, Process, Puppeteer, Settings, TestDatabase, TestServer, on_both_databases,
+    Client, Events, Process, ScriptedAssistant, Settings, TestDatabase, TestServer, on_both_databases,
 };
 
 const PROGRESS: &str =
@@ -198,8 +198,9 @@ on_both_databases! {
 
 /// What ends while its server stops is known elsewhere at once: the wake-ups go last.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn who_follows_at_another_server_hears_of_what_ends_while_the_first_one_stops() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let slow = [&LONG_LEASE[..], &["--echo-delay", "20ms"]].concat();
     let (one, two) = tokio::join!(Process::start(&database, &slow), Process::start(&database, &LONG_LEASE));
     let ann = one.user("ann");
@@ -248,13 +249,13 @@ impl Signals for Buffered {
 #[tokio::test]
 async fn a_server_flushes_its_wake_ups_after_it_has_given_up_its_replies() {
     let database = TestDatabase::sqlite();
-    let (assistant, puppeteer) = Puppeteer::new();
+    let (assistant, script) = ScriptedAssistant::new();
     let signals = Arc::<Buffered>::default();
     let mut settings = Settings { assistant, signals: Some(signals.clone()), ..Settings::default() };
     settings.drain = Duration::ZERO;
     let server = TestServer::with(&database, settings).await;
     server.user("ann").send("hello", json!({ "awaitReply": false })).await;
-    let _puppet = puppeteer.next().await;
+    let _attempt = script.next().await;
     server.stop().await;
     assert!(signals.flushed.lock().unwrap().contains(&Topic::Orphans), "they wait to be sent");
 }

@@ -8,7 +8,7 @@ use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::cost::{Filler, assert_indexed};
-use crate::support::{Puppeteer, Settings, TestServer, on_both_databases};
+use crate::support::{ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 const DELETE: &str =
     "mutation($id: ID!) { deleteConversation(input: { conversationId: $id }) { deletedConversationId } }";
@@ -72,7 +72,7 @@ on_both_databases! {
     }
 
     async fn a_retry_waits_for_the_reply_that_runs_and_a_refused_request_uses_no_key(database) {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
         let ann = server.user("ann");
         assert_eq!(ann.try_send("", json!({ "idempotencyKey": "once" })).await.code(), "BAD_USER_INPUT");
@@ -82,9 +82,9 @@ on_both_databases! {
         let sent = ann.send("hello", json!({ "idempotencyKey": "once", "awaitReply": false })).await;
         assert_eq!(sent["reply"]["status"], "GENERATING");
         let (retried, ()) = tokio::join!(ann.send("hello", json!({ "idempotencyKey": "once" })), async {
-            let puppet = puppeteer.next().await;
-            puppet.say("Hello yourself.");
-            puppet.finish();
+            let attempt = script.next().await;
+            attempt.say("Hello yourself.");
+            attempt.finish();
         });
         assert_eq!(retried["reply"]["content"], "Hello yourself.");
         assert_eq!(retried["reply"]["id"], sent["reply"]["id"]);

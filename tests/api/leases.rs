@@ -10,32 +10,34 @@ use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use crate::support::{Client, Events, Proxy, Puppet, Puppeteer, Settings, TestDatabase, TestServer};
+use crate::support::{
+    Client, Events, Proxy, ScriptedAssistant, ScriptedAttempt, Settings, TestDatabase, TestServer,
+};
 
 const PROGRESS: &str = "subscription($id: ID!) { replyProgress(messageId: $id) {
   ... on ReplyText { text } ... on ReplyRestarted { attempt } ... on ReplyEnded { message { content } } } }";
 const LEASE: Duration = Duration::from_secs(1);
 const LAPSED: &str = "SELECT count(*) FROM message WHERE status = 'GENERATING' AND lease_until < now()";
 
-async fn server(database: &TestDatabase) -> (TestServer, Puppeteer) {
-    let (assistant, puppeteer) = Puppeteer::new();
+async fn server(database: &TestDatabase) -> (TestServer, ScriptedAssistant) {
+    let (assistant, script) = ScriptedAssistant::new();
     let mut settings = Settings { assistant, ..Settings::default() };
     settings.replies.lease = LEASE;
-    (TestServer::with(database, settings).await, puppeteer)
+    (TestServer::with(database, settings).await, script)
 }
 
 /// Replies of which some text is stored, and what writes them.
-async fn begin(client: &Client, puppeteer: &Puppeteer, count: usize) -> Vec<(Value, Puppet)> {
+async fn begin(client: &Client, script: &ScriptedAssistant, count: usize) -> Vec<(Value, ScriptedAttempt)> {
     let mut running = Vec::new();
     for number in 0..count {
         let sent =
             client.send("hello", json!({ "awaitReply": false, "idempotencyKey": number.to_string() })).await;
-        let puppet = puppeteer.next().await;
-        puppet.say("One, ");
+        let attempt = script.next().await;
+        attempt.say("One, ");
         while client.messages(sent["conversation"]["id"].as_str().unwrap()).await[1]["content"] != "One, " {
             tokio::task::yield_now().await;
         }
-        running.push((sent["reply"]["id"].clone(), puppet));
+        running.push((sent["reply"]["id"].clone(), attempt));
     }
     running
 }
@@ -57,13 +59,14 @@ async fn read(mut events: Events) -> String {
 }
 
 /// Whether nobody is asked for a reply within the time of two leases.
-async fn is_idle(puppeteer: &Puppeteer) -> bool {
-    timeout(2 * LEASE, puppeteer.next()).await.is_err()
+async fn is_idle(script: &ScriptedAssistant) -> bool {
+    timeout(2 * LEASE, script.next()).await.is_err()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn no_reply_is_begun_anew_after_an_outage_longer_than_the_lease() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let proxy = Proxy::to(database.url()).await;
     let behind = database.behind(&proxy);
     let ((one, first), (two, second)) = (server(&behind).await, server(&behind).await);
@@ -80,8 +83,8 @@ async fn no_reply_is_begun_anew_after_an_outage_longer_than_the_lease() {
     }
 
     proxy.cut();
-    for (_, puppet) in &running {
-        puppet.say("two, ");
+    for (_, attempt) in &running {
+        attempt.say("two, ");
     }
     database.becomes(LAPSED, 6).await;
     // Longer than any statement is tried for.
@@ -89,9 +92,9 @@ async fn no_reply_is_begun_anew_after_an_outage_longer_than_the_lease() {
     proxy.mend();
     database.becomes(LAPSED, 0).await;
     assert!(is_idle(&first).await && is_idle(&second).await, "the provider is asked once");
-    for (_, puppet) in &running {
-        puppet.say("three.");
-        puppet.finish();
+    for (_, attempt) in &running {
+        attempt.say("three.");
+        attempt.finish();
     }
     for reader in readers {
         assert_eq!(reader.await.unwrap(), "One, two, three.");
@@ -100,13 +103,14 @@ async fn no_reply_is_begun_anew_after_an_outage_longer_than_the_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn who_waits_for_a_reply_waits_through_an_outage() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let proxy = Proxy::to(database.url()).await;
-    let ((one, puppeteer), (two, _)) = (server(&database).await, server(&database.behind(&proxy)).await);
+    let ((one, script), (two, _)) = (server(&database).await, server(&database.behind(&proxy)).await);
     let ann = one.user("ann");
-    let running = begin(&ann, &puppeteer, 1).await;
-    let (id, puppet) = &running[0];
+    let running = begin(&ann, &script, 1).await;
+    let (id, attempt) = &running[0];
     let there = ann.at(two.url());
     let events = there.subscribe(PROGRESS, json!({ "id": id })).await;
     let reader = tokio::spawn(read(events));
@@ -123,8 +127,8 @@ async fn who_waits_for_a_reply_waits_through_an_outage() {
     assert_eq!(there.code("{ conversations { totalCount } }", json!({})).await, "UNAVAILABLE");
     // Who comes meanwhile waits as well.
     let late = tokio::spawn(read(there.subscribe(PROGRESS, json!({ "id": id })).await));
-    puppet.say("two.");
-    puppet.finish();
+    attempt.say("two.");
+    attempt.finish();
     one.replies().ended("ann", id.as_str().unwrap().parse().unwrap()).await.unwrap();
     proxy.mend();
     assert_eq!(reader.await.unwrap(), "One, two.");
@@ -133,8 +137,9 @@ async fn who_waits_for_a_reply_waits_through_an_outage() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn the_lease_is_extended_while_the_end_of_a_reply_waits_for_its_turn() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let ((one, first), (_two, second)) = (server(&database).await, server(&database).await);
     let ann = one.user("ann");
     let running = begin(&ann, &first, 1).await;
@@ -154,21 +159,22 @@ async fn the_lease_is_extended_while_the_end_of_a_reply_waits_for_its_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn what_was_given_up_is_not_leased_again_by_a_late_checkpoint() {
-    let Some(database) = TestDatabase::postgres().await else { return };
-    let (assistant, puppeteer) = Puppeteer::new();
+    let database = TestDatabase::postgres().await;
+    let (assistant, script) = ScriptedAssistant::new();
     let mut settings = Settings { assistant, ..Settings::default() };
     (settings.replies.lease, settings.drain) = (Duration::from_mins(1), Duration::ZERO);
     let one = TestServer::with(&database, settings).await;
     let ann = one.user("ann");
-    let running = begin(&ann, &puppeteer, 1).await;
+    let running = begin(&ann, &script, 1).await;
     // A checkpoint is on its way when the server has to go, and the release behind it or before.
     let raw = database.raw().await;
     let lock = raw.begin().await.unwrap();
     lock.execute_unprepared("SELECT 1 FROM message FOR UPDATE").await.unwrap();
     running[0].1.say("two, ");
     database.becomes("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()", 1).await;
-    let (assistant, second) = Puppeteer::new();
+    let (assistant, second) = ScriptedAssistant::new();
     let mut settings = Settings { assistant, ..Settings::default() };
     settings.replies.lease = Duration::from_mins(1);
     let two = TestServer::with(&database, settings).await;
@@ -176,17 +182,18 @@ async fn what_was_given_up_is_not_leased_again_by_a_late_checkpoint() {
     database.becomes("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()", 2).await;
     lock.commit().await.unwrap();
     stopping.await.unwrap();
-    let puppet = timeout(Duration::from_secs(10), second.next()).await.expect("nobody waits for the lease");
-    puppet.say("anew");
-    puppet.finish();
+    let attempt = timeout(Duration::from_secs(10), second.next()).await.expect("nobody waits for the lease");
+    attempt.say("anew");
+    attempt.finish();
     let ended = two.replies().ended("ann", running[0].0.as_str().unwrap().parse().unwrap()).await.unwrap();
     assert_eq!((ended.content.as_str(), ended.attempt, ended.restarts_left), ("anew", 2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn an_attempt_that_is_void_leaves_its_successor_to_its_readers() {
-    let Some(database) = TestDatabase::postgres().await else { return };
-    let (assistant, puppeteer) = Puppeteer::new();
+    let database = TestDatabase::postgres().await;
+    let (assistant, script) = ScriptedAssistant::new();
     let mut settings = Settings { assistant, ..Settings::default() };
     // No checkpoint tells the first attempt, nor a reader, anything.
     (settings.replies.lease, settings.replies.checkpoint) = (Duration::from_mins(1), Duration::from_mins(1));
@@ -194,7 +201,7 @@ async fn an_attempt_that_is_void_leaves_its_successor_to_its_readers() {
     let server = TestServer::with(&database, settings).await;
     let sent = server.user("ann").send("hello", json!({ "awaitReply": false })).await;
     let id = sent["reply"]["id"].as_str().unwrap().parse().unwrap();
-    let void = puppeteer.next().await;
+    let void = script.next().await;
     void.say("void");
     let raw = database.raw().await;
     let nobody = uuid::Uuid::nil();
@@ -203,12 +210,12 @@ async fn an_attempt_that_is_void_leaves_its_successor_to_its_readers() {
     ))
     .await
     .unwrap();
-    let successor = puppeteer.next().await;
+    let successor = script.next().await;
     successor.say("word");
     void.finish();
     // The next reply has the room of the void attempt, which is then over.
     server.user("bob").send("hello", json!({ "awaitReply": false })).await;
-    let _next = puppeteer.next().await;
+    let _next = script.next().await;
     let share = causerie::memory::Memory::new(1 << 24).share("ann", 1 << 20);
     let mut events = server.replies().progress("ann", id, None, share);
     let next =
@@ -219,12 +226,13 @@ async fn an_attempt_that_is_void_leaves_its_successor_to_its_readers() {
 
 /// A reader at another server reads what is new to it, and the whole reply once, at the end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn a_reader_at_another_server_reads_only_what_is_new() {
-    let Some(database) = TestDatabase::postgres().await else { return };
-    let ((one, puppeteer), (two, _)) = (server(&database).await, server(&database).await);
+    let database = TestDatabase::postgres().await;
+    let ((one, script), (two, _)) = (server(&database).await, server(&database).await);
     let ann = one.user("ann");
-    let running = begin(&ann, &puppeteer, 1).await;
-    let (id, puppet) = &running[0];
+    let running = begin(&ann, &script, 1).await;
+    let (id, attempt) = &running[0];
     let long = "word ".repeat(40_000);
     let mut events = ann.at(two.url()).subscribe(PROGRESS, json!({ "id": id })).await;
     two.take_statements();
@@ -241,7 +249,7 @@ async fn a_reader_at_another_server_reads_only_what_is_new() {
     assert!(found.contains("ELSE content END"), "{found}");
     waiting.abort();
     two.take_statements();
-    puppet.say(&long);
+    attempt.say(&long);
     let mut text = String::new();
     while text.len() < "One, ".len() + long.len() {
         let more = events.next().await.unwrap()["replyProgress"]["text"].take();
@@ -251,7 +259,7 @@ async fn a_reader_at_another_server_reads_only_what_is_new() {
     assert_eq!(text, format!("One, {long}"));
     let whole = |sql: &str| sql.contains("\"content\"") || sql.contains("SELECT *");
     assert!(!two.take_statements().iter().any(|statement| whole(&statement.sql)), "whole rows are read");
-    puppet.finish();
+    attempt.finish();
     assert_eq!(
         events.next().await.unwrap()["replyProgress"]["message"]["content"].as_str().unwrap().len(),
         text.len()
@@ -261,9 +269,10 @@ async fn a_reader_at_another_server_reads_only_what_is_new() {
 
 /// What makes a text findable is prepared before the transaction begins in which the reply ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn no_transaction_is_open_while_a_long_reply_is_prepared_for_the_search() {
-    let Some(test_database) = TestDatabase::postgres().await else { return };
-    let (assistant, puppeteer) = Puppeteer::new();
+    let test_database = TestDatabase::postgres().await;
+    let (assistant, script) = ScriptedAssistant::new();
     // It takes messages, and leaves their replies to the other.
     let mut settings = Settings::default();
     settings.replies.replies = 0;
@@ -275,14 +284,14 @@ async fn no_transaction_is_open_while_a_long_reply_is_prepared_for_the_search() 
     let signals = Arc::new(causerie::signal::Hub::default());
     let replies = Replies::start(database, signals, assistant, reply::Options::default());
     let sent = server.user("ann").send("hello", json!({ "awaitReply": false })).await;
-    let puppet = puppeteer.next().await;
+    let attempt = script.next().await;
     let text = "word ".repeat(200_000);
     let began = Instant::now();
     drop(causerie::search::Entry::of("ann", &text));
     let preparing = began.elapsed();
     seen.lock().unwrap().clear();
-    puppet.say(&text);
-    puppet.finish();
+    attempt.say(&text);
+    attempt.finish();
     replies.ended("ann", sent["reply"]["id"].as_str().unwrap().parse().unwrap()).await.unwrap();
     let seen = seen.lock().unwrap();
     let at = |part: &str| seen.iter().rev().find(|(_, sql)| sql.contains(part)).unwrap().0;
@@ -291,34 +300,36 @@ async fn no_transaction_is_open_while_a_long_reply_is_prepared_for_the_search() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn a_server_does_not_take_over_its_own_replies() {
-    let Some(database) = TestDatabase::postgres().await else { return };
-    let (assistant, puppeteer) = Puppeteer::new();
+    let database = TestDatabase::postgres().await;
+    let (assistant, script) = ScriptedAssistant::new();
     let mut settings = Settings { assistant, ..Settings::default() };
     // No checkpoint extends the lease.
     (settings.replies.lease, settings.replies.checkpoint) = (LEASE, Duration::from_mins(1));
     let server = TestServer::with(&database, settings).await;
     let sent = server.user("ann").send("hello", json!({ "awaitReply": false })).await;
-    let puppet = puppeteer.next().await;
+    let attempt = script.next().await;
     database.becomes(LAPSED, 1).await;
-    assert!(timeout(4 * LEASE, puppeteer.next()).await.is_err(), "the provider is asked once");
-    puppet.say("One.");
-    puppet.finish();
+    assert!(timeout(4 * LEASE, script.next()).await.is_err(), "the provider is asked once");
+    attempt.say("One.");
+    attempt.finish();
     let ended =
         server.replies().ended("ann", sent["reply"]["id"].as_str().unwrap().parse().unwrap()).await.unwrap();
     assert_eq!((ended.content.as_str(), ended.attempt), ("One.", 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn who_is_back_first_gives_the_others_the_time_of_a_lease() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let (to_one, to_two) = (Proxy::to(database.url()).await, Proxy::to(database.url()).await);
     let lease = Duration::from_secs(4);
     let server = async |proxy: &Proxy| {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let mut settings = Settings { assistant, ..Settings::default() };
         settings.replies.lease = lease;
-        (TestServer::with(&database.behind(proxy), settings).await, puppeteer)
+        (TestServer::with(&database.behind(proxy), settings).await, script)
     };
     let ((one, first), (_two, second)) = (server(&to_one).await, server(&to_two).await);
     let running = begin(&one.user("ann"), &first, 1).await;
@@ -339,10 +350,11 @@ async fn who_is_back_first_gives_the_others_the_time_of_a_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn who_reads_the_end_of_a_reply_waits_through_an_outage() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let proxy = Arc::new(Proxy::to(database.url()).await);
-    let (one, puppeteer) = server(&database).await;
+    let (one, script) = server(&database).await;
     // The database goes away as the end is about to be read.
     let (cuts, cut) = (proxy.clone(), std::sync::Once::new());
     let mut settings = Settings::default();
@@ -354,7 +366,7 @@ async fn who_reads_the_end_of_a_reply_waits_through_an_outage() {
     }));
     let two = TestServer::with(&database.behind(&proxy), settings).await;
     let ann = one.user("ann");
-    let running = begin(&ann, &puppeteer, 1).await;
+    let running = begin(&ann, &script, 1).await;
     let there = ann.at(two.url());
     let reader = tokio::spawn(read(there.subscribe(PROGRESS, json!({ "id": running[0].0 })).await));
     running[0].1.finish();

@@ -184,8 +184,9 @@ async fn talk_in_http_2(client: &Client) {
 
 /// An outage is one event, however many requests, replies and background tasks meet it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn an_outage_is_told_of_once_and_its_end_too() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let proxy = Proxy::to(database.url()).await;
     let arguments = ["--log-format", "json", "--echo-delay", "50ms"];
     let server = Process::logging(&database.behind(&proxy), &arguments).await;

@@ -1,7 +1,6 @@
 //! Every promise, through real sockets; one binary, one module a topic.
 #![expect(
     clippy::expect_used,
-    clippy::print_stdout,
     clippy::panic,
     clippy::unwrap_used,
     unreachable_pub,

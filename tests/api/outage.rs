@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Proxy, Puppeteer, Settings, TestDatabase, TestServer};
+use crate::support::{Client, Proxy, ScriptedAssistant, Settings, TestDatabase, TestServer};
 
 const RENAME: &str = "mutation($id: ID!) {
   renameConversation(input: { conversationId: $id, title: \"Talk\" }) { conversation { title } }
@@ -16,8 +16,9 @@ const RENAME: &str = "mutation($id: ID!) {
 const OPEN: &str = "query($id: ID!) { conversation(id: $id) { title messages { nodes { content } } } }";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_the_wire_is_cut_requests_are_told_so_and_then_all_is_well() {
-    let Some((_database, proxy, behind)) = TestDatabase::behind_a_wire().await else { return };
+#[ignore = "needs PostgreSQL: make api"]
+async fn while_the_network_is_cut_requests_are_told_so_and_then_all_is_well() {
+    let (_database, proxy, behind) = TestDatabase::behind_a_proxy().await;
     let server = TestServer::start(&behind).await;
     let id = server.user("ann").start("hello").await;
     proxy.cut();
@@ -27,8 +28,9 @@ async fn while_the_wire_is_cut_requests_are_told_so_and_then_all_is_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn while_nothing_comes_through_requests_are_told_so_and_then_all_is_well() {
-    let Some((_database, proxy, behind)) = TestDatabase::behind_a_wire().await else { return };
+    let (_database, proxy, behind) = TestDatabase::behind_a_proxy().await;
     let server = TestServer::start(&behind).await;
     let id = server.user("ann").start("hello").await;
     proxy.block();
@@ -93,8 +95,9 @@ async fn assert_all_well(server: &TestServer, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn nothing_acknowledged_is_lost_and_nothing_is_stored_twice() {
-    let Some((_database, proxy, behind)) = TestDatabase::behind_a_wire().await else { return };
+    let (_database, proxy, behind) = TestDatabase::behind_a_proxy().await;
     let server = TestServer::start(&behind).await;
     let going_on = Arc::new(AtomicBool::new(true));
     let writers: Vec<_> = (0..4)
@@ -152,26 +155,27 @@ async fn write_on(client: Client, writer: usize, going_on: Arc<AtomicBool>) -> (
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn a_reply_that_runs_meanwhile_is_stored_afterwards() {
-    let Some((_database, proxy, behind)) = TestDatabase::behind_a_wire().await else { return };
-    let (assistant, puppeteer) = Puppeteer::new();
+    let (_database, proxy, behind) = TestDatabase::behind_a_proxy().await;
+    let (assistant, script) = ScriptedAssistant::new();
     let mut settings = Settings { assistant, ..Settings::default() };
     settings.replies.lease = Duration::from_mins(1);
     let server = TestServer::with(&behind, settings).await;
     let ann = server.user("ann");
     let sent = ann.send("hello", json!({ "idempotencyKey": "once", "awaitReply": false })).await;
-    let puppet = puppeteer.next().await;
-    puppet.say("One, ");
+    let attempt = script.next().await;
+    attempt.say("One, ");
     let id = sent["conversation"]["id"].as_str().unwrap();
     while ann.messages(id).await[1]["content"] != "One, " {
         tokio::task::yield_now().await;
     }
 
     proxy.cut();
-    puppet.say("two, ");
+    attempt.say("two, ");
     assert_eq!(ann.code(OPEN, json!({ "id": id })).await, "UNAVAILABLE");
-    puppet.say("three.");
-    puppet.finish();
+    attempt.say("three.");
+    attempt.finish();
     proxy.mend();
     let ended = ann.send("hello", json!({ "idempotencyKey": "once" })).await;
     assert_eq!(ended["reply"]["status"], "COMPLETE");
@@ -180,24 +184,25 @@ async fn a_reply_that_runs_meanwhile_is_stored_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn a_server_that_was_cut_off_does_not_overwrite_its_successor() {
-    let Some((database, proxy, behind)) = TestDatabase::behind_a_wire().await else { return };
-    let (assistant, first_hand) = Puppeteer::new();
+    let (database, proxy, behind) = TestDatabase::behind_a_proxy().await;
+    let (assistant, first_script) = ScriptedAssistant::new();
     let mut settings = Settings { assistant, ..Settings::default() };
     settings.replies.lease = Duration::from_secs(1);
     let cut_off = TestServer::with(&behind, settings).await;
     let ann = cut_off.user("ann");
     let sent = ann.send("hello", json!({ "awaitReply": false, "idempotencyKey": "once" })).await;
-    let ghost = first_hand.next().await;
+    let ghost = first_script.next().await;
     ghost.say("a ghost's ");
     proxy.cut();
 
-    let (assistant, second_hand) = Puppeteer::new();
+    let (assistant, second_script) = ScriptedAssistant::new();
     let mut settings = Settings { assistant, ..Settings::default() };
     settings.replies.lease = Duration::from_secs(1);
     let server = TestServer::with(&database, settings).await;
     let ann = ann.at(server.url());
-    let successor = second_hand.next().await;
+    let successor = second_script.next().await;
     successor.say("the successor's ");
     ghost.say("words");
     proxy.mend();

@@ -4,16 +4,18 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::http::{Way, Ways};
-use crate::support::{Answer, Client, Puppeteer, Settings, TestDatabase, TestServer, on_both_databases};
+use crate::support::{
+    Answer, Client, ScriptedAssistant, Settings, TestDatabase, TestServer, on_both_databases,
+};
 
 const LIMIT: u32 = 3;
 const ROWS: &str = "SELECT (SELECT count(*) FROM message) + (SELECT count(*) FROM receipt)";
 const QUEUED: &str = "SELECT count(*) FROM message WHERE status = 'QUEUED'";
 
-async fn server(database: &TestDatabase) -> (TestServer, Puppeteer) {
-    let (assistant, puppeteer) = Puppeteer::new();
+async fn server(database: &TestDatabase) -> (TestServer, ScriptedAssistant) {
+    let (assistant, script) = ScriptedAssistant::new();
     let settings = Settings { assistant, user_queued: LIMIT, ..Settings::default() };
-    (TestServer::with(database, settings).await, puppeteer)
+    (TestServer::with(database, settings).await, script)
 }
 
 /// Sends a message without waiting for its reply.
@@ -34,11 +36,11 @@ fn text(value: &Value) -> &str {
 
 on_both_databases! {
     async fn as_many_replies_wait_as_may_and_of_more_nothing_is_stored(database) {
-        let (server, puppeteer) = server(&database).await;
+        let (server, script) = server(&database).await;
         let ann = server.user("ann");
         let (one, two) = (busy(&ann).await, busy(&ann).await);
         let (first, second) = (text(&one["conversation"]["id"]), text(&two["conversation"]["id"]));
-        let puppets = [puppeteer.next().await, puppeteer.next().await];
+        let attempts = [script.next().await, script.next().await];
         for conversation in [first, second, first] {
             assert_eq!(ask(&ann, Some(conversation), json!({})).await.data()["sendMessage"]["reply"]["status"], "QUEUED");
         }
@@ -59,15 +61,15 @@ on_both_databases! {
 
         // What need not wait may come, and another user's count is another one.
         busy(&ann).await;
-        let _third = puppeteer.next().await;
+        let _third = script.next().await;
         let bob = server.user("bob");
         let theirs = busy(&bob).await;
-        let _theirs = puppeteer.next().await;
+        let _theirs = script.next().await;
         assert_eq!(ask(&bob, Some(text(&theirs["conversation"]["id"])), json!({})).await.data()["sendMessage"]["reply"]["status"], "QUEUED");
 
         // A reply has ended, the next one's turn has come, and with it somebody else's place is free.
-        puppets[0].finish();
-        let _next = puppeteer.next().await;
+        attempts[0].finish();
+        let _next = script.next().await;
         database.becomes("SELECT count(*) FROM message WHERE status = 'QUEUED' AND user_id = 'ann'", 2).await;
         ask(&ann, Some(second), json!({ "idempotencyKey": "again" })).await.data();
         assert_eq!(ask(&ann, Some(second), json!({})).await.code(), "RATE_LIMITED");
@@ -76,10 +78,10 @@ on_both_databases! {
     }
 
     async fn a_stopped_reply_gives_its_place_away_and_has_to_find_another(database) {
-        let (server, puppeteer) = server(&database).await;
+        let (server, script) = server(&database).await;
         let ann = server.user("ann");
         let running = busy(&ann).await;
-        let _puppet = puppeteer.next().await;
+        let _attempt = script.next().await;
         let conversation = text(&running["conversation"]["id"]);
         let mut stopped = Value::Null;
         for _ in 0..LIMIT {
@@ -98,10 +100,10 @@ on_both_databases! {
     }
 
     async fn whichever_way_they_are_asked_for(database) {
-        let (server, puppeteer) = server(&database).await;
+        let (server, script) = server(&database).await;
         let ann = server.user("ann");
         let running = busy(&ann).await;
-        let _puppet = puppeteer.next().await;
+        let _attempt = script.next().await;
         let send = json!({
             "query": "mutation($id: ID!) { sendMessage(input: { content: \"x\", conversationId: $id, awaitReply: false }) { reply { status } } }",
             "variables": { "id": running["conversation"]["id"] },
@@ -120,10 +122,10 @@ on_both_databases! {
     }
 
     async fn two_servers_count_together(database) {
-        let ((one, puppeteer), (two, _other)) = (server(&database).await, server(&database).await);
+        let ((one, script), (two, _other)) = (server(&database).await, server(&database).await);
         let (here, there) = (one.user("ann"), two.user("ann"));
         let running = busy(&here).await;
-        let _puppet = puppeteer.next().await;
+        let _attempt = script.next().await;
         let conversation = text(&running["conversation"]["id"]);
         let racers = (0..12).map(|number| {
             let client = if number % 2 == 0 { &here } else { &there };

@@ -3,16 +3,22 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Puppet, Puppeteer, Settings, TestDatabase, TestServer, on_both_databases};
+use crate::support::{
+    Client, ScriptedAssistant, ScriptedAttempt, Settings, TestDatabase, TestServer, on_both_databases,
+};
 
 const RUNNING: &str = "SELECT count(*) FROM message WHERE status = 'GENERATING'";
 const QUEUED: &str = "SELECT count(*) FROM message WHERE status = 'QUEUED'";
 
-async fn server(database: &TestDatabase, user_replies: u32, replies: usize) -> (TestServer, Puppeteer) {
-    let (assistant, puppeteer) = Puppeteer::new();
+async fn server(
+    database: &TestDatabase,
+    user_replies: u32,
+    replies: usize,
+) -> (TestServer, ScriptedAssistant) {
+    let (assistant, script) = ScriptedAssistant::new();
     let mut settings = Settings { assistant, ..Settings::default() };
     (settings.replies.user_replies, settings.replies.replies) = (user_replies, replies);
-    (TestServer::with(database, settings).await, puppeteer)
+    (TestServer::with(database, settings).await, script)
 }
 
 async fn send(client: &Client, content: &str, more: Value) -> Value {
@@ -26,37 +32,37 @@ fn status(sent: &Value) -> &str {
 }
 
 /// What the assistant is asked.
-fn question(puppet: &Puppet) -> &str {
-    &puppet.prompt.turns.last().unwrap().content
+fn question(attempt: &ScriptedAttempt) -> &str {
+    &attempt.prompt.turns.last().unwrap().content
 }
 
 /// Ends the reply, and waits for the next one to be asked for.
-async fn next_after(puppet: &Puppet, puppeteer: &Puppeteer) -> Puppet {
-    puppet.say("so");
-    puppet.finish();
-    puppeteer.next().await
+async fn next_after(attempt: &ScriptedAttempt, script: &ScriptedAssistant) -> ScriptedAttempt {
+    attempt.say("so");
+    attempt.finish();
+    script.next().await
 }
 
 on_both_databases! {
     async fn a_user_has_so_many_replies_written_whichever_way_they_are_asked_for(database) {
-        let (server, puppeteer) = server(&database, 1, 100).await;
+        let (server, script) = server(&database, 1, 100).await;
         let ann = server.user("ann");
         let mut sent = Vec::new();
         for _ in 0..3 {
             let input = json!({ "idempotencyKey": sent.len().to_string() });
             sent.push(send(&ann, "done", input.clone()).await);
-            let puppet = puppeteer.next().await;
+            let attempt = script.next().await;
             if sent.len() == 3 {
                 let stop = "mutation($id: ID!) { stopReply(input: { messageId: $id }) { reply { status } } }";
                 ann.data(stop, json!({ "id": sent[2]["reply"]["id"] })).await;
             } else {
-                puppet.say("so");
-                puppet.finish();
+                attempt.say("so");
+                attempt.finish();
                 database.becomes(RUNNING, 0).await;
             }
         }
         send(&ann, "running", json!({})).await;
-        let mut running = puppeteer.next().await;
+        let mut running = script.next().await;
         let asked = async |field: &str, id: &Value, more: &str| {
             let query = format!("mutation($id: ID!) {{ {field}(input: {{ messageId: $id, {more} awaitReply: false }}) {{ reply {{ status }} }} }}");
             ann.data(&query, json!({ "id": id })).await[field]["reply"]["status"].take()
@@ -68,9 +74,9 @@ on_both_databases! {
         let rest = tokio::spawn(rest);
         database.becomes(QUEUED, 4).await;
         assert_eq!(status(&send(&server.user("bob"), "hello", json!({})).await), "GENERATING");
-        let _theirs = puppeteer.next().await;
+        let _theirs = script.next().await;
         for _ in 0..4 {
-            running = next_after(&running, &puppeteer).await;
+            running = next_after(&running, &script).await;
             assert_eq!(database.number("SELECT count(*) FROM message WHERE status = 'GENERATING' AND user_id = 'ann'").await, 1);
         }
         running.say("so");
@@ -86,26 +92,26 @@ on_both_databases! {
         assert_eq!((begun, database.number(RUNNING).await, database.number(QUEUED).await), (3, 3, 9));
         // As one ends, another one begins, until none is left.
         for left in (0..12).rev() {
-            let puppet = tokio::select! {
-                puppet = first.next() => puppet,
-                puppet = second.next() => puppet,
+            let attempt = tokio::select! {
+                attempt = first.next() => attempt,
+                attempt = second.next() => attempt,
             };
-            puppet.say("answer");
-            puppet.finish();
+            attempt.say("answer");
+            attempt.finish();
             database.becomes("SELECT count(*) FROM message WHERE status IN ('GENERATING', 'QUEUED')", left).await;
             assert!(database.number(RUNNING).await <= 3);
         }
     }
 
     async fn when_a_server_is_full_users_have_their_turn_one_by_one(database) {
-        let (server, puppeteer) = server(&database, 20, 2).await;
+        let (server, script) = server(&database, 20, 2).await;
         let (ann, bob, eve) = (server.user("ann"), server.user("bob"), server.user("eve"));
         for number in 0..8 {
             let sent = send(&ann, &format!("ann {number}"), json!({})).await;
             assert_eq!(status(&sent), if number < 2 { "GENERATING" } else { "QUEUED" });
             assert_eq!(sent["conversation"]["title"], format!("ann {number}"));
         }
-        let mut running = vec![puppeteer.next().await, puppeteer.next().await];
+        let mut running = vec![script.next().await, script.next().await];
         for (client, name) in [(&bob, "bob"), (&eve, "eve")] {
             for number in 0..2 {
                 assert_eq!(status(&send(client, &format!("{name} {number}"), json!({})).await), "QUEUED");
@@ -113,15 +119,15 @@ on_both_databases! {
         }
         let mut order = Vec::new();
         for _ in 0..10 {
-            let puppet = running.remove(0);
-            running.push(next_after(&puppet, &puppeteer).await);
+            let attempt = running.remove(0);
+            running.push(next_after(&attempt, &script).await);
             order.push(question(running.last().unwrap()).to_owned());
             assert_eq!(database.number(RUNNING).await, 2);
         }
         assert_eq!(order, ["ann 2", "bob 0", "eve 0", "ann 3", "bob 1", "eve 1", "ann 4", "ann 5", "ann 6", "ann 7"]);
-        for puppet in &running {
-            puppet.say("so");
-            puppet.finish();
+        for attempt in &running {
+            attempt.say("so");
+            attempt.finish();
         }
         database.becomes(RUNNING, 0).await;
         // Nobody waits any more: a new one begins at once.
@@ -129,16 +135,16 @@ on_both_databases! {
     }
 
     async fn a_queue_of_one_conversation_does_not_keep_others_waiting(database) {
-        let (server, puppeteer) = server(&database, 20, 1).await;
+        let (server, script) = server(&database, 20, 1).await;
         let (ann, bob) = (server.user("ann"), server.user("bob"));
         let first = send(&ann, "ann 0", json!({})).await;
-        let puppet = puppeteer.next().await;
+        let attempt = script.next().await;
         for number in 1..4 {
             send(&ann, &format!("ann {number}"), json!({ "conversationId": first["conversation"]["id"] })).await;
         }
         send(&bob, "bob", json!({})).await;
-        let next = next_after(&puppet, &puppeteer).await;
-        let then = next_after(&next, &puppeteer).await;
+        let next = next_after(&attempt, &script).await;
+        let then = next_after(&next, &script).await;
         let mut asked = [question(&next).to_owned(), question(&then).to_owned()];
         asked.sort();
         assert_eq!(asked, ["ann 1", "bob"]);
@@ -157,10 +163,10 @@ on_both_databases! {
     }
 
     async fn what_a_dead_server_leaves_waits_for_room_too(database) {
-        let (server, puppeteer) = server(&database, 20, 1).await;
+        let (server, script) = server(&database, 20, 1).await;
         let ann = server.user("ann");
         send(&ann, "its own", json!({})).await;
-        let own = puppeteer.next().await;
+        let own = script.next().await;
         send(&ann, "orphan", json!({})).await;
         let (lease, owner) = if database.is_postgres() {
             ("now() - interval '1 hour'", format!("'{}'", uuid::Uuid::now_v7()))
@@ -172,18 +178,18 @@ on_both_databases! {
              WHERE status = 'QUEUED'"
         );
         sea_orm::ConnectionTrait::execute_unprepared(&database.raw().await, &sql).await.unwrap();
-        let waits = tokio::time::timeout(std::time::Duration::from_secs(4), puppeteer.next()).await;
+        let waits = tokio::time::timeout(std::time::Duration::from_secs(4), script.next()).await;
         assert!(waits.is_err(), "it has no room");
-        let next = next_after(&own, &puppeteer).await;
+        let next = next_after(&own, &script).await;
         assert_eq!(question(&next), "orphan");
         assert_eq!(database.number("SELECT count(*) FROM message WHERE attempt = 2").await, 1);
     }
 
     async fn a_reply_that_waits_for_room_is_busy_can_be_interrupted_stopped_and_retried(database) {
-        let (server, puppeteer) = server(&database, 1, 100).await;
+        let (server, script) = server(&database, 1, 100).await;
         let ann = server.user("ann");
         send(&ann, "running", json!({})).await;
-        let running = puppeteer.next().await;
+        let running = script.next().await;
         let waiting = send(&ann, "first", json!({})).await;
         let conversation = &waiting["conversation"]["id"];
         assert_eq!((status(&waiting), waiting["conversation"]["title"].as_str()), ("QUEUED", Some("first")));
@@ -203,13 +209,13 @@ on_both_databases! {
         let retry = "mutation($id: ID!) { retryReply(input: { messageId: $id, awaitReply: false }) { reply { status } } }";
         assert_eq!(ann.data(stop, id.clone()).await["stopReply"]["reply"]["status"], "STOPPED");
         assert_eq!(ann.data(retry, id.clone()).await["retryReply"]["reply"]["status"], "QUEUED");
-        let next = next_after(&running, &puppeteer).await;
+        let next = next_after(&running, &script).await;
         assert!(question(&next).ends_with("third"));
     }
 
     /// 95 messages a request, all to new conversations.
     async fn a_flood_of_messages_leaves_room_to_others(database) {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
         let (ann, bob) = (server.user("ann"), server.user("bob"));
         let field = "sendMessage(input: { content: \"flood\", awaitReply: false }) { reply { status } }";
@@ -220,10 +226,10 @@ on_both_databases! {
         let (answers, theirs) = tokio::join!(flooding, async {
             let mut running = Vec::new();
             for _ in 0..20 {
-                running.push(puppeteer.next().await);
+                running.push(script.next().await);
             }
             let sent = send(&bob, "hello", json!({})).await;
-            running.push(puppeteer.next().await);
+            running.push(script.next().await);
             assert_eq!(question(&running[20]), "hello");
             (sent, running)
         });

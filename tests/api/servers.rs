@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Puppeteer, Settings, TestDatabase, TestServer, without_ids};
+use crate::support::{Client, ScriptedAssistant, Settings, TestDatabase, TestServer, without_ids};
 
 /// A client whose requests go to the servers in turn.
 struct Alternating {
@@ -25,10 +25,11 @@ impl Alternating {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn requests_that_alternate_are_answered_as_by_one_server() {
     let mut transcripts = Vec::new();
     for count in [1, 2] {
-        let Some(database) = TestDatabase::postgres().await else { return };
+        let database = TestDatabase::postgres().await;
         let (one, two) = (TestServer::start(&database).await, TestServer::start(&database).await);
         let servers: &[&TestServer] = if count == 1 { &[&one] } else { &[&one, &two] };
         transcripts.push(session(&Alternating::over(servers)).await);
@@ -91,19 +92,20 @@ async fn session(ann: &Alternating) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn a_retry_at_the_other_server_waits_for_the_same_reply() {
-    let Some(database) = TestDatabase::postgres().await else { return };
-    let (assistant, puppeteer) = Puppeteer::new();
+    let database = TestDatabase::postgres().await;
+    let (assistant, script) = ScriptedAssistant::new();
     let one = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
-    let (assistant, other_puppeteer) = Puppeteer::new();
+    let (assistant, other_script) = ScriptedAssistant::new();
     let two = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
     let input = json!({ "idempotencyKey": "once" });
 
     let (ann, input) = (one.user("ann"), &input);
     let first = ann.send("hello", input.clone());
     let retry = async {
-        let puppet = puppeteer.next().await;
-        puppet.say("Hello ");
+        let attempt = script.next().await;
+        attempt.say("Hello ");
         let ann = ann.at(two.url());
         // At once, it tells of a reply that runs; then it waits for its end, while the first call does too.
         let mut at_once = input.clone();
@@ -115,8 +117,8 @@ async fn a_retry_at_the_other_server_waits_for_the_same_reply() {
             while ann.messages(seen["conversation"]["id"].as_str().unwrap()).await[1]["content"] != "Hello " {
                 tokio::task::yield_now().await;
             }
-            puppet.say("yourself");
-            puppet.finish();
+            attempt.say("yourself");
+            attempt.finish();
         });
         retried
     };
@@ -127,15 +129,16 @@ async fn a_retry_at_the_other_server_waits_for_the_same_reply() {
     assert_eq!(database.number("SELECT count(*) FROM message").await, 2);
     let none = tokio::select! {
         biased;
-        _ = other_puppeteer.next() => false,
+        _ = other_script.next() => false,
         () = std::future::ready(()) => true,
     };
     assert!(none, "the other server asked an assistant of its own");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn simultaneous_messages_at_both_servers_have_one_order() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let (one, two) = (TestServer::start(&database).await, TestServer::start(&database).await);
     let both = Alternating::over(&[&one, &two]);
     let conversation = both.client().start("message 0").await;

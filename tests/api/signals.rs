@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Proxy, Puppeteer, Settings, TestDatabase, TestServer, on_both_databases};
+use crate::support::{Proxy, ScriptedAssistant, Settings, TestDatabase, TestServer, on_both_databases};
 
 const PROGRESS: &str = "subscription($id: ID!) { replyProgress(messageId: $id) {
   ... on ReplyText { text } ... on ReplyRestarted { attempt } ... on ReplyEnded { message { status content } } } }";
@@ -66,7 +66,7 @@ impl Signals for Faulty {
 async fn live_with(fault: Fault, database: &TestDatabase) {
     let signals: Arc<dyn Signals> = Arc::new(Faulty { hub: Hub::default(), fault });
     let start = async || {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let signals = Some(signals.clone());
         let replies = reply::Options {
             lease: Duration::from_secs(30),
@@ -75,7 +75,7 @@ async fn live_with(fault: Fault, database: &TestDatabase) {
         };
         (
             TestServer::with(database, Settings { assistant, replies, signals, ..Settings::default() }).await,
-            puppeteer,
+            script,
         )
     };
     let ((here, writer), (there, _idle)) = (start().await, start().await);
@@ -94,33 +94,33 @@ async fn live_with(fault: Fault, database: &TestDatabase) {
 
     // The reply is read elsewhere while it is written.
     let mut events = away.subscribe(PROGRESS, json!({ "id": first })).await;
-    let puppet = writer.next().await;
+    let attempt = writer.next().await;
     let mut text = String::new();
     for piece in ["Bon", "jour", ", Ann"] {
-        puppet.say(piece);
+        attempt.say(piece);
         let expected = format!("{text}{piece}");
         while text != expected {
             text += events.next().await.unwrap()["replyProgress"]["text"].as_str().unwrap();
         }
     }
-    puppet.finish();
+    attempt.finish();
     let ended = events.next().await.unwrap()["replyProgress"]["message"].take();
     assert_eq!(ended, json!({ "status": "COMPLETE", "content": "Bonjour, Ann" }));
 
     // The one behind it has its turn, and is stopped from elsewhere.
-    let puppet = writer.next().await;
+    let attempt = writer.next().await;
     let mut events = away.subscribe(PROGRESS, json!({ "id": second })).await;
-    puppet.say("Two");
+    attempt.say("Two");
     assert_eq!(events.next().await.unwrap()["replyProgress"]["text"], "Two");
     let stopped = away.data(STOP, json!({ "id": second })).await["stopReply"]["reply"].take();
     assert_eq!(stopped, json!({ "status": "STOPPED", "content": "Two" }));
     assert_eq!(events.next().await.unwrap()["replyProgress"]["message"], stopped);
-    puppet.dropped().await;
+    attempt.dropped().await;
 
     // And who waits for the third is answered.
-    let puppet = writer.next().await;
-    puppet.say("Three");
-    puppet.finish();
+    let attempt = writer.next().await;
+    attempt.say("Three");
+    attempt.finish();
     let third = waiting.await.unwrap();
     assert_eq!(third["reply"]["content"], "Three");
 
@@ -170,8 +170,9 @@ async fn reaches(from: &Postgres, to: &Postgres) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn wake_ups_are_back_soon_after_a_machine_has_vanished() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let proxy = Proxy::to(database.url()).await;
     let shutdown = CancellationToken::new();
     let start = |url: &str| Postgres::start(&Address::parse(url).unwrap(), &shutdown).unwrap();

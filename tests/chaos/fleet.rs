@@ -180,7 +180,7 @@ impl Fleet {
     /// Whether there was a server from one instant to the other that could take replies over.
     pub fn anybody_lived(&self, from: Instant, to: Instant) -> bool {
         let lives = self.lives.lock().unwrap();
-        lives.iter().any(|life| life.since <= from && life.was_there(from, to))
+        lives.iter().any(|life| !life.leaving && life.since <= from && life.was_there(from, to))
     }
 
     /// Where the servers' logs are.

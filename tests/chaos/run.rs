@@ -16,9 +16,9 @@ use crate::api::Api;
 use crate::checker::Checker;
 use crate::database::Database;
 use crate::device::Device;
-use crate::director::direct;
 use crate::fault;
 use crate::fleet::{DRAIN, Fleet};
+use crate::injector::inject_faults;
 use crate::journal::Journal;
 use crate::provider::{Pace, Provider};
 use crate::sampler::Sampler;
@@ -28,6 +28,9 @@ use crate::{follower, reader, self_test};
 
 /// How long what is under way may take to end once no fault is made any more.
 const SETTLING: Duration = Duration::from_mins(1);
+
+/// How much longer than its faults a run takes at most. One that takes longer has failed.
+const REST: Duration = Duration::from_mins(4);
 
 /// How many last readers come at once.
 const LAST_READERS: usize = 12;
@@ -48,13 +51,25 @@ pub async fn run(settings: Settings) -> Result<usize, String> {
         settings.users
     );
     self_test::run().await?;
+    let journal = Arc::new(Journal::new(fault::needed(&settings.faults)));
+    let limit = Duration::from_secs(settings.seconds) + REST;
+    match timeout(limit, break_and_check(settings, journal.clone())).await {
+        Ok(result) => result?,
+        Err(_) => journal.violation(&format!("the run did not end within {} s", limit.as_secs())),
+    }
+    print!("{}", journal.report());
+    Ok(journal.violations())
+}
+
+async fn break_and_check(settings: Settings, journal: Arc<Journal>) -> Result<(), String> {
     let began = Instant::now();
+    let stage = |name: &str| println!("chaos: {:>4} s: {name}", began.elapsed().as_secs());
     let provider = Provider::start(settings.chance("provider"), Pace::Random).await;
     let logs = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{}", settings.seed));
     let _ = std::fs::remove_dir_all(&logs);
     std::fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
+    println!("chaos: the servers' logs are in {}", logs.display());
     let database = if settings.sqlite { Database::sqlite(&logs) } else { Database::postgres().await? };
-    let journal = Arc::new(Journal::new(fault::needed(&settings.faults)));
     let fleet = Arc::new(Fleet::new(database.url(), arguments(&provider), logs, journal.clone()));
     let mut posts = Vec::new();
     for place in 0..settings.servers {
@@ -76,39 +91,41 @@ pub async fn run(settings: Settings) -> Result<usize, String> {
     let sampler = tokio::spawn(sampler.watch(database.connect().await?, enough.clone()));
     let mut devices = people(&world);
 
-    let mut posts = direct(&world, posts, &database).await;
+    stage("faults");
+    let mut posts = inject_faults(&world, posts, &database).await;
 
+    stage("the devices end what they have begun");
     world.ending.cancel();
     let all = async { while devices.join_next().await.is_some() {} };
     if timeout(SETTLING, all).await.is_err() {
         journal.violation("a device waits for ever");
     }
+    stage("the replies end");
     let connection = database.connect().await?;
     settle(&connection, &journal).await;
     enough.cancel();
     let _ = sampler.await;
+    stage("the readers rest");
     world.resting.cancel();
     world.tasks.close();
     if timeout(SETTLING, world.tasks.wait()).await.is_err() {
         journal.violation("a reader waits for ever");
     }
+    stage("everybody comes once more");
     finish(&world).await;
+    stage("the servers stop");
     for post in &mut posts {
         fleet.stop(post).await;
     }
+    stage("all logs are compared with the rows");
     let checker = Checker::read(&connection, &journal, provider.works()).await;
     checker.map_err(|error| error.to_string())?.check();
     check_logs(&fleet, &journal);
     if let Some(missing) = journal.missing() {
         journal.violation(&format!("the run proves nothing: {missing}: 0"));
     }
-    print!("{}", journal.report());
-    println!(
-        "chaos: took {} s; the servers' logs are in {}",
-        began.elapsed().as_secs(),
-        fleet.logs().display()
-    );
-    Ok(journal.violations())
+    stage("the end");
+    Ok(())
 }
 
 fn arguments(provider: &Provider) -> Vec<String> {

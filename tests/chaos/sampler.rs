@@ -24,6 +24,9 @@ const LONG_STALL: Duration = LEASE.checked_div(4).unwrap();
 /// How much earlier than a takeover its reason may be.
 const REASONS: Duration = LEASE.saturating_add(TAKEOVER_SLACK);
 
+/// How long a server that has just started takes nothing over: who seems silent may only have been cut off.
+const SETTLING: Duration = LEASE;
+
 const RUNNING: &str = "SELECT id, user_id, conversation_id, attempt, restarts_left, lease_owner
     FROM message WHERE status = 'GENERATING'";
 
@@ -92,7 +95,8 @@ impl Sampler {
                         "time to a takeover, the database being there",
                         from.saturating_duration_since(calm),
                     );
-                    let somebody = self.fleet.anybody_lived(from.checked_sub(REASONS).unwrap_or(from), from);
+                    let awake = from.checked_sub(REASONS + SETTLING).unwrap_or(from);
+                    let somebody = self.fleet.anybody_lived(awake, from);
                     if from > calm + REASONS && somebody && self.late.insert((row.id, row.owner)) {
                         self.journal.violation(&format!("reply {} was not taken over in time", row.id));
                     }

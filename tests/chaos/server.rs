@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use crate::api::Api;
 use crate::provider::microseconds;
 
 /// The secret that all servers share.
@@ -22,6 +23,10 @@ pub enum Limits {
     /// Anything: all clients of a run come from one address, as fast as they can.
     None,
 }
+
+/// How long a server may take to say whether it is ready, and how long it is left alone then.
+const READY_PATIENCE: Duration = Duration::from_secs(1);
+const READY_PAUSE: Duration = Duration::from_millis(20);
 
 /// What else there are limits of than rates.
 const LIMITED: [&str; 6] = [
@@ -57,11 +62,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `causerie serve` on a free port, and waits until it listens. Its log goes to `log`. `CHAOS_SERVER` names
+    /// Starts `causerie serve` on a free port, and waits until it serves. Its log goes to `log`. `CHAOS_SERVER` names
     /// another program than the one of this build, to compare two of them.
     ///
     /// # Errors
-    /// If it ends before it listens, as it does while the database is away.
+    /// If it ends before that.
     pub async fn start(
         database: &str,
         limits: Limits,
@@ -96,7 +101,22 @@ impl Server {
         let url = first.rsplit(' ').next().unwrap_or_default().to_owned();
         // Somebody has to read on, or the server's output would break.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { child, url, born: (before, microseconds() / 1000) })
+        let mut server = Self { child, url, born: (before, 0) };
+        server.become_ready().await?;
+        server.born.1 = microseconds() / 1000;
+        Ok(server)
+    }
+
+    /// Waits until it serves. It listens sooner, and makes up its name once the database is there.
+    async fn become_ready(&mut self) -> Result<(), String> {
+        let (api, page) = (Api::new(), format!("{}/readyz", self.url));
+        while api.status(&page, READY_PATIENCE).await != Some(200) {
+            if let Some(status) = self.ended() {
+                return Err(format!("it ended before it was ready: {status}"));
+            }
+            sleep(READY_PAUSE).await;
+        }
+        Ok(())
     }
 
     pub fn url(&self) -> &str {

@@ -47,7 +47,8 @@ impl Device {
             self.send_twin((operation, field), &key, &content, variables.clone());
         }
         let (answer, doubt) = self.insist(operation, variables, awaits).await;
-        let fate = fate(&answer, field, doubt);
+        // A message that is stored may be deleted before its reply has ended: who waits is then told so.
+        let fate = fate(&answer, field, doubt || awaits);
         if let (Fate::Stored(stored), Ok(answer)) = (&fate, &answer) {
             self.world.journal.count("messages acknowledged");
             let reply = &answer[field]["reply"];
@@ -126,7 +127,7 @@ impl Device {
     }
 }
 
-/// What an answer says of a message; `doubt` tells whether an attempt was lost before.
+/// What an answer says of a message; `doubt` tells whether it may be stored though the answer is a refusal.
 pub fn fate(answer: &Result<Value, Trouble>, field: &str, doubt: bool) -> Fate {
     match answer {
         Ok(answer) => {

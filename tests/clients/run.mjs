@@ -1,9 +1,10 @@
 // Runs the client suites against the real server: node run.mjs [--binary PATH] [SUITE...]
 //
 // A suite is a directory here; its files end in .test.mjs, use node:test, and find the server in CAUSERIE_URL
-// and a token for it in CAUSERIE_TOKEN. If both are set already, that server is used and none is started.
+// and a token for it in CAUSERIE_TOKEN. If both are set already, that server is used and none is started. Otherwise
+// some suites run a second time, on the database that TEST_POSTGRES_URL leads to.
 import { readdirSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
@@ -28,36 +29,59 @@ const files = suites.sort().flatMap((suite) =>
 );
 if (unknown.length > 0 || files.length === 0) throw new Error(`no such suite: ${unknown.join(', ') || root}`);
 
-/** Runs the files one after another and counts their tests. What is skipped in CI has failed. */
-async function test() {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
+/** Suites that are told of what is stored: they run on PostgreSQL as well. */
+const onBoth = ['graphql-sse', 'graphql-ws', 'libraries'];
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+
+/** What is skipped in CI has failed. */
+function skip(number) {
+  counts[process.env.CI ? 'failed' : 'skipped'] += number;
+}
+
+/** Runs the files one after another and counts their tests. */
+async function test(files) {
   const events = run({ files, concurrency: 1, timeout: 600_000 });
-  events.on('test:pass', ({ skip, todo, details }) => {
+  events.on('test:pass', ({ skip: skipped, todo, details }) => {
     if (details?.type === 'suite') return;
-    if (skip === undefined && todo === undefined) counts.passed += 1;
-    else counts[process.env.CI ? 'failed' : 'skipped'] += 1;
+    if (skipped === undefined && todo === undefined) counts.passed += 1;
+    else skip(1);
   });
   events.on('test:fail', ({ details }) => {
     if (details?.type !== 'suite') counts.failed += 1;
   });
   const report = events.compose(new spec());
   for await (const text of report) process.stdout.write(text);
-  return counts;
 }
 
-for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) process.once(signal, () => process.exit(code));
-
-const given = process.env.CAUSERIE_URL && process.env.CAUSERIE_TOKEN;
-const server = given ? undefined : await start(resolve(values.binary));
-if (server) Object.assign(process.env, { CAUSERIE_URL: server.url, CAUSERIE_TOKEN: server.token });
-const counts = await test();
-if (server) {
+/** Runs the files against a server of their own on `database`, or else on an SQLite file. */
+async function testServer(files, database) {
+  console.log(`on ${database ? 'PostgreSQL' : 'SQLite'}`);
+  const before = counts.failed;
+  const server = await start(resolve(values.binary), database);
+  Object.assign(process.env, { CAUSERIE_URL: server.url, CAUSERIE_TOKEN: server.token });
+  await test(files);
   const end = await server.stop();
   if (end !== 0) {
     counts.failed += 1;
     console.log(`the server ended with ${end} when it was asked to stop`);
   }
-  if (counts.failed > 0) console.log(`the server printed:\n${server.output}`);
+  if (counts.failed > before) console.log(`the server printed:\n${server.output}`);
+}
+
+for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) process.once(signal, () => process.exit(code));
+
+if (process.env.CAUSERIE_URL && process.env.CAUSERIE_TOKEN) {
+  await test(files);
+} else {
+  await testServer(files);
+  const again = files.filter((file) => onBoth.includes(basename(dirname(file))));
+  const database = process.env.TEST_POSTGRES_URL;
+  if (again.length > 0 && database) await testServer(again, database);
+  else if (again.length > 0) {
+    skip(again.length);
+    console.log('skipped on PostgreSQL: TEST_POSTGRES_URL is not set; scripts/with-postgres sets it');
+  }
 }
 if (counts.skipped > 0) console.log(`${counts.skipped} skipped`);
 console.log(`clients: ${counts.passed} passed, ${counts.failed} failed`);

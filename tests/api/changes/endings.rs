@@ -90,18 +90,19 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn an_event_that_an_outage_left_incomplete_is_the_last_one_and_comes_again() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let proxy = Arc::new(Proxy::to(database.url()).await);
     let whole = TestServer::start(&database).await;
-    // The wire is cut between the change and what is asked for with it.
-    let (read, wire, once) = (AtomicBool::new(false), proxy.clone(), std::sync::Once::new());
+    // The network is cut between the change and what is asked for with it.
+    let (read, network, once) = (AtomicBool::new(false), proxy.clone(), std::sync::Once::new());
     let settings = Settings {
         observer: Some(Arc::new(move |statement| {
             if statement.sql.contains("FROM page") {
                 read.store(true, Ordering::Relaxed);
             } else if statement.to_string().contains("'ann'") && read.swap(false, Ordering::Relaxed) {
-                once.call_once(|| wire.cut());
+                once.call_once(|| network.cut());
             }
         })),
         ..Settings::default()

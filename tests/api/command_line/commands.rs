@@ -116,8 +116,9 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
 async fn servers_that_start_together_on_an_empty_database_all_serve() {
-    let Some(database) = TestDatabase::postgres().await else { return };
+    let database = TestDatabase::postgres().await;
     let servers = join_all((0..5).map(|_| Process::start(&database, &[]))).await;
     let id = servers[0].user("ann").start("hello").await;
     for server in &servers {

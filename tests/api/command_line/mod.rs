@@ -6,6 +6,7 @@ mod refusals;
 mod secrets;
 mod starting;
 mod stopping;
+mod tls;
 mod upgrades;
 
 use std::path::Path;

@@ -7,15 +7,15 @@ use causerie::http::{Limits, Options};
 use serde_json::{Value, json};
 
 use super::{FOREVER, Frame, QUERY, Socket, Way, Ways, code, limited, read_until, stream};
-use crate::support::{Client, Puppeteer, Settings, TestDatabase, TestServer};
+use crate::support::{Client, ScriptedAssistant, Settings, TestDatabase, TestServer};
 
 const SEND: &str = "mutation { sendMessage(input: { content: \"hello\" }) { reply { status } } }";
 
-/// A server with these limits, and the hand that leads its assistant.
-async fn led(database: &TestDatabase, limits: Limits) -> (TestServer, Puppeteer) {
-    let (assistant, puppeteer) = Puppeteer::new();
+/// A server with these limits, and the script of its assistant.
+async fn led(database: &TestDatabase, limits: Limits) -> (TestServer, ScriptedAssistant) {
+    let (assistant, script) = ScriptedAssistant::new();
     let http = Options { limits, ..Options::default() };
-    (TestServer::with(database, Settings { assistant, http, ..Settings::default() }).await, puppeteer)
+    (TestServer::with(database, Settings { assistant, http, ..Settings::default() }).await, script)
 }
 
 async fn post(client: &Client, query: &str) -> (u16, Option<String>, Value) {
@@ -31,18 +31,18 @@ fn waiting(client: Client) -> tokio::task::JoinHandle<Value> {
 
 #[tokio::test]
 async fn requests_of_one_user() {
-    let (server, puppeteer) =
+    let (server, script) =
         led(&TestDatabase::sqlite(), Limits { user_requests: 2, ..Limits::default() }).await;
     let (ann, bob) = (server.user("ann"), server.user("bob"));
     let first = waiting(ann.clone());
-    let puppet = puppeteer.next().await;
+    let attempt = script.next().await;
     let (mut ways, mut others) = (Ways::of(&ann).await, Ways::of(&bob).await);
     for way in Way::ALL {
         // One more is possible.
         ways.query(way, QUERY).await.data();
     }
     let second = waiting(ann.clone());
-    let other = puppeteer.next().await;
+    let other = script.next().await;
     for way in Way::ALL {
         ways.query(way, QUERY).await.assert_later(429, "RATE_LIMITED");
         // Others are not held up.
@@ -50,7 +50,7 @@ async fn requests_of_one_user() {
     }
     let chat = ann.post("/api/ann/chat").json(&json!({ "message": "hello" })).send().await.unwrap();
     assert_eq!((chat.status().as_u16(), chat.headers()["retry-after"].to_str().unwrap()), (429, "1"));
-    puppet.finish();
+    attempt.finish();
     other.finish();
     for reply in [first, second] {
         assert_eq!(reply.await.unwrap()["data"]["sendMessage"]["reply"]["status"], "COMPLETE",);
@@ -62,16 +62,16 @@ async fn requests_of_one_user() {
 
 #[tokio::test]
 async fn requests_of_all() {
-    let (server, puppeteer) = led(&TestDatabase::sqlite(), Limits { requests: 2, ..Limits::default() }).await;
+    let (server, script) = led(&TestDatabase::sqlite(), Limits { requests: 2, ..Limits::default() }).await;
     let mut ways = Ways::of(&server.user("bob")).await;
     let first = waiting(server.user("ann"));
-    let puppet = puppeteer.next().await;
+    let attempt = script.next().await;
     for way in Way::ALL {
         // One more is possible.
         ways.query(way, QUERY).await.data();
     }
     let second = waiting(server.user("eve"));
-    let other = puppeteer.next().await;
+    let other = script.next().await;
     for way in Way::ALL {
         ways.query(way, QUERY).await.assert_later(503, "UNAVAILABLE");
     }
@@ -80,7 +80,7 @@ async fn requests_of_all() {
     assert_eq!((chat.status().as_u16(), chat.headers()["retry-after"].to_str().unwrap()), (503, "1"));
     let health = server.anonymous().get("/healthz").send().await.unwrap();
     assert_eq!(health.status(), 200, "probes come through");
-    puppet.finish();
+    attempt.finish();
     other.finish();
     for reply in [first, second] {
         reply.await.unwrap();
@@ -93,7 +93,7 @@ async fn requests_of_all() {
 #[tokio::test]
 async fn time_of_a_request() {
     let limits = Limits { request_time: Duration::from_millis(200), ..Limits::default() };
-    let (server, _puppeteer) = led(&TestDatabase::sqlite(), limits).await;
+    let (server, _script) = led(&TestDatabase::sqlite(), limits).await;
     let ann = server.user("ann");
     let (status, retry_after, body) = post(&ann, SEND).await;
     assert_eq!((status, retry_after.as_deref()), (503, Some("1")));

@@ -8,7 +8,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::{PATIENCE, Socket, limited, read_until, stream};
-use crate::support::{Client, Puppeteer, Settings, TestDatabase, TestServer, on_both_databases};
+use crate::support::{Client, ScriptedAssistant, Settings, TestDatabase, TestServer, on_both_databases};
 
 /// What a row counts beside its texts.
 const ROW: usize = 512;
@@ -230,7 +230,7 @@ async fn answers_of_rest_are_bounded_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_of_rest_count_until_they_are_read() {
     const MEGABYTE: usize = 1024 * 1024;
-    let (assistant, puppeteer) = Puppeteer::new();
+    let (assistant, script) = ScriptedAssistant::new();
     let limits = Limits { memory_bytes: 4 * 20 * MEGABYTE, answer_bytes: 16 * MEGABYTE, ..Limits::default() };
     let http = Options { limits, ..Options::default() };
     let settings = Settings { assistant, http, ..Settings::default() };
@@ -238,9 +238,9 @@ async fn answers_of_rest_count_until_they_are_read() {
     let ann = server.user("ann");
     // Each of them is six bytes in JSON.
     let speak = async || {
-        let puppet = puppeteer.next().await;
-        puppet.say(&"\u{1}".repeat(1_900_000));
-        puppet.finish();
+        let attempt = script.next().await;
+        attempt.say(&"\u{1}".repeat(1_900_000));
+        attempt.finish();
     };
     let hello = json!({ "message": "hello" });
     let ((), connection) = tokio::join!(speak(), sluggard_at(&ann, "/api/ann/chat", &hello));

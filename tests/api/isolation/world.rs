@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::call::{CALLS, Kind, MARKER, Seen};
-use crate::support::{Client, Puppet, Puppeteer, Settings, TestDatabase, TestServer};
+use crate::support::{Client, ScriptedAssistant, ScriptedAttempt, Settings, TestDatabase, TestServer};
 
 /// Texts of the victim's that nobody else may see.
 const SECRET: &str = "a secret";
@@ -113,9 +113,9 @@ const OVERVIEW: &str = "{
 
 impl World {
     pub async fn build(database: &TestDatabase) -> Self {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(database, Settings { assistant, ..Settings::default() }).await;
-        let answering = tokio::spawn(answer(puppeteer));
+        let answering = tokio::spawn(answer(script));
         let (attacker, victim) = (server.user("attacker"), server.user("victim"));
         let stranger = server.user("stranger");
 
@@ -264,16 +264,16 @@ impl Drop for World {
 }
 
 /// Answers each message at once, but for those that are to be held.
-async fn answer(puppeteer: Puppeteer) {
-    let mut held: Vec<Puppet> = Vec::new();
+async fn answer(script: ScriptedAssistant) {
+    let mut held: Vec<ScriptedAttempt> = Vec::new();
     loop {
-        let puppet = puppeteer.next().await;
-        let said = puppet.prompt.turns.last().unwrap().content.clone();
-        puppet.say(&format!("You said: {said}"));
+        let attempt = script.next().await;
+        let said = attempt.prompt.turns.last().unwrap().content.clone();
+        attempt.say(&format!("You said: {said}"));
         if said == HELD {
-            held.push(puppet);
+            held.push(attempt);
         } else {
-            puppet.finish();
+            attempt.finish();
         }
     }
 }

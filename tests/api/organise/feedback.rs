@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{changes, cursor};
-use crate::support::{Client, Puppeteer, Settings, TestServer, on_both_databases};
+use crate::support::{Client, ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 const RATE: &str = "mutation($id: ID!, $rating: Rating, $comment: String) {
   rateReply(input: { messageId: $id, rating: $rating, comment: $comment }) { reply { feedback { rating comment } } } }";
@@ -36,7 +36,7 @@ on_both_databases! {
     }
 
     async fn only_ones_own_replies_that_have_ended_are_rated(database) {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
         let ann = server.user("ann");
         let mut sent = ann.send("hello", json!({ "awaitReply": false })).await;
@@ -45,9 +45,9 @@ on_both_databases! {
             client.code(RATE, json!({ "id": id, "rating": rating, "comment": comment })).await
         };
         assert_eq!(code(ann.clone(), &reply, Some("UP"), "").await, "BAD_USER_INPUT", "it has not ended");
-        let puppet = puppeteer.next().await;
-        puppet.say("hello");
-        puppet.finish();
+        let attempt = script.next().await;
+        attempt.say("hello");
+        attempt.finish();
         server.replies().ended("ann", reply.as_str().unwrap().parse().unwrap()).await.unwrap();
         assert_eq!(code(ann.clone(), &message, Some("UP"), "").await, "NOT_FOUND");
         assert_eq!(code(server.user("bob"), &reply, Some("UP"), "").await, "NOT_FOUND");
@@ -59,11 +59,11 @@ on_both_databases! {
     }
 
     async fn a_reply_that_is_written_anew_loses_its_rating(database) {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
         let ann = server.user("ann");
         let id = ann.send("hello", json!({ "awaitReply": false })).await["reply"]["id"].take();
-        let _silent = puppeteer.next().await;
+        let _silent = script.next().await;
         ann.data("mutation($id: ID!) { stopReply(input: { messageId: $id }) { reply { id } } }", json!({ "id": id })).await;
         rate(&ann, &id, Some("DOWN"), Some("It said nothing.")).await;
         let retry = "mutation($id: ID!) { retryReply(input: { messageId: $id, awaitReply: false }) { reply { id } } }";

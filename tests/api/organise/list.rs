@@ -74,7 +74,7 @@ impl Known {
 
 /// A list that is asked for.
 #[derive(Clone, Debug)]
-struct Wish {
+struct ListQuery {
     order: &'static str,
     archived: Option<bool>,
     pinned: Option<bool>,
@@ -84,7 +84,7 @@ struct Wish {
     backwards: bool,
 }
 
-fn wishes() -> impl Strategy<Value = Wish> {
+fn list_queries() -> impl Strategy<Value = ListQuery> {
     let parts =
         prop::sample::select(vec!["", "a", "APPLE", "ápple", "%", "_", r"\", "長い", "ω", "zzz", "0 "]);
     (
@@ -96,7 +96,7 @@ fn wishes() -> impl Strategy<Value = Wish> {
         1usize..7,
         any::<bool>(),
     )
-        .prop_map(|(order, archived, pinned, part, since, size, backwards)| Wish {
+        .prop_map(|(order, archived, pinned, part, since, size, backwards)| ListQuery {
             order,
             archived,
             pinned,
@@ -147,30 +147,30 @@ async fn fill(database: &TestDatabase, client: &Client) -> Vec<Known> {
 }
 
 /// What the model says.
-fn expected(known: &[Known], wish: &Wish) -> Vec<String> {
-    let mut rows: BTreeMap<_, &Known> = known.iter().map(|row| (row.key(wish.order), row)).collect();
+fn expected(known: &[Known], query: &ListQuery) -> Vec<String> {
+    let mut rows: BTreeMap<_, &Known> = known.iter().map(|row| (row.key(query.order), row)).collect();
     rows.retain(|_, row| {
-        wish.archived.is_none_or(|archived| row.archived == archived)
-            && wish.pinned.is_none_or(|pinned| row.pinned == pinned)
-            && wish.part.is_none_or(|part| search::plain(&row.title).contains(&search::plain(part)))
-            && wish.since.is_none_or(|since| row.updated_at >= instant(since))
+        query.archived.is_none_or(|archived| row.archived == archived)
+            && query.pinned.is_none_or(|pinned| row.pinned == pinned)
+            && query.part.is_none_or(|part| search::plain(&row.title).contains(&search::plain(part)))
+            && query.since.is_none_or(|since| row.updated_at >= instant(since))
     });
     let ids = rows.into_values().map(|row| row.id.clone());
-    if wish.order.ends_with("_ASC") { ids.collect() } else { ids.rev().collect() }
+    if query.order.ends_with("_ASC") { ids.collect() } else { ids.rev().collect() }
 }
 
 /// What the server says, page by page.
-async fn listed(client: &Client, wish: &Wish) -> Vec<String> {
+async fn listed(client: &Client, query: &ListQuery) -> Vec<String> {
     let filter = json!({
-        "archived": wish.archived, "pinned": wish.pinned, "titleContains": wish.part,
-        "updatedSince": wish.since.map(instant),
+        "archived": query.archived, "pinned": query.pinned, "titleContains": query.part,
+        "updatedSince": query.since.map(instant),
     });
     let mut pages: Vec<Vec<String>> = Vec::new();
     let mut place = Value::Null;
     loop {
-        let mut variables = json!({ "filter": filter, "order": wish.order });
-        let (count, cursor) = if wish.backwards { ("last", "before") } else { ("first", "after") };
-        variables[count] = wish.size.into();
+        let mut variables = json!({ "filter": filter, "order": query.order });
+        let (count, cursor) = if query.backwards { ("last", "before") } else { ("first", "after") };
+        variables[count] = query.size.into();
         variables[cursor] = place;
         let mut page = client.data(PAGE, variables).await["conversations"].take();
         let ids: Vec<String> = page["nodes"]
@@ -181,16 +181,16 @@ async fn listed(client: &Client, wish: &Wish) -> Vec<String> {
             .collect();
         pages.push(ids);
         let (more, next) =
-            if wish.backwards { ("hasPreviousPage", "startCursor") } else { ("hasNextPage", "endCursor") };
+            if query.backwards { ("hasPreviousPage", "startCursor") } else { ("hasNextPage", "endCursor") };
         if page["pageInfo"][more] == false {
             let all = pages.concat().len();
-            assert_eq!(page["totalCount"], all, "{wish:?}");
+            assert_eq!(page["totalCount"], all, "{query:?}");
             break;
         }
-        assert_eq!(pages.last().unwrap().len(), wish.size, "a page before the last one is full");
+        assert_eq!(pages.last().unwrap().len(), query.size, "a page before the last one is full");
         place = page["pageInfo"][next].take();
     }
-    if wish.backwards {
+    if query.backwards {
         pages.reverse();
     }
     pages.concat()
@@ -204,8 +204,8 @@ on_both_databases! {
         fill(&database, &server.user("bob")).await;
         let mut runner = TestRunner::deterministic();
         for _ in 0..150 {
-            let wish = wishes().new_tree(&mut runner).unwrap().current();
-            assert_eq!(listed(&ann, &wish).await, expected(&known, &wish), "{wish:?}");
+            let query = list_queries().new_tree(&mut runner).unwrap().current();
+            assert_eq!(listed(&ann, &query).await, expected(&known, &query), "{query:?}");
         }
     }
 

@@ -5,19 +5,21 @@ use causerie::reply;
 use serde_json::{Value, json};
 
 use super::{changes, conversation, cursor, delete, keep, rename, titles};
-use crate::support::{Client, Puppet, Puppeteer, Settings, TestDatabase, TestServer, on_both_databases};
+use crate::support::{
+    Client, ScriptedAssistant, ScriptedAttempt, Settings, TestDatabase, TestServer, on_both_databases,
+};
 
 /// A server whose title model is in the test's hands.
-async fn titled(database: &TestDatabase) -> (TestServer, Puppeteer) {
-    let (title_assistant, puppeteer) = Puppeteer::new();
+async fn titled(database: &TestDatabase) -> (TestServer, ScriptedAssistant) {
+    let (title_assistant, script) = ScriptedAssistant::new();
     let mut settings = Settings::default();
     settings.replies = reply::Options { title_assistant: Some(title_assistant), ..settings.replies };
-    (TestServer::with(database, settings).await, puppeteer)
+    (TestServer::with(database, settings).await, script)
 }
 
-fn answer(puppet: &Puppet, title: &str) {
-    puppet.say(title);
-    puppet.finish();
+fn answer(attempt: &ScriptedAttempt, title: &str) {
+    attempt.say(title);
+    attempt.finish();
 }
 
 async fn becomes(client: &Client, id: &str, title: &str) {
@@ -25,9 +27,9 @@ async fn becomes(client: &Client, id: &str, title: &str) {
 }
 
 /// Gives a title, and returns the conversation's once the server has done with it what it does.
-async fn tried(server: &TestServer, puppet: &Puppet, title: &str, id: &str) -> Value {
+async fn tried(server: &TestServer, attempt: &ScriptedAttempt, title: &str, id: &str) -> Value {
     server.take_all_statements();
-    answer(puppet, title);
+    answer(attempt, title);
     let is_title = |sql: &str| sql.starts_with("UPDATE \"conversation\"") && sql.contains("\"title_key\" = ");
     while !server.take_all_statements().iter().any(|statement| is_title(&statement.sql)) {}
     // One user's writes are in order: this one comes after the title's.
@@ -36,17 +38,17 @@ async fn tried(server: &TestServer, puppet: &Puppet, title: &str, id: &str) -> V
 
 on_both_databases! {
     async fn the_first_reply_brings_a_better_title(database) {
-        let (server, puppeteer) = titled(&database).await;
+        let (server, script) = titled(&database).await;
         let ann = server.user("ann");
         let sent = ann.send("What shall I cook tonight?", json!({})).await;
         let id = sent["conversation"]["id"].as_str().unwrap();
         assert_eq!(sent["conversation"]["title"], "What shall I cook tonight?");
-        let puppet = puppeteer.next().await;
-        let shown = &puppet.prompt.turns.last().unwrap().content;
+        let attempt = script.next().await;
+        let shown = &attempt.prompt.turns.last().unwrap().content;
         assert!(shown.starts_with("User: What shall I cook tonight?\n\nAssistant: This is"), "{shown}");
         let before = conversation(&ann, id).await;
         let since = cursor(&ann).await;
-        answer(&puppet, "\"Dinner ideas.\"\n");
+        answer(&attempt, "\"Dinner ideas.\"\n");
         becomes(&ann, id, "Dinner ideas").await;
         let after = conversation(&ann, id).await;
         assert_eq!(after["updatedAt"], before["updatedAt"], "it is no activity");
@@ -57,16 +59,16 @@ on_both_databases! {
         // Nobody is asked again: the next one to be asked is about another conversation.
         ann.send("more", json!({ "conversationId": id })).await;
         ann.send("another", json!({})).await;
-        assert!(puppeteer.next().await.prompt.turns[1].content.starts_with("User: another"));
+        assert!(script.next().await.prompt.turns[1].content.starts_with("User: another"));
     }
 
     async fn a_title_does_not_outlive_the_message_that_the_model_was_shown(database) {
-        let (server, puppeteer) = titled(&database).await;
+        let (server, script) = titled(&database).await;
         let ann = server.user("ann");
         let erase = "mutation($id: ID!) { deleteMessage(input: { messageId: $id }) { conversation { title } } }";
         let sent = ann.send("secret plans", json!({})).await;
         let id = sent["conversation"]["id"].as_str().unwrap();
-        answer(&puppeteer.next().await, "Conspiracy");
+        answer(&script.next().await, "Conspiracy");
         becomes(&ann, id, "Conspiracy").await;
         let erased = ann.data(erase, json!({ "id": sent["message"]["id"] })).await;
         assert_eq!(erased["deleteMessage"]["conversation"]["title"], Value::Null);
@@ -75,27 +77,27 @@ on_both_databases! {
         // Nor does one that comes later.
         let sent = ann.send("more plans", json!({})).await;
         let id = sent["conversation"]["id"].as_str().unwrap();
-        let puppet = puppeteer.next().await;
+        let attempt = script.next().await;
         ann.data(erase, json!({ "id": sent["message"]["id"] })).await;
         ann.send("harmless chat", json!({ "conversationId": id })).await;
-        assert_eq!(tried(&server, &puppet, "Conspiracy", id).await, "harmless chat");
+        assert_eq!(tried(&server, &attempt, "Conspiracy", id).await, "harmless chat");
     }
 
     async fn what_the_user_has_named_stays(database) {
-        let (server, puppeteer) = titled(&database).await;
+        let (server, script) = titled(&database).await;
         let other = TestServer::start(&database).await;
         let ann = server.user("ann");
         let id = ann.start("while the model thinks").await;
-        let puppet = puppeteer.next().await;
+        let attempt = script.next().await;
         rename(&other.user("ann"), &id, "Mine").await;
         let (_, since) = changes(&ann, &Value::Null).await;
-        assert_eq!(tried(&server, &puppet, "The model's", &id).await, "Mine");
+        assert_eq!(tried(&server, &attempt, "The model's", &id).await, "Mine");
         assert_eq!(changes(&ann, &since).await.0, ["ConversationChanged: Mine"], "which is the pin");
         let create = "mutation { createConversation(input: { title: \"From the start\" }) { conversation { id } } }";
         let named = ann.data(create, json!({})).await["createConversation"]["conversation"]["id"].take();
         ann.send("hello", json!({ "conversationId": named })).await;
         ann.send("asked about", json!({})).await;
-        assert!(puppeteer.next().await.prompt.turns[1].content.starts_with("User: asked about"), "nobody asks about what has a name");
+        assert!(script.next().await.prompt.turns[1].content.starts_with("User: asked about"), "nobody asks about what has a name");
         assert_eq!(conversation(&ann, named.as_str().unwrap()).await["title"], "From the start");
     }
 
@@ -113,36 +115,36 @@ on_both_databases! {
     }
 
     async fn a_model_that_fails_is_asked_again_after_the_next_replies_and_then_no_more(database) {
-        let (server, puppeteer) = titled(&database).await;
+        let (server, script) = titled(&database).await;
         let ann = server.user("ann");
         let id = ann.start("hello").await;
         let failure = Failure { code: FailureCode::AssistantUnavailable, message: "Away.".to_owned(), retryable: true };
-        puppeteer.next().await.send(Err(failure));
+        script.next().await.send(Err(failure));
         ann.send("two", json!({ "conversationId": id })).await;
-        answer(&puppeteer.next().await, "\"\"");
+        answer(&script.next().await, "\"\"");
         ann.send("three", json!({ "conversationId": id })).await;
-        let rambling = puppeteer.next().await;
+        let rambling = script.next().await;
         rambling.say(&"blah ".repeat(1000));
         rambling.dropped().await;
         becomes(&ann, &id, &("blah ".repeat(15) + "blah…").replace("blah blah…", "blah…")).await;
         ann.send("four", json!({ "conversationId": id })).await;
         ann.start("another").await;
-        assert!(puppeteer.next().await.prompt.turns[1].content.starts_with("User: another"));
+        assert!(script.next().await.prompt.turns[1].content.starts_with("User: another"));
     }
 
     async fn a_deleted_conversation_gets_no_title_and_a_stopping_server_waits_for_none(database) {
-        let (server, puppeteer) = titled(&database).await;
+        let (server, script) = titled(&database).await;
         let ann = server.user("ann");
         let id = ann.start("hello").await;
-        let puppet = puppeteer.next().await;
+        let attempt = script.next().await;
         delete(&ann, &id).await;
         server.take_all_statements();
-        answer(&puppet, "Too late");
+        answer(&attempt, "Too late");
         while !server.take_all_statements().iter().any(|statement| statement.sql.contains("\"title_key\" = ")) {}
         let other = ann.start("waiting").await;
-        let puppet = puppeteer.next().await;
+        let attempt = script.next().await;
         server.stop().await;
-        puppet.dropped().await;
+        attempt.dropped().await;
         let server = TestServer::start(&database).await;
         let ann = server.user("ann");
         assert_eq!(conversation(&ann, &other).await["title"], "waiting");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{changes, conversation, cursor, delete, keep, refused, titles};
-use crate::support::{Client, Puppeteer, Settings, TestServer, on_both_databases};
+use crate::support::{Client, ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 /// All that a client can see of a conversation, its message and its reply.
 async fn seen(client: &Client, id: &str, sent: &Value) -> Value {
@@ -113,13 +113,13 @@ on_both_databases! {
     }
 
     async fn deleting_stops_what_runs_and_what_waits_and_both_stay_stopped(database) {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
         let ann = server.user("ann");
         let sent = ann.send("one", json!({ "awaitReply": false })).await;
         let id = sent["conversation"]["id"].as_str().unwrap();
-        let puppet = puppeteer.next().await;
-        puppet.say("half");
+        let attempt = script.next().await;
+        attempt.say("half");
         let waiting = {
             let (ann, id) = (ann.clone(), id.to_owned());
             tokio::spawn(async move { ann.try_send("two", json!({ "conversationId": id })).await })
@@ -128,7 +128,7 @@ on_both_databases! {
         let asked = ann.data("query($id: ID!) { message(id: $id) { id } }", json!({ "id": sent["reply"]["id"] }));
         assert!(asked.await["message"].is_object());
         delete(&ann, id).await;
-        puppet.dropped().await;
+        attempt.dropped().await;
         assert_eq!(waiting.await.unwrap().code(), "NOT_FOUND", "whoever waits for a reply there learns of it");
         while database.number("SELECT count(*) FROM message WHERE status IN ('GENERATING', 'QUEUED')").await > 0 {}
         keep(&ann, "restoreConversation", id).await;
@@ -139,20 +139,20 @@ on_both_databases! {
     }
 
     async fn all_go_at_once_and_each_comes_back_alone(database) {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
         let (ann, bob) = (server.user("ann"), server.user("bob"));
         let running = ann.send("one", json!({ "awaitReply": false })).await["conversation"]["id"].take();
-        let puppet = puppeteer.next().await;
+        let attempt = script.next().await;
         let theirs = bob.send("theirs", json!({ "awaitReply": false })).await["reply"]["id"].take();
-        let other = puppeteer.next().await;
+        let other = script.next().await;
         let create = "mutation { createConversation(input: { title: \"two\" }) { conversation { id } } }";
         let id = ann.data(create, json!({})).await["createConversation"]["conversation"]["id"].take();
         keep(&ann, "archiveConversation", id.as_str().unwrap()).await;
         let since = cursor(&ann).await;
         let all = "mutation { deleteAllConversations { deletedCount } }";
         assert_eq!(ann.data(all, json!({})).await["deleteAllConversations"]["deletedCount"], 2);
-        puppet.dropped().await;
+        attempt.dropped().await;
         assert_eq!(titles(&ann, "filter: { archived: null }").await, Vec::<String>::new());
         assert_eq!(changes(&ann, &since).await.0, ["ConversationDeleted: ", "ConversationDeleted: "]);
         assert_eq!(ann.data(all, json!({})).await["deleteAllConversations"]["deletedCount"], 0);

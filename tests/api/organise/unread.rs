@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{changes, conversation, cursor};
-use crate::support::{Client, Puppeteer, Settings, TestServer, on_both_databases};
+use crate::support::{Client, ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 const MARK: &str = "mutation($id: ID!, $message: ID!) {
   markRead(input: { conversationId: $id, upToMessageId: $message }) { conversation { unreadCount } } }";
@@ -94,12 +94,12 @@ on_both_databases! {
     }
 
     async fn a_rollback_leaves_the_new_reply_unread(database) {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
         let ann = server.user("ann");
         let sent = ann.send("one", json!({ "awaitReply": false })).await;
         let id = sent["conversation"]["id"].as_str().unwrap();
-        let _speaking = puppeteer.next().await;
+        let _speaking = script.next().await;
         let input = json!({ "conversationId": id, "awaitReply": false });
         let second = ann.send("two", input).await;
         assert_eq!(mark(&ann, id, &second["reply"]["id"]).await, 0);

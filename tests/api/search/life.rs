@@ -8,19 +8,19 @@ use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use super::{count, hits, texts, titled};
-use crate::support::{Puppeteer, Settings, TestServer, on_both_databases};
+use crate::support::{ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 on_both_databases! {
     async fn a_reply_is_found_once_it_has_ended(database) {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
         let ann = server.user("ann");
         let sent = ann.send("question", json!({ "awaitReply": false })).await;
         assert_eq!(count(&ann, "question").await, 2, "the message and the title, at once");
-        let puppet = puppeteer.next().await;
-        puppet.say("the wisest answer");
+        let attempt = script.next().await;
+        attempt.say("the wisest answer");
         assert_eq!(count(&ann, "wisest").await, 0);
-        puppet.finish();
+        attempt.finish();
         let reply = sent["reply"]["id"].as_str().unwrap();
         server.replies().ended("ann", reply.parse().unwrap()).await.unwrap();
         let hits = hits(&ann, "\"wisest answer\"", json!({})).await;
@@ -30,12 +30,12 @@ on_both_databases! {
     }
 
     async fn a_reply_written_anew_is_found_by_its_last_words_only(database) {
-        let (assistant, puppeteer) = Puppeteer::new();
+        let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
         let ann = server.user("ann");
         let sent = ann.send("question", json!({ "awaitReply": false })).await;
         let reply = sent["reply"]["id"].as_str().unwrap();
-        let first = puppeteer.next().await;
+        let first = script.next().await;
         first.say("outdated");
         let fail = Failure { code: FailureCode::AssistantRejected, message: "no more".to_owned(), retryable: true };
         first.send(Err(fail));
@@ -44,7 +44,7 @@ on_both_databases! {
         let retry = "mutation ($id: ID!) { retryReply(input: { messageId: $id, awaitReply: false }) { reply { id } } }";
         ann.data(retry, json!({ "id": reply })).await;
         assert_eq!(count(&ann, "outdated").await, 0);
-        let second = puppeteer.next().await;
+        let second = script.next().await;
         second.say("renewed");
         second.finish();
         server.replies().ended("ann", reply.parse().unwrap()).await.unwrap();
@@ -123,7 +123,7 @@ on_both_databases! {
     }
 
     async fn a_text_of_more_tokens_than_an_entry_holds_is_stored_and_found(database) {
-        let (assistant, _puppeteer) = Puppeteer::new();
+        let (assistant, _script) = ScriptedAssistant::new();
         let settings = Settings { message_chars: 1_000_000, assistant, ..Settings::default() };
         let server = TestServer::with(&database, settings).await;
         let ann = server.user("ann");

@@ -10,35 +10,35 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 type Item = Result<Delta, Failure>;
 
-/// The assistant: each reply asked of it becomes a [`Puppet`] in the hands of the [`Puppeteer`].
+/// What a server is given: each reply asked of it becomes a [`ScriptedAttempt`].
 #[derive(Debug)]
-struct Stage(mpsc::UnboundedSender<Puppet>);
+struct Mock(mpsc::UnboundedSender<ScriptedAttempt>);
 
 /// Where a test waits for replies that are asked for.
-pub struct Puppeteer(tokio::sync::Mutex<mpsc::UnboundedReceiver<Puppet>>);
+pub struct ScriptedAssistant(tokio::sync::Mutex<mpsc::UnboundedReceiver<ScriptedAttempt>>);
 
-/// One reply that was asked for.
+/// One reply that was asked for, and what is to be said.
 #[derive(Debug)]
-pub struct Puppet {
+pub struct ScriptedAttempt {
     /// What the assistant was shown.
     pub prompt: Prompt,
-    strings: Mutex<Option<mpsc::UnboundedSender<Item>>>,
+    deltas: Mutex<Option<mpsc::UnboundedSender<Item>>>,
 }
 
-impl Puppeteer {
-    /// An assistant, and the hand that leads it.
+impl ScriptedAssistant {
+    /// An assistant for a server, and what tells it what to say.
     pub fn new() -> (Arc<dyn Assistant>, Self) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Arc::new(Stage(sender)), Self(tokio::sync::Mutex::new(receiver)))
+        (Arc::new(Mock(sender)), Self(tokio::sync::Mutex::new(receiver)))
     }
 
     /// Waits for the next reply that is asked for.
-    pub async fn next(&self) -> Puppet {
+    pub async fn next(&self) -> ScriptedAttempt {
         self.0.lock().await.recv().await.expect("the assistant lives as long as its server")
     }
 }
 
-impl Puppet {
+impl ScriptedAttempt {
     /// Writes `text`.
     pub fn say(&self, text: &str) {
         self.send(Ok(Delta::Text(text.to_owned())));
@@ -46,32 +46,32 @@ impl Puppet {
 
     /// Sends anything.
     pub fn send(&self, item: Item) {
-        let strings = self.strings.lock().unwrap();
+        let deltas = self.deltas.lock().unwrap();
         // The server may have stopped listening: that is what some tests are about.
-        let _ = strings.as_ref().expect("the reply has not ended").send(item);
+        let _ = deltas.as_ref().expect("the reply has not ended").send(item);
     }
 
     /// Ends the reply.
     pub fn finish(&self) {
         self.send(Ok(Delta::Usage(Usage::default())));
         self.send(Ok(Delta::Finish(FinishReason::Stop)));
-        self.strings.lock().unwrap().take();
+        self.deltas.lock().unwrap().take();
     }
 
     /// Waits until the server no longer listens.
     pub async fn dropped(&self) {
-        let strings = self.strings.lock().unwrap().clone();
-        if let Some(strings) = strings {
-            strings.closed().await;
+        let deltas = self.deltas.lock().unwrap().clone();
+        if let Some(deltas) = deltas {
+            deltas.closed().await;
         }
     }
 }
 
-impl Assistant for Stage {
+impl Assistant for Mock {
     fn reply(&self, prompt: Prompt) -> BoxStream<'static, Item> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let puppet = Puppet { prompt, strings: Mutex::new(Some(sender)) };
-        let _ = self.0.send(puppet);
+        let attempt = ScriptedAttempt { prompt, deltas: Mutex::new(Some(sender)) };
+        let _ = self.0.send(attempt);
         UnboundedReceiverStream::new(receiver).boxed()
     }
 }

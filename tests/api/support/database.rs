@@ -26,40 +26,42 @@ impl TestDatabase {
         Self { url, directory, cluster: None }
     }
 
-    /// A new database in the cluster that `TEST_POSTGRES_URL` leads to.
-    pub async fn postgres() -> Option<Self> {
-        let Ok(cluster) = std::env::var("TEST_POSTGRES_URL") else {
-            assert!(std::env::var_os("CI").is_none(), "TEST_POSTGRES_URL is not set");
-            println!("skipped: TEST_POSTGRES_URL is not set; scripts/with-postgres sets it");
-            return None;
-        };
+    /// A new database in the cluster that `TEST_POSTGRES_URL` leads to. Tests that need it are ignored unless they are
+    /// asked for.
+    pub async fn postgres() -> Self {
+        let cluster = std::env::var("TEST_POSTGRES_URL");
+        let cluster =
+            cluster.expect("TEST_POSTGRES_URL leads to PostgreSQL, as scripts/with-postgres sets it");
         let name = format!("test_{}", Uuid::now_v7().simple());
         administer(&cluster, &format!("CREATE DATABASE {name}")).await;
         let mut url = url::Url::parse(&cluster).unwrap();
         url.set_path(&name);
-        Some(Self {
-            url: url.into(),
-            directory: Arc::new(TempDir::new().unwrap()),
-            cluster: Some((cluster, name)),
-        })
+        let directory = Arc::new(TempDir::new().unwrap());
+        Self { url: url.into(), directory, cluster: Some((cluster, name)) }
     }
 
     pub fn is_postgres(&self) -> bool {
         self.url.starts_with("postgres")
     }
 
-    /// A new PostgreSQL database, a wire before it, and the database behind that wire.
-    pub async fn behind_a_wire() -> Option<(Self, Proxy, Self)> {
-        let database = Self::postgres().await?;
+    /// A new PostgreSQL database, a proxy before it, and the database behind that proxy.
+    pub async fn behind_a_proxy() -> (Self, Proxy, Self) {
+        let database = Self::postgres().await;
         let proxy = Proxy::to(database.url()).await;
         let behind = database.behind(&proxy);
-        Some((database, proxy, behind))
+        (database, proxy, behind)
     }
 
-    /// The same PostgreSQL database by another way; it is not gone with this one.
+    /// The same PostgreSQL database by another way.
     #[must_use]
     pub fn behind(&self, proxy: &Proxy) -> Self {
-        Self { url: proxy.url(&self.url), directory: Arc::new(TempDir::new().unwrap()), cluster: None }
+        self.at(proxy.url(&self.url))
+    }
+
+    /// The same PostgreSQL database by another address.
+    #[must_use]
+    pub fn at(&self, url: String) -> Self {
+        Self { url, directory: self.directory.clone(), cluster: None }
     }
 
     pub fn url(&self) -> &str {

@@ -1,4 +1,4 @@
-//! A wire between a server and its database that a test can cut, block, make a black hole of, slow down and mend.
+//! A network between a server and its database that a test can cut, block, make a black hole of, slow down and mend.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -11,9 +11,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-/// The state of the wire.
+/// The state of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wire {
+enum Network {
     Whole,
     /// Nothing comes through, and nobody is told.
     Blocked,
@@ -23,18 +23,18 @@ enum Wire {
     Cut,
 }
 
-/// The state of the wire, and how often it has become or ceased to be a black hole: connections of an earlier epoch
+/// The state of the network, and how often it has become or ceased to be a black hole: connections of an earlier epoch
 /// are lost, although those that are made now may not be.
 #[derive(Clone, Copy, Debug)]
 struct State {
-    wire: Wire,
+    network: Network,
     epoch: u64,
 }
 
 impl State {
     /// The state of a connection that was made in `epoch`.
-    fn of(self, epoch: u64) -> Wire {
-        if self.wire != Wire::Cut && self.epoch != epoch { Wire::BlackHole } else { self.wire }
+    fn of(self, epoch: u64) -> Network {
+        if self.network != Network::Cut && self.epoch != epoch { Network::BlackHole } else { self.network }
     }
 }
 
@@ -51,7 +51,7 @@ struct Conditions {
     commit: AtomicU8,
 }
 
-/// The wire. Dropping it cuts it for good.
+/// The network. Dropping it cuts it for good.
 pub struct Proxy {
     port: u16,
     conditions: Arc<Conditions>,
@@ -60,13 +60,13 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A wire to the PostgreSQL server that `url` leads to.
+    /// A network before the PostgreSQL server that `url` leads to.
     pub async fn to(url: &str) -> Self {
         let url = url::Url::parse(url).unwrap();
         let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(watch::Sender::new(State { wire: Wire::Whole, epoch: 0 }));
+        let state = Arc::new(watch::Sender::new(State { network: Network::Whole, epoch: 0 }));
         let conditions = Arc::<Conditions>::default();
         let (watched, shared) = (state.clone(), conditions.clone());
         let accepting = tokio::spawn(async move {
@@ -77,7 +77,7 @@ impl Proxy {
         Self { port, conditions, state, accepting }
     }
 
-    /// `url` with this wire in between.
+    /// `url` with this network in between.
     pub fn url(&self, url: &str) -> String {
         let mut url = url::Url::parse(url).unwrap();
         url.set_host(Some("127.0.0.1")).unwrap();
@@ -87,19 +87,19 @@ impl Proxy {
 
     /// Breaks all connections, and refuses new ones.
     pub fn cut(&self) {
-        self.set(Wire::Cut);
+        self.set(Network::Cut);
     }
 
     /// Holds back all that is sent; [`Self::mend`] lets it through.
     pub fn block(&self) {
-        self.set(Wire::Blocked);
+        self.set(Network::Blocked);
     }
 
     /// As if the other machine had vanished behind something that still acknowledges: connections stay open, those that
     /// are made from now on too, and nothing ever comes back. [`Self::mend`] is a new machine in its place: it serves
     /// new connections, and knows nothing of the old ones.
     pub fn black_hole(&self) {
-        self.set(Wire::BlackHole);
+        self.set(Network::BlackHole);
     }
 
     /// Each way takes `delay` from now on.
@@ -114,13 +114,13 @@ impl Proxy {
     }
 
     pub fn mend(&self) {
-        self.set(Wire::Whole);
+        self.set(Network::Whole);
     }
 
-    fn set(&self, wire: Wire) {
+    fn set(&self, network: Network) {
         self.state.send_modify(|state| {
-            let turns = (state.wire == Wire::BlackHole) != (wire == Wire::BlackHole);
-            *state = State { wire, epoch: state.epoch + u64::from(turns) };
+            let turns = (state.network == Network::BlackHole) != (network == Network::BlackHole);
+            *state = State { network, epoch: state.epoch + u64::from(turns) };
         });
     }
 }
@@ -140,8 +140,8 @@ async fn connect(
 ) {
     let epoch = state.borrow().epoch;
     match passage(&mut state, epoch).await {
-        Wire::Whole => {}
-        Wire::BlackHole => return swallow(near, state).await,
+        Network::Whole => {}
+        Network::BlackHole => return swallow(near, state).await,
         _ => return,
     }
     let Ok(mut far) = TcpStream::connect(target).await else { return };
@@ -153,7 +153,7 @@ async fn connect(
         tokio::select! {
             () = carry(near_in, far_out, state.clone(), epoch, &conditions) => false,
             () = carry(far_in, near_out, state.clone(), epoch, &conditions) => false,
-            lost = watched.wait_for(|state| state.of(epoch) == Wire::BlackHole) => lost.is_ok(),
+            lost = watched.wait_for(|state| state.of(epoch) == Network::BlackHole) => lost.is_ok(),
         }
     };
     drop(far);
@@ -162,10 +162,10 @@ async fn connect(
     }
 }
 
-/// Waits while the wire is blocked; tells what it is then.
-async fn passage(state: &mut watch::Receiver<State>, epoch: u64) -> Wire {
-    let passed = state.wait_for(|state| state.of(epoch) != Wire::Blocked).await;
-    passed.map_or(Wire::Cut, |state| state.of(epoch))
+/// Waits while the network is blocked; tells what it is then.
+async fn passage(state: &mut watch::Receiver<State>, epoch: u64) -> Network {
+    let passed = state.wait_for(|state| state.of(epoch) != Network::Blocked).await;
+    passed.map_or(Network::Cut, |state| state.of(epoch))
 }
 
 /// Reads all that comes, and never answers.
@@ -174,7 +174,7 @@ async fn swallow(mut near: TcpStream, mut state: watch::Receiver<State>) {
     loop {
         let read = tokio::select! {
             read = near.read(&mut buffer) => read,
-            cut = state.wait_for(|state| state.wire == Wire::Cut) => { drop(cut); return }
+            cut = state.wait_for(|state| state.network == Network::Cut) => { drop(cut); return }
         };
         let Ok(1..) = read else { return };
     }
@@ -194,7 +194,7 @@ async fn carry(
         loop {
             let read = tokio::select! {
                 read = from.read(&mut buffer) => read,
-                cut = watched.wait_for(|state| state.wire == Wire::Cut) => { drop(cut); return }
+                cut = watched.wait_for(|state| state.network == Network::Cut) => { drop(cut); return }
             };
             let Ok(count @ 1..) = read else { return };
             let delay = Duration::from_millis(conditions.delay.load(Ordering::SeqCst));
@@ -207,9 +207,9 @@ async fn carry(
         while let Some((due, bytes)) = on_their_way.recv().await {
             sleep_until(due).await;
             match passage(&mut state, epoch).await {
-                Wire::Whole => {}
+                Network::Whole => {}
                 // Both ways come to their end together.
-                Wire::BlackHole => return std::future::pending().await,
+                Network::BlackHole => return std::future::pending().await,
                 _ => return,
             }
             let is_commit = bytes.windows(7).any(|part| part == b"COMMIT\0");

@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{ACTIVATE, DELETE, EDIT, FORK, REGENERATE, act, contents, id, try_do};
-use crate::support::{Client, Puppet, Puppeteer, Settings, TestDatabase, TestServer, on_both_databases};
+use crate::support::{
+    Client, ScriptedAssistant, ScriptedAttempt, Settings, TestDatabase, TestServer, on_both_databases,
+};
 
-async fn with_puppets(database: &TestDatabase) -> (TestServer, Puppeteer) {
-    let (assistant, puppeteer) = Puppeteer::new();
+async fn with_script(database: &TestDatabase) -> (TestServer, ScriptedAssistant) {
+    let (assistant, script) = ScriptedAssistant::new();
     let server = TestServer::with(database, Settings { assistant, ..Settings::default() }).await;
-    (server, puppeteer)
+    (server, script)
 }
 
 /// Sends a message without waiting for its reply.
@@ -21,27 +23,27 @@ async fn ask(client: &Client, content: &str, conversation: Option<&str>) -> Valu
 }
 
 /// Ends a reply with `text`, and waits until it has.
-async fn finish(server: &TestServer, puppet: &Puppet, text: &str, reply: &Value) {
-    puppet.say(text);
-    puppet.finish();
+async fn finish(server: &TestServer, attempt: &ScriptedAttempt, text: &str, reply: &Value) {
+    attempt.say(text);
+    attempt.finish();
     server.replies().ended("ann", id(reply).parse().unwrap()).await.unwrap();
 }
 
-fn shown(puppet: &Puppet) -> Vec<(Speaker, &str)> {
-    puppet.prompt.turns.iter().map(|turn| (turn.speaker, turn.content.as_str())).collect()
+fn shown(attempt: &ScriptedAttempt) -> Vec<(Speaker, &str)> {
+    attempt.prompt.turns.iter().map(|turn| (turn.speaker, turn.content.as_str())).collect()
 }
 
 const NO_WAIT: fn() -> Value = || json!({ "awaitReply": false });
 
 on_both_databases! {
     async fn a_reply_is_shown_what_leads_to_it_wherever_the_path_is(database) {
-        let (server, puppeteer) = with_puppets(&database).await;
+        let (server, script) = with_script(&database).await;
         let ann = server.user("ann");
         let one = ask(&ann, "one", None).await;
         let conversation = id(&one["conversation"]);
-        finish(&server, &puppeteer.next().await, "first", &one["reply"]).await;
+        finish(&server, &script.next().await, "first", &one["reply"]).await;
         let two = ask(&ann, "two", Some(&conversation)).await;
-        let running = puppeteer.next().await;
+        let running = script.next().await;
         // Both wait; when the second one begins, neither is on the path any more.
         let other = act(&ann, EDIT, &id(&two["message"]), json!({ "content": "zwei", "awaitReply": false })).await;
         assert_eq!(other["reply"]["status"], "QUEUED");
@@ -49,29 +51,29 @@ on_both_databases! {
         assert_eq!(contents(&ann, &conversation, None).await, ["eins", ""]);
         finish(&server, &running, "second", &two["reply"]).await;
         // The version of the first message stands before the others, as its place does.
-        let puppet = puppeteer.next().await;
-        assert_eq!(shown(&puppet), [(Speaker::User, "eins")]);
-        finish(&server, &puppet, "erste", &root["reply"]).await;
-        let puppet = puppeteer.next().await;
-        assert_eq!(shown(&puppet), [(Speaker::User, "one"), (Speaker::Assistant, "first"), (Speaker::User, "zwei")]);
-        finish(&server, &puppet, "zweite", &other["reply"]).await;
+        let attempt = script.next().await;
+        assert_eq!(shown(&attempt), [(Speaker::User, "eins")]);
+        finish(&server, &attempt, "erste", &root["reply"]).await;
+        let attempt = script.next().await;
+        assert_eq!(shown(&attempt), [(Speaker::User, "one"), (Speaker::Assistant, "first"), (Speaker::User, "zwei")]);
+        finish(&server, &attempt, "zweite", &other["reply"]).await;
         let branch = contents(&ann, &conversation, Some(&id(&two["reply"]))).await;
         assert_eq!(branch, ["one", "first", "two", "second"]);
         // A regeneration does not see the reply that it is another version of, nor what hangs below that.
         act(&ann, REGENERATE, &id(&two["reply"]), NO_WAIT()).await;
-        let puppet = puppeteer.next().await;
-        assert_eq!(shown(&puppet), [(Speaker::User, "one"), (Speaker::Assistant, "first"), (Speaker::User, "two")]);
-        puppet.finish();
+        let attempt = script.next().await;
+        assert_eq!(shown(&attempt), [(Speaker::User, "one"), (Speaker::Assistant, "first"), (Speaker::User, "two")]);
+        attempt.finish();
     }
 
     async fn a_reply_goes_on_when_the_path_leaves_it(database) {
-        let (server, puppeteer) = with_puppets(&database).await;
+        let (server, script) = with_script(&database).await;
         let ann = server.user("ann");
         let one = ask(&ann, "one", None).await;
         let conversation = id(&one["conversation"]);
-        finish(&server, &puppeteer.next().await, "first", &one["reply"]).await;
+        finish(&server, &script.next().await, "first", &one["reply"]).await;
         let again = act(&ann, REGENERATE, &id(&one["reply"]), NO_WAIT()).await;
-        let running = puppeteer.next().await;
+        let running = script.next().await;
         act(&ann, ACTIVATE, &id(&one["reply"]), json!({})).await;
         assert_eq!(contents(&ann, &conversation, None).await, ["one", "first"]);
         finish(&server, &running, "other", &again["reply"]).await;
@@ -80,12 +82,12 @@ on_both_databases! {
     }
 
     async fn a_deleted_reply_is_given_up_and_the_next_one_begins(database) {
-        let (server, puppeteer) = with_puppets(&database).await;
+        let (server, script) = with_script(&database).await;
         let elsewhere = TestServer::start(&database).await;
         let ann = server.user("ann");
         let one = ask(&ann, "one", None).await;
         let conversation = id(&one["conversation"]);
-        let running = puppeteer.next().await;
+        let running = script.next().await;
         let waiting = act(&ann, EDIT, &id(&one["message"]), json!({ "content": "uno", "awaitReply": false })).await;
         assert_eq!(waiting["reply"]["status"], "QUEUED");
         let (replies, reply) = (server.replies().clone(), id(&one["reply"]).parse().unwrap());
@@ -104,11 +106,11 @@ on_both_databases! {
     }
 
     async fn on_busy_says_what_happens_to_the_reply_under_way(database) {
-        let (server, puppeteer) = with_puppets(&database).await;
+        let (server, script) = with_script(&database).await;
         let ann = server.user("ann");
         let one = ask(&ann, "one", None).await;
         let conversation = id(&one["conversation"]);
-        let mut running = puppeteer.next().await;
+        let mut running = script.next().await;
         let before = contents(&ann, &conversation, None).await;
         let reject = json!({ "content": "x", "onBusy": "REJECT", "idempotencyKey": "k" });
         assert_eq!(try_do(&ann, EDIT, &id(&one["message"]), reject).await.code(), "CONVERSATION_BUSY");
@@ -122,7 +124,7 @@ on_both_databases! {
             let input = json!({ "onBusy": on_busy, "awaitReply": false });
             let again = act(&ann, REGENERATE, &last, input).await;
             running.dropped().await;
-            running = puppeteer.next().await;
+            running = script.next().await;
             let stopped = server.replies().ended("ann", last.parse().unwrap()).await.unwrap();
             assert_eq!(stopped.status, causerie::entity::message::Status::Stopped);
             assert_eq!(contents(&ann, &conversation, None).await, ["one", ""]);
@@ -131,7 +133,7 @@ on_both_databases! {
         // The key of the request that was refused is free.
         let input = json!({ "content": "x", "onBusy": "INTERRUPT", "idempotencyKey": "k", "awaitReply": false });
         let edited = act(&ann, EDIT, &id(&one["message"]), input).await;
-        finish(&server, &puppeteer.next().await, "y", &edited["reply"]).await;
+        finish(&server, &script.next().await, "y", &edited["reply"]).await;
         assert_eq!(contents(&ann, &conversation, None).await, ["x", "y"]);
     }
 }

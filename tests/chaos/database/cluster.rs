@@ -10,13 +10,18 @@ use std::time::{Duration, Instant};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::connect;
 
 /// How long a standby may take to have all that its primary has.
 const CATCHING_UP: Duration = Duration::from_secs(30);
+
+/// How long one of PostgreSQL's programs may take.
+const PROGRAM_LIMIT: Duration = Duration::from_secs(90);
+
+const PORTS_TRIED: usize = 100;
 
 /// How often a standby looks for a primary that went away, and where it may not look for standbys of its own.
 const STANDBY: &str = "wal_retrieve_retry_interval = '200ms'\nsynchronous_standby_names = ''\n";
@@ -115,9 +120,7 @@ impl Cluster {
     /// # Errors
     /// If there can be none.
     pub async fn add_standby(&self) -> Result<(), String> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
-        let port = listener.local_addr().map_err(|error| error.to_string())?.port();
-        drop(listener);
+        let port = free_port().await?;
         let name = format!("standby_{port}");
         let data = self.primary.lock().unwrap().data.with_file_name(&name);
         let standby = Node { data, port };
@@ -198,9 +201,22 @@ impl Cluster {
         if let Some((user, group)) = self.owner {
             command.uid(user).gid(group);
         }
-        let status = command.status().await.map_err(|error| format!("{program}: {error}"))?;
+        let status = timeout(PROGRAM_LIMIT, command.kill_on_drop(true).status()).await;
+        let status = status.map_err(|_| format!("{program} {} does not end", arguments[0]))?;
+        let status = status.map_err(|error| format!("{program}: {error}"))?;
         if status.success() { Ok(()) } else { Err(format!("{program} {}: {status}", arguments[0])) }
     }
+}
+
+/// A port that no connection takes while nobody listens there: the system gives them ports from 32768 on.
+async fn free_port() -> Result<u16, String> {
+    for _ in 0..PORTS_TRIED {
+        let port = fastrand::u16(10_000..30_000);
+        if TcpListener::bind(("127.0.0.1", port)).await.is_ok() {
+            return Ok(port);
+        }
+    }
+    Err("no port is free".to_owned())
 }
 
 /// The processes that a process has started.

@@ -1,4 +1,4 @@
-//! Who makes the faults.
+//! Injecting faults: when, into what, and how all recovers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::database::{Database, Network, Traffic};
 use crate::fault::{Fault, deck, first};
 use crate::fleet::Post;
 use crate::recovery;
-use crate::settings::LEASE;
+use crate::settings::{LEASE, TAKEOVER_SLACK};
 use crate::world::World;
 
 /// How long servers may need to find a database again that has come back, before they are asked whether they have.
@@ -25,9 +25,9 @@ const SLOW: Duration = Duration::from_secs(6);
 
 /// Makes faults for as long as the settings say, on a slow machine for longer, and then lets everything recover. One
 /// server at least is always whole, as somebody has to take over, unless it is the only one.
-pub async fn direct(world: &Arc<World>, posts: Vec<Post>, database: &Database) -> Vec<Post> {
+pub async fn inject_faults(world: &Arc<World>, posts: Vec<Post>, database: &Database) -> Vec<Post> {
     let (settings, fleet, journal) = (&world.settings, &world.fleet, &world.journal);
-    let mut chance = settings.chance("director");
+    let mut chance = settings.chance("injector");
     let end = Instant::now() + Duration::from_secs(settings.seconds);
     let last = end + OVERTIME;
     let least = if settings.servers > 1 { 2 } else { 1 };
@@ -54,17 +54,22 @@ pub async fn direct(world: &Arc<World>, posts: Vec<Post>, database: &Database) -
                     whole.push(broken.join_next().await.unwrap().unwrap());
                 }
                 let post = whole.swap_remove(chance.usize(0..whole.len()));
-                broken.spawn(strike(world.clone(), post, fault, chance.fork()));
+                broken.spawn(break_server(world.clone(), post, fault, chance.fork()));
+                if settings.servers == 1 {
+                    // Nobody else takes over: it waits for a lease until it does, and then is to have time to write.
+                    whole.push(broken.join_next().await.unwrap().unwrap());
+                    sleep(LEASE + TAKEOVER_SLACK + Duration::from_millis(chance.u64(1000..4000))).await;
+                }
             }
             (fault, Database::Postgres(network)) => {
                 let disturbance = journal.disturb();
                 // To stop must not take longer because the database is away.
                 if fault != Fault::Restart && fault != Fault::Latency && whole.len() > 1 {
                     let post = whole.swap_remove(chance.usize(0..whole.len()));
-                    broken.spawn(strike(world.clone(), post, Fault::Renew, chance.fork()));
+                    broken.spawn(break_server(world.clone(), post, Fault::Renew, chance.fork()));
                 }
                 let urls: Vec<_> = whole.iter().map(|post| post.url().to_owned()).collect();
-                if let Err(error) = shake(world, fault, network, &urls, &mut chance).await {
+                if let Err(error) = break_database(world, fault, network, &urls, &mut chance).await {
                     journal.violation(&format!("the run itself is broken: {error}"));
                 }
                 let back = std::time::Instant::now();
@@ -83,7 +88,7 @@ pub async fn direct(world: &Arc<World>, posts: Vec<Post>, database: &Database) -
 }
 
 /// Does something to one server, and brings it back.
-async fn strike(world: Arc<World>, mut post: Post, fault: Fault, mut chance: fastrand::Rng) -> Post {
+async fn break_server(world: Arc<World>, mut post: Post, fault: Fault, mut chance: fastrand::Rng) -> Post {
     let (fleet, time) = (&world.fleet, Duration::from_millis(chance.u64(0..1500)));
     match fault {
         Fault::Kill => fleet.kill(&mut post, time).await,
@@ -97,7 +102,7 @@ async fn strike(world: Arc<World>, mut post: Post, fault: Fault, mut chance: fas
 }
 
 /// Does something to the database, or to the way to it, until a primary can be reached again.
-async fn shake(
+async fn break_database(
     world: &World,
     fault: Fault,
     network: &Network,
