@@ -4,10 +4,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use sea_orm::{DbErr, EntityTrait, FromQueryResult, QueryResult, QueryTrait, Select, Statement};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult, QueryTrait, Select, Statement,
+};
 
 use super::Chat;
-use crate::database::Connection;
+use crate::database::{Connection, models};
 use crate::entity::{conversation, deleted_message, message};
 use crate::error::Error;
 
@@ -51,6 +53,12 @@ impl Chat {
         self.database.read_for(self.user(), query).await
     }
 
+    /// The rows of `statement`, which have no texts of any length.
+    pub(super) async fn find<T: FromQueryResult>(&self, statement: Statement) -> Result<Vec<T>, Error> {
+        let rows = self.read(|connection| connection.query_all_raw(statement.clone())).await?;
+        Ok(models(&rows)?)
+    }
+
     /// The rows of `query`; see [`Chat::gather`].
     pub(super) async fn rows<E>(&self, query: Select<E>) -> Result<Vec<Arc<E::Model>>, Error>
     where
@@ -77,7 +85,7 @@ impl Chat {
                         rows.push(row);
                         Ok(if bytes > room { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
                     };
-                    connection.read_rows(statement, take).await?;
+                    connection.for_each_row(statement, take).await?;
                     Ok((rows, bytes))
                 })
             })

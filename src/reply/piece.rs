@@ -1,6 +1,6 @@
 //! Reading a reply's text piece by piece.
 
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
+use sea_orm::{DbBackend, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::{Replies, VISIBLE};
@@ -108,7 +108,7 @@ impl Replies {
             sql.replace("{visible}", VISIBLE),
             [Value::from(user), Value::from(id), Value::from(attempt), number(offset), number(count)],
         );
-        let row = self.0.database.read(|connection| connection.query_one_raw(statement.clone())).await?;
+        let row = self.0.database.row(statement).await?;
         let Some(row) = row else { return Ok(None) };
         let row = Row::from_query_result(&row, "")?;
         let length = usize::try_from(row.length).unwrap_or_default();

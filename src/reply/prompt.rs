@@ -1,10 +1,10 @@
 //! What the assistant is shown of a conversation.
 
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
+use sea_orm::{FromQueryResult, Statement, Value};
 
 use super::Options;
 use crate::assistant::{Prompt, Speaker, Turn, estimate};
-use crate::database::Database;
+use crate::database::{Database, models};
 use crate::entity::message::{self, Role};
 use crate::error::Error;
 
@@ -70,15 +70,7 @@ pub(super) async fn load(
             Value::from(i64::from(budget) * i64::from(BYTES_PER_TOKEN)),
         ],
     );
-    let rows: Vec<Row> = database
-        .read(|connection| {
-            let statement = statement.clone();
-            Box::pin(async move {
-                let rows = connection.query_all_raw(statement).await?;
-                rows.iter().map(|row| Row::from_query_result(row, "")).collect::<Result<_, DbErr>>()
-            })
-        })
-        .await?;
+    let rows = models(&database.rows(statement).await?)?;
     Ok(assemble(options.system_prompt.as_deref(), rows, budget))
 }
 

@@ -1,6 +1,6 @@
 //! Beginning replies that wait for room, users in turn.
 
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
+use sea_orm::{DbErr, Statement, Value};
 
 use super::permits::Permit;
 use super::sweep::{BATCH, Rescues};
@@ -80,16 +80,8 @@ impl Replies {
             Value::from(i64::try_from(count).unwrap_or(i64::MAX)),
         ];
         let statement = Statement::from_sql_and_values(self.0.database.backend(), STARTABLE, values);
-        self.0
-            .database
-            .read(|connection| {
-                let statement = statement.clone();
-                Box::pin(async move {
-                    let rows = connection.query_all_raw(statement).await?;
-                    rows.iter().map(|row: &QueryResult| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()
-                })
-            })
-            .await
+        let rows = self.0.database.rows(statement).await?;
+        Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?)
     }
 
     /// Gives the next of a user's replies that wait to this server.

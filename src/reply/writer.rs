@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use sea_orm::DbErr;
 use sea_orm::sea_query::Query;
-use sea_orm::{ConnectionTrait, DbErr};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::ending::Ending;
@@ -187,7 +187,7 @@ impl Replies {
             .cond_where(still(claim))
             .to_owned();
         let statement = self.0.database.backend().build(&select);
-        let row = self.0.database.read(|connection| connection.query_one_raw(statement.clone())).await?;
+        let row = self.0.database.row(statement).await?;
         row.map_or(Ok(Mark::Fenced), |row| read_mark(&row))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
+use sea_orm::{ConnectionTrait, Statement, Value};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -101,16 +101,14 @@ impl Turns {
 
 async fn next(database: &Database, last: &str) -> Result<Option<String>, Error> {
     let statement = Statement::from_sql_and_values(database.backend(), NEXT, [Value::from(last)]);
-    let row = database.read(|connection| connection.query_one_raw(statement.clone())).await?;
+    let row = database.row(statement).await?;
     Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
 }
 
 async fn again(database: &Database) -> Result<Option<(String, Uuid)>, Error> {
     let statement = Statement::from_sql_and_values(database.backend(), AGAIN, [Value::from(now())]);
-    let row = database.read(|connection| connection.query_one_raw(statement.clone())).await?;
-    let read =
-        |row: sea_orm::QueryResult| Ok::<_, DbErr>((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
-    Ok(row.map(read).transpose()?)
+    let Some(row) = database.row(statement).await? else { return Ok(None) };
+    Ok(Some((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
 }
 
 /// Indexes some of a user's texts; if that fails, each of them alone, so that the one that cannot be indexed is set

@@ -57,9 +57,8 @@ struct Found {
 /// Which of `user`'s are next.
 pub(super) async fn next(database: &Database, user: &str) -> Result<Vec<Uuid>, Error> {
     let statement = Statement::from_sql_and_values(database.backend(), LENGTHS, [Value::from(user)]);
-    let rows = database.read(|connection| connection.query_all_raw(statement.clone())).await?;
     let (mut ids, mut bytes) = (Vec::new(), 0);
-    for row in rows {
+    for row in database.rows(statement).await? {
         bytes += row.try_get_by_index::<i64>(1)?;
         if bytes > BYTES && !ids.is_empty() {
             break;

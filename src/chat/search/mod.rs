@@ -119,14 +119,9 @@ impl Chat {
         };
         let found = self
             .database
-            .read_slowly_for(self.user(), |connection| {
-                let statement = statement.clone();
-                Box::pin(async move {
-                    let rows = connection.query_all_raw(statement).await?;
-                    rows.iter().map(Found::read).collect::<Result<Vec<_>, _>>()
-                })
-            })
+            .read_expensive_for(self.user(), |connection| connection.query_all_raw(statement.clone()))
             .await?;
+        let found: Vec<Found> = found.iter().map(Found::read).collect::<Result<_, _>>()?;
         let Page { items, has_previous, has_next } = Page::from_rows(found, &slice);
         Ok(Page { items: self.hits(&items, &query).await?, has_previous, has_next })
     }

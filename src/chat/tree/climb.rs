@@ -1,6 +1,6 @@
 //! Reading long branches and large parts of a tree, in statements of bounded length.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
+use sea_orm::{DbBackend, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::super::Chat;
@@ -95,7 +95,7 @@ impl Chat {
             let floor = (position - LEVELS).max(1);
             let values =
                 [Value::from(self.user()), Value::from(start), Value::from(floor), Value::from(whole)];
-            let rows: Vec<Stop> = self.read_rows(sql.clone(), values.to_vec()).await?;
+            let rows: Vec<Stop> = self.traverse(&sql, values.to_vec()).await?;
             let top = *rows.last().ok_or(Error::NotFound("message"))?;
             let ends = rows.into_iter().filter(|row| row.position % STEP == 0 && row.position < position);
             stops.extend(ends.filter(|row| whole || !row.active));
@@ -126,7 +126,7 @@ impl Chat {
                 (4..frontier.len() + 4).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ");
             let mut values = vec![Value::from(self.user()), Value::from(conversation_id), Value::from(floor)];
             values.extend(frontier.into_iter().map(Value::from));
-            let rows: Vec<Below> = self.read_rows(DESCEND.replace("{ids}", &ids), values).await?;
+            let rows: Vec<Below> = self.traverse(&DESCEND.replace("{ids}", &ids), values).await?;
             let next: Vec<Uuid> = rows.iter().filter(|row| row.position == floor).map(|row| row.id).collect();
             frontiers.extend(next.chunks(FRONTIER).map(|ids| (ids.to_vec(), floor)));
             found.extend(rows.into_iter().filter(|row| row.position > seen));
@@ -147,20 +147,8 @@ impl Chat {
         newest.ok_or(Error::NotFound("message"))
     }
 
-    async fn read_rows<T: FromQueryResult + Send + 'static>(
-        &self,
-        sql: String,
-        values: Vec<Value>,
-    ) -> Result<Vec<T>, Error> {
+    async fn traverse<T: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Vec<T>, Error> {
         let backend = self.database.backend();
-        let statement = Statement::from_sql_and_values(backend, one_by_one(backend, &sql), values);
-        self.read(|connection| {
-            let statement = statement.clone();
-            Box::pin(async move {
-                let rows = connection.query_all_raw(statement).await?;
-                rows.iter().map(|row| T::from_query_result(row, "")).collect::<Result<_, DbErr>>()
-            })
-        })
-        .await
+        self.find(Statement::from_sql_and_values(backend, one_by_one(backend, sql), values)).await
     }
 }

@@ -99,15 +99,7 @@ impl Chat {
             .and_where(Expr::col(id).is_in(places.iter().map(|place| place.id)))
             .to_owned();
         let statement = self.database.backend().build(&query);
-        let rows = self
-            .read(|connection| {
-                let statement = statement.clone();
-                Box::pin(async move {
-                    let rows = connection.query_all_raw(statement).await?;
-                    rows.iter().map(|row| RankRow::from_query_result(row, "")).collect::<Result<Vec<_>, _>>()
-                })
-            })
-            .await?;
+        let rows: Vec<RankRow> = self.find(statement).await?;
         let ranks: HashMap<Uuid, SiblingRank> = rows
             .into_iter()
             .map(|row| (row.id, SiblingRank { index: row.number - 1, count: row.count }))
