@@ -9,6 +9,7 @@ mod feedback;
 mod list;
 mod messages;
 mod metadata;
+mod new_message;
 mod organise;
 mod page;
 mod path;
@@ -21,7 +22,6 @@ mod span;
 mod text;
 mod trash;
 mod tree;
-mod turn;
 mod unread;
 
 use std::time::Duration;
@@ -31,6 +31,7 @@ use futures_util::future::BoxFuture;
 pub use self::changes::{Change, ChangeCursor, ChangeKind, LongColumns};
 pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder};
 pub use self::metadata::Metadata;
+pub use self::new_message::Sent;
 pub use self::page::{DEFAULT_PAGE, MAXIMUM_PAGE, Page, Slice};
 pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
 pub use self::send::{OnBusy, SendMessage};
@@ -39,7 +40,6 @@ pub use self::tree::{
     ActivateMessage, Activated, DeleteMessage, Deleted, EditMessage, Family, ForkConversation,
     RegenerateReply, Regenerated, SiblingPage, SiblingPlace, SiblingRank, resume_steps,
 };
-pub use self::turn::Sent;
 use crate::auth::Viewer;
 use crate::database::{Database, Write};
 use crate::error::Error;
@@ -94,7 +94,7 @@ impl Chat {
     }
 
     /// Runs `work` on `input` in a transaction of the viewer's, as [`Database::write`] does, and once it is committed
-    /// what `work` says is due then. All of that is done even if the caller goes away.
+    /// the actions that `work` returned. All of that is done even if the caller goes away.
     async fn write<I, T, W>(&self, input: I, work: W) -> Result<T, Error>
     where
         I: Send + Sync + 'static,
@@ -105,8 +105,8 @@ impl Chat {
             + 'static,
     {
         let chat = self.clone();
-        let after_commit = move |(value, due): (T, AfterCommit)| {
-            chat.run_after_commit(due);
+        let after_commit = move |(value, after_commit): (T, AfterCommit)| {
+            chat.run_after_commit(after_commit);
             value
         };
         self.database
@@ -119,46 +119,46 @@ impl Chat {
             .await
     }
 
-    fn run_after_commit(&self, due: AfterCommit) {
-        if let Some(claim) = due.begin {
+    fn run_after_commit(&self, after_commit: AfterCommit) {
+        if let Some(claim) = after_commit.reply {
             self.replies.write(claim);
         }
-        for topic in due.wake {
+        for topic in after_commit.signals {
             self.replies.signal(topic);
         }
-        if due.changed {
+        if after_commit.notify_user {
             self.replies.signal(Topic::of_user(self.user()));
         }
     }
 }
 
 /// Waits for `work`, which is done to its end even if the caller goes away.
-async fn to_its_end<T: Send + 'static>(
+async fn run_detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::spawn(work).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
 }
 
-/// What is due once a write is committed.
+/// What to do once a write is committed.
 #[derive(Debug)]
 struct AfterCommit {
     /// A reply that this server has the lease of.
-    begin: Option<Claim>,
+    reply: Option<Claim>,
     /// Who is to look at the database.
-    wake: Vec<Topic>,
+    signals: Vec<Topic>,
     /// Whether the viewer's other devices have something to learn.
-    changed: bool,
+    notify_user: bool,
 }
 
 impl Default for AfterCommit {
     fn default() -> Self {
-        Self { begin: None, wake: Vec::new(), changed: true }
+        Self { reply: None, signals: Vec::new(), notify_user: true }
     }
 }
 
 impl AfterCommit {
     /// Nothing was written.
     fn nothing() -> Self {
-        Self { changed: false, ..Self::default() }
+        Self { notify_user: false, ..Self::default() }
     }
 }

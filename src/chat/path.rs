@@ -83,13 +83,15 @@ impl Chat {
         conversation_id: Uuid,
         busy: bool,
         on_busy: OnBusy,
-        due: &mut AfterCommit,
+        after_commit: &mut AfterCommit,
     ) -> Result<Way, Error> {
         match on_busy {
             _ if !busy => Ok(Way::default()),
             OnBusy::Enqueue => Ok(Way { busy, ..Way::default() }),
             OnBusy::Reject => Err(Error::ConversationBusy),
-            OnBusy::Interrupt | OnBusy::Rollback => self.interrupt(write, Some(conversation_id), due).await,
+            OnBusy::Interrupt | OnBusy::Rollback => {
+                self.interrupt(write, Some(conversation_id), after_commit).await
+            }
         }
     }
 
@@ -99,7 +101,7 @@ impl Chat {
         &self,
         write: &Write,
         conversation_id: Option<Uuid>,
-        due: &mut AfterCommit,
+        after_commit: &mut AfterCommit,
     ) -> Result<Way, Error> {
         let under_way = |condition: &'static str| {
             let update = Entity::update_many()
@@ -118,8 +120,8 @@ impl Chat {
             .exec_with_returning(&**write)
             .await?;
         let running = under_way("status = 'GENERATING'").exec_with_returning(&**write).await?;
-        due.wake.extend(waiting.iter().map(|reply| Topic::Reply(reply.id)));
-        due.wake.extend(running.iter().map(|reply| Topic::Stop(reply.id)));
+        after_commit.signals.extend(waiting.iter().map(|reply| Topic::Reply(reply.id)));
+        after_commit.signals.extend(running.iter().map(|reply| Topic::Stop(reply.id)));
         let active = waiting.iter().chain(&running).filter(|reply| reply.active);
         Ok(Way { interrupted: active.map(|reply| reply.position).collect(), busy: !running.is_empty() })
     }

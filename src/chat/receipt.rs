@@ -1,4 +1,4 @@
-//! Requests that may be repeated, and what the first one made.
+//! Requests that may be repeated, and what the first one created.
 
 use ring::digest::{self, SHA256};
 use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
@@ -11,14 +11,14 @@ use crate::error::Error;
 
 /// A request that its client may repeat: the key that it chose, and what tells it from other requests.
 #[derive(Clone, Debug)]
-pub(super) struct Repeatable {
+pub(super) struct IdempotentRequest {
     key: String,
     digest: Vec<u8>,
 }
 
 /// The rows that a request makes. Their ids are chosen before anything is written.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Made {
+pub(super) struct Created {
     /// A conversation.
     pub(super) conversation: Option<Uuid>,
     /// A user's message.
@@ -27,7 +27,7 @@ pub(super) struct Made {
     pub(super) reply: Option<Uuid>,
 }
 
-impl Repeatable {
+impl IdempotentRequest {
     /// The request to do `operation` with `arguments` under `key`; `None` without a key.
     pub(super) fn new(
         key: Option<&str>,
@@ -51,17 +51,17 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (user_id, idempotency_key) DO NOTHING";
 
 impl Chat {
-    /// Stores the receipt of a request that is about to make `made`, or returns what an earlier one with its key
-    /// has made.
+    /// Stores the receipt of a request that is about to make `created`, or returns what an earlier one with its key
+    /// has created.
     ///
     /// # Errors
     /// [`Error::IdempotencyMismatch`] if the earlier one was another; [`Error::NotFound`] if its message is deleted.
-    pub(super) async fn receive(
+    pub(super) async fn record_receipt(
         &self,
         write: &Write,
-        request: Option<&Repeatable>,
-        made: Made,
-    ) -> Result<Option<Made>, Error> {
+        request: Option<&IdempotentRequest>,
+        created: Created,
+    ) -> Result<Option<Created>, Error> {
         let Some(request) = request else { return Ok(None) };
         let statement = Statement::from_sql_and_values(
             write.get_database_backend(),
@@ -70,9 +70,9 @@ impl Chat {
                 Value::from(self.user()),
                 Value::from(request.key.as_str()),
                 Value::from(request.digest.clone()),
-                Value::from(made.conversation),
-                Value::from(made.message),
-                Value::from(made.reply),
+                Value::from(created.conversation),
+                Value::from(created.message),
+                Value::from(created.reply),
                 Value::from(write.now),
             ],
         );
@@ -89,7 +89,7 @@ impl Chat {
         match earlier.request_digest {
             None => Err(Error::NotFound("message")),
             Some(digest) if digest != request.digest => Err(Error::IdempotencyMismatch),
-            Some(_) => Ok(Some(Made {
+            Some(_) => Ok(Some(Created {
                 conversation: earlier.conversation_id,
                 message: earlier.message_id,
                 reply: earlier.reply_id,

@@ -58,22 +58,22 @@ impl Chat {
             .col_expr(Column::Revision, Expr::value(write.revision))
             .filter(Column::UserId.eq(self.user()))
             .filter(Column::Id.eq(id));
-        let mut due = AfterCommit::default();
+        let mut after_commit = AfterCommit::default();
         match reply.status {
             Status::Queued => {
                 stop.col_expr(Column::Status, Expr::value(Status::Stopped.to_value()))
                     .col_expr(Column::FinishedAt, Expr::value(write.now))
                     .exec(&**write)
                     .await?;
-                due.wake.push(Topic::Reply(id));
+                after_commit.signals.push(Topic::Reply(id));
             }
             Status::Generating => {
                 stop.exec(&**write).await?;
-                due.wake.push(Topic::Stop(id));
+                after_commit.signals.push(Topic::Stop(id));
             }
-            Status::Complete | Status::Stopped | Status::Failed => due = AfterCommit::nothing(),
+            Status::Complete | Status::Stopped | Status::Failed => after_commit = AfterCommit::nothing(),
         }
-        Ok(((), due))
+        Ok(((), after_commit))
     }
 
     /// Has a reply that failed or was stopped written anew, as the next attempt of the same reply, and returns at
@@ -98,8 +98,8 @@ impl Chat {
         }
         let conversation = settled(self.update_conversation(write, reply.conversation_id, []).await?)?;
         let busy = self.tail(write, &conversation).await?.busy;
-        let mut due = AfterCommit { wake: vec![Topic::Reply(id)], ..AfterCommit::default() };
-        let permit = self.permit_reply(write, busy, &mut due).await?;
+        let mut after_commit = AfterCommit { signals: vec![Topic::Reply(id)], ..AfterCommit::default() };
+        let permit = self.permit_reply(write, busy, &mut after_commit).await?;
         self.replies.admit(&mut reply, permit.as_ref(), write.now);
         if permit.is_some() {
             reply.content.clear();
@@ -108,8 +108,8 @@ impl Chat {
             search::store_message(write, self.user(), id, &Entry::default()).await?;
         }
         let reply = self.revive(write, reply).await?;
-        due.begin = permit.map(|permit| Claim { reply: reply.clone(), permit });
-        Ok((reply, due))
+        after_commit.reply = permit.map(|permit| Claim { reply: reply.clone(), permit });
+        Ok((reply, after_commit))
     }
 
     /// Stores a reply that is under way again.

@@ -4,9 +4,9 @@ use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ActiveEnum, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
-use super::receipt::{Made, Repeatable};
+use super::new_message::{NewMessage, Sent, Slot};
+use super::receipt::{Created, IdempotentRequest};
 use super::tree::settled;
-use super::turn::{Seat, Sent, Words};
 use super::{AfterCommit, Chat, Metadata, text};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, TitleOrigin};
@@ -50,30 +50,34 @@ impl Chat {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
         let conversation_id = request.conversation_id.unwrap_or(Uuid::nil());
         let arguments = [conversation_id.as_bytes(), request.content.as_bytes(), request.metadata.bytes()];
-        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "sendMessage", &arguments)?;
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "sendMessage", &arguments)?;
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
-        let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
-        self.write((request, repeatable, entry), move |chat, write, (request, repeatable, entry)| {
+        let created =
+            Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };
+        self.write((request, idempotent, entry), move |chat, write, (request, idempotent, entry)| {
             Box::pin(async move {
-                if let Some(earlier) = chat.receive(write, repeatable.as_ref(), made).await? {
-                    return Ok((chat.sent_before(write, earlier).await?, AfterCommit::nothing()));
+                if let Some(earlier) = chat.record_receipt(write, idempotent.as_ref(), created).await? {
+                    return Ok((chat.find_sent(write, earlier).await?, AfterCommit::nothing()));
                 }
                 let content = &request.content;
-                let mut due = AfterCommit::default();
-                let (conversation, place) = match request.conversation_id {
-                    Some(id) => chat.extend(write, id, content, request.on_busy, &mut due).await?,
+                let mut after_commit = AfterCommit::default();
+                let (conversation, slot) = match request.conversation_id {
+                    Some(id) => chat.extend(write, id, content, request.on_busy, &mut after_commit).await?,
                     None => chat.begin(write, content).await?,
                 };
-                let words = Words { content, metadata: request.metadata.clone(), entry };
-                let sent = chat.store_turn(write, conversation, place, words, made, &mut due).await?;
-                Ok((sent, due))
+                let new = NewMessage { content, metadata: request.metadata.clone(), entry };
+                let sent = chat
+                    .store_message_and_reply(write, conversation, slot, new, created, &mut after_commit)
+                    .await?;
+                Ok((sent, after_commit))
             })
         })
         .await
     }
 
     /// Starts a conversation with room for a first turn.
-    async fn begin(&self, write: &Write, content: &str) -> Result<(conversation::Model, Seat), Error> {
+    async fn begin(&self, write: &Write, content: &str) -> Result<(conversation::Model, Slot), Error> {
         let title = (text::derive_title(content), TitleOrigin::Message);
         let conversation =
             conversation::Model { read_position: 1, ..self.new_conversation(write, Some(title), 2) };
@@ -81,7 +85,7 @@ impl Chat {
             .exec_without_returning(&**write)
             .await?;
         search::index_title(write, &conversation).await?;
-        Ok((conversation, Seat { parent: None, position: 1, busy: false, active: true }))
+        Ok((conversation, Slot { parent: None, position: 1, busy: false, active: true }))
     }
 
     /// Makes room at the end of a conversation for a turn that begins with `content`.
@@ -91,8 +95,8 @@ impl Chat {
         conversation_id: Uuid,
         content: &str,
         on_busy: OnBusy,
-        due: &mut AfterCommit,
-    ) -> Result<(conversation::Model, Seat), Error> {
+        after_commit: &mut AfterCommit,
+    ) -> Result<(conversation::Model, Slot), Error> {
         let title = text::derive_title(content);
         let key = Expr::case(Expr::col(Column::Title).is_null(), text::title_key(&title));
         let origin = TitleOrigin::Message.to_value();
@@ -113,7 +117,7 @@ impl Chat {
             search::index_title(write, &conversation).await?;
         }
         let mut tail = self.tail(write, &conversation).await?;
-        let way = self.clear_way(write, conversation_id, tail.busy, on_busy, due).await?;
+        let way = self.clear_way(write, conversation_id, tail.busy, on_busy, after_commit).await?;
         if on_busy == OnBusy::Rollback {
             let end = conversation.last_position - 2;
             let keep = way.finished_before(end);
@@ -128,6 +132,6 @@ impl Chat {
             }
         }
         let position = conversation.last_position - 1;
-        Ok((conversation, Seat { parent: tail.id, position, busy: way.busy, active: true }))
+        Ok((conversation, Slot { parent: tail.id, position, busy: way.busy, active: true }))
     }
 }

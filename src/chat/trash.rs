@@ -17,9 +17,9 @@ impl Chat {
         self.write(id, |chat, write, &id| {
             Box::pin(async move {
                 chat.update_conversation(write, id, [(Column::DeletedAt, Expr::value(write.now))]).await?;
-                let mut due = AfterCommit::default();
-                chat.interrupt(write, Some(id), &mut due).await?;
-                Ok(((), due))
+                let mut after_commit = AfterCommit::default();
+                chat.interrupt(write, Some(id), &mut after_commit).await?;
+                Ok(((), after_commit))
             })
         })
         .await
@@ -36,9 +36,10 @@ impl Chat {
                     .filter(Column::DeletedAt.is_null())
                     .exec(&**write)
                     .await?;
-                let mut due = AfterCommit { changed: deleted.rows_affected > 0, ..AfterCommit::default() };
-                chat.interrupt(write, None, &mut due).await?;
-                Ok((deleted.rows_affected, due))
+                let mut after_commit =
+                    AfterCommit { notify_user: deleted.rows_affected > 0, ..AfterCommit::default() };
+                chat.interrupt(write, None, &mut after_commit).await?;
+                Ok((deleted.rows_affected, after_commit))
             })
         })
         .await

@@ -6,7 +6,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
-use super::super::receipt::{Made, Repeatable};
+use super::super::receipt::{Created, IdempotentRequest};
 use super::super::{AfterCommit, Chat};
 use super::climb::one_by_one;
 use super::steps::{STEP, new_target, settled};
@@ -65,17 +65,22 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such message.
     pub async fn activate_message(&self, request: ActivateMessage) -> Result<Activated, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
-        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "activateMessage", &arguments)?;
-        match self.activate_at_once(request.message_id, repeatable.clone()).await {
-            Err(Error::TooManyMessages) => self.activate_in_steps(request.message_id, repeatable).await,
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "activateMessage", &arguments)?;
+        match self.activate_at_once(request.message_id, idempotent.clone()).await {
+            Err(Error::TooManyMessages) => self.activate_in_steps(request.message_id, idempotent).await,
             result => result,
         }
     }
 
-    async fn activate_at_once(&self, id: Uuid, repeatable: Option<Repeatable>) -> Result<Activated, Error> {
-        self.write(repeatable, move |chat, write, repeatable| {
+    async fn activate_at_once(
+        &self,
+        id: Uuid,
+        idempotent: Option<IdempotentRequest>,
+    ) -> Result<Activated, Error> {
+        self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                let earlier = chat.receive(write, repeatable.as_ref(), Made::default()).await?;
+                let earlier = chat.record_receipt(write, idempotent.as_ref(), Created::default()).await?;
                 let message = chat.message_within(write, id).await?;
                 let mut message = message.ok_or(Error::NotFound("message"))?;
                 let conversation_id = message.conversation_id;
@@ -103,10 +108,14 @@ impl Chat {
         .await
     }
 
-    async fn activate_in_steps(&self, id: Uuid, repeatable: Option<Repeatable>) -> Result<Activated, Error> {
-        let begun = self.write(repeatable, move |chat, write, repeatable| {
+    async fn activate_in_steps(
+        &self,
+        id: Uuid,
+        idempotent: Option<IdempotentRequest>,
+    ) -> Result<Activated, Error> {
+        let begun = self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                let earlier = chat.receive(write, repeatable.as_ref(), Made::default()).await?;
+                let earlier = chat.record_receipt(write, idempotent.as_ref(), Created::default()).await?;
                 let message = chat.message_within(write, id).await?.ok_or(Error::NotFound("message"))?;
                 let conversation_id = message.conversation_id;
                 settled(chat.conversation_within(write, conversation_id).await?)?;

@@ -6,7 +6,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value};
 use uuid::Uuid;
 
-use super::super::receipt::{Made, Repeatable};
+use super::super::receipt::{Created, IdempotentRequest};
 use super::super::unread::read_at_most;
 use super::super::{AfterCommit, Chat};
 use super::activate::{BELOW, Leaf};
@@ -67,16 +67,17 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such message.
     pub async fn delete_message(&self, request: DeleteMessage) -> Result<Deleted, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
-        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "deleteMessage", &arguments)?;
-        match self.delete_at_once(request.message_id, repeatable.clone()).await {
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "deleteMessage", &arguments)?;
+        match self.delete_at_once(request.message_id, idempotent.clone()).await {
             Err(Error::TooManyMessages) => {}
             result => return result,
         }
         let id = request.message_id;
-        let begun = self.write(repeatable, move |chat, write, repeatable| {
+        let begun = self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                if chat.receive(write, repeatable.as_ref(), Made::default()).await?.is_some() {
-                    let Deleted { conversation } = chat.deleted_before(write, id).await?;
+                if chat.record_receipt(write, idempotent.as_ref(), Created::default()).await?.is_some() {
+                    let Deleted { conversation } = chat.find_deletion(write, id).await?;
                     return Ok((conversation.id, AfterCommit::nothing()));
                 }
                 let message = chat.message_within(write, id).await?.ok_or(Error::NotFound("message"))?;
@@ -90,11 +91,15 @@ impl Chat {
         Ok(Deleted { conversation: self.settle(begun.await?).await? })
     }
 
-    async fn delete_at_once(&self, id: Uuid, repeatable: Option<Repeatable>) -> Result<Deleted, Error> {
-        self.write(repeatable, move |chat, write, repeatable| {
+    async fn delete_at_once(
+        &self,
+        id: Uuid,
+        idempotent: Option<IdempotentRequest>,
+    ) -> Result<Deleted, Error> {
+        self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                match chat.receive(write, repeatable.as_ref(), Made::default()).await? {
-                    Some(_) => Ok((chat.deleted_before(write, id).await?, AfterCommit::nothing())),
+                match chat.record_receipt(write, idempotent.as_ref(), Created::default()).await? {
+                    Some(_) => Ok((chat.find_deletion(write, id).await?, AfterCommit::nothing())),
                     None => chat.delete(write, id).await,
                 }
             })
@@ -102,7 +107,7 @@ impl Chat {
         .await
     }
 
-    async fn deleted_before(&self, write: &Write, id: Uuid) -> Result<Deleted, Error> {
+    async fn find_deletion(&self, write: &Write, id: Uuid) -> Result<Deleted, Error> {
         let key = (self.user().to_owned(), id);
         let tombstone = deleted_message::Entity::find_by_id(key).one(&**write).await?;
         let Some(tombstone) = tombstone else {
@@ -183,15 +188,15 @@ impl Chat {
         Ok(())
     }
 
-    /// What is due as these replies are given up, if any: another one may begin in their place, and who writes or reads
+    /// What is after_commit as these replies are given up, if any: another one may begin in their place, and who writes or reads
     /// them is to look. One that has not been deleted is only woken in vain.
     async fn give_up(&self, write: &Write, replies: Vec<Uuid>) -> Result<AfterCommit, Error> {
         if replies.is_empty() {
             return Ok(AfterCommit::default());
         }
         Ok(AfterCommit {
-            begin: self.replies.advance(write, self.user()).await?,
-            wake: replies.into_iter().flat_map(|id| [Topic::Stop(id), Topic::Reply(id)]).collect(),
+            reply: self.replies.advance(write, self.user()).await?,
+            signals: replies.into_iter().flat_map(|id| [Topic::Stop(id), Topic::Reply(id)]).collect(),
             ..AfterCommit::default()
         })
     }

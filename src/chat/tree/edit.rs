@@ -3,8 +3,8 @@
 use sea_orm::sea_query::Expr;
 use uuid::Uuid;
 
-use super::super::receipt::{Made, Repeatable};
-use super::super::turn::{Seat, Sent, Words};
+use super::super::new_message::{NewMessage, Sent, Slot};
+use super::super::receipt::{Created, IdempotentRequest};
 use super::super::{AfterCommit, Chat, Metadata, OnBusy, text};
 use super::steps::new_target;
 use crate::database::Write;
@@ -38,17 +38,17 @@ impl Chat {
     pub async fn edit_message(&self, mut request: EditMessage) -> Result<Sent, Error> {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
         let arguments = [request.message_id.as_bytes(), request.content.as_bytes(), request.metadata.bytes()];
-        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "editMessage", &arguments)?;
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "editMessage", &arguments)?;
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
-        let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
+        let created =
+            Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };
         let sent =
-            self.write((request, repeatable, entry), move |chat, write, (request, repeatable, entry)| {
+            self.write((request, idempotent, entry), move |chat, write, (request, idempotent, entry)| {
                 Box::pin(async move {
-                    match chat.receive(write, repeatable.as_ref(), made).await? {
-                        Some(earlier) => {
-                            Ok((chat.sent_before(write, earlier).await?, AfterCommit::nothing()))
-                        }
-                        None => chat.edit(write, request, entry, made).await,
+                    match chat.record_receipt(write, idempotent.as_ref(), created).await? {
+                        Some(earlier) => Ok((chat.find_sent(write, earlier).await?, AfterCommit::nothing())),
+                        None => chat.edit(write, request, entry, created).await,
                     }
                 })
             });
@@ -69,9 +69,9 @@ impl Chat {
         write: &Write,
         request: &EditMessage,
         entry: &Entry,
-        made: Made,
+        created: Created,
     ) -> Result<(Sent, AfterCommit), Error> {
-        let mut due = AfterCommit::default();
+        let mut after_commit = AfterCommit::default();
         let old = self.message_within(write, request.message_id).await?;
         let old = old.filter(|old| old.role == Role::User).ok_or(Error::NotFound("message of the user"))?;
         let length = old.position - 1;
@@ -79,7 +79,7 @@ impl Chat {
         let junction = standing.junction(old.parent_id, length).ok();
         let read = Expr::value(old.position);
         let mut changes = vec![(Column::UpdatedAt, Expr::value(write.now))];
-        match (junction, made.reply) {
+        match (junction, created.reply) {
             (None, Some(reply)) => changes.extend(new_target(write, reply, Some(read))),
             _ => changes.extend([
                 (Column::LastPosition, Expr::value(old.position + 1)),
@@ -87,14 +87,16 @@ impl Chat {
             ]),
         }
         let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
-        let way = self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut due).await?;
+        let way =
+            self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut after_commit).await?;
         if let Some(junction) = junction {
             self.lead_path(write, conversation.id, old.parent_id, length, junction).await?;
         }
         let active = junction.is_some();
-        let place = Seat { parent: old.parent_id, position: old.position, busy: way.busy, active };
-        let words = Words { content: &request.content, metadata: request.metadata.clone(), entry };
-        let sent = self.store_turn(write, conversation, place, words, made, &mut due).await?;
-        Ok((sent, due))
+        let slot = Slot { parent: old.parent_id, position: old.position, busy: way.busy, active };
+        let new = NewMessage { content: &request.content, metadata: request.metadata.clone(), entry };
+        let sent =
+            self.store_message_and_reply(write, conversation, slot, new, created, &mut after_commit).await?;
+        Ok((sent, after_commit))
     }
 }

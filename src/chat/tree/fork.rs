@@ -6,8 +6,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::super::receipt::{Made, Repeatable};
-use super::super::{AfterCommit, Chat, text, to_its_end};
+use super::super::receipt::{Created, IdempotentRequest};
+use super::super::{AfterCommit, Chat, run_detached, text};
 use super::branch::{BRANCH, WAY};
 use super::climb::one_by_one;
 use super::steps::STEP;
@@ -66,9 +66,10 @@ impl Chat {
     /// the message itself, is under way.
     pub async fn fork_conversation(&self, request: ForkConversation) -> Result<conversation::Model, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
-        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "forkConversation", &arguments)?;
-        match self.fork_at_once(request.message_id, repeatable.clone()).await {
-            Err(Error::TooManyMessages) => self.fork_in_steps(request.message_id, repeatable).await,
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "forkConversation", &arguments)?;
+        match self.fork_at_once(request.message_id, idempotent.clone()).await {
+            Err(Error::TooManyMessages) => self.fork_in_steps(request.message_id, idempotent).await,
             result => result,
         }
     }
@@ -76,24 +77,29 @@ impl Chat {
     async fn fork_at_once(
         &self,
         message_id: Uuid,
-        repeatable: Option<Repeatable>,
+        idempotent: Option<IdempotentRequest>,
     ) -> Result<conversation::Model, Error> {
-        let made = Uuid::now_v7();
-        self.write(repeatable, move |chat, write, repeatable| {
+        let created = Uuid::now_v7();
+        self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                let receipt = Made { conversation: Some(made), ..Made::default() };
-                let earlier = chat.receive(write, repeatable.as_ref(), receipt).await?;
+                let receipt = Created { conversation: Some(created), ..Created::default() };
+                let earlier = chat.record_receipt(write, idempotent.as_ref(), receipt).await?;
                 if let Some(earlier) = earlier.and_then(|earlier| earlier.conversation) {
                     return Ok((chat.conversation_within(write, earlier).await?, AfterCommit::nothing()));
                 }
-                let due = AfterCommit { wake: vec![Topic::Backlog], ..AfterCommit::default() };
-                Ok((chat.fork(write, message_id, made).await?, due))
+                let after_commit = AfterCommit { signals: vec![Topic::Backlog], ..AfterCommit::default() };
+                Ok((chat.fork(write, message_id, created).await?, after_commit))
             })
         })
         .await
     }
 
-    async fn fork(&self, write: &Write, message_id: Uuid, made: Uuid) -> Result<conversation::Model, Error> {
+    async fn fork(
+        &self,
+        write: &Write,
+        message_id: Uuid,
+        created: Uuid,
+    ) -> Result<conversation::Model, Error> {
         let end = self.message_within(write, message_id).await?.ok_or(Error::NotFound("message"))?;
         if end.position > STEP {
             return Err(Error::TooManyMessages);
@@ -116,14 +122,14 @@ impl Chat {
         }
         let title = copied_title(original, row.try_get_by_index(1)?);
         let fork = conversation::Model {
-            id: made,
+            id: created,
             read_position: end.position,
             ..self.new_conversation(write, title, end.position)
         };
         conversation::Entity::insert(fork.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;
-        let copies = [Value::from(made), Value::from(id_prefix()), Value::from(write.revision)];
+        let copies = [Value::from(created), Value::from(id_prefix()), Value::from(write.revision)];
         let copy = format!("{BRANCH}{WAY}{}", copy_sql(backend, "$6", "$7", "$8"));
         let copy = one_by_one(backend, &copy);
         let copy = Statement::from_sql_and_values(backend, copy, way.into_iter().chain(copies));
@@ -141,16 +147,16 @@ impl Chat {
     async fn fork_in_steps(
         &self,
         message_id: Uuid,
-        repeatable: Option<Repeatable>,
+        idempotent: Option<IdempotentRequest>,
     ) -> Result<conversation::Model, Error> {
         let chat = self.clone();
-        to_its_end(async move { chat.take_fork_steps(message_id, repeatable).await }).await
+        run_detached(async move { chat.take_fork_steps(message_id, idempotent).await }).await
     }
 
     async fn take_fork_steps(
         &self,
         message_id: Uuid,
-        repeatable: Option<Repeatable>,
+        idempotent: Option<IdempotentRequest>,
     ) -> Result<conversation::Model, Error> {
         let way = self.way_to(message_id, true).await?;
         let first = self.message(way.top).await?.ok_or(Error::NotFound("message"))?;
@@ -162,22 +168,22 @@ impl Chat {
             claim = self
                 .write((claim, piece), |chat, write, (claim, piece)| {
                     Box::pin(async move {
-                        let due = AfterCommit {
-                            wake: vec![Topic::Backlog],
-                            changed: false,
+                        let after_commit = AfterCommit {
+                            signals: vec![Topic::Backlog],
+                            notify_user: false,
                             ..AfterCommit::default()
                         };
-                        Ok((chat.copy_piece(write, claim, piece).await?, due))
+                        Ok((chat.copy_piece(write, claim, piece).await?, after_commit))
                     })
                 })
                 .await?;
             start = stop.position;
         }
-        let input = (claim, repeatable, first);
-        self.write(input, move |chat, write, (claim, repeatable, first)| {
+        let input = (claim, idempotent, first);
+        self.write(input, move |chat, write, (claim, idempotent, first)| {
             Box::pin(async move {
-                let receipt = Made { conversation: Some(id), ..Made::default() };
-                let earlier = chat.receive(write, repeatable.as_ref(), receipt).await?;
+                let receipt = Created { conversation: Some(id), ..Created::default() };
+                let earlier = chat.record_receipt(write, idempotent.as_ref(), receipt).await?;
                 if let Some(earlier) = earlier.and_then(|earlier| earlier.conversation) {
                     return Ok((chat.conversation_within(write, earlier).await?, AfterCommit::nothing()));
                 }

@@ -4,8 +4,8 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
-use super::super::receipt::{Made, Repeatable};
-use super::super::turn::Seat;
+use super::super::new_message::Slot;
+use super::super::receipt::{Created, IdempotentRequest};
 use super::super::unread::read_at_most;
 use super::super::{AfterCommit, Chat, OnBusy};
 use super::steps::new_target;
@@ -43,17 +43,18 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such reply.
     pub async fn regenerate_reply(&self, request: RegenerateReply) -> Result<Regenerated, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
-        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "regenerateReply", &arguments)?;
-        let made = Made { reply: Some(Uuid::now_v7()), ..Made::default() };
-        let regenerated = self.write((request, repeatable), move |chat, write, (request, repeatable)| {
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "regenerateReply", &arguments)?;
+        let created = Created { reply: Some(Uuid::now_v7()), ..Created::default() };
+        let regenerated = self.write((request, idempotent), move |chat, write, (request, idempotent)| {
             Box::pin(async move {
-                match chat.receive(write, repeatable.as_ref(), made).await? {
+                match chat.record_receipt(write, idempotent.as_ref(), created).await? {
                     Some(earlier) => {
-                        let reply = chat.made_message(write, earlier.reply).await?;
+                        let reply = chat.created_message(write, earlier.reply).await?;
                         let conversation = chat.conversation_within(write, reply.conversation_id).await?;
                         Ok((Regenerated { conversation, reply }, AfterCommit::nothing()))
                     }
-                    None => chat.regenerate(write, request, made).await,
+                    None => chat.regenerate(write, request, created).await,
                 }
             })
         });
@@ -71,28 +72,29 @@ impl Chat {
         &self,
         write: &Write,
         request: &RegenerateReply,
-        made: Made,
+        created: Created,
     ) -> Result<(Regenerated, AfterCommit), Error> {
-        let mut due = AfterCommit::default();
+        let mut after_commit = AfterCommit::default();
         let old = self.own_reply(write, request.message_id).await?;
         let length = old.position - 1;
         let standing = self.standing(write, old.conversation_id, old.parent_id, length).await?;
         let junction = standing.junction(old.parent_id, length).ok();
         let read = read_at_most(length);
         let mut changes = vec![(Column::UpdatedAt, Expr::value(write.now))];
-        match (junction, made.reply) {
+        match (junction, created.reply) {
             (None, Some(reply)) => changes.extend(new_target(write, reply, Some(read.1))),
             _ => changes.extend([(Column::LastPosition, Expr::value(old.position)), read]),
         }
         let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
-        let way = self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut due).await?;
+        let way =
+            self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut after_commit).await?;
         if let Some(junction) = junction {
             self.lead_path(write, conversation.id, old.parent_id, length, junction).await?;
         }
         let active = junction.is_some();
-        let seat = Seat { parent: old.parent_id, position: old.position, busy: way.busy, active };
-        let reply = self.new_reply(write, conversation.id, made.reply, &seat, &mut due).await?;
+        let slot = Slot { parent: old.parent_id, position: old.position, busy: way.busy, active };
+        let reply = self.new_reply(write, conversation.id, created.reply, &slot, &mut after_commit).await?;
         message::Entity::insert(reply.clone().into_active_model()).exec_without_returning(&**write).await?;
-        Ok((Regenerated { conversation, reply }, due))
+        Ok((Regenerated { conversation, reply }, after_commit))
     }
 }

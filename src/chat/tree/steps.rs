@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::super::unread::read_at_most;
-use super::super::{AfterCommit, Chat, Limits, to_its_end};
+use super::super::{AfterCommit, Chat, Limits, run_detached};
 use super::climb::Way;
 use crate::auth::{UserId, Viewer};
 use crate::background;
@@ -63,7 +63,7 @@ impl Chat {
     /// Takes all steps that are left in a conversation, even if the caller goes away, and returns it.
     pub(super) async fn settle(&self, conversation_id: Uuid) -> Result<conversation::Model, Error> {
         let chat = self.clone();
-        to_its_end(async move { chat.take_steps(conversation_id).await }).await
+        run_detached(async move { chat.take_steps(conversation_id).await }).await
     }
 
     async fn take_steps(&self, conversation_id: Uuid) -> Result<conversation::Model, Error> {

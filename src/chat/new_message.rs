@@ -3,7 +3,7 @@
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
-use super::receipt::Made;
+use super::receipt::Created;
 use super::{AfterCommit, Chat, Metadata};
 use crate::database::Write;
 use crate::entity::conversation;
@@ -25,7 +25,7 @@ pub struct Sent {
 }
 
 /// What a new message of a user is made of.
-pub(super) struct Words<'r> {
+pub(super) struct NewMessage<'r> {
     /// The text, checked.
     pub(super) content: &'r str,
     /// What the client keeps of its own beside it.
@@ -35,7 +35,7 @@ pub(super) struct Words<'r> {
 }
 
 /// A place at the end of a conversation's active path, which already leads to it and counts it.
-pub(super) struct Seat {
+pub(super) struct Slot {
     /// The message before.
     pub(super) parent: Option<Uuid>,
     /// The place.
@@ -47,26 +47,26 @@ pub(super) struct Seat {
 }
 
 impl Chat {
-    /// Stores a user's message at `seat`, and its reply after it.
-    pub(super) async fn store_turn(
+    /// Stores a user's message at `slot`, and its reply after it.
+    pub(super) async fn store_message_and_reply(
         &self,
         write: &Write,
         conversation: conversation::Model,
-        seat: Seat,
-        words: Words<'_>,
-        made: Made,
-        due: &mut AfterCommit,
+        slot: Slot,
+        new: NewMessage<'_>,
+        created: Created,
+        after_commit: &mut AfterCommit,
     ) -> Result<Sent, Error> {
-        let mut message = self.new_message(write, conversation.id, made.message, &seat, Role::User);
-        words.content.clone_into(&mut message.content);
-        message.metadata = words.metadata.into_text();
+        let mut message = self.new_message(write, conversation.id, created.message, &slot, Role::User);
+        new.content.clone_into(&mut message.content);
+        message.metadata = new.metadata.into_text();
         message.status = Status::Complete;
         message.finished_at = Some(write.now);
-        let after = Seat { parent: Some(message.id), position: seat.position + 1, ..seat };
-        let reply = self.new_reply(write, conversation.id, made.reply, &after, due).await?;
+        let after = Slot { parent: Some(message.id), position: slot.position + 1, ..slot };
+        let reply = self.new_reply(write, conversation.id, created.reply, &after, after_commit).await?;
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
         Entity::insert_many(rows).exec_without_returning(&**write).await?;
-        search::store_message(write, self.user(), message.id, words.entry).await?;
+        search::store_message(write, self.user(), message.id, new.entry).await?;
         Ok(Sent { conversation, message, reply })
     }
 
@@ -79,13 +79,13 @@ impl Chat {
         write: &Write,
         conversation_id: Uuid,
         id: Option<Uuid>,
-        seat: &Seat,
-        due: &mut AfterCommit,
+        slot: &Slot,
+        after_commit: &mut AfterCommit,
     ) -> Result<message::Model, Error> {
-        let permit = self.permit_reply(write, seat.busy, due).await?;
-        let mut reply = self.new_message(write, conversation_id, id, seat, Role::Assistant);
+        let permit = self.permit_reply(write, slot.busy, after_commit).await?;
+        let mut reply = self.new_message(write, conversation_id, id, slot, Role::Assistant);
         self.replies.admit(&mut reply, permit.as_ref(), write.now);
-        due.begin = permit.map(|permit| Claim { reply: reply.clone(), permit });
+        after_commit.reply = permit.map(|permit| Claim { reply: reply.clone(), permit });
         Ok(reply)
     }
 
@@ -98,7 +98,7 @@ impl Chat {
         &self,
         write: &Write,
         busy: bool,
-        due: &mut AfterCommit,
+        after_commit: &mut AfterCommit,
     ) -> Result<Option<Permit>, Error> {
         let under_way = self.replies.under_way(write, self.user()).await?;
         if !busy && self.replies.may_begin(under_way) {
@@ -106,22 +106,22 @@ impl Chat {
                 return Ok(Some(permit));
             }
             // Another server may have room.
-            due.wake.push(Topic::Orphans);
+            after_commit.signals.push(Topic::Orphans);
         }
         let maximum = self.limits.user_queued;
         if under_way.waiting < i64::from(maximum) { Ok(None) } else { Err(Error::TooManyQueued(maximum)) }
     }
 
     /// What an earlier request has made, as it is now.
-    pub(super) async fn sent_before(&self, write: &Write, made: Made) -> Result<Sent, Error> {
-        let message = self.made_message(write, made.message).await?;
-        let reply = self.made_message(write, made.reply).await?;
+    pub(super) async fn find_sent(&self, write: &Write, created: Created) -> Result<Sent, Error> {
+        let message = self.created_message(write, created.message).await?;
+        let reply = self.created_message(write, created.reply).await?;
         let conversation = self.conversation_within(write, message.conversation_id).await?;
         Ok(Sent { conversation, message, reply })
     }
 
-    /// A message that an earlier request has made.
-    pub(super) async fn made_message(
+    /// A message that an earlier request has created.
+    pub(super) async fn created_message(
         &self,
         write: &Write,
         id: Option<Uuid>,
@@ -146,16 +146,16 @@ impl Chat {
         write: &Write,
         conversation_id: Uuid,
         id: Option<Uuid>,
-        seat: &Seat,
+        slot: &Slot,
         role: Role,
     ) -> message::Model {
         message::Model {
             user_id: self.user().to_owned(),
             id: id.unwrap_or_else(Uuid::now_v7),
             conversation_id,
-            parent_id: seat.parent,
-            position: seat.position,
-            active: seat.active,
+            parent_id: slot.parent,
+            position: slot.position,
+            active: slot.active,
             role,
             status: Status::Queued,
             content: String::new(),
