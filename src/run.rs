@@ -12,7 +12,7 @@ use causerie::error::Error;
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::Replies;
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{chat, graphql, http, receipts, search, trash};
+use causerie::{chat, graphql, http, index, receipts, trash};
 use sea_orm::DbBackend;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -84,7 +84,7 @@ async fn serve(serve: Serve) -> Result<(), String> {
         ),
         _ => Arc::new(Hub::default()),
     };
-    tokio::spawn(search::catch_up(database.clone(), signals.clone(), shutdown.clone()));
+    tokio::spawn(index::catch_up(database.clone(), signals.clone(), shutdown.clone()));
     let replies = Replies::start(database.clone(), signals, assistant, replies_options);
     let trash_options = trash::Options { keep: serve.trash(), period: TRASH_PERIOD };
     trash::start(database.clone(), trash_options, shutdown.clone());

@@ -19,7 +19,7 @@ use crate::background;
 use crate::database::Database;
 use crate::entity::{conversation, deleted_message, message, receipt};
 use crate::error::Error;
-use crate::search;
+use crate::index;
 
 /// How many conversations to erase in a pass; the next pass begins at once if there may be more.
 const CONVERSATIONS: u64 = 64;
@@ -63,7 +63,7 @@ async fn empty(database: &Database, keep: Duration) -> Result<u64, Error> {
         database.read(|connection| Box::pin(due.clone().into_tuple().all(connection))).await?;
     for (user, id) in &found {
         if claim(database, keep, user, *id).await? {
-            database.update(search::erase_title(database.backend(), user, *id)).await?;
+            database.update(index::delete_title(database.backend(), user, *id)).await?;
             erase_messages(database, user, *id).await?;
             erase_tombstones(database, user, *id).await?;
             bury(database, user, *id).await?;

@@ -1,4 +1,4 @@
-//! What the viewer thinks of replies.
+//! Ratings of replies.
 
 use sea_orm::ActiveEnum;
 use sea_orm::sea_query::Expr;
@@ -9,7 +9,7 @@ use crate::entity::message::{self, Column, Rating};
 use crate::error::Error;
 
 impl Chat {
-    /// Rates a reply in place of an earlier rating, or takes the rating and its comment back.
+    /// Sets or removes the rating of a reply, and its comment with it.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply; [`Error::BadUserInput`] if it has not ended, or if there is

@@ -1,7 +1,7 @@
 //! What a viewer may do: every query and every rule.
 //!
-//! [`Chat`] is the only door to the rows, and it cannot be made without a viewer: whoever holds one reads and
-//! writes that viewer's rows, and has no way to name anybody else's.
+//! [`Chat`] is the only access to rows, and it cannot be made without a viewer. It reads and writes that viewer's rows, and has
+//! no way to name another user's.
 
 mod changes;
 mod conversations;
@@ -13,12 +13,12 @@ mod new_message;
 mod organise;
 mod page;
 mod path;
+mod position_range;
 mod read;
 mod receipt;
 mod replies;
 mod search;
 mod send;
-mod span;
 mod text;
 mod trash;
 mod tree;
@@ -33,12 +33,12 @@ pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, Co
 pub use self::metadata::Metadata;
 pub use self::new_message::Sent;
 pub use self::page::{DEFAULT_PAGE, MAXIMUM_PAGE, Page, Slice};
+pub use self::position_range::PositionRange;
 pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
 pub use self::send::{OnBusy, SendMessage};
-pub use self::span::Span;
 pub use self::tree::{
-    ActivateMessage, Activated, DeleteMessage, Deleted, EditMessage, Family, ForkConversation,
-    RegenerateReply, Regenerated, SiblingPage, SiblingPlace, SiblingRank, resume_steps,
+    ActivateMessage, Activated, DeleteMessage, Deleted, EditMessage, ForkConversation, RegenerateReply,
+    Regenerated, SiblingGroup, SiblingKey, SiblingPage, SiblingRank, resume_steps,
 };
 use crate::auth::Viewer;
 use crate::database::{Database, Write};
@@ -52,7 +52,7 @@ use crate::signal::Topic;
 pub struct Limits {
     /// How many characters a message may have.
     pub message_chars: usize,
-    /// How many replies of a user may wait for others of their conversations to end.
+    /// How many replies of a user may be queued.
     pub user_queued: u32,
     /// How long a deleted conversation can be restored.
     pub trash: Duration,
@@ -69,7 +69,7 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Opens `viewer`'s conversations. What is read of them is taken out of `share`.
+    /// Opens `viewer`'s conversations. The rows that are read count against `share`.
     #[must_use]
     pub fn new(database: Database, replies: Replies, limits: Limits, viewer: Viewer, share: Share) -> Self {
         Self { database, replies, limits, viewer, share }
@@ -81,7 +81,7 @@ impl Chat {
         &self.viewer
     }
 
-    /// Takes room for `bytes` of text that an answer repeats.
+    /// Takes `bytes` out of the share, for text that an answer repeats.
     ///
     /// # Errors
     /// As [`Share::take`].
@@ -93,8 +93,8 @@ impl Chat {
         self.viewer.id()
     }
 
-    /// Runs `work` on `input` in a transaction of the viewer's, as [`Database::write`] does, and once it is committed
-    /// the actions that `work` returned. All of that is done even if the caller goes away.
+    /// Runs `work` on `input` in a transaction of the viewer, as [`Database::write`] does, and once it is committed does
+    /// what `work` has returned to do then. All of that is done even if the caller drops the future.
     async fn write<I, T, W>(&self, input: I, work: W) -> Result<T, Error>
     where
         I: Send + Sync + 'static,
@@ -132,7 +132,7 @@ impl Chat {
     }
 }
 
-/// Waits for `work`, which is done to its end even if the caller goes away.
+/// Runs `work` in a task of its own, so that dropping the returned future does not drop it.
 async fn run_detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
@@ -142,11 +142,11 @@ async fn run_detached<T: Send + 'static>(
 /// What to do once a write is committed.
 #[derive(Debug)]
 struct AfterCommit {
-    /// A reply that this server has the lease of.
+    /// A reply to generate, which this server has the lease of.
     reply: Option<Claim>,
-    /// Who is to look at the database.
+    /// The signals to send.
     signals: Vec<Topic>,
-    /// Whether the viewer's other devices have something to learn.
+    /// Whether to signal the viewer's devices that there are changes.
     notify_user: bool,
 }
 
@@ -157,7 +157,7 @@ impl Default for AfterCommit {
 }
 
 impl AfterCommit {
-    /// Nothing was written.
+    /// For a transaction that has written nothing.
     fn nothing() -> Self {
         Self { notify_user: false, ..Self::default() }
     }

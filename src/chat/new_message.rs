@@ -1,4 +1,4 @@
-//! New messages, and the rows of their replies.
+//! The rows of new messages and their replies.
 
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
@@ -9,11 +9,11 @@ use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
 use crate::error::Error;
+use crate::index::{self, Entry};
 use crate::reply::{Claim, Permit};
-use crate::search::{self, Entry};
 use crate::signal::Topic;
 
-/// What a message that asks for a reply has become.
+/// A stored message and its reply.
 #[derive(Clone, Debug)]
 pub struct Sent {
     /// The conversation.
@@ -24,30 +24,30 @@ pub struct Sent {
     pub reply: message::Model,
 }
 
-/// What a new message of a user is made of.
+/// A new message of a user.
 pub(super) struct NewMessage<'r> {
-    /// The text, checked.
+    /// The checked text.
     pub(super) content: &'r str,
-    /// What the client keeps of its own beside it.
+    /// The client's metadata.
     pub(super) metadata: Metadata,
-    /// What makes the text findable.
+    /// The text's entry in the search index.
     pub(super) entry: &'r Entry,
 }
 
-/// A place at the end of a conversation's active path, which already leads to it and counts it.
+/// The slot of a new message at the end of a path. The conversation already counts it.
 pub(super) struct Slot {
-    /// The message before.
+    /// The message before it.
     pub(super) parent: Option<Uuid>,
-    /// The place.
+    /// Its position.
     pub(super) position: i64,
-    /// Whether a reply has to wait for others.
+    /// Whether a reply has to be queued behind others of the conversation.
     pub(super) busy: bool,
-    /// Whether the active path leads there already, and not only in steps that are yet to be taken.
+    /// Whether the slot is on the active path. It is not yet if the path is moved there in steps.
     pub(super) active: bool,
 }
 
 impl Chat {
-    /// Stores a user's message at `slot`, and its reply after it.
+    /// Stores a user's message in `slot`, and its reply after it.
     pub(super) async fn store_message_and_reply(
         &self,
         write: &Write,
@@ -66,14 +66,15 @@ impl Chat {
         let reply = self.new_reply(write, conversation.id, created.reply, &after, after_commit).await?;
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
         Entity::insert_many(rows).exec_without_returning(&**write).await?;
-        search::store_message(write, self.user(), message.id, new.entry).await?;
+        index::store_message(write, self.user(), message.id, new.entry).await?;
         Ok(Sent { conversation, message, reply })
     }
 
-    /// A new reply's row, not yet stored, which begins once it is if nothing stands before it and there is room.
+    /// The row of a new reply, which is not stored yet. It starts after the commit if there is a permit, and is queued
+    /// otherwise.
     ///
     /// # Errors
-    /// [`Error::TooManyQueued`] if it would have to wait, and no more of the viewer's may.
+    /// [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed.
     pub(super) async fn new_reply(
         &self,
         write: &Write,
@@ -84,35 +85,35 @@ impl Chat {
     ) -> Result<message::Model, Error> {
         let permit = self.permit_reply(write, slot.busy, after_commit).await?;
         let mut reply = self.new_message(write, conversation_id, id, slot, Role::Assistant);
-        self.replies.admit(&mut reply, permit.as_ref(), write.now);
+        self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
         after_commit.reply = permit.map(|permit| Claim { reply: reply.clone(), permit });
         Ok(reply)
     }
 
-    /// The permit to begin a reply at once; `None` if it has to wait, because its conversation is `busy`, because the
-    /// viewer has as many under way as may be, or because the server has no room.
+    /// Takes a permit to start a reply at once. `None` if it has to be queued: because its conversation is `busy`, the viewer has
+    /// as many running replies as allowed, or the server has no permit left.
     ///
     /// # Errors
-    /// [`Error::TooManyQueued`] if it has to wait, and no more of the viewer's may.
+    /// [`Error::TooManyQueued`] if it has to be queued, and the viewer has as many queued replies as allowed.
     pub(super) async fn permit_reply(
         &self,
         write: &Write,
         busy: bool,
         after_commit: &mut AfterCommit,
     ) -> Result<Option<Permit>, Error> {
-        let under_way = self.replies.under_way(write, self.user()).await?;
-        if !busy && self.replies.may_begin(under_way) {
+        let counts = self.replies.reply_counts(write, self.user()).await?;
+        if !busy && self.replies.may_generate(counts) {
             if let Some(permit) = self.replies.permit() {
                 return Ok(Some(permit));
             }
-            // Another server may have room.
+            // Another server may have a permit.
             after_commit.signals.push(Topic::Orphans);
         }
         let maximum = self.limits.user_queued;
-        if under_way.waiting < i64::from(maximum) { Ok(None) } else { Err(Error::TooManyQueued(maximum)) }
+        if counts.queued < i64::from(maximum) { Ok(None) } else { Err(Error::TooManyQueued(maximum)) }
     }
 
-    /// What an earlier request has made, as it is now.
+    /// The rows that an earlier request has created, as they are now.
     pub(super) async fn find_sent(&self, write: &Write, created: Created) -> Result<Sent, Error> {
         let message = self.created_message(write, created.message).await?;
         let reply = self.created_message(write, created.reply).await?;
@@ -130,7 +131,7 @@ impl Chat {
         self.message_within(write, id).await?.ok_or(Error::NotFound("message"))
     }
 
-    /// A message of the viewer, as the transaction sees it.
+    /// A message of the viewer, read in the transaction.
     pub(super) async fn message_within(
         &self,
         write: &Write,
@@ -140,7 +141,7 @@ impl Chat {
         Ok(query.one(&**write).await?)
     }
 
-    /// A new message's row, not yet stored.
+    /// The row of a new message, which is not stored yet.
     fn new_message(
         &self,
         write: &Write,

@@ -9,14 +9,14 @@ use crate::database::Write;
 use crate::entity::receipt;
 use crate::error::Error;
 
-/// A request that its client may repeat: the key that it chose, and what tells it from other requests.
+/// A request with an idempotency key, and a digest of what it asks for.
 #[derive(Clone, Debug)]
 pub(super) struct IdempotentRequest {
     key: String,
     digest: Vec<u8>,
 }
 
-/// The rows that a request makes. Their ids are chosen before anything is written.
+/// The rows that a request creates. Their ids are chosen before anything is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Created {
     /// A conversation.
@@ -28,7 +28,7 @@ pub(super) struct Created {
 }
 
 impl IdempotentRequest {
-    /// The request to do `operation` with `arguments` under `key`; `None` without a key.
+    /// The request for `operation` with `arguments`; `None` without a key.
     pub(super) fn new(
         key: Option<&str>,
         operation: &str,
@@ -55,7 +55,8 @@ impl Chat {
     /// has created.
     ///
     /// # Errors
-    /// [`Error::IdempotencyMismatch`] if the earlier one was another; [`Error::NotFound`] if its message is deleted.
+    /// [`Error::IdempotencyMismatch`] if the earlier request asked for something else; [`Error::NotFound`] if its message is
+    /// deleted.
     pub(super) async fn record_receipt(
         &self,
         write: &Write,
@@ -81,7 +82,7 @@ impl Chat {
             if write.execute_raw(statement.clone()).await?.rows_affected() == 1 {
                 return Ok(None);
             }
-            // It may have been erased since then, as old ones are.
+            // It may have been deleted since then, as old ones are.
             if let Some(earlier) = receipt::Entity::find_by_id(key.clone()).one(&**write).await? {
                 break earlier;
             }

@@ -45,3 +45,10 @@ impl Clock {
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(3)
 }
+
+/// Clamps `instant` to what both databases can store and compare: years of four digits from 1970 on.
+#[must_use]
+pub fn storable(instant: DateTime<Utc>) -> DateTime<Utc> {
+    let latest = DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::UNIX_EPOCH);
+    instant.clamp(DateTime::UNIX_EPOCH, latest)
+}

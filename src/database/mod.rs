@@ -30,7 +30,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 pub use self::address::Address;
-pub use self::clock::{Clock, now};
+pub use self::clock::{Clock, now, storable};
 pub use self::connection::Connection;
 use self::connection::Observer;
 use self::pool::Pool;

@@ -58,7 +58,7 @@ impl ConversationConnection {
     /// The conversations with their places.
     async fn edges(&self) -> Vec<ConversationEdge> {
         let edge = |row: &Arc<conversation::Model>| ConversationEdge {
-            cursor: self.order.place(row).encode(),
+            cursor: self.order.cursor(row).encode(),
             node: row.clone().into(),
         };
         self.page.items.iter().map(edge).collect()
@@ -71,7 +71,7 @@ impl ConversationConnection {
 
     /// Where this page lies in the list.
     async fn page_info(&self) -> PageInfo {
-        PageInfo::of(&self.page, |row| self.order.place(row).encode())
+        PageInfo::of(&self.page, |row| self.order.cursor(row).encode())
     }
 
     /// How many conversations the whole list has. Counted only when asked for.

@@ -11,7 +11,7 @@ use super::id;
 use super::loader::MessageId;
 use super::message::Message;
 use super::scalar::{DateTime, Json};
-use crate::chat::{Metadata, Page, Slice, Span};
+use crate::chat::{Metadata, Page, PositionRange, Slice};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -94,7 +94,7 @@ impl Conversation {
     /// The active path's last message. `null` in a conversation without messages.
     async fn last_message(&self, context: &Context<'_>) -> Option<Result<Message, Error>> {
         let load = async {
-            let rows = context.rows()?.load_one(Span::last_of(&self.row)).await?;
+            let rows = context.rows()?.load_one(PositionRange::last_of(&self.row)).await?;
             Ok(rows.and_then(|mut rows| rows.pop()).map(Message::from))
         };
         load.await.transpose()
@@ -154,11 +154,11 @@ pub(super) async fn messages_page(
             }
         }
     };
-    let span = Span::of(row.id, length, &slice);
+    let range = PositionRange::of(row.id, length, &slice);
     let items = match branch {
-        None => rows.load_one(span).await?.unwrap_or_default(),
-        Some(leaf) => context.chat()?.branch(leaf, span).await?,
+        None => rows.load_one(range).await?.unwrap_or_default(),
+        Some(leaf) => context.chat()?.branch(leaf, range).await?,
     };
-    let page = Page { items, has_previous: span.start > 1, has_next: span.end <= length };
+    let page = Page { items, has_previous: range.start > 1, has_next: range.end <= length };
     Ok(MessageConnection { page, total: length, cursor })
 }

@@ -9,7 +9,7 @@ use crate::chat::{
     ChangeCursor, ChangeKind, ConversationCursor, ConversationKey, ConversationOrder, SearchCursor,
 };
 use crate::error::Error;
-use crate::reply::Place;
+use crate::reply::ReplyPosition;
 
 /// A place in a list that has a text form.
 pub(super) trait Cursor: Sized {
@@ -161,7 +161,7 @@ impl Cursor for ChangeCursor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ReplyCursor {
     pub(super) reply: Uuid,
-    pub(super) place: Place,
+    pub(super) place: ReplyPosition,
 }
 
 impl Cursor for ReplyCursor {
@@ -179,7 +179,7 @@ impl Cursor for ReplyCursor {
         let (attempt, offset) = place.split_at_checked(4)?;
         let attempt = i32::from_be_bytes(attempt.try_into().ok()?);
         let offset = usize::try_from(u64::from_be_bytes(offset.try_into().ok()?)).ok()?;
-        Some(Self { reply: Uuid::from_slice(reply).ok()?, place: Place { attempt, offset } })
+        Some(Self { reply: Uuid::from_slice(reply).ok()?, place: ReplyPosition { attempt, offset } })
     }
 }
 
@@ -239,7 +239,7 @@ mod tests {
                 let place = ChangeCursor { revision, kind, id };
                 prop_assert_eq!(ChangeCursor::decode(&place.encode()), Some(place));
             }
-            let place = ReplyCursor { reply: id, place: Place { attempt, offset } };
+            let place = ReplyCursor { reply: id, place: ReplyPosition { attempt, offset } };
             prop_assert_eq!(ReplyCursor::decode(&place.encode()), Some(place));
             prop_assert_eq!(ChangeCursor::decode(&place.encode()), None);
         }

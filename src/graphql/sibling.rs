@@ -7,13 +7,13 @@ use super::connection::MessageConnection;
 use super::context::ContextExt;
 use super::conversation::Paging;
 use super::cursor::{Cursor, SiblingCursor};
-use crate::chat::{Page, SiblingPage, SiblingPlace, SiblingRank, Slice};
+use crate::chat::{Page, SiblingKey, SiblingPage, SiblingRank, Slice};
 use crate::entity::message;
 use crate::error::Error;
 
 /// Where a message stands among its siblings. Those of many messages are counted together.
 pub(super) async fn rank(context: &Context<'_>, row: &message::Model) -> Result<SiblingRank, Error> {
-    let rank = context.rows()?.load_one(SiblingPlace::of(row)).await?;
+    let rank = context.rows()?.load_one(SiblingKey::of(row)).await?;
     // One that was deleted in between has no siblings but itself.
     Ok(rank.unwrap_or(SiblingRank { index: 0, count: 1 }))
 }

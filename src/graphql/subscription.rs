@@ -10,7 +10,7 @@ use super::id;
 use super::message::Message;
 use crate::chat::ChangeCursor;
 use crate::error::Error;
-use crate::reply::Event;
+use crate::reply::ProgressEvent;
 
 /// Following what happens. Everything is the viewer's own.
 ///
@@ -50,12 +50,14 @@ impl Subscription {
             let (event, place) = event?;
             let cursor = ReplyCursor { reply: id, place }.encode();
             Ok(match event {
-                Event::Text(text) => {
+                ProgressEvent::Text(text) => {
                     chat.take(text.len())?;
                     ReplyEvent::Text(ReplyText { cursor, text })
                 }
-                Event::Restarted => ReplyEvent::Restarted(ReplyRestarted { cursor, attempt: place.attempt }),
-                Event::Ended(row) => ReplyEvent::Ended(ReplyEnded { cursor, message: (*row).into() }),
+                ProgressEvent::Restarted => {
+                    ReplyEvent::Restarted(ReplyRestarted { cursor, attempt: place.attempt })
+                }
+                ProgressEvent::Ended(row) => ReplyEvent::Ended(ReplyEnded { cursor, message: (*row).into() }),
             })
         }))
     }

@@ -1,4 +1,4 @@
-//! Writing one attempt of a reply.
+//! Generating one attempt of a reply.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,44 +11,44 @@ use sea_orm::sea_query::Query;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::ending::Ending;
-use super::fence::{NOBODY, still};
+use super::fence::{RELEASED, owned_by};
 use super::live::Live;
 use super::{Claim, Replies, prompt};
 use crate::assistant::{Delta, Failure, FailureCode, Prompt};
 use crate::entity::message::{self, Column, Status, ToolCalls, Usage};
 use crate::error::Error;
-use crate::search::Entry;
+use crate::index::Entry;
 use crate::signal::Topic;
 
-/// How often a silent reply's row is looked at for a wish to stop, should the signal have been lost.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often the row of a reply without new text is checked for a request to stop, in case the signal was lost.
+const STOP_POLL_PERIOD: Duration = Duration::from_millis(500);
 
-/// How long to wait before a database that is away is asked again.
+/// How long to wait before another try while the database is unavailable.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
-/// How long a server that has to go tries on to store the end of a reply. What is left of [`super::RELEASE`] after it is for
-/// handing the reply over instead.
-const LAST_CHANCE: Duration = Duration::from_secs(1);
+/// How long a stopping server tries to store the end of a reply. The rest of [`super::RELEASE_TIMEOUT`] is for releasing the
+/// reply instead.
+const FINAL_STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How the writing of an attempt came to its end.
-enum Outcome {
-    /// It is to be stored.
+/// How an attempt ended in this server.
+enum AttemptOutcome {
+    /// The ending is to be stored.
     Ended(Ending),
-    /// Another server, or the reply's deletion, made this attempt void.
+    /// The row is no longer this attempt's: another server has taken it over, or it was deleted.
     Fenced,
-    /// This server is shutting down.
+    /// This server is stopping.
     Released,
 }
 
-/// What the row said at a checkpoint.
-enum Mark {
+/// What a checkpoint found in the row.
+enum CheckpointOutcome {
     Continue,
     Stop,
     Fenced,
 }
 
 impl Replies {
-    /// Writes what was claimed, and then what this server is given in its place.
+    /// Generates the claimed reply, and then further ones with the same permit.
     pub(super) async fn write_queue(self, claim: Claim) {
         let mut next = Some(claim.reply);
         while let Some(reply) = next {
@@ -61,12 +61,12 @@ impl Replies {
         let live = Arc::new(Live::new(claim.attempt));
         self.lock_running().insert(claim.id, live.clone());
         let running = Running { replies: self, claim, live: &live };
-        // Readers who wait for the first word now find it here.
+        // Readers on this server now follow the text in memory.
         self.signal(Topic::Reply(claim.id));
         let span = tracing::info_span!("reply", id = %claim.id, attempt = claim.attempt);
         let outcome = tracing::Instrument::instrument(self.run(claim, &live), span).await;
         let next = match outcome {
-            Outcome::Ended(ending) => {
+            AttemptOutcome::Ended(ending) => {
                 tracing::info!(
                     reply = %claim.id, attempt = claim.attempt, status = ?ending.status,
                     failure = ?ending.failure.as_ref().map(|failure| failure.code),
@@ -74,11 +74,11 @@ impl Replies {
                 );
                 self.store(claim, &live, ending).await
             }
-            Outcome::Fenced => {
+            AttemptOutcome::Fenced => {
                 tracing::info!(reply = %claim.id, attempt = claim.attempt, "reply is no longer this server's");
                 None
             }
-            Outcome::Released => {
+            AttemptOutcome::Released => {
                 self.release(claim, &live).await;
                 None
             }
@@ -87,8 +87,8 @@ impl Replies {
         next
     }
 
-    /// Asks the assistant and follows it to the end.
-    async fn run(&self, claim: &message::Model, live: &Live) -> Outcome {
+    /// Prompts the assistant and collects what it streams.
+    async fn run(&self, claim: &message::Model, live: &Live) -> AttemptOutcome {
         let options = &self.0.options;
         let deadline = sleep_until(Instant::now() + options.timeout);
         tokio::pin!(deadline);
@@ -96,57 +96,57 @@ impl Replies {
         let mut listener = self.0.signals.listen(Topic::Stop(claim.id));
         let prompt = tokio::select! {
             prompt = self.prompt(claim) => prompt,
-            () = &mut deadline => return Outcome::Ended(draft.end(live, Status::Failed, Some(timed_out()))),
-            () = self.0.released.cancelled() => return Outcome::Released,
+            () = &mut deadline => return AttemptOutcome::Ended(draft.end(live, Status::Failed, Some(timed_out()))),
+            () = self.0.released.cancelled() => return AttemptOutcome::Released,
         };
         let mut deltas = self.0.assistant.reply(prompt);
         let mut tick = interval_at(Instant::now() + options.checkpoint, options.checkpoint);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut saving: Option<Work<'_, Result<Mark, Error>>> = None;
-        let mut saved = Saved { length: 0, extended: Instant::now(), looked: Instant::now() };
+        let mut saving: Option<Work<'_, Result<CheckpointOutcome, Error>>> = None;
+        let mut last = LastCheckpoint { length: 0, extended_at: Instant::now(), checked_at: Instant::now() };
         loop {
             tokio::select! {
                 delta = deltas.next() => match delta {
                     Some(Ok(delta)) => draft.take(delta, live),
-                    Some(Err(failure)) => return Outcome::Ended(draft.end(live, Status::Failed, Some(failure))),
-                    None => return Outcome::Ended(draft.end(live, Status::Complete, None)),
+                    Some(Err(failure)) => return AttemptOutcome::Ended(draft.end(live, Status::Failed, Some(failure))),
+                    None => return AttemptOutcome::Ended(draft.end(live, Status::Complete, None)),
                 },
                 _ = tick.tick(), if saving.is_none() => {
                     let now = Instant::now();
                     let length = live.len();
-                    if length > saved.length || now - saved.extended > options.lease / 3 {
-                        saved = Saved { length, extended: now, looked: now };
+                    if length > last.length || now - last.extended_at > options.lease / 3 {
+                        last = LastCheckpoint { length, extended_at: now, checked_at: now };
                         saving = Some(Box::pin(self.checkpoint(claim, live.text(), draft.model.clone())));
-                    } else if now - saved.looked > LOOK {
-                        saved.looked = now;
-                        saving = Some(Box::pin(self.look(claim)));
+                    } else if now - last.checked_at > STOP_POLL_PERIOD {
+                        last.checked_at = now;
+                        saving = Some(Box::pin(self.check_stop(claim)));
                     }
                 }
                 () = listener.woken(), if saving.is_none() => {
-                    saving = Some(Box::pin(self.look(claim)));
+                    saving = Some(Box::pin(self.check_stop(claim)));
                 }
-                mark = settled(&mut saving) => {
+                checkpoint = wait_if_some(&mut saving) => {
                     saving = None;
-                    match mark {
-                        Ok(Mark::Continue) => {}
-                        Ok(Mark::Stop) => {
-                            return Outcome::Ended(draft.end(live, Status::Stopped, None));
+                    match checkpoint {
+                        Ok(CheckpointOutcome::Continue) => {}
+                        Ok(CheckpointOutcome::Stop) => {
+                            return AttemptOutcome::Ended(draft.end(live, Status::Stopped, None));
                         }
-                        Ok(Mark::Fenced) => return Outcome::Fenced,
-                        // The text is safe in memory, and the next tick tries again.
+                        Ok(CheckpointOutcome::Fenced) => return AttemptOutcome::Fenced,
+                        // The text is still in memory, and the next tick tries again.
                         Err(error) => {
                             error.log();
-                            saved.length = 0;
+                            last.length = 0;
                         }
                     }
                 }
-                () = &mut deadline => return Outcome::Ended(draft.end(live, Status::Failed, Some(timed_out()))),
-                () = self.0.released.cancelled() => return Outcome::Released,
+                () = &mut deadline => return AttemptOutcome::Ended(draft.end(live, Status::Failed, Some(timed_out()))),
+                () = self.0.released.cancelled() => return AttemptOutcome::Released,
             }
         }
     }
 
-    /// Reads the conversation, however long the database takes.
+    /// Reads the prompt, and tries again until the database answers.
     async fn prompt(&self, claim: &message::Model) -> Prompt {
         loop {
             match prompt::load(&self.0.database, claim, &self.0.options).await {
@@ -157,41 +157,41 @@ impl Replies {
         }
     }
 
-    /// Stores the text so far and extends the lease.
+    /// Stores the text so far, and extends the lease.
     async fn checkpoint(
         &self,
         claim: &message::Model,
         text: String,
         model: Option<String>,
-    ) -> Result<Mark, Error> {
+    ) -> Result<CheckpointOutcome, Error> {
         let lease_until = self.0.database.clock().in_future(self.0.options.lease);
         let update = Query::update()
             .table(message::Entity)
             .value(Column::Content, text)
             .value(Column::Model, model)
             .value(Column::LeaseUntil, lease_until)
-            .cond_where(still(claim))
+            .cond_where(owned_by(claim))
             .returning_col(Column::StopRequestedAt)
             .to_owned();
         let statement = self.0.database.backend().build(&update);
-        let mark = self.0.database.update(statement).await?;
+        let checkpoint = self.0.database.update(statement).await?;
         self.signal(Topic::Reply(claim.id));
-        mark.map_or(Ok(Mark::Fenced), |row| read_mark(&row))
+        checkpoint.map_or(Ok(CheckpointOutcome::Fenced), |row| checkpoint_outcome(&row))
     }
 
-    /// Looks whether the reply is to stop, or is no longer this server's.
-    async fn look(&self, claim: &message::Model) -> Result<Mark, Error> {
+    /// Checks whether the reply is to stop, or is no longer this attempt's.
+    async fn check_stop(&self, claim: &message::Model) -> Result<CheckpointOutcome, Error> {
         let select = Query::select()
             .column(Column::StopRequestedAt)
             .from(message::Entity)
-            .cond_where(still(claim))
+            .cond_where(owned_by(claim))
             .to_owned();
         let statement = self.0.database.backend().build(&select);
         let row = self.0.database.row(statement).await?;
-        row.map_or(Ok(Mark::Fenced), |row| read_mark(&row))
+        row.map_or(Ok(CheckpointOutcome::Fenced), |row| checkpoint_outcome(&row))
     }
 
-    /// Stores how the attempt ended, however long the database takes, unless this server has to go.
+    /// Stores the ending, and tries again until the database answers or this server stops.
     async fn store(&self, claim: &message::Model, live: &Live, ending: Ending) -> Option<message::Model> {
         let store = async {
             let entry = loop {
@@ -210,28 +210,28 @@ impl Replies {
                 sleep(RETRY_PAUSE).await;
             }
         };
-        let given_up = async {
+        let deadline = async {
             self.0.released.cancelled().await;
-            sleep(LAST_CHANCE).await;
+            sleep(FINAL_STORE_TIMEOUT).await;
         };
         tokio::select! {
             next = store => next,
             never = self.keep_lease(claim) => match never {},
-            () = given_up => {
+            () = deadline => {
                 self.release(claim, live).await;
                 None
             }
         }
     }
 
-    /// Extends the lease again and again.
+    /// Extends the lease until it is dropped.
     async fn keep_lease(&self, claim: &message::Model) -> Infallible {
         loop {
             sleep(self.0.options.lease / 3).await;
             let extend = Query::update()
                 .table(message::Entity)
                 .value(Column::LeaseUntil, self.0.database.clock().in_future(self.0.options.lease))
-                .cond_where(still(claim))
+                .cond_where(owned_by(claim))
                 .to_owned();
             if let Err(error) = self.0.database.update(self.0.database.backend().build(&extend)).await {
                 error.log();
@@ -239,17 +239,17 @@ impl Replies {
         }
     }
 
-    /// Lets another server take the reply over at once, without counting against its restarts. The lease changes
-    /// hands: a checkpoint that is still on its way can no longer extend it.
+    /// Releases the lease, so that another server takes the reply over at once. It does not count against the reply's
+    /// restarts. The lease gets another owner, so a checkpoint that is still running can no longer extend it.
     async fn release(&self, claim: &message::Model, live: &Live) {
         let update = Query::update()
             .table(message::Entity)
             .value(Column::Content, live.text())
-            .value(Column::LeaseOwner, NOBODY)
+            .value(Column::LeaseOwner, RELEASED)
             .value(Column::LeaseUntil, self.0.database.clock().now())
             // A number and not a sum: the statement may run twice.
             .value(Column::RestartsLeft, claim.restarts_left + 1)
-            .cond_where(still(claim))
+            .cond_where(owned_by(claim))
             .returning_col(Column::StopRequestedAt)
             .to_owned();
         let statement = self.0.database.backend().build(&update);
@@ -260,16 +260,16 @@ impl Replies {
     }
 }
 
-fn read_mark(row: &sea_orm::QueryResult) -> Result<Mark, Error> {
+fn checkpoint_outcome(row: &sea_orm::QueryResult) -> Result<CheckpointOutcome, Error> {
     let asked: Option<sea_orm::prelude::DateTimeUtc> =
         row.try_get_by_index(0).map_err(|error: DbErr| Error::from(error))?;
-    Ok(if asked.is_some() { Mark::Stop } else { Mark::Continue })
+    Ok(if asked.is_some() { CheckpointOutcome::Stop } else { CheckpointOutcome::Continue })
 }
 
 type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Waits for the work in `slot`, for ever if there is none.
-async fn settled<T>(slot: &mut Option<Work<'_, T>>) -> T {
+/// Waits for the future in `slot`; never returns if there is none.
+async fn wait_if_some<T>(slot: &mut Option<Work<'_, T>>) -> T {
     match slot {
         Some(work) => work.await,
         None => std::future::pending().await,
@@ -284,14 +284,14 @@ fn timed_out() -> Failure {
     }
 }
 
-/// What was last brought to the database, and when.
-struct Saved {
+/// How much text was last stored, and when the lease was extended and the row checked.
+struct LastCheckpoint {
     length: usize,
-    extended: Instant,
-    looked: Instant,
+    extended_at: Instant,
+    checked_at: Instant,
 }
 
-/// What an attempt has brought so far, beside its text.
+/// What the assistant has streamed so far, apart from the text.
 #[derive(Default)]
 struct Draft {
     tool_calls: ToolCalls,
@@ -324,7 +324,7 @@ impl Draft {
     }
 }
 
-/// Takes the reply off the list of what this server writes, also when the assistant panics.
+/// Removes the reply from the list of running ones when it is dropped, also if the assistant panics.
 struct Running<'a> {
     replies: &'a Replies,
     claim: &'a message::Model,
@@ -334,7 +334,7 @@ struct Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         let mut running = self.replies.lock_running();
-        // It may be a successor that this server is writing now.
+        // The entry may be of the next attempt, which this server runs as well.
         if running.get(&self.claim.id).is_some_and(|live| Arc::ptr_eq(live, self.live)) {
             running.remove(&self.claim.id);
         }

@@ -1,4 +1,4 @@
-//! Another version of a reply.
+//! Regenerating: another version of a reply.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{EntityTrait, IntoActiveModel};
@@ -8,25 +8,25 @@ use super::super::new_message::Slot;
 use super::super::receipt::{Created, IdempotentRequest};
 use super::super::unread::read_at_most;
 use super::super::{AfterCommit, Chat, OnBusy};
-use super::steps::new_target;
+use super::steps::set_target;
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
 use crate::entity::message;
 use crate::error::Error;
 
-/// Another version to ask for of a reply.
+/// Another version of a reply.
 #[derive(Clone, Debug)]
 pub struct RegenerateReply {
     /// The reply.
     pub message_id: Uuid,
-    /// The client's name for this request: a second one with the same key finds the first one's reply.
+    /// The idempotency key: a second request with the same key returns the first one's reply.
     pub idempotency_key: Option<String>,
-    /// What to do if a reply is under way in the conversation. [`OnBusy::Rollback`] is [`OnBusy::Interrupt`] here:
-    /// the reply and the turns after it leave the active path in any case.
+    /// What to do if a reply is queued or running in the conversation. [`OnBusy::Rollback`] is the same as
+    /// [`OnBusy::Interrupt`] here: the reply and the messages after it leave the active path in any case.
     pub on_busy: OnBusy,
 }
 
-/// What a reply that was asked for again has become.
+/// A regenerated reply.
 #[derive(Clone, Debug)]
 pub struct Regenerated {
     /// The conversation.
@@ -36,8 +36,8 @@ pub struct Regenerated {
 }
 
 impl Chat {
-    /// Stores another reply to the message that a reply answers, puts it on the active path, has it written, and
-    /// returns at once. The old reply and what hangs below it stay.
+    /// Stores another reply to the same message, puts it on the active path, has it generated, and returns at once. The old reply
+    /// and its descendants stay.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply.
@@ -60,7 +60,7 @@ impl Chat {
         });
         let mut regenerated = regenerated.await?;
         if regenerated.conversation.step_at.is_some() {
-            regenerated.conversation = self.settle(regenerated.conversation.id).await?;
+            regenerated.conversation = self.finish_steps(regenerated.conversation.id).await?;
             if let Some(now) = self.message(regenerated.reply.id).await? {
                 regenerated.reply.active = now.active;
             }
@@ -77,22 +77,23 @@ impl Chat {
         let mut after_commit = AfterCommit::default();
         let old = self.own_reply(write, request.message_id).await?;
         let length = old.position - 1;
-        let standing = self.standing(write, old.conversation_id, old.parent_id, length).await?;
-        let junction = standing.junction(old.parent_id, length).ok();
+        let branch_point = self.branch_point(write, old.conversation_id, old.parent_id, length).await?;
+        let ancestor = branch_point.ancestor(old.parent_id, length).ok();
         let read = read_at_most(length);
         let mut changes = vec![(Column::UpdatedAt, Expr::value(write.now))];
-        match (junction, created.reply) {
-            (None, Some(reply)) => changes.extend(new_target(write, reply, Some(read.1))),
+        match (ancestor, created.reply) {
+            (None, Some(reply)) => changes.extend(set_target(write, reply, Some(read.1))),
             _ => changes.extend([(Column::LastPosition, Expr::value(old.position)), read]),
         }
         let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
-        let way =
-            self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut after_commit).await?;
-        if let Some(junction) = junction {
-            self.lead_path(write, conversation.id, old.parent_id, length, junction).await?;
+        let outcome = self
+            .apply_on_busy(write, conversation.id, branch_point.busy, request.on_busy, &mut after_commit)
+            .await?;
+        if let Some(ancestor) = ancestor {
+            self.set_active_path(write, conversation.id, old.parent_id, length, ancestor).await?;
         }
-        let active = junction.is_some();
-        let slot = Slot { parent: old.parent_id, position: old.position, busy: way.busy, active };
+        let active = ancestor.is_some();
+        let slot = Slot { parent: old.parent_id, position: old.position, busy: outcome.busy, active };
         let reply = self.new_reply(write, conversation.id, created.reply, &slot, &mut after_commit).await?;
         message::Entity::insert(reply.clone().into_active_model()).exec_without_returning(&**write).await?;
         Ok((Regenerated { conversation, reply }, after_commit))

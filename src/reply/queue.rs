@@ -1,15 +1,15 @@
-//! Beginning replies that wait for room, users in turn.
+//! Starting queued replies, users in turn.
 
 use sea_orm::{DbErr, Statement, Value};
 
 use super::permits::Permit;
-use super::sweep::{BATCH, Rescues};
+use super::sweep::{BATCH, PendingClaims};
 use super::{Claim, Replies};
 use crate::error::Error;
 
-/// At most `$3` users after `$1`, in order, who have a reply that waits in a conversation in which none is being
-/// written, and fewer than `$2` that are. One step of the recursion finds the next user in the index, however many
-/// replies the one before has waiting; it goes no further than it must.
+/// At most `$3` users after `$1`, in order of id, who have fewer than `$2` running replies, and a queued one in a
+/// conversation without a running one. Each step of the recursion finds the next user in the index, however many queued
+/// replies the user before has; it stops at the limit.
 const STARTABLE: &str = "
 WITH RECURSIVE waiting (user_id) AS (
     SELECT (SELECT user_id FROM message WHERE status = 'QUEUED' AND user_id > $1 ORDER BY user_id LIMIT 1)
@@ -34,40 +34,44 @@ WHERE user_id IS NOT NULL
     )
 LIMIT $3";
 
-/// Whose turn it is: the users come round in the order of their ids, one reply each.
+/// Takes one queued reply of each user in the order of their ids, and then begins again.
 #[derive(Debug, Default)]
-pub(super) struct Turn {
-    /// Who had the last one.
+pub(super) struct RoundRobin {
+    /// The user whose reply was started last.
     last: String,
 }
 
 impl Replies {
-    /// Begins replies that wait, as many as there is room for in this server.
-    pub(super) async fn begin_waiting(&self, rescues: &Rescues, turn: &mut Turn) -> Result<(), Error> {
-        let room = self.0.permits.left().min(BATCH);
-        if room == 0 {
+    /// Starts as many queued replies as this server has permits for.
+    pub(super) async fn start_queued(
+        &self,
+        pending: &PendingClaims,
+        round_robin: &mut RoundRobin,
+    ) -> Result<(), Error> {
+        let limit = self.0.permits.left().min(BATCH);
+        if limit == 0 {
             return Ok(());
         }
-        let users = self.startable(turn, room).await?;
+        let users = self.startable(round_robin, limit).await?;
         if users.is_empty() {
-            self.0.permits.forget_waiting();
+            self.0.permits.clear_awaited();
         }
         for user in users {
-            let Some(under_way) = rescues.begin(&user) else { continue };
-            let Some(permit) = self.0.permits.take_in_turn() else { return Ok(()) };
-            turn.last.clone_from(&user);
+            let Some(guard) = pending.begin(&user) else { continue };
+            let Some(permit) = self.0.permits.take_for_queued() else { return Ok(()) };
+            round_robin.last.clone_from(&user);
             let replies = self.clone();
-            self.rescue(under_way, async move { replies.begin_next(&user, permit).await });
+            self.spawn_claim(guard, async move { replies.start_next(&user, permit).await });
         }
         Ok(())
     }
 
-    /// Up to `count` users of whom a reply may begin, in turn.
-    async fn startable(&self, turn: &Turn, count: usize) -> Result<Vec<String>, Error> {
-        let mut users = self.startable_after(&turn.last, count).await?;
-        if users.len() < count && !turn.last.is_empty() {
+    /// The next users, at most `count`, who have a queued reply that may start.
+    async fn startable(&self, round_robin: &RoundRobin, count: usize) -> Result<Vec<String>, Error> {
+        let mut users = self.startable_after(&round_robin.last, count).await?;
+        if users.len() < count && !round_robin.last.is_empty() {
             let round = self.startable_after("", count).await?;
-            let rest = round.into_iter().take_while(|user| *user <= turn.last);
+            let rest = round.into_iter().take_while(|user| *user <= round_robin.last);
             users.extend(rest.take(count - users.len()));
         }
         Ok(users)
@@ -84,8 +88,8 @@ impl Replies {
         Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?)
     }
 
-    /// Gives the next of a user's replies that wait to this server.
-    async fn begin_next(&self, user: &str, permit: Permit) -> Result<Option<Claim>, Error> {
+    /// Leases the next queued reply of `user` to this server.
+    async fn start_next(&self, user: &str, permit: Permit) -> Result<Option<Claim>, Error> {
         let input = (self.clone(), user.to_owned());
         let reply = self
             .0
@@ -93,7 +97,7 @@ impl Replies {
             .write(user, input, |write, (replies, user)| Box::pin(replies.promote(write, user)))
             .await?;
         Ok(reply.map(|reply| {
-            self.announce(user, reply.id);
+            self.signal_change(user, reply.id);
             Claim { reply, permit }
         }))
     }

@@ -3,12 +3,11 @@
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
 
-use super::folded::Folded;
-use super::offload::STORING;
-use super::token::{scope, tokens};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::error::Error;
+use crate::search::{Folded, scope, tokens};
+use crate::text_workers::STORING;
 
 /// What the index keeps of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +66,7 @@ pub async fn store_title(write: &Write, user: &str, id: Uuid, entry: &Entry) -> 
 
 /// The statement that makes the title of a user's conversation unfindable.
 #[must_use]
-pub fn erase_title(backend: DbBackend, user: &str, id: Uuid) -> Statement {
+pub fn delete_title(backend: DbBackend, user: &str, id: Uuid) -> Statement {
     Statement::from_sql_and_values(backend, TITLES.delete, [Value::from(user), Value::from(id)])
 }
 
