@@ -109,9 +109,9 @@ async fn serve(serve: Serve) -> Result<(), String> {
     Ok(())
 }
 
-/// Brings the database to what this binary needs, or waits until somebody else has, and then calls `announce`. A database
-/// that is away is waited for, and announced at once. One that refuses this server, or is too new for it, is not waited
-/// for: the error is one line for the operator.
+/// Brings the database to what this binary needs, or waits until somebody else has, and then calls `announce`. A
+/// database that is away is waited for, and announced at once. One that refuses this server, or is too new for it, is
+/// not waited for: the error is one line for the operator.
 async fn prepare(
     database: &Database,
     no_migrate: bool,
@@ -178,8 +178,8 @@ fn tells_nothing_private(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= most
 }
 
-/// Whether what `metadata` stands for is not told of by others: of each connection that is lost the pool would warn, and
-/// who needed it says what came of it.
+/// Whether what `metadata` stands for is not told of by others: of each connection that is lost the pool would warn,
+/// and who needed it says what came of it.
 fn tells_news(metadata: &Metadata<'_>) -> bool {
     !(metadata.target().starts_with("sqlx_core::pool") && *metadata.level() == Level::WARN)
 }

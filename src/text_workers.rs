@@ -41,8 +41,8 @@ impl Workers {
         }))
     }
 
-    /// Runs `work` on texts of `bytes` bytes for `user`. Its permit is held until the work has really ended, even if the
-    /// caller is gone: work that takes long should ask whether it is cancelled.
+    /// Runs `work` on texts of `bytes` bytes for `user`. Its permit is held until the work has really ended, even if
+    /// the caller is gone: work that takes long should ask whether it is cancelled.
     ///
     /// # Errors
     /// [`Error::Internal`] if `work` panics.

@@ -1,12 +1,11 @@
-//! Erasing what has been in the trash for long enough.
+//! Erasing conversations that have been in the trash for long enough.
 //!
-//! Any server may do it, and several at once do no harm. A conversation is first marked as being erased, from when on
-//! it cannot be restored, and loses what it has of the user's words; then its messages go in small batches, each a
-//! transaction of its own, so that no write waits for long; then it is a tombstone, from which devices that were
-//! away learn of it. A server that dies meanwhile leaves the mark, and the next pass goes on.
+//! Any server does it, and several at once do no harm. First the conversation is marked as being erased, after which it
+//! cannot be restored, and its title and metadata are deleted. Then its messages are deleted in small batches, each in
+//! a transaction of its own, so that no write waits for long. At last it is a tombstone, from which offline devices
+//! learn of the deletion. If a server stops meanwhile, another one continues.
 //!
-//! The receipt of a request with an idempotency key stays as long as any, without its digest: a late retry must not
-//! store its message a second time.
+//! Receipts stay as long as any, without their digests, so that a late retry does not store its message again.
 
 use std::time::Duration;
 
@@ -21,28 +20,28 @@ use crate::entity::{conversation, deleted_message, message, receipt};
 use crate::error::Error;
 use crate::index;
 
-/// How many conversations to erase in a pass; the next pass begins at once if there may be more.
+/// How many conversations one pass erases. If there may be more, the next pass begins at once.
 const CONVERSATIONS: u64 = 64;
 
-/// How many ids of messages to hold at once.
-const LOOK: u64 = 10_000;
+/// How many ids of messages are read at once.
+const ID_PAGE: u64 = 10_000;
 
-/// How many messages to erase in one statement.
+/// How many messages one statement deletes.
 const BATCH: usize = 200;
 
-/// How long a server that has begun to erase a conversation is given before another one does it as well.
-const CLAIM: Duration = Duration::from_mins(5);
+/// How long a server may take to erase a conversation before another one continues.
+const ERASE_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// When the trash is emptied.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// How long a deleted conversation is kept.
     pub keep: Duration,
-    /// How often to look for what is to be erased.
+    /// How often the trash is checked.
     pub period: Duration,
 }
 
-/// Empties the trash from time to time until `shutdown`.
+/// Empties the trash every `period` until `shutdown`.
 pub fn start(database: Database, options: Options, shutdown: CancellationToken) {
     background::repeat(options.period, shutdown, move || {
         let database = database.clone();
@@ -62,18 +61,18 @@ async fn empty(database: &Database, keep: Duration) -> Result<u64, Error> {
     let found: Vec<(String, Uuid)> =
         database.read(|connection| Box::pin(due.clone().into_tuple().all(connection))).await?;
     for (user, id) in &found {
-        if claim(database, keep, user, *id).await? {
+        if mark_erasing(database, keep, user, *id).await? {
             database.update(index::delete_title(database.backend(), user, *id)).await?;
             erase_messages(database, user, *id).await?;
             erase_tombstones(database, user, *id).await?;
-            bury(database, user, *id).await?;
+            mark_erased(database, user, *id).await?;
             tracing::info!(conversation = %id, "erased a deleted conversation");
         }
     }
     Ok(found.len() as u64)
 }
 
-/// Whether a conversation is to be erased, and no other server is at it.
+/// The condition that a conversation is to be erased, and that no other server is erasing it.
 fn due(database: &Database, keep: Duration) -> Condition {
     use conversation::Column;
     let clock = database.clock();
@@ -83,12 +82,13 @@ fn due(database: &Database, keep: Duration) -> Condition {
         .add(
             Condition::any()
                 .add(Column::ErasingAt.is_null().and(Expr::col(Column::DeletedAt).lte(clock.ago(keep))))
-                .add(Expr::col(Column::ErasingAt).lt(clock.ago(CLAIM))),
+                .add(Expr::col(Column::ErasingAt).lt(clock.ago(ERASE_TIMEOUT))),
         )
 }
 
-/// Marks a conversation as being erased, and takes the user's words out of it; tells whether it still was to be.
-async fn claim(database: &Database, keep: Duration, user: &str, id: Uuid) -> Result<bool, Error> {
+/// Marks a conversation as being erased, and deletes its title and metadata. Returns `false` if another server was
+/// quicker, or the conversation was restored.
+async fn mark_erasing(database: &Database, keep: Duration, user: &str, id: Uuid) -> Result<bool, Error> {
     use conversation::Column;
     let update = Query::update()
         .table(conversation::Entity)
@@ -107,8 +107,7 @@ async fn claim(database: &Database, keep: Duration, user: &str, id: Uuid) -> Res
     Ok(database.update(database.backend().build(&update)).await?.is_some())
 }
 
-/// Erases the messages of a conversation, those at its end first: no message is there without its parent. The
-/// receipts of the requests that made them stay, without the digests of the texts.
+/// Deletes the messages of a conversation, children before parents, and the digests of their receipts.
 async fn erase_messages(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
     use message::Column;
     let left = message::Entity::find()
@@ -117,7 +116,7 @@ async fn erase_messages(database: &Database, user: &str, conversation: Uuid) -> 
         .filter(own(Column::UserId, user))
         .filter(Column::ConversationId.eq(conversation))
         .order_by_desc(Column::Position)
-        .limit(LOOK);
+        .limit(ID_PAGE);
     loop {
         let ids: Vec<Uuid> =
             database.read(|connection| Box::pin(left.clone().into_tuple().all(connection))).await?;
@@ -144,7 +143,7 @@ async fn erase_messages(database: &Database, user: &str, conversation: Uuid) -> 
     }
 }
 
-/// Erases what is left of messages that were deleted before their conversation was: their tombstones.
+/// Deletes the tombstones of messages that were deleted before their conversation.
 async fn erase_tombstones(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
     use deleted_message::Column;
     let left = deleted_message::Entity::find()
@@ -152,7 +151,7 @@ async fn erase_tombstones(database: &Database, user: &str, conversation: Uuid) -
         .column(Column::Id)
         .filter(own(Column::UserId, user))
         .filter(Column::ConversationId.eq(conversation))
-        .limit(LOOK);
+        .limit(ID_PAGE);
     loop {
         let ids: Vec<Uuid> =
             database.read(|connection| Box::pin(left.clone().into_tuple().all(connection))).await?;
@@ -172,11 +171,11 @@ async fn erase_tombstones(database: &Database, user: &str, conversation: Uuid) -
 }
 
 fn is_last(ids: &[Uuid]) -> bool {
-    ids.len() < usize::try_from(LOOK).unwrap_or(usize::MAX)
+    ids.len() < usize::try_from(ID_PAGE).unwrap_or(usize::MAX)
 }
 
-/// Notes that nothing is left to erase.
-async fn bury(database: &Database, user: &str, id: Uuid) -> Result<(), Error> {
+/// Makes the conversation a tombstone.
+async fn mark_erased(database: &Database, user: &str, id: Uuid) -> Result<(), Error> {
     use conversation::Column;
     let update = Query::update()
         .table(conversation::Entity)

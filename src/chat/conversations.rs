@@ -30,8 +30,8 @@ impl Chat {
         self.rows(query).await
     }
 
-    /// The conversations of messages that were just read. Deleted ones are included: one that was deleted since then still
-    /// belongs to the messages that the answer has.
+    /// The conversations of messages that were just read. Deleted ones are included: one that was deleted since then
+    /// still belongs to the messages that the answer has.
     pub async fn conversations_of_messages(
         &self,
         ids: &[Uuid],

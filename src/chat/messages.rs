@@ -56,8 +56,8 @@ impl Chat {
     ) -> Result<HashMap<PositionRange, Vec<Arc<message::Model>>>, Error> {
         let wanted = ranges.iter().filter(|range| !range.is_empty());
         let places = wanted.fold(Condition::any(), |places, range| {
-            // Each condition names every column of the index. With the common ones written once, SQLite reads all of the
-            // user's messages.
+            // Each condition names every column of the index. With the common ones written once, SQLite reads all of
+            // the user's messages.
             places.add(
                 Expr::col(Column::UserId)
                     .eq(self.user())

@@ -1,7 +1,7 @@
 //! What a viewer may do: every query and every rule.
 //!
-//! [`Chat`] is the only access to rows, and it cannot be made without a viewer. It reads and writes that viewer's rows, and has
-//! no way to name another user's.
+//! [`Chat`] is the only access to rows, and it cannot be made without a viewer. It reads and writes that viewer's rows,
+//! and has no way to name another user's.
 
 mod changes;
 mod conversations;
@@ -93,8 +93,8 @@ impl Chat {
         self.viewer.id()
     }
 
-    /// Runs `work` on `input` in a transaction of the viewer, as [`Database::write`] does, and once it is committed does
-    /// what `work` has returned to do then. All of that is done even if the caller drops the future.
+    /// Runs `work` on `input` in a transaction of the viewer, as [`Database::write`] does, and once it is committed
+    /// does what `work` has returned to do then. All of that is done even if the caller drops the future.
     async fn write<I, T, W>(&self, input: I, work: W) -> Result<T, Error>
     where
         I: Send + Sync + 'static,

@@ -90,8 +90,8 @@ impl Chat {
         Ok(reply)
     }
 
-    /// Takes a permit to start a reply at once. `None` if it has to be queued: because its conversation is `busy`, the viewer has
-    /// as many running replies as allowed, or the server has no permit left.
+    /// Takes a permit to start a reply at once. `None` if it has to be queued: because its conversation is `busy`, the
+    /// viewer has as many running replies as allowed, or the server has no permit left.
     ///
     /// # Errors
     /// [`Error::TooManyQueued`] if it has to be queued, and the viewer has as many queued replies as allowed.

@@ -67,7 +67,8 @@ impl<T> Page<T> {
         Self { items: Vec::new(), has_previous: false, has_next: false }
     }
 
-    /// Makes a page of `rows`, which were read from the wanted end on. A row beyond the limit shows that there are more.
+    /// Makes a page of `rows`, which were read from the wanted end on. A row beyond the limit shows that there are
+    /// more.
     pub(super) fn from_rows<C>(mut rows: Vec<T>, slice: &Slice<C>) -> Self {
         let limit = usize::try_from(slice.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;

@@ -22,8 +22,8 @@ pub(super) struct Tail {
     pub(super) busy: bool,
 }
 
-/// The message at position `$3`. It is searched as the last one up to there: with an equality PostgreSQL may choose an index
-/// that reads the whole path.
+/// The message at position `$3`. It is searched as the last one up to there: with an equality PostgreSQL may choose an
+/// index that reads the whole path.
 const TAIL: &str = "
 SELECT
     (SELECT id FROM message
@@ -37,8 +37,8 @@ SELECT
 pub(super) struct BusyOutcome {
     /// The positions on the active path whose replies were interrupted.
     interrupted: Vec<i64>,
-    /// Whether the new reply has to be queued. It has to even if the running reply was asked to stop, until a server has closed
-    /// that one.
+    /// Whether the new reply has to be queued. It has to even if the running reply was asked to stop, until a server
+    /// has closed that one.
     pub(super) busy: bool,
 }
 
@@ -95,8 +95,8 @@ impl Chat {
         }
     }
 
-    /// Stops the queued and running replies of one conversation, or of all the viewer's conversations. Queued ones are stopped
-    /// here; the servers of running ones are asked to stop them.
+    /// Stops the queued and running replies of one conversation, or of all the viewer's conversations. Queued ones are
+    /// stopped here; the servers of running ones are asked to stop them.
     pub(super) async fn interrupt(
         &self,
         write: &Write,

@@ -7,8 +7,8 @@ use crate::entity::{conversation, message};
 
 /// A range of positions on a path through a conversation.
 ///
-/// Positions run from 1 to the path's length without gaps, so a page's bounds, and whether there is more on either side, are
-/// known before a message is read.
+/// Positions run from 1 to the path's length without gaps, so a page's bounds, and whether there is more on either
+/// side, are known before a message is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PositionRange {
     /// The conversation.

@@ -1,4 +1,4 @@
-//! Requests that may be repeated, and what the first one created.
+//! Receipts: a request that is repeated with the same idempotency key finds the rows of the first one.
 
 use ring::digest::{self, SHA256};
 use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
@@ -51,12 +51,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (user_id, idempotency_key) DO NOTHING";
 
 impl Chat {
-    /// Stores the receipt of a request that is about to make `created`, or returns what an earlier one with its key
-    /// has created.
+    /// Stores the receipt of a request that is about to make `created`, or returns what an earlier one with its key has
+    /// created.
     ///
     /// # Errors
-    /// [`Error::IdempotencyMismatch`] if the earlier request asked for something else; [`Error::NotFound`] if its message is
-    /// deleted.
+    /// [`Error::IdempotencyMismatch`] if the earlier request asked for something else; [`Error::NotFound`] if its
+    /// message is deleted.
     pub(super) async fn record_receipt(
         &self,
         write: &Write,

@@ -41,8 +41,8 @@ impl Chat {
         Ok(self.replies.progress(self.user(), id, after, self.share.clone()))
     }
 
-    /// Stops a reply, on whichever server, and returns it once it has ended. Its text so far is kept. A reply that has ended
-    /// already does not change.
+    /// Stops a reply, on whichever server, and returns it once it has ended. Its text so far is kept. A reply that has
+    /// ended already does not change.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply.
@@ -76,8 +76,8 @@ impl Chat {
         Ok(((), after_commit))
     }
 
-    /// Starts another attempt of a reply that failed or was stopped, and returns at once. A reply that is queued or running does
-    /// not change.
+    /// Starts another attempt of a reply that failed or was stopped, and returns at once. A reply that is queued or
+    /// running does not change.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply; [`Error::BadUserInput`] if it is complete;

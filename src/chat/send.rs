@@ -43,8 +43,8 @@ pub enum OnBusy {
 }
 
 impl Chat {
-    /// Stores a message and its reply's row in one transaction, has the reply generated, and returns at once. All of that is
-    /// done even if the caller drops the future.
+    /// Stores a message and its reply's row in one transaction, has the reply generated, and returns at once. All of
+    /// that is done even if the caller drops the future.
     pub async fn send(&self, mut request: SendMessage) -> Result<Sent, Error> {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
         let conversation_id = request.conversation_id.unwrap_or(Uuid::nil());

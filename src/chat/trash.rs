@@ -44,8 +44,8 @@ impl Chat {
         .await
     }
 
-    /// Restores a conversation from the trash, with all its messages. Replies that were queued or running when it was deleted
-    /// are stopped. A conversation that is not in the trash does not change.
+    /// Restores a conversation from the trash, with all its messages. Replies that were queued or running when it was
+    /// deleted are stopped. A conversation that is not in the trash does not change.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such conversation, or it has been in the trash for too long.

@@ -1,8 +1,8 @@
 //! Read positions.
 //!
-//! A conversation stores one position, up to which the active path is read. Counting unread messages therefore costs nothing,
-//! and late or repeated reports of devices do no harm. Sending a message marks all before it as read, and activating another
-//! version marks that version as read. A path that is truncated is read up to its new end at most.
+//! A conversation stores one position, up to which the active path is read. Counting unread messages therefore costs
+//! nothing, and late or repeated reports of devices do no harm. Sending a message marks all before it as read, and
+//! activating another version marks that version as read. A path that is truncated is read up to its new end at most.
 
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -19,8 +19,8 @@ pub(super) fn read_at_most(position: i64) -> (conversation::Column, SimpleExpr) 
 }
 
 impl Chat {
-    /// Marks a conversation as read up to a message. Nothing changes if it is read further already, or if the message is not on
-    /// the active path.
+    /// Marks a conversation as read up to a message. Nothing changes if it is read further already, or if the message
+    /// is not on the active path.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message in such a conversation.

@@ -14,8 +14,8 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 const CANCEL: &str = "
 SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND state = 'active'";
 
-/// Cancels on a connection of its own, so that it can free a pool whose connections are all busy. It connects when it is
-/// first needed.
+/// Cancels on a connection of its own, so that it can free a pool whose connections are all busy. It connects when it
+/// is first needed.
 pub(super) struct Canceller {
     options: PgConnectOptions,
     connection: Mutex<Option<PgConnection>>,

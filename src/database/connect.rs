@@ -19,8 +19,8 @@ use super::{Address, Database, OPERATION_TIMEOUT};
 use crate::concurrency::ConcurrencyLimit;
 use crate::error::is_locked;
 
-/// How long PostgreSQL keeps an idle transaction open, and with it the lock on its user's account row. It bounds how long a
-/// server that froze, or whose machine vanished, holds up the user's other writes; a live server pauses for
+/// How long PostgreSQL keeps an idle transaction open, and with it the lock on its user's account row. It bounds how
+/// long a server that froze, or whose machine vanished, holds up the user's other writes; a live server pauses for
 /// milliseconds.
 const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -28,8 +28,8 @@ const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECTION_SHARE: u32 = 4;
 
 impl Database {
-    /// Prepares pools of at most `connections` connections to `address`. On PostgreSQL the first use connects; on SQLite
-    /// the file is created here.
+    /// Prepares pools of at most `connections` connections to `address`. On PostgreSQL the first use connects; on
+    /// SQLite the file is created here.
     ///
     /// On SQLite one connection writes and the others read: the file allows one writer at a time, and readers of the
     /// write-ahead log never wait for it.
@@ -75,9 +75,9 @@ impl Database {
             .max_connections(1)
             .acquire_timeout(OPERATION_TIMEOUT)
             .connect_timeout(OPERATION_TIMEOUT)
-            // With either of these, sqlx 0.9 runs a task that checks idle connections. It counts them without a lock; if
-            // a connection is returned and taken in the same instant, the count wraps below zero, and the task spins and
-            // takes connections away for ever.
+            // With either of these, sqlx 0.9 runs a task that checks idle connections. It counts them without a lock;
+            // if a connection is returned and taken in the same instant, the count wraps below zero, and the task spins
+            // and takes connections away for ever.
             .idle_timeout(None)
             .max_lifetime(None)
             .sqlx_logging(false)
@@ -109,8 +109,8 @@ fn connection_error(error: SqlxError) -> DbErr {
     DbErr::Conn(RuntimeErr::SqlxError(error.into()))
 }
 
-/// Creates the SQLite file, and tries again while another server is creating it: SQLite does not wait for a lock to set the
-/// journal mode.
+/// Creates the SQLite file, and tries again while another server is creating it: SQLite does not wait for a lock to set
+/// the journal mode.
 async fn create_file(writers: &Arc<Pool>) -> Result<(), DbErr> {
     let deadline = Instant::now() + OPERATION_TIMEOUT;
     loop {

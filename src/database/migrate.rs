@@ -96,8 +96,8 @@ impl Database {
     }
 }
 
-/// Takes the lock that servers migrate under, if it is free, and lifts the statement timeout. It does not wait: waiting in
-/// the database for a machine that has vanished might never end.
+/// Takes the lock that servers migrate under, if it is free, and lifts the statement timeout. It does not wait: waiting
+/// in the database for a machine that has vanished might never end.
 async fn lock(transaction: &DatabaseTransaction) -> Result<bool, Error> {
     transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
     let lock = format!("SELECT pg_try_advisory_xact_lock({ADVISORY_LOCK})");

@@ -86,8 +86,8 @@ impl Database {
         self.read_limited(&self.reads, user, &query).await
     }
 
-    /// As [`Database::read_for`], for queries that keep the database busy, such as searches: one runs at a time for each
-    /// user, and a quarter of the connections are used for them at most.
+    /// As [`Database::read_for`], for queries that keep the database busy, such as searches: one runs at a time for
+    /// each user, and a quarter of the connections are used for them at most.
     pub async fn read_expensive_for<T, Q>(&self, user: &str, query: Q) -> Result<T, Error>
     where
         Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
@@ -140,14 +140,14 @@ impl Database {
     /// Runs `work` on `input` in a transaction that begins by raising `user`'s revision, and commits it. The write goes
     /// on even if the caller drops the future.
     ///
-    /// The first statement locks the user's account row, so one user's writes are ordered on all servers, and writes
-    /// of different users never wait for each other. Within one server a user's writes also queue before they take a
+    /// The first statement locks the user's account row, so one user's writes are ordered on all servers, and writes of
+    /// different users never wait for each other. Within one server a user's writes also queue before they take a
     /// connection, so one user cannot use up the pool. `work` may run more than once, each time in a new transaction:
     /// it must have no effects but those of its [`Write`].
     ///
     /// # Errors
-    /// The error of `work`, or [`Error::Unavailable`] if the database does not answer in time. Nothing was written then,
-    /// unless the answer to the commit itself was lost and its outcome could not be found out in time.
+    /// The error of `work`, or [`Error::Unavailable`] if the database does not answer in time. Nothing was written
+    /// then, unless the answer to the commit itself was lost and its outcome could not be found out in time.
     pub async fn write<I, T, W>(&self, user: &str, input: I, work: W) -> Result<T, Error>
     where
         I: Send + Sync + 'static,
@@ -157,8 +157,8 @@ impl Database {
         self.write_then(user, input, work, |value| value).await
     }
 
-    /// As [`Database::write`], and calls `after_commit` once the transaction is committed, also if the caller is gone by
-    /// then.
+    /// As [`Database::write`], and calls `after_commit` once the transaction is committed, also if the caller is gone
+    /// by then.
     pub async fn write_then<I, T, U, W, A>(
         &self,
         user: &str,
@@ -181,9 +181,9 @@ impl Database {
         .await
     }
 
-    /// Runs the one-row update `statement` without raising a revision, for changes that other devices need not learn of,
-    /// such as a checkpoint. The statement must be safe to run twice, and runs to its end even if the caller drops the
-    /// future. Returns the row that the statement returns.
+    /// Runs the one-row update `statement` without raising a revision, for changes that other devices need not learn
+    /// of, such as a checkpoint. The statement must be safe to run twice, and runs to its end even if the caller drops
+    /// the future. Returns the row that the statement returns.
     pub async fn update(&self, statement: Statement) -> Result<Option<QueryResult>, Error> {
         let database = self.clone();
         self.run_detached(|_| async move {

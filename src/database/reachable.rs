@@ -11,8 +11,8 @@ use super::retry::within_timeout;
 use crate::error::{Error, is_outage};
 
 impl Database {
-    /// Connects once, outside of the pool, whose error does not say why a connection failed. On SQLite it does nothing, as
-    /// the file is open already.
+    /// Connects once, outside of the pool, whose error does not say why a connection failed. On SQLite it does nothing,
+    /// as the file is open already.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if another try may succeed; [`Error::Internal`] if the database refuses this server or

@@ -2,8 +2,8 @@
 //!
 //! A plan that is made while a table is empty stays with its connection, and so do the plans of foreign keys. All
 //! indexes of an empty table cost the same: PostgreSQL may then look up each inserted row in one that lists all of the
-//! user's rows. `ANALYZE` makes every connection plan anew. Autovacuum runs it as well, but only after a minute or more,
-//! and not on every database.
+//! user's rows. `ANALYZE` makes every connection plan anew. Autovacuum runs it as well, but only after a minute or
+//! more, and not on every database.
 
 use std::time::Duration;
 

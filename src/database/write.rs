@@ -16,7 +16,8 @@ use super::retry::{RETRY_PAUSE, retry_until};
 use super::{Database, OPERATION_TIMEOUT, now};
 use crate::error::Error;
 
-/// How long the statements of one write may take in all. Each has its own limit, but over a slow network there are many.
+/// How long the statements of one write may take in all. Each has its own limit, but over a slow network there are
+/// many.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
 const RAISE_SQLITE: &str = "INSERT INTO account (user_id, revision, created_at) VALUES ($1, 1, $2) \

@@ -20,8 +20,8 @@ impl WriteQueues {
     /// Waits until no other write of `user` runs in this server.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if an earlier write found the database unreachable meanwhile. All waiting writes then fail
-    /// at once, not one after another.
+    /// [`Error::Unavailable`] if an earlier write found the database unreachable meanwhile. All waiting writes then
+    /// fail at once, not one after another.
     pub(super) async fn enter(self: &Arc<Self>, user: &str) -> Result<QueueGuard, Error> {
         let since = Instant::now();
         let queue = self.lock().entry(user.to_owned()).or_default().clone();

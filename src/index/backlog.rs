@@ -1,4 +1,4 @@
-//! Indexing beside requests: what was written before there was an index, and what is copied by the thousand.
+//! Indexing texts in the background: those written before there was an index, and those of copied branches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,28 +13,28 @@ use crate::database::{Database, Write, now};
 use crate::error::Error;
 use crate::signal::{Signals, Topic};
 
-/// How long to wait after a failure of the database.
+/// How long to wait after an error of the database.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How often to look, should signals be lost.
-const PACE: Duration = Duration::from_secs(30);
+/// How often the backlog is read, in case signals are lost.
+const POLL_PERIOD: Duration = Duration::from_secs(30);
 
-/// The user who comes after another one.
-const NEXT: &str = "
+/// The next user after another one.
+const NEXT_USER: &str = "
 SELECT user_id FROM search_backlog WHERE user_id > $1 AND retry_at IS NULL ORDER BY user_id LIMIT 1";
 
-/// What was set aside, and may be tried again.
-const AGAIN: &str = "
+/// A text that failed and is due for another try.
+const NEXT_RETRY: &str = "
 SELECT user_id, id FROM search_backlog WHERE retry_at <= $1 ORDER BY retry_at LIMIT 1";
 
-const PUT: &str = "
+const INSERT_PATH: &str = "
 INSERT INTO search_backlog (user_id, id)
 SELECT user_id, id FROM message
 WHERE user_id = $1 AND conversation_id = $2 AND active AND position > $3 AND position <= $4 AND content <> ''
 ON CONFLICT DO NOTHING";
 
-/// Has the messages of a conversation's active path after position `start`, up to `end`, indexed soon.
-/// [`Topic::Backlog`] is to be sent after the commit.
+/// Puts the messages of a conversation's active path after position `start`, up to `end`, on the backlog. The caller
+/// sends [`Topic::Backlog`] after the commit.
 pub async fn index_path(
     write: &Write,
     user: &str,
@@ -43,21 +43,23 @@ pub async fn index_path(
     end: i64,
 ) -> Result<(), Error> {
     let values = [Value::from(user), Value::from(conversation), Value::from(start), Value::from(end)];
-    write.execute_raw(Statement::from_sql_and_values(write.get_database_backend(), PUT, values)).await?;
+    write
+        .execute_raw(Statement::from_sql_and_values(write.get_database_backend(), INSERT_PATH, values))
+        .await?;
     Ok(())
 }
 
-/// Works the backlog off, beside requests, until `shutdown` comes. Several servers may do so at once: what two of them
-/// index is the same.
+/// Indexes the texts on the backlog until `shutdown`. Several servers may do so at once, as an entry does not depend on
+/// who makes it.
 pub async fn catch_up(database: Database, signals: Arc<dyn Signals>, shutdown: CancellationToken) {
     let work = async {
         let mut listener = signals.listen(Topic::Backlog);
-        let mut turns = Turns::default();
+        let mut users = RoundRobin::default();
         loop {
-            match turns.take(&database).await {
+            match users.index_next(&database).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    let _ = timeout(PACE, listener.woken()).await;
+                    let _ = timeout(POLL_PERIOD, listener.woken()).await;
                 }
                 Err(error) => {
                     error.log();
@@ -69,27 +71,27 @@ pub async fn catch_up(database: Database, signals: Arc<dyn Signals>, shutdown: C
     shutdown.run_until_cancelled(work).await;
 }
 
-/// Users take turns, whatever each has waiting.
+/// Takes a batch of each user in the order of their ids, and then begins again.
 #[derive(Debug, Default)]
-struct Turns {
-    /// Who had a turn last.
+struct RoundRobin {
+    /// The user whose texts were indexed last.
     last: String,
 }
 
-impl Turns {
-    /// Indexes a few rows of the user whose turn it is. Tells whether there may be more.
-    async fn take(&mut self, database: &Database) -> Result<bool, Error> {
-        let next = match next(database, &self.last).await? {
+impl RoundRobin {
+    /// Indexes a batch of the next user's texts. Returns whether there may be more.
+    async fn index_next(&mut self, database: &Database) -> Result<bool, Error> {
+        let user = match next_user(database, &self.last).await? {
             Some(user) => Some(user),
-            None => next(database, "").await?,
+            None => next_user(database, "").await?,
         };
-        let (user, ids) = match next {
+        let (user, ids) = match user {
             Some(user) => {
                 self.last.clone_from(&user);
                 let ids = batch::next(database, &user).await?;
                 (user, ids)
             }
-            None => match again(database).await? {
+            None => match next_retry(database).await? {
                 Some((user, id)) => (user, vec![id]),
                 None => return Ok(false),
             },
@@ -99,43 +101,43 @@ impl Turns {
     }
 }
 
-async fn next(database: &Database, last: &str) -> Result<Option<String>, Error> {
-    let statement = Statement::from_sql_and_values(database.backend(), NEXT, [Value::from(last)]);
+async fn next_user(database: &Database, last: &str) -> Result<Option<String>, Error> {
+    let statement = Statement::from_sql_and_values(database.backend(), NEXT_USER, [Value::from(last)]);
     let row = database.row(statement).await?;
     Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
 }
 
-async fn again(database: &Database) -> Result<Option<(String, Uuid)>, Error> {
-    let statement = Statement::from_sql_and_values(database.backend(), AGAIN, [Value::from(now())]);
+async fn next_retry(database: &Database) -> Result<Option<(String, Uuid)>, Error> {
+    let statement = Statement::from_sql_and_values(database.backend(), NEXT_RETRY, [Value::from(now())]);
     let Some(row) = database.row(statement).await? else { return Ok(None) };
     Ok(Some((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
 }
 
-/// Indexes some of a user's texts; if that fails, each of them alone, so that the one that cannot be indexed is set
-/// aside and holds up no other.
+/// Indexes some of a user's texts. If that fails, indexes each of them alone, so that one that cannot be indexed is
+/// postponed without delaying the others.
 async fn index(database: &Database, user: &str, ids: &[Uuid]) -> Result<(), Error> {
-    let Err(error) = attempt(database, user, ids).await else { return Ok(()) };
+    let Err(error) = try_index(database, user, ids).await else { return Ok(()) };
     if let [id] = ids {
-        return set_aside(database, user, *id, &error).await;
+        return postpone(database, user, *id, &error).await;
     }
     for id in ids {
-        if let Err(error) = attempt(database, user, &[*id]).await {
-            set_aside(database, user, *id, &error).await?;
+        if let Err(error) = try_index(database, user, &[*id]).await {
+            postpone(database, user, *id, &error).await?;
         }
     }
     Ok(())
 }
 
-async fn attempt(database: &Database, user: &str, ids: &[Uuid]) -> Result<(), Error> {
+async fn try_index(database: &Database, user: &str, ids: &[Uuid]) -> Result<(), Error> {
     let batch = Batch::read(database, user, ids).await?;
     database.write(user, batch, |write, batch| Box::pin(batch.store(write))).await
 }
 
-/// Leaves a text for later. If this fails too, it is the database that is away.
-async fn set_aside(database: &Database, user: &str, id: Uuid, cause: &Error) -> Result<(), Error> {
+/// Postpones a text. If that fails, too, the database is unavailable.
+async fn postpone(database: &Database, user: &str, id: Uuid, cause: &Error) -> Result<(), Error> {
     let input = (user.to_owned(), id);
-    database.write(user, input, |write, (user, id)| Box::pin(batch::set_aside(write, user, *id))).await?;
-    tracing::warn!(%id, code = cause.code(), "a text cannot be indexed for search now; it is tried again later");
+    database.write(user, input, |write, (user, id)| Box::pin(batch::postpone(write, user, *id))).await?;
+    tracing::warn!(%id, code = cause.code(), "a text could not be indexed and is postponed");
     cause.log();
     Ok(())
 }

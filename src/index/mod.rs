@@ -1,4 +1,5 @@
-//! The search index: one entry for each text, written in the transaction that changes the text, or later from the backlog.
+//! The search index: one entry for each text, written in the transaction that changes the text, or later from the
+//! backlog.
 
 mod backlog;
 mod batch;

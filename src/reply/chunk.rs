@@ -10,8 +10,8 @@ use crate::error::Error;
 /// How many bytes of a reply's text are read at a time. A reader holds no more in memory.
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 
-/// The state of a reply, and a chunk of its text: from byte `$4` on if it is of attempt `$3`, or else from its start. The
-/// length is known without reading the text.
+/// The state of a reply, and a chunk of its text: from byte `$4` on if it is of attempt `$3`, or else from its start.
+/// The length is known without reading the text.
 macro_rules! state {
     ($bytes:literal) => {
         concat!(

@@ -32,8 +32,8 @@ pub(crate) struct ReplyCounts {
 }
 
 impl Replies {
-    /// Counts the replies of `user` that have not ended. One user's writes run one after another, so the numbers hold until
-    /// the commit.
+    /// Counts the replies of `user` that have not ended. One user's writes run one after another, so the numbers hold
+    /// until the commit.
     pub(crate) async fn reply_counts(&self, write: &Write, user: &str) -> Result<ReplyCounts, Error> {
         let statement =
             Statement::from_sql_and_values(write.get_database_backend(), REPLY_COUNTS, [Value::from(user)]);

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 /// A shorter time between two answers of the database never counts as an outage, as a busy machine may need as long.
 const MIN_GAP: Duration = Duration::from_secs(2);
 
-/// How long the database has answered without a gap. After an outage, or after this server's start, leases of living servers
-/// may have expired: those servers get the time of one lease to extend them.
+/// How long the database has answered without a gap. After an outage, or after this server's start, leases of living
+/// servers may have expired: those servers get the time of one lease to extend them.
 #[derive(Debug)]
 pub(super) struct Connectivity {
     lease: Duration,

@@ -28,8 +28,8 @@ pub(super) struct Ending {
 }
 
 impl Replies {
-    /// Closes the attempt of `claim` and leases the user's next queued reply to this server, in one transaction. Returns
-    /// that next reply. The entry goes into the search index.
+    /// Closes the attempt of `claim` and leases the user's next queued reply to this server, in one transaction.
+    /// Returns that next reply. The entry goes into the search index.
     ///
     /// Nothing is stored if the attempt is no longer this server's.
     pub(super) async fn end(
@@ -117,8 +117,8 @@ pub(super) async fn close(
     Ok(closed)
 }
 
-/// Starts the first queued reply of one conversation: of those in which no reply is running, the one whose oldest queued
-/// reply was asked for first. Starts none if `$5` replies of the user are running.
+/// Starts the first queued reply of one conversation: of those in which no reply is running, the one whose oldest
+/// queued reply was asked for first. Starts none if `$5` replies of the user are running.
 const PROMOTE: &str = "
 UPDATE message
 SET status = 'GENERATING', attempt = attempt + 1, lease_owner = $2, lease_until = $3, revision = $4,

@@ -6,8 +6,8 @@ use tokio::sync::watch;
 
 use super::chunk::{CHUNK_BYTES, Chunk};
 
-/// The growing text of one attempt. Each reader reads from its own offset at its own pace, so a slow reader costs no extra
-/// memory.
+/// The growing text of one attempt. Each reader reads from its own offset at its own pace, so a slow reader costs no
+/// extra memory.
 #[derive(Debug)]
 pub(super) struct Live {
     attempt: i32,

@@ -1,7 +1,7 @@
 //! The life of a reply: lease, checkpoints, takeover, stop, progress.
 //!
-//! A reply's row holds a lease: the server that writes it, and a deadline. Every write of a reply is conditional on that
-//! server and on the attempt, so a server that was thought dead cannot overwrite its successor.
+//! A reply's row holds a lease: the server that writes it, and a deadline. Every write of a reply is conditional on
+//! that server and on the attempt, so a server that was thought dead cannot overwrite its successor.
 
 mod chunk;
 mod claim;
@@ -133,8 +133,8 @@ impl Replies {
         replies
     }
 
-    /// Starts no more replies, waits up to `limit` for running ones to end, and releases the rest to other servers. Callers
-    /// that still wait for the end of a reply are then answered with [`Error::Unavailable`].
+    /// Starts no more replies, waits up to `limit` for running ones to end, and releases the rest to other servers.
+    /// Callers that still wait for the end of a reply are then answered with [`Error::Unavailable`].
     pub async fn drain(&self, limit: Duration) {
         self.0.permits.close();
         self.0.draining.cancel();
@@ -173,8 +173,8 @@ impl Replies {
         self.0.tasks.spawn(self.clone().write_queue(claim));
     }
 
-    /// Waits until a reply of `user` has ended, on whichever server, and returns it. It also waits while the database is
-    /// unavailable.
+    /// Waits until a reply of `user` has ended, on whichever server, and returns it. It also waits while the database
+    /// is unavailable.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the user has no such reply, or no longer.

@@ -45,12 +45,12 @@ pub enum ProgressEvent {
 }
 
 impl Replies {
-    /// Follows a reply of `user` from `after` on, or from its start: the text so far, then new text, then the end. The texts
-    /// since the last [`ProgressEvent::Restarted`] are the reply's content. Each is short; the size of the row at the end is
-    /// taken out of `share` before the row is read.
+    /// Follows a reply of `user` from `after` on, or from its start: the text so far, then new text, then the end. The
+    /// texts since the last [`ProgressEvent::Restarted`] are the reply's content. Each is short; the size of the row at
+    /// the end is taken out of `share` before the row is read.
     ///
-    /// The stream does nothing until its next event is asked for, and waits while the database is unavailable. It fails with
-    /// [`Error::NotFound`] if the user has no such reply, or no longer, and as [`Share::take`] does.
+    /// The stream does nothing until its next event is asked for, and waits while the database is unavailable. It fails
+    /// with [`Error::NotFound`] if the user has no such reply, or no longer, and as [`Share::take`] does.
     #[must_use]
     pub fn progress(
         &self,
@@ -166,8 +166,8 @@ impl Reader {
         })
     }
 
-    /// Reads the row of a reply that has ended with `length` bytes of text. `None` if the database is unavailable, or the reply
-    /// has just been restarted.
+    /// Reads the row of a reply that has ended with `length` bytes of text. `None` if the database is unavailable, or
+    /// the reply has just been restarted.
     async fn end(&mut self, length: usize) -> Result<Option<ProgressEvent>, Error> {
         if !self.charged {
             self.share.take(length)?;

@@ -14,10 +14,10 @@ const TOKENS_PER_MESSAGE: u32 = 4;
 /// The most bytes that the estimate counts as one token.
 const BYTES_PER_TOKEN: u32 = 4;
 
-/// The newest messages before a reply that may fit the budget, newest first, without failed, unfinished and empty ones. The
-/// recursion goes from the reply's parent up to the first message on the active path; the messages before that one are on the
-/// path and found by position. The limit on rows, and the sum of lengths, which reads no text, make the statement cost the
-/// same however long the path is.
+/// The newest messages before a reply that may fit the budget, newest first, without failed, unfinished and empty ones.
+/// The recursion goes from the reply's parent up to the first message on the active path; the messages before that one
+/// are on the path and found by position. The limit on rows, and the sum of lengths, which reads no text, make the
+/// statement cost the same however long the path is.
 const HISTORY: &str = "
 WITH RECURSIVE branch (id, parent_id, position, active) AS (
     SELECT id, parent_id, position, active FROM message WHERE user_id = $1 AND id = $3
@@ -74,8 +74,8 @@ pub(super) async fn load(
     Ok(assemble(options.system_prompt.as_deref(), rows, budget))
 }
 
-/// The system prompt, and as many of `newest_first` as fit the budget; always the newest one, as without it there is nothing
-/// to answer.
+/// The system prompt, and as many of `newest_first` as fit the budget; always the newest one, as without it there is
+/// nothing to answer.
 fn assemble(system_prompt: Option<&str>, newest_first: Vec<Row>, budget: u32) -> Prompt {
     let cost = |text: &str| estimate::tokens(text).saturating_add(TOKENS_PER_MESSAGE);
     let mut left = budget.saturating_sub(system_prompt.map_or(0, cost));

@@ -53,8 +53,8 @@ impl Orphan {
     }
 }
 
-/// The replies, and the users with queued replies, that this server is claiming. A slow claim is not begun again by the next
-/// sweep.
+/// The replies, and the users with queued replies, that this server is claiming. A slow claim is not begun again by the
+/// next sweep.
 #[derive(Clone, Default)]
 pub(super) struct PendingClaims(Arc<Mutex<HashSet<String>>>);
 
@@ -83,8 +83,8 @@ impl Drop for PendingClaim {
 }
 
 impl Replies {
-    /// Takes over expired replies and starts queued ones until the server drains: about once a second, and at once when a
-    /// server releases replies or this one has a permit for queued ones.
+    /// Takes over expired replies and starts queued ones until the server drains: about once a second, and at once when
+    /// a server releases replies or this one has a permit for queued ones.
     pub(super) async fn sweep(self) {
         let mut listener = self.0.signals.listen(Topic::Orphans);
         let pending = PendingClaims::default();
@@ -135,8 +135,8 @@ impl Replies {
         Ok(())
     }
 
-    /// Runs `claim` in a task of its own, and generates the claimed reply. A server that froze within a transaction keeps its
-    /// user's rows locked, which must not delay the replies of other users.
+    /// Runs `claim` in a task of its own, and generates the claimed reply. A server that froze within a transaction
+    /// keeps its user's rows locked, which must not delay the replies of other users.
     pub(super) fn spawn_claim(
         &self,
         guard: PendingClaim,
@@ -160,8 +160,8 @@ impl Replies {
         });
     }
 
-    /// Running replies whose leases have expired; unless the connection is `stable`, only this server's and released ones.
-    /// Those that need a permit are left out while there is none.
+    /// Running replies whose leases have expired; unless the connection is `stable`, only this server's and released
+    /// ones. Those that need a permit are left out while there is none.
     async fn expired(&self, stable: bool) -> Result<Vec<Orphan>, Error> {
         let mut query = message::Entity::find()
             .select_only()
@@ -189,8 +189,8 @@ impl Replies {
         self.0.database.read(|connection| Box::pin(query.clone().into_model().all(connection))).await
     }
 
-    /// Restarts the reply in this server, or closes it if it has no attempts left. Returns what this server generates next:
-    /// the reply's next attempt, or the user's next queued reply.
+    /// Restarts the reply in this server, or closes it if it has no attempts left. Returns what this server generates
+    /// next: the reply's next attempt, or the user's next queued reply.
     async fn take_over(&self, orphan: &Orphan, permit: Option<Permit>) -> Result<Option<Claim>, Error> {
         let next = if orphan.must_end() {
             self.end_orphan(orphan, permit.is_some()).await?
@@ -240,8 +240,8 @@ impl Replies {
             .await
     }
 
-    /// Leases the reply's next attempt to this server. Returns it, unless another server was quicker or the lease was extended
-    /// meanwhile.
+    /// Leases the reply's next attempt to this server. Returns it, unless another server was quicker or the lease was
+    /// extended meanwhile.
     async fn restart(&self, orphan: &Orphan) -> Result<Option<message::Model>, Error> {
         self.0
             .database

@@ -1,7 +1,7 @@
 //! Titles by the assistant, in place of the first words of a conversation.
 //!
-//! Nothing waits for them. If a server stops meanwhile, the conversation's next reply asks for a title again, up to its third
-//! reply. The update is conditional on the title's origin, so a title that the user has set is never replaced.
+//! Nothing waits for them. If a server stops meanwhile, the conversation's next reply asks for a title again, up to its
+//! third reply. The update is conditional on the title's origin, so a title that the user has set is never replaced.
 
 use std::time::Duration;
 
@@ -159,8 +159,8 @@ async fn ask(assistant: &dyn Assistant, beginning: String) -> Option<String> {
     Some(answer)
 }
 
-/// The title in an answer: its first line with letters, without the quotes and markup that models add. `None` if nothing is
-/// left.
+/// The title in an answer: its first line with letters, without the quotes and markup that models add. `None` if
+/// nothing is left.
 fn extract_title(answer: &str) -> Option<String> {
     let line = answer.lines().map(str::trim).find(|line| line.chars().any(char::is_alphanumeric))?;
     let line = line.trim_start_matches(['#', '*', '-', ' ']);

@@ -26,8 +26,8 @@ const STOP_POLL_PERIOD: Duration = Duration::from_millis(500);
 /// How long to wait before another try while the database is unavailable.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
-/// How long a stopping server tries to store the end of a reply. The rest of [`super::RELEASE_TIMEOUT`] is for releasing the
-/// reply instead.
+/// How long a stopping server tries to store the end of a reply. The rest of [`super::RELEASE_TIMEOUT`] is for
+/// releasing the reply instead.
 const FINAL_STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How an attempt ended in this server.

@@ -19,8 +19,8 @@ const UNSPACED: [Script; 9] = [
     Script::Thai,
 ];
 
-/// Scripts whose readers leave out combining marks when they search: accents, and the vowel points of Hebrew and Arabic.
-/// Vowel signs of Indic scripts and of Thai are letters to their readers.
+/// Scripts whose readers leave out combining marks when they search: accents, and the vowel points of Hebrew and
+/// Arabic. Vowel signs of Indic scripts and of Thai are letters to their readers.
 const ACCENTED: [Script; 6] =
     [Script::Arabic, Script::Cyrillic, Script::Greek, Script::Hebrew, Script::Inherited, Script::Latin];
 
@@ -57,8 +57,8 @@ fn is_pictograph(c: char) -> bool {
     matches!(c, '\u{2600}'..='\u{27BF}' | '\u{1F000}'..='\u{1FAFF}')
 }
 
-/// Splits `text` into clusters, each a character with all that modifies it, which fold independently. Each comes with the
-/// byte at which it begins.
+/// Splits `text` into clusters, each a character with all that modifies it, which fold independently. Each comes with
+/// the byte at which it begins.
 pub(super) fn clusters(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut chars = text.char_indices().peekable();
     std::iter::from_fn(move || {

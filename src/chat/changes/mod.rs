@@ -1,11 +1,12 @@
 //! The viewer's changes, complete and in order.
 //!
-//! Every write raises the viewer's revision and stores it in the rows that it touches, and one user's writes run one after
-//! another. The rows with a higher revision than a client has seen are therefore exactly what it has missed.
+//! Every write raises the viewer's revision and stores it in the rows that it touches, and one user's writes run one
+//! after another. The rows with a higher revision than a client has seen are therefore exactly what it has missed.
 //!
-//! A conversation in the trash hides its messages, and a client's cursor may pass their revisions meanwhile. The restoration is
-//! therefore a change of its own, at the revision at which it happened, whatever the conversation's later changes: a client
-//! whose cursor is before it reads the messages again, and one whose cursor is after it has received it.
+//! A conversation in the trash hides its messages, and a client's cursor may pass their revisions meanwhile. The
+//! restoration is therefore a change of its own, at the revision at which it happened, whatever the conversation's
+//! later changes: a client whose cursor is before it reads the messages again, and one whose cursor is after it has
+//! received it.
 
 mod feed;
 mod statement;
@@ -20,12 +21,12 @@ use super::{Chat, Page};
 use crate::entity::{account, conversation, deleted_message, message};
 use crate::error::Error;
 
-/// One page of changes takes at most one part in this many of the memory that an answer may take. The rest is for the answer,
-/// which repeats the texts.
+/// One page of changes takes at most one part in this many of the memory that an answer may take. The rest is for the
+/// answer, which repeats the texts.
 const SHARE_DIVISOR: usize = 4;
 
-/// A position in the viewer's changes. Several rows may have the same revision: within it, conversations come before messages,
-/// messages before deleted ones, and each kind is in order of id.
+/// A position in the viewer's changes. Several rows may have the same revision: within it, conversations come before
+/// messages, messages before deleted ones, and each kind is in order of id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChangeCursor {
     /// The revision.
@@ -66,11 +67,11 @@ impl LongColumns {
 pub enum Change {
     /// A conversation was created, deleted or changed otherwise.
     Conversation(Arc<conversation::Model>),
-    /// A conversation was restored from the trash with its messages, which are no changes of their own, as that would take a
-    /// write of each.
+    /// A conversation was restored from the trash with its messages, which are no changes of their own, as that would
+    /// take a write of each.
     Restored(Arc<conversation::Model>),
-    /// A message was added, a reply has started or ended, or a message has entered or left the active path. Only these long
-    /// columns were read.
+    /// A message was added, a reply has started or ended, or a message has entered or left the active path. Only these
+    /// long columns were read.
     Message(Arc<message::Model>, LongColumns),
     /// A message was deleted.
     DeletedMessage(Arc<deleted_message::Model>),
@@ -105,8 +106,8 @@ impl Chat {
         })
     }
 
-    /// The first `limit` changes after `since`, or from the beginning, in order, from one snapshot. Each row is there at most
-    /// once, at its last change; a conversation's restoration is a change of its own.
+    /// The first `limit` changes after `since`, or from the beginning, in order, from one snapshot. Each row is there
+    /// at most once, at its last change; a conversation's restoration is a change of its own.
     ///
     /// The page ends early if its texts take too much memory, but has at least one change.
     pub async fn changes(

@@ -1,7 +1,7 @@
 //! A page of changes in one statement, and therefore from one snapshot.
 //!
-//! It finds the keys of the page in the indexes by revision, then how many of them fit with the wanted texts, and only then
-//! reads the rows.
+//! It finds the keys of the page in the indexes by revision, then how many of them fit with the wanted texts, and only
+//! then reads the rows.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -83,8 +83,8 @@ impl RowSize for Row {
     }
 }
 
-/// The keys of each table's changes, in order; `{limit}` is one more than the page may have. Limits are literals, as the plans
-/// depend on them.
+/// The keys of each table's changes, in order; `{limit}` is one more than the page may have. Limits are literals, as
+/// the plans depend on them.
 const KEYS: &str = "
 SELECT * FROM (
     SELECT 0 AS kind, revision, id, {row} + COALESCE(octet_length(title), 0) + octet_length(metadata) AS bytes
@@ -152,7 +152,8 @@ page AS (
     )
 }
 
-/// The revision, and for each table the id, after which its rows are wanted. Within one revision the tables follow one another.
+/// The revision, and for each table the id, after which its rows are wanted. Within one revision the tables follow one
+/// another.
 fn bounds(since: Option<ChangeCursor>) -> (i64, [Uuid; 3]) {
     let Some(since) = since else { return (0, [Uuid::nil(); 3]) };
     let kinds = [ChangeKind::Conversation, ChangeKind::Message, ChangeKind::DeletedMessage];

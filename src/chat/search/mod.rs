@@ -93,8 +93,8 @@ impl Found {
 impl Chat {
     /// A page of the viewer's messages and titles that match `query`, best first; empty if the query has no terms.
     ///
-    /// A text ranks higher the more often it contains the terms and the shorter it is; titles count double, and the newer of
-    /// two equals comes first. Rows that do not change are neither repeated nor skipped between pages.
+    /// A text ranks higher the more often it contains the terms and the shorter it is; titles count double, and the
+    /// newer of two equals comes first. Rows that do not change are neither repeated nor skipped between pages.
     ///
     /// # Errors
     /// [`Error::BadUserInput`] if the query has more than [`MAX_CHARS`] characters.

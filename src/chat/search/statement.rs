@@ -29,8 +29,8 @@ impl Sql {
 
 /// The statement that finds a page of hits; `None` if the filter excludes everything.
 ///
-/// The index finds the owner's candidates by their tokens, and their folded texts then decide. Terms are counted once, in a
-/// materialized part of the statement.
+/// The index finds the owner's candidates by their tokens, and their folded texts then decide. Terms are counted once,
+/// in a materialized part of the statement.
 pub(super) fn statement(
     backend: DbBackend,
     user: &str,
@@ -165,8 +165,8 @@ WHERE {found} AND s.user_id = {user_id} AND c.user_id = {user_id} AND c.id = s.i
     }
 }
 
-/// The tables that candidates come from, and the condition that selects them. A query that only excludes has no tokens, so
-/// it reads all of its user's entries.
+/// The tables that candidates come from, and the condition that selects them. A query that only excludes has no tokens,
+/// so it reads all of its user's entries.
 fn candidates(backend: DbBackend, name: &str, tokens: Option<&str>) -> (String, String) {
     match (backend, tokens) {
         (_, None) => (format!("FROM {name}_search AS s"), "1 = 1".to_owned()),
@@ -181,8 +181,8 @@ fn candidates(backend: DbBackend, name: &str, tokens: Option<&str>) -> (String, 
     }
 }
 
-/// A query for all of `lookups` in the database's own query language. Tokens consist of letters, digits and marks, so none can
-/// end its quotes.
+/// A query for all of `lookups` in the database's own query language. Tokens consist of letters, digits and marks, so
+/// none can end its quotes.
 fn index_query(backend: DbBackend, lookups: &[Lookup]) -> String {
     let (quote, prefix, and) = match backend {
         DbBackend::Postgres => ('\'', ":*", " & "),

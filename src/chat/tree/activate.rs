@@ -58,8 +58,8 @@ pub(super) struct Leaf {
 }
 
 impl Chat {
-    /// Puts a message on the active path, with its ancestors, and with the messages from it to its newest descendant. Queued and
-    /// running replies go on, whether they are on the path or not.
+    /// Puts a message on the active path, with its ancestors, and with the messages from it to its newest descendant.
+    /// Queued and running replies go on, whether they are on the path or not.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message.

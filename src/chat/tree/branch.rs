@@ -12,8 +12,8 @@ use crate::database::Write;
 use crate::entity::message;
 use crate::error::Error;
 
-/// Message `$2` of user `$1` and its ancestors, up to the first one on the active path. The ancestors of that one are on the path,
-/// and are found by position.
+/// Message `$2` of user `$1` and its ancestors, up to the first one on the active path. The ancestors of that one are
+/// on the path, and are found by position.
 pub(super) const BRANCH: &str = "
 WITH RECURSIVE branch (id, parent_id, position, active) AS (
     SELECT id, parent_id, position, active FROM message WHERE user_id = $1 AND id = $2
@@ -23,7 +23,8 @@ WITH RECURSIVE branch (id, parent_id, position, active) AS (
     WHERE above.user_id = $1 AND above.id = branch.parent_id AND NOT branch.active
 )";
 
-/// After [`BRANCH`]: all ancestors of the message, with itself, in conversation `$3`, from position `$4` to before `$5`.
+/// After [`BRANCH`]: all ancestors of the message, with itself, in conversation `$3`, from position `$4` to before
+/// `$5`.
 pub(super) const WHOLE_BRANCH: &str = ",
 whole_branch AS (
     SELECT * FROM message
@@ -66,8 +67,8 @@ pub(super) struct BranchPoint {
 }
 
 impl BranchPoint {
-    /// The position of the last common message of the path and the branch, which has `length` messages and ends with `end`; 0 if
-    /// they have none in common.
+    /// The position of the last common message of the path and the branch, which has `length` messages and ends with
+    /// `end`; 0 if they have none in common.
     ///
     /// # Errors
     /// [`Error::TooManyMessages`] if it takes more than one step to set the path to the branch.
@@ -98,8 +99,8 @@ impl Chat {
         self.load(statement).await
     }
 
-    /// Where the branch of `length` messages that ends with message `end` leaves the active path. Without an `end` it has no
-    /// messages.
+    /// Where the branch of `length` messages that ends with message `end` leaves the active path. Without an `end` it
+    /// has no messages.
     ///
     /// # Errors
     /// [`Error::ConversationBusy`] if the conversation is changed in steps.
@@ -140,8 +141,8 @@ impl Chat {
         Ok(BranchPoint::from_query_result(&row, "")?)
     }
 
-    /// Sets the active path to the branch of `length` messages that ends with `end`, or to none. Both have the messages up to
-    /// position `ancestor` in common.
+    /// Sets the active path to the branch of `length` messages that ends with `end`, or to none. Both have the messages
+    /// up to position `ancestor` in common.
     pub(super) async fn set_active_path(
         &self,
         write: &Write,

@@ -19,7 +19,8 @@ use crate::entity::{deleted_message, message};
 use crate::error::Error;
 use crate::signal::Topic;
 
-/// How many messages one step deletes. It is fewer than [`STEP`], as each has entries in the search index and all others.
+/// How many messages one step deletes. It is fewer than [`STEP`], as each has entries in the search index and all
+/// others.
 const BATCH: usize = 250;
 
 /// A message to delete.
@@ -59,9 +60,9 @@ DELETE FROM message
 WHERE user_id = $1 AND id IN (SELECT id FROM deleted_message WHERE user_id = $1 AND revision = $2)";
 
 impl Chat {
-    /// Deletes a message and its descendants. If it is on the active path, the path continues with the sibling that was created
-    /// last before it, or else first after it, and that one's newest descendant; without a sibling it ends with the parent.
-    /// Running replies among the descendants are abandoned.
+    /// Deletes a message and its descendants. If it is on the active path, the path continues with the sibling that was
+    /// created last before it, or else first after it, and that one's newest descendant; without a sibling it ends with
+    /// the parent. Running replies among the descendants are abandoned.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message.
@@ -191,8 +192,8 @@ impl Chat {
         Ok(())
     }
 
-    /// What to do after `replies` were deleted: start another one in their place, and signal their servers and readers. A signal
-    /// about one that was not deleted does no harm.
+    /// What to do after `replies` were deleted: start another one in their place, and signal their servers and readers.
+    /// A signal about one that was not deleted does no harm.
     async fn abandon(&self, write: &Write, replies: Vec<Uuid>) -> Result<AfterCommit, Error> {
         if replies.is_empty() {
             return Ok(AfterCommit::default());
@@ -221,8 +222,8 @@ impl Chat {
 }
 
 impl Chat {
-    /// Deletes message `root` and its descendants, children before parents, and then has the path set to the newest descendant of
-    /// the nearest sibling.
+    /// Deletes message `root` and its descendants, children before parents, and then has the path set to the newest
+    /// descendant of the nearest sibling.
     pub(super) async fn delete_in_steps(&self, conversation_id: Uuid, root: Uuid) -> Result<(), Error> {
         // Another server may have finished the deletion.
         let Some(message) = self.message(root).await? else { return Ok(()) };

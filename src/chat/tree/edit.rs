@@ -30,8 +30,8 @@ pub struct EditMessage {
 }
 
 impl Chat {
-    /// Stores another version of a user's message with a reply of its own, puts both on the active path, has the reply generated,
-    /// and returns at once. The old version and its descendants stay.
+    /// Stores another version of a user's message with a reply of its own, puts both on the active path, has the reply
+    /// generated, and returns at once. The old version and its descendants stay.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message, or it is a reply.

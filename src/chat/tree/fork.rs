@@ -45,8 +45,8 @@ whole_branch AS (
     WHERE user_id = $1 AND id IN (SELECT id FROM branch) AND status IN ('COMPLETE', 'STOPPED', 'FAILED')
 )";
 
-/// Copies the branch. The ids of the copies have the first twelve bytes in common and end with the position in four bytes, so the
-/// id of a copy's parent is known.
+/// Copies the branch. The ids of the copies have the first twelve bytes in common and end with the position in four
+/// bytes, so the id of a copy's parent is known.
 const COPY: &str = "
 INSERT INTO message (
     user_id, id, conversation_id, parent_id, position, active, role, status, content, tool_calls, finish_reason,
@@ -141,9 +141,9 @@ impl Chat {
 }
 
 impl Chat {
-    /// Copies the branch in steps into a conversation that is marked as being erased, and clears the mark at the end. If this server
-    /// stops meanwhile, the job that empties the trash deletes the copies. The receipt is written at the end, too: a second request
-    /// with the same key then finds the first one's conversation, or makes its own.
+    /// Copies the branch in steps into a conversation that is marked as being erased, and clears the mark at the end.
+    /// If this server stops meanwhile, the job that empties the trash deletes the copies. The receipt is written at the
+    /// end, too: a second request with the same key then finds the first one's conversation, or makes its own.
     async fn fork_in_steps(
         &self,
         message_id: Uuid,

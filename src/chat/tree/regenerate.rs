@@ -36,8 +36,8 @@ pub struct Regenerated {
 }
 
 impl Chat {
-    /// Stores another reply to the same message, puts it on the active path, has it generated, and returns at once. The old reply
-    /// and its descendants stay.
+    /// Stores another reply to the same message, puts it on the active path, has it generated, and returns at once. The
+    /// old reply and its descendants stay.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply.

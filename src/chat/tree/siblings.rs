@@ -201,8 +201,8 @@ impl Chat {
         for group in groups {
             parents.entry(group.conversation).or_default().push(group.parent);
         }
-        // Each condition names a prefix of the siblings' index. With the owner written once, SQLite reads all of the user's
-        // messages.
+        // Each condition names a prefix of the siblings' index. With the owner written once, SQLite reads all of the
+        // user's messages.
         let wanted = parents.into_iter().fold(Condition::any(), |wanted, (conversation, parents)| {
             let of = || {
                 let owner = Condition::all().add(Column::UserId.eq(self.user()));

@@ -1,8 +1,8 @@
 //! Changes of too many messages for one transaction are made in steps.
 //!
-//! A step is a transaction like any other. After each one the rules of the tree hold; the active path is only shorter than it
-//! will be, or fewer messages are deleted. Other writes come in between, but writes of the same tree fail because the
-//! conversation is busy. The conversation's row says what is left to do, so any server can continue.
+//! A step is a transaction like any other. After each one the rules of the tree hold; the active path is only shorter
+//! than it will be, or fewer messages are deleted. Other writes come in between, but writes of the same tree fail
+//! because the conversation is busy. The conversation's row says what is left to do, so any server can continue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,8 +152,8 @@ pub(super) fn step_at(write: &Write) -> (Column, SimpleExpr) {
     (Column::StepAt, Expr::value(write.now))
 }
 
-/// The changes of a conversation whose path is to be set to `target` and its newest descendant in steps. The path is then read up
-/// to `read`, or else as a whole.
+/// The changes of a conversation whose path is to be set to `target` and its newest descendant in steps. The path is
+/// then read up to `read`, or else as a whole.
 pub(super) fn set_target(write: &Write, target: Uuid, read: Option<SimpleExpr>) -> [(Column, SimpleExpr); 3] {
     let read = read.unwrap_or_else(|| Expr::value(None::<i64>));
     [(Column::PathTargetId, Expr::value(target)), (Column::PathTargetRead, read), step_at(write)]

@@ -11,8 +11,8 @@ use crate::entity::message;
 use crate::error::Error;
 use crate::index;
 
-/// The changes of a conversation that now begins with `first`. Unless the user has set the title, it is derived from `first`, and
-/// removed without one.
+/// The changes of a conversation that now begins with `first`. Unless the user has set the title, it is derived from
+/// `first`, and removed without one.
 pub(super) fn derived_title(first: Option<&str>) -> [(Column, SimpleExpr); 3] {
     let title = first.map(text::derive_title);
     let key = title.as_deref().map(text::title_key).unwrap_or_default();

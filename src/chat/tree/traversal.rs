@@ -13,8 +13,8 @@ const MAX_LEVELS: i64 = 10_000;
 /// From how many messages one statement goes down.
 const MAX_FRONTIER: usize = 500;
 
-/// Message `$2` of user `$1` and its ancestors down to position `$3`; with `$4` also those on the active path. Only the messages at
-/// which a step ends are returned, and the first one.
+/// Message `$2` of user `$1` and its ancestors down to position `$3`; with `$4` also those on the active path. Only the
+/// messages at which a step ends are returned, and the first one.
 const ANCESTORS: &str = "
 WITH RECURSIVE branch (id, parent_id, position, active) AS (
     SELECT id, parent_id, position, active FROM message WHERE user_id = $1 AND id = $2
@@ -39,9 +39,9 @@ WITH RECURSIVE descendant (id, position, created_revision) AS (
 )
 SELECT id, position, created_revision FROM descendant";
 
-/// Rewrites the recursive join of `sql` so that it runs as a nested loop over the index. SQLite joins in the order written, so a
-/// `CROSS JOIN` is enough there. PostgreSQL would read the whole conversation for each message while it has no statistics; a
-/// lateral subquery with `OFFSET 0` prevents that.
+/// Rewrites the recursive join of `sql` so that it runs as a nested loop over the index. SQLite joins in the order
+/// written, so a `CROSS JOIN` is enough there. PostgreSQL would read the whole conversation for each message while it
+/// has no statistics; a lateral subquery with `OFFSET 0` prevents that.
 pub(super) fn nested_loop(backend: DbBackend, sql: &str) -> String {
     const JOIN: &str = "CROSS JOIN message AS ";
     let parts = sql.split_once(JOIN).and_then(|(before, rest)| {
@@ -85,7 +85,8 @@ pub(super) struct Descendant {
 }
 
 impl Chat {
-    /// Divides the branch that ends with message `target` into steps, from the active path on, or from its first message if `whole`.
+    /// Divides the branch that ends with message `target` into steps, from the active path on, or from its first
+    /// message if `whole`.
     pub(super) async fn plan_branch(&self, target: Uuid, whole: bool) -> Result<BranchPlan, Error> {
         let end = self.message(target).await?.ok_or(Error::NotFound("message"))?;
         let sql = ANCESTORS.replace("{step}", &STEP.to_string());
