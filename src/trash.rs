@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ use crate::index;
 const CONVERSATIONS: u64 = 64;
 
 /// How many ids of messages are read at once.
-const ID_PAGE: u64 = 10_000;
+const ID_PAGE: usize = 10_000;
 
 /// How many messages one statement deletes.
 const BATCH: usize = 200;
@@ -115,32 +115,22 @@ async fn erase_messages(database: &Database, user: &str, conversation: Uuid) -> 
         .column(Column::Id)
         .filter(own(Column::UserId, user))
         .filter(Column::ConversationId.eq(conversation))
-        .order_by_desc(Column::Position)
-        .limit(ID_PAGE);
-    loop {
-        let ids: Vec<Uuid> =
-            database.read(|connection| Box::pin(left.clone().into_tuple().all(connection))).await?;
-        for batch in ids.chunks(BATCH) {
-            let forget = Query::update()
-                .table(receipt::Entity)
-                .value(receipt::Column::RequestDigest, none())
-                .and_where(own(receipt::Column::UserId, user))
-                .and_where(Expr::col(receipt::Column::MessageId).is_in(batch.iter().copied()))
-                .to_owned();
-            let erase = Query::delete()
-                .from_table(message::Entity)
-                .and_where(own(Column::UserId, user))
-                .and_where(Expr::col(Column::Id).is_in(batch.iter().copied()))
-                .to_owned();
-            database.update(database.backend().build(&forget)).await?;
-            database.update(database.backend().build(&erase)).await?;
-            // Others write between the batches.
-            tokio::task::yield_now().await;
-        }
-        if is_last(&ids) {
-            return Ok(());
-        }
-    }
+        .order_by_desc(Column::Position);
+    erase_rows(database, left, |batch| {
+        let clear_digests = Query::update()
+            .table(receipt::Entity)
+            .value(receipt::Column::RequestDigest, none())
+            .and_where(own(receipt::Column::UserId, user))
+            .and_where(Expr::col(receipt::Column::MessageId).is_in(batch.iter().copied()))
+            .to_owned();
+        let delete = Query::delete()
+            .from_table(message::Entity)
+            .and_where(own(Column::UserId, user))
+            .and_where(Expr::col(Column::Id).is_in(batch.iter().copied()))
+            .to_owned();
+        vec![database.backend().build(&clear_digests), database.backend().build(&delete)]
+    })
+    .await
 }
 
 /// Deletes the tombstones of messages that were deleted before their conversation.
@@ -150,28 +140,39 @@ async fn erase_tombstones(database: &Database, user: &str, conversation: Uuid) -
         .select_only()
         .column(Column::Id)
         .filter(own(Column::UserId, user))
-        .filter(Column::ConversationId.eq(conversation))
-        .limit(ID_PAGE);
+        .filter(Column::ConversationId.eq(conversation));
+    erase_rows(database, left, |batch| {
+        let delete = Query::delete()
+            .from_table(deleted_message::Entity)
+            .and_where(own(Column::UserId, user))
+            .and_where(Expr::col(Column::Id).is_in(batch.iter().copied()))
+            .to_owned();
+        vec![database.backend().build(&delete)]
+    })
+    .await
+}
+
+/// Runs the statements of `erase` for batches of the ids that `left` finds, until none are left.
+async fn erase_rows<E: EntityTrait>(
+    database: &Database,
+    left: Select<E>,
+    erase: impl Fn(&[Uuid]) -> Vec<Statement>,
+) -> Result<(), Error> {
+    let page = left.limit(ID_PAGE as u64);
     loop {
         let ids: Vec<Uuid> =
-            database.read(|connection| Box::pin(left.clone().into_tuple().all(connection))).await?;
+            database.read(|connection| Box::pin(page.clone().into_tuple().all(connection))).await?;
         for batch in ids.chunks(BATCH) {
-            let erase = Query::delete()
-                .from_table(deleted_message::Entity)
-                .and_where(own(Column::UserId, user))
-                .and_where(Expr::col(Column::Id).is_in(batch.iter().copied()))
-                .to_owned();
-            database.update(database.backend().build(&erase)).await?;
+            for statement in erase(batch) {
+                database.update(statement).await?;
+            }
+            // Let other tasks write between the batches.
             tokio::task::yield_now().await;
         }
-        if is_last(&ids) {
+        if ids.len() < ID_PAGE {
             return Ok(());
         }
     }
-}
-
-fn is_last(ids: &[Uuid]) -> bool {
-    ids.len() < usize::try_from(ID_PAGE).unwrap_or(usize::MAX)
 }
 
 /// Makes the conversation a tombstone.

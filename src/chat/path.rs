@@ -1,9 +1,7 @@
 //! The end of the active path: what is there, what `onBusy` does to it, and truncating it.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Statement, Value,
-};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
 use super::{AfterCommit, Chat, OnBusy};
@@ -14,7 +12,7 @@ use crate::error::Error;
 use crate::signal::Topic;
 
 /// The end of a conversation's active path.
-#[derive(Default, FromQueryResult)]
+#[derive(FromQueryResult)]
 pub(super) struct Tail {
     /// The last message.
     pub(super) id: Option<Uuid>,
@@ -60,17 +58,8 @@ impl Chat {
         write: &Write,
         conversation: &conversation::Model,
     ) -> Result<Tail, Error> {
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            TAIL,
-            [
-                Value::from(self.user()),
-                Value::from(conversation.id),
-                Value::from(conversation.last_position - 2),
-            ],
-        );
-        let row = write.query_one_raw(statement).await?;
-        Ok(row.map(|row| Tail::from_query_result(&row, "")).transpose()?.unwrap_or_default())
+        let position = conversation.last_position - 2;
+        Ok(write.only(TAIL, [self.user().into(), conversation.id.into(), position.into()]).await?)
     }
 
     /// Applies `on_busy` to the queued and running replies of a conversation that is `busy`.

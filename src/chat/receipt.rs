@@ -1,7 +1,7 @@
 //! Receipts: a request that is repeated with the same idempotency key finds the rows of the first one.
 
 use ring::digest::{self, SHA256};
-use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
+use sea_orm::{EntityTrait, Value};
 use uuid::Uuid;
 
 use super::{Chat, text};
@@ -64,22 +64,18 @@ impl Chat {
         created: Created,
     ) -> Result<Option<Created>, Error> {
         let Some(request) = request else { return Ok(None) };
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            INSERT,
-            [
-                Value::from(self.user()),
-                Value::from(request.key.as_str()),
-                Value::from(request.digest.clone()),
-                Value::from(created.conversation),
-                Value::from(created.message),
-                Value::from(created.reply),
-                Value::from(write.now),
-            ],
-        );
+        let values: [Value; 7] = [
+            self.user().into(),
+            request.key.as_str().into(),
+            request.digest.clone().into(),
+            created.conversation.into(),
+            created.message.into(),
+            created.reply.into(),
+            write.now.into(),
+        ];
         let key = (self.user().to_owned(), request.key.clone());
         let earlier = loop {
-            if write.execute_raw(statement.clone()).await?.rows_affected() == 1 {
+            if write.run(INSERT, values.clone()).await? == 1 {
                 return Ok(None);
             }
             // It may have been deleted since then, as old ones are.

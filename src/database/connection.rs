@@ -10,7 +10,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sea_orm::sqlx::{self, Connection as _, PgConnection, SqliteConnection};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, SqlxError, Statement};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, FromQueryResult, QueryResult, RuntimeErr, SqlxError,
+    Statement, Value,
+};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
@@ -171,6 +174,36 @@ impl Connection {
         })
         .await;
         if stopped { Ok(()) } else { running.finish(result) }
+    }
+
+    /// Runs `sql` with `values`. Returns how many rows it has changed.
+    pub async fn run(
+        &self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<u64, DbErr> {
+        let statement = Statement::from_sql_and_values(self.get_database_backend(), sql, values);
+        Ok(self.execute_raw(statement).await?.rows_affected())
+    }
+
+    /// The first row of `sql` with `values`.
+    pub async fn first<T: FromQueryResult>(
+        &self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Option<T>, DbErr> {
+        let statement = Statement::from_sql_and_values(self.get_database_backend(), sql, values);
+        let row = self.query_one_raw(statement).await?;
+        row.map(|row| T::from_query_result(&row, "")).transpose()
+    }
+
+    /// The only row of `sql` with `values`.
+    pub async fn only<T: FromQueryResult>(
+        &self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<T, DbErr> {
+        self.first(sql, values).await?.ok_or_else(|| DbErr::RecordNotFound("a row".to_owned()))
     }
 
     /// Begins a transaction; on SQLite one that writes.

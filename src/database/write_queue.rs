@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_gives_up_waiting_leaves_nothing_behind() {
+    async fn a_dropped_wait_leaves_no_queue() {
         let queues = Arc::new(WriteQueues::default());
         let first = queues.enter("ann").await.unwrap();
         let mut second = Box::pin(queues.enter("ann"));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_who_wait_learn_of_an_outage_and_those_who_come_later_try_for_themselves() {
+    async fn an_outage_fails_the_waiting_writes_and_not_later_ones() {
         let queues = Arc::new(WriteQueues::default());
         let mut first = queues.enter("ann").await.unwrap();
         let waiting = tokio::spawn({

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, Statement, Value};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -42,10 +41,7 @@ pub async fn index_path(
     start: i64,
     end: i64,
 ) -> Result<(), Error> {
-    let values = [Value::from(user), Value::from(conversation), Value::from(start), Value::from(end)];
-    write
-        .execute_raw(Statement::from_sql_and_values(write.get_database_backend(), INSERT_PATH, values))
-        .await?;
+    write.run(INSERT_PATH, [user.into(), conversation.into(), start.into(), end.into()]).await?;
     Ok(())
 }
 
@@ -102,14 +98,13 @@ impl RoundRobin {
 }
 
 async fn next_user(database: &Database, last: &str) -> Result<Option<String>, Error> {
-    let statement = Statement::from_sql_and_values(database.backend(), NEXT_USER, [Value::from(last)]);
-    let row = database.row(statement).await?;
+    let row = database.row(database.statement(NEXT_USER, [last.into()])).await?;
     Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
 }
 
 async fn next_retry(database: &Database) -> Result<Option<(String, Uuid)>, Error> {
-    let statement = Statement::from_sql_and_values(database.backend(), NEXT_RETRY, [Value::from(now())]);
-    let Some(row) = database.row(statement).await? else { return Ok(None) };
+    let row = database.row(database.statement(NEXT_RETRY, [now().into()])).await?;
+    let Some(row) = row else { return Ok(None) };
     Ok(Some((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
 }
 

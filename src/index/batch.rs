@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Statement, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::entry::{Entry, store_message, store_title};
@@ -32,6 +32,11 @@ UPDATE search_backlog SET attempts = attempts + 1, retry_at = $3 WHERE user_id =
 
 const ATTEMPTS: &str = "SELECT attempts FROM search_backlog WHERE user_id = $1 AND id = $2";
 
+#[derive(FromQueryResult)]
+struct Attempts {
+    attempts: i64,
+}
+
 /// Some of a user's texts on the backlog, and their entries.
 #[derive(Debug)]
 pub(super) struct Batch {
@@ -57,9 +62,8 @@ struct Found {
 
 /// The ids of `user`'s next batch.
 pub(super) async fn next(database: &Database, user: &str) -> Result<Vec<Uuid>, Error> {
-    let statement = Statement::from_sql_and_values(database.backend(), LENGTHS, [Value::from(user)]);
     let (mut ids, mut bytes) = (Vec::new(), 0);
-    for row in database.rows(statement).await? {
+    for row in database.rows(database.statement(LENGTHS, [user.into()])).await? {
         bytes += row.try_get_by_index::<i64>(1)?;
         if bytes > BYTES && !ids.is_empty() {
             break;
@@ -146,13 +150,9 @@ impl Batch {
 
 /// Postpones a text, each time for longer.
 pub(super) async fn postpone(write: &Write, user: &str, id: Uuid) -> Result<(), Error> {
-    let backend = write.get_database_backend();
-    let key = [Value::from(user), Value::from(id)];
-    let attempts = Statement::from_sql_and_values(backend, ATTEMPTS, key.clone());
-    let Some(row) = write.query_one_raw(attempts).await? else { return Ok(()) };
-    let attempts = row.try_get_by_index::<i64>(0)?.clamp(0, MAX_DOUBLINGS);
-    let retry_at = write.now + RETRY_DELAY * (1 << attempts);
-    let values = key.into_iter().chain([Value::from(retry_at)]);
-    write.execute_raw(Statement::from_sql_and_values(backend, POSTPONE, values)).await?;
+    let attempts: Option<Attempts> = write.first(ATTEMPTS, [user.into(), id.into()]).await?;
+    let Some(Attempts { attempts }) = attempts else { return Ok(()) };
+    let retry_at = write.now + RETRY_DELAY * (1 << attempts.clamp(0, MAX_DOUBLINGS));
+    write.run(POSTPONE, [user.into(), id.into(), retry_at.into()]).await?;
     Ok(())
 }

@@ -106,27 +106,17 @@ const MESSAGES: Table = table!("message_search", "message_token");
 const TITLES: Table = table!("title_search", "title_token");
 
 async fn put(write: &Write, table: &Table, user: &str, id: Uuid, entry: &Entry) -> Result<(), Error> {
-    let Entry { folded, tokens } = entry.clone();
-    let empty = folded.is_empty();
-    let run = |sql: &'static str, texts: Vec<String>| {
-        let values =
-            [Value::from(user), Value::from(id)].into_iter().chain(texts.into_iter().map(Value::from));
-        write.execute_raw(Statement::from_sql_and_values(write.get_database_backend(), sql, values))
-    };
-    match write.get_database_backend() {
-        DbBackend::Postgres if !empty => {
-            run(table.upsert, vec![folded, tokens]).await?;
-        }
-        DbBackend::Postgres => {
-            run(table.delete, vec![]).await?;
-        }
-        _ => {
-            run(table.delete, vec![]).await?;
-            if !empty {
-                run(table.insert[0], vec![folded]).await?;
-                run(table.insert[1], vec![tokens]).await?;
-            }
-        }
+    let key = || [Value::from(user), Value::from(id)].into_iter();
+    let text = |text: &str| [Value::from(text)];
+    if entry.folded.is_empty() {
+        write.run(table.delete, key()).await?;
+    } else if write.get_database_backend() == DbBackend::Postgres {
+        let values = key().chain(text(&entry.folded)).chain(text(&entry.tokens));
+        write.run(table.upsert, values).await?;
+    } else {
+        write.run(table.delete, key()).await?;
+        write.run(table.insert[0], key().chain(text(&entry.folded))).await?;
+        write.run(table.insert[1], key().chain(text(&entry.tokens))).await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Reading a reply's text in chunks.
 
-use sea_orm::{DbBackend, FromQueryResult, Statement, Value};
+use sea_orm::{DbBackend, FromQueryResult, Value};
 use uuid::Uuid;
 
 use super::{Replies, VISIBLE};
@@ -103,11 +103,8 @@ impl Replies {
         };
         // No text is longer than an `i32` can count.
         let number = |bytes: usize| Value::from(i32::try_from(bytes).unwrap_or(i32::MAX - 1));
-        let statement = Statement::from_sql_and_values(
-            self.0.database.backend(),
-            sql.replace("{visible}", VISIBLE),
-            [Value::from(user), Value::from(id), Value::from(attempt), number(offset), number(count)],
-        );
+        let values = [user.into(), id.into(), attempt.into(), number(offset), number(count)];
+        let statement = self.0.database.statement(sql.replace("{visible}", VISIBLE), values);
         let row = self.0.database.row(statement).await?;
         let Some(row) = row else { return Ok(None) };
         let row = Row::from_query_result(&row, "")?;

@@ -1,7 +1,7 @@
 //! The lease and the status with which a reply begins.
 
+use sea_orm::FromQueryResult;
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
 use super::Replies;
 use super::permits::Permit;
@@ -35,11 +35,7 @@ impl Replies {
     /// Counts the replies of `user` that have not ended. One user's writes run one after another, so the numbers hold
     /// until the commit.
     pub(crate) async fn reply_counts(&self, write: &Write, user: &str) -> Result<ReplyCounts, Error> {
-        let statement =
-            Statement::from_sql_and_values(write.get_database_backend(), REPLY_COUNTS, [Value::from(user)]);
-        let row = write.query_one_raw(statement).await?;
-        let row = row.ok_or_else(|| Error::Internal("a select without a row".to_owned()))?;
-        Ok(ReplyCounts::from_query_result(&row, "")?)
+        Ok(write.only(REPLY_COUNTS, [user.into()]).await?)
     }
 
     /// Whether another reply of the user may run, on whichever server.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveEnum, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Statement, Value};
+use sea_orm::{ActiveEnum, EntityTrait, QueryFilter, Value};
 use uuid::Uuid;
 
 use super::fence::owned_by;
@@ -142,19 +142,10 @@ impl Replies {
     /// Leases the user's next queued reply to this server, if one may start.
     pub(super) async fn promote(&self, write: &Write, user: &str) -> Result<Option<message::Model>, Error> {
         let options = &self.0.options;
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            PROMOTE,
-            [
-                Value::from(user),
-                Value::from(self.0.server),
-                Value::from(write.now + options.lease),
-                Value::from(write.revision),
-                Value::from(i64::from(options.user_replies)),
-            ],
-        );
-        let row = write.query_one_raw(statement).await?;
-        let promoted = row.map(|row| message::Model::from_query_result(&row, "")).transpose()?;
+        let (lease_until, maximum) = (write.now + options.lease, i64::from(options.user_replies));
+        let values =
+            [user.into(), self.0.server.into(), lease_until.into(), write.revision.into(), maximum.into()];
+        let promoted: Option<message::Model> = write.first(PROMOTE, values).await?;
         if let Some(again) = promoted.as_ref().filter(|reply| reply.attempt > 1) {
             // The text of the attempt before is discarded.
             index::store_message(write, user, again.id, &Entry::default()).await?;

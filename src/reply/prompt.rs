@@ -1,6 +1,6 @@
 //! The prompt: what the assistant is given of a conversation.
 
-use sea_orm::{FromQueryResult, Statement, Value};
+use sea_orm::FromQueryResult;
 
 use super::Options;
 use crate::assistant::{Prompt, Speaker, Turn, estimate};
@@ -59,18 +59,11 @@ pub(super) async fn load(
     options: &Options,
 ) -> Result<Prompt, Error> {
     let budget = options.context_tokens;
-    let statement = Statement::from_sql_and_values(
-        database.backend(),
-        HISTORY,
-        [
-            Value::from(reply.user_id.as_str()),
-            Value::from(reply.conversation_id),
-            Value::from(reply.parent_id),
-            Value::from(i64::from(budget / TOKENS_PER_MESSAGE + 1)),
-            Value::from(i64::from(budget) * i64::from(BYTES_PER_TOKEN)),
-        ],
-    );
-    let rows = models(&database.rows(statement).await?)?;
+    let rows = i64::from(budget / TOKENS_PER_MESSAGE + 1);
+    let bytes = i64::from(budget) * i64::from(BYTES_PER_TOKEN);
+    let (user, conversation) = (reply.user_id.as_str().into(), reply.conversation_id.into());
+    let values = [user, conversation, reply.parent_id.into(), rows.into(), bytes.into()];
+    let rows = models(&database.rows(database.statement(HISTORY, values)).await?)?;
     Ok(assemble(options.system_prompt.as_deref(), rows, budget))
 }
 

@@ -1,6 +1,6 @@
 //! Starting queued replies, users in turn.
 
-use sea_orm::{DbErr, Statement, Value};
+use sea_orm::DbErr;
 
 use super::permits::Permit;
 use super::sweep::{BATCH, PendingClaims};
@@ -78,12 +78,9 @@ impl Replies {
     }
 
     async fn startable_after(&self, user: &str, count: usize) -> Result<Vec<String>, Error> {
-        let values = [
-            Value::from(user),
-            Value::from(i64::from(self.0.options.user_replies)),
-            Value::from(i64::try_from(count).unwrap_or(i64::MAX)),
-        ];
-        let statement = Statement::from_sql_and_values(self.0.database.backend(), STARTABLE, values);
+        let maximum = i64::from(self.0.options.user_replies);
+        let limit = i64::try_from(count).unwrap_or(i64::MAX);
+        let statement = self.0.database.statement(STARTABLE, [user.into(), maximum.into(), limit.into()]);
         let rows = self.0.database.rows(statement).await?;
         Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?)
     }

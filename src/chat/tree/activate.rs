@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use uuid::Uuid;
 
 use super::super::receipt::{Created, IdempotentRequest};
@@ -142,13 +142,9 @@ impl Chat {
         conversation_id: Uuid,
         id: Uuid,
     ) -> Result<Leaf, Error> {
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            nested_loop(write.get_database_backend(), &format!("{DESCENDANTS}{NEWEST}")),
-            [Value::from(self.user()), Value::from(conversation_id), Value::from(id), Value::from(STEP + 1)],
-        );
-        let row = write.query_one_raw(statement).await?.ok_or(Error::NotFound("message"))?;
-        let leaf = Leaf::from_query_result(&row, "")?;
+        let newest = nested_loop(write.get_database_backend(), &format!("{DESCENDANTS}{NEWEST}"));
+        let values = [self.user().into(), conversation_id.into(), id.into(), (STEP + 1).into()];
+        let leaf: Leaf = write.first(newest, values).await?.ok_or(Error::NotFound("message"))?;
         if leaf.count > STEP { Err(Error::TooManyMessages) } else { Ok(leaf) }
     }
 }

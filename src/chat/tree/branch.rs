@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use uuid::Uuid;
 
 use super::super::{Chat, PositionRange};
@@ -85,18 +85,9 @@ impl Chat {
     pub async fn branch(&self, leaf: Uuid, range: PositionRange) -> Result<Vec<Arc<message::Model>>, Error> {
         let sql = format!("{BRANCH}{WHOLE_BRANCH} SELECT * FROM whole_branch ORDER BY position");
         let sql = nested_loop(self.database.backend(), &sql);
-        let statement = Statement::from_sql_and_values(
-            self.database.backend(),
-            sql,
-            [
-                Value::from(self.user()),
-                Value::from(leaf),
-                Value::from(range.conversation),
-                Value::from(range.start),
-                Value::from(range.end),
-            ],
-        );
-        self.load(statement).await
+        let (user, conversation) = (self.user().into(), range.conversation.into());
+        let values = [user, leaf.into(), conversation, range.start.into(), range.end.into()];
+        self.load(self.database.statement(sql, values)).await
     }
 
     /// Where the branch of `length` messages that ends with message `end` leaves the active path. Without an `end` it
@@ -123,22 +114,9 @@ impl Chat {
         end: Option<Uuid>,
         length: i64,
     ) -> Result<BranchPoint, Error> {
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            nested_loop(
-                write.get_database_backend(),
-                &format!("{}{BRANCH_POINT}", BRANCH.replace(NEAR.0, NEAR.1)),
-            ),
-            [
-                Value::from(self.user()),
-                Value::from(end),
-                Value::from(conversation_id),
-                Value::from(length - STEP),
-            ],
-        );
-        let row = write.query_one_raw(statement).await?;
-        let row = row.ok_or_else(|| Error::Internal("a select without a row".to_owned()))?;
-        Ok(BranchPoint::from_query_result(&row, "")?)
+        let sql = format!("{}{BRANCH_POINT}", BRANCH.replace(NEAR.0, NEAR.1));
+        let values = [self.user().into(), end.into(), conversation_id.into(), (length - STEP).into()];
+        Ok(write.only(nested_loop(write.get_database_backend(), &sql), values).await?)
     }
 
     /// Sets the active path to the branch of `length` messages that ends with `end`, or to none. Both have the messages
@@ -160,12 +138,8 @@ impl Chat {
 
     /// Puts the branch that ends with message `end` on the active path, which was truncated to the last common message.
     pub(super) async fn activate_branch(&self, write: &Write, end: Option<Uuid>) -> Result<(), Error> {
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            nested_loop(write.get_database_backend(), &format!("{BRANCH}{ACTIVATE}")),
-            [Value::from(self.user()), Value::from(end), Value::from(write.revision)],
-        );
-        write.execute_raw(statement).await?;
+        let activate = nested_loop(write.get_database_backend(), &format!("{BRANCH}{ACTIVATE}"));
+        write.run(activate, [self.user().into(), end.into(), write.revision.into()]).await?;
         Ok(())
     }
 }

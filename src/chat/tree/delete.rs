@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, Value};
 use uuid::Uuid;
 
 use super::super::receipt::{Created, IdempotentRequest};
@@ -48,7 +48,12 @@ INSERT INTO deleted_message (user_id, id, conversation_id, revision)
 SELECT user_id, id, conversation_id, $2 FROM message WHERE user_id = $1 AND id IN ({ids})";
 
 const PATH_END: &str = "
-SELECT COALESCE(MAX(position), 0) FROM message WHERE user_id = $1 AND conversation_id = $2 AND active";
+SELECT COALESCE(MAX(position), 0) AS position FROM message WHERE user_id = $1 AND conversation_id = $2 AND active";
+
+#[derive(FromQueryResult)]
+struct PathEnd {
+    position: i64,
+}
 
 /// The digests of deleted texts are deleted, too.
 const CLEAR_DIGESTS: &str = "
@@ -161,21 +166,11 @@ impl Chat {
     }
 
     async fn delete_descendants(&self, write: &Write, message: &message::Model) -> Result<(), Error> {
-        let (user, revision) = (Value::from(self.user()), Value::from(write.revision));
-        let subtree = [
-            user.clone(),
-            Value::from(message.conversation_id),
-            Value::from(message.id),
-            revision.clone(),
-            Value::from(STEP + 1),
-        ];
+        let (user, limit) = (self.user().into(), (STEP + 1).into());
+        let subtree = [user, message.conversation_id.into(), message.id.into(), write.revision.into(), limit];
         let backend = write.get_database_backend();
-        let tombstones = Statement::from_sql_and_values(
-            backend,
-            nested_loop(backend, &format!("{DESCENDANTS}{INSERT_TOMBSTONES}")),
-            subtree,
-        );
-        if i64::try_from(write.execute_raw(tombstones).await?.rows_affected()).unwrap_or(i64::MAX) > STEP {
+        let tombstones = nested_loop(backend, &format!("{DESCENDANTS}{INSERT_TOMBSTONES}"));
+        if i64::try_from(write.run(tombstones, subtree).await?).unwrap_or(i64::MAX) > STEP {
             return Err(Error::TooManyMessages);
         }
         self.delete_tombstoned(write).await
@@ -183,11 +178,8 @@ impl Chat {
 
     /// Deletes the messages that this transaction has inserted tombstones of.
     async fn delete_tombstoned(&self, write: &Write) -> Result<(), Error> {
-        let (user, revision) = (Value::from(self.user()), Value::from(write.revision));
-        let backend = write.get_database_backend();
         for sql in [CLEAR_DIGESTS, DELETE_MESSAGES] {
-            let statement = Statement::from_sql_and_values(backend, sql, [user.clone(), revision.clone()]);
-            write.execute_raw(statement).await?;
+            write.run(sql, [self.user().into(), write.revision.into()]).await?;
         }
         Ok(())
     }
@@ -265,24 +257,16 @@ impl Chat {
         if row.deletion_id != Some(root.id) {
             return Ok((false, AfterCommit::nothing()));
         }
-        let backend = write.get_database_backend();
         let unfinished_replies = self.unfinished_replies(write, conversation_id).await?;
         let numbers = (3..ids.len() + 3).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ");
         let values = [Value::from(self.user()), Value::from(write.revision)];
         let values = values.into_iter().chain(ids.iter().map(|id| Value::from(*id)));
-        let tombstones = Statement::from_sql_and_values(
-            backend,
-            INSERT_LISTED_TOMBSTONES.replace("{ids}", &numbers),
-            values,
-        );
-        write.execute_raw(tombstones).await?;
+        write.run(INSERT_LISTED_TOMBSTONES.replace("{ids}", &numbers), values).await?;
         self.delete_tombstoned(write).await?;
         let mut changes = Vec::new();
         if root.active {
-            let values = [Value::from(self.user()), Value::from(conversation_id)];
-            let end = Statement::from_sql_and_values(backend, PATH_END, values);
-            let end = write.query_one_raw(end).await?;
-            let end: i64 = end.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
+            let end: PathEnd = write.only(PATH_END, [self.user().into(), conversation_id.into()]).await?;
+            let end = end.position;
             changes.extend([(Column::LastPosition, Expr::value(end)), read_at_most(end)]);
         }
         if is_last {

@@ -3,12 +3,11 @@
 use sea_orm::sea_query::Expr;
 use uuid::Uuid;
 
-use super::super::new_message::{NewMessage, Sent, Slot};
+use super::super::new_message::{NewMessage, Sent};
 use super::super::receipt::{Created, IdempotentRequest};
 use super::super::{AfterCommit, Chat, Metadata, OnBusy, text};
-use super::steps::set_target;
+use super::version::NewPath;
 use crate::database::Write;
-use crate::entity::conversation::Column;
 use crate::entity::message::Role;
 use crate::error::Error;
 use crate::index::Entry;
@@ -74,27 +73,9 @@ impl Chat {
         let mut after_commit = AfterCommit::default();
         let old = self.message_within(write, request.message_id).await?;
         let old = old.filter(|old| old.role == Role::User).ok_or(Error::NotFound("message of the user"))?;
-        let length = old.position - 1;
-        let branch_point = self.branch_point(write, old.conversation_id, old.parent_id, length).await?;
-        let ancestor = branch_point.ancestor(old.parent_id, length).ok();
-        let read = Expr::value(old.position);
-        let mut changes = vec![(Column::UpdatedAt, Expr::value(write.now))];
-        match (ancestor, created.reply) {
-            (None, Some(reply)) => changes.extend(set_target(write, reply, Some(read))),
-            _ => changes.extend([
-                (Column::LastPosition, Expr::value(old.position + 1)),
-                (Column::ReadPosition, read),
-            ]),
-        }
-        let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
-        let outcome = self
-            .apply_on_busy(write, conversation.id, branch_point.busy, request.on_busy, &mut after_commit)
-            .await?;
-        if let Some(ancestor) = ancestor {
-            self.set_active_path(write, conversation.id, old.parent_id, length, ancestor).await?;
-        }
-        let active = ancestor.is_some();
-        let slot = Slot { parent: old.parent_id, position: old.position, busy: outcome.busy, active };
+        let path = NewPath { end: created.reply, length: old.position + 1, read: Expr::value(old.position) };
+        let (conversation, slot) =
+            self.version_slot(write, &old, path, request.on_busy, &mut after_commit).await?;
         let new = NewMessage { content: &request.content, metadata: request.metadata.clone(), entry };
         let sent =
             self.store_message_and_reply(write, conversation, slot, new, created, &mut after_commit).await?;

@@ -1,8 +1,8 @@
 //! Forking: copying a branch into a new conversation.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
-    Statement, Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter, Value,
 };
 use uuid::Uuid;
 
@@ -31,6 +31,12 @@ const UNFINISHED: &str = "
 SELECT EXISTS (SELECT 1 FROM whole_branch WHERE status IN ('QUEUED', 'GENERATING')) AS unfinished,
     (SELECT content FROM whole_branch WHERE position = 1) AS first";
 
+#[derive(FromQueryResult)]
+struct BranchState {
+    unfinished: bool,
+    first: Option<String>,
+}
+
 /// Message `$2` and its ancestors after position `$3`, without queued and running replies.
 const SEGMENT: &str = "
 WITH RECURSIVE branch (id, parent_id, position) AS (
@@ -58,12 +64,11 @@ SELECT
 FROM whole_branch";
 
 impl Chat {
-    /// Copies a message and the way to it into a new conversation with the same title. Everything in it was
-    /// finished; nothing else is copied.
+    /// Copies a message and its ancestors into a new conversation with the same title.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the viewer has no such message; [`Error::ConversationBusy`] if a reply on the way, or
-    /// the message itself, is under way.
+    /// [`Error::NotFound`] if the viewer has no such message; [`Error::ConversationBusy`] if one of those
+    /// messages is a queued or running reply.
     pub async fn fork_conversation(&self, request: ForkConversation) -> Result<conversation::Model, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
         let idempotent =
@@ -105,22 +110,15 @@ impl Chat {
             return Err(Error::TooManyMessages);
         }
         let original = self.conversation_within(write, end.conversation_id).await?;
-        let values = [
-            Value::from(self.user()),
-            Value::from(end.id),
-            Value::from(end.conversation_id),
-            Value::from(1i64),
-            Value::from(end.position + 1),
-        ];
+        let (user, start, stop) = (self.user().into(), 1i64.into(), (end.position + 1).into());
+        let values: [Value; 5] = [user, end.id.into(), end.conversation_id.into(), start, stop];
         let backend = write.get_database_backend();
         let unfinished = nested_loop(backend, &format!("{BRANCH}{WHOLE_BRANCH}{UNFINISHED}"));
-        let unfinished = Statement::from_sql_and_values(backend, unfinished, values.clone());
-        let row = write.query_one_raw(unfinished).await?;
-        let row = row.ok_or_else(|| Error::Internal("a select without a row".to_owned()))?;
-        if row.try_get_by_index(0)? {
+        let branch: BranchState = write.only(unfinished, values.clone()).await?;
+        if branch.unfinished {
             return Err(Error::ConversationBusy);
         }
-        let title = copied_title(original, row.try_get_by_index(1)?);
+        let title = copied_title(original, branch.first);
         let fork = conversation::Model {
             id: created,
             read_position: end.position,
@@ -131,9 +129,7 @@ impl Chat {
             .await?;
         let copies = [Value::from(created), Value::from(id_prefix()), Value::from(write.revision)];
         let copy = format!("{BRANCH}{WHOLE_BRANCH}{}", copy_sql(backend, "$6", "$7", "$8"));
-        let copy = nested_loop(backend, &copy);
-        let copy = Statement::from_sql_and_values(backend, copy, values.into_iter().chain(copies));
-        write.execute_raw(copy).await?;
+        write.run(nested_loop(backend, &copy), values.into_iter().chain(copies)).await?;
         index::index_title(write, &fork).await?;
         index::index_path(write, self.user(), fork.id, 0, end.position).await?;
         Ok(fork)
@@ -234,19 +230,11 @@ impl Chat {
         let backend = write.get_database_backend();
         let renewed = conversation::Model { erasing_at: Some(write.now), ..claim.clone() };
         self.update_claimed(write, claim, renewed.clone()).await?;
-        let copy = Statement::from_sql_and_values(
-            backend,
-            nested_loop(backend, &format!("{SEGMENT}{}", copy_sql(backend, "$4", "$5", "$6"))),
-            [
-                Value::from(self.user()),
-                Value::from(step.end),
-                Value::from(step.start),
-                Value::from(claim.id),
-                Value::from(step.prefix.as_str()),
-                Value::from(write.revision),
-            ],
-        );
-        let copied = write.execute_raw(copy).await?.rows_affected();
+        let copy = nested_loop(backend, &format!("{SEGMENT}{}", copy_sql(backend, "$4", "$5", "$6")));
+        let (user, prefix) = (self.user().into(), step.prefix.as_str().into());
+        let values =
+            [user, step.end.into(), step.start.into(), claim.id.into(), prefix, write.revision.into()];
+        let copied = write.run(copy, values).await?;
         if i64::try_from(copied).ok() != Some(step.length) {
             let end = self.message_within(write, step.end).await?;
             return Err(end.map_or(Error::NotFound("message"), |_| Error::ConversationBusy));

@@ -13,6 +13,7 @@ mod siblings;
 mod steps;
 mod title;
 mod traversal;
+mod version;
 
 pub use self::activate::{ActivateMessage, Activated};
 pub use self::delete::{DeleteMessage, Deleted};

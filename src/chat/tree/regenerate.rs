@@ -1,16 +1,14 @@
 //! Regenerating: another version of a reply.
 
-use sea_orm::sea_query::Expr;
 use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
-use super::super::new_message::Slot;
 use super::super::receipt::{Created, IdempotentRequest};
 use super::super::unread::read_at_most;
 use super::super::{AfterCommit, Chat, OnBusy};
-use super::steps::set_target;
+use super::version::NewPath;
 use crate::database::Write;
-use crate::entity::conversation::{self, Column};
+use crate::entity::conversation;
 use crate::entity::message;
 use crate::error::Error;
 
@@ -76,24 +74,10 @@ impl Chat {
     ) -> Result<(Regenerated, AfterCommit), Error> {
         let mut after_commit = AfterCommit::default();
         let old = self.own_reply(write, request.message_id).await?;
-        let length = old.position - 1;
-        let branch_point = self.branch_point(write, old.conversation_id, old.parent_id, length).await?;
-        let ancestor = branch_point.ancestor(old.parent_id, length).ok();
-        let read = read_at_most(length);
-        let mut changes = vec![(Column::UpdatedAt, Expr::value(write.now))];
-        match (ancestor, created.reply) {
-            (None, Some(reply)) => changes.extend(set_target(write, reply, Some(read.1))),
-            _ => changes.extend([(Column::LastPosition, Expr::value(old.position)), read]),
-        }
-        let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
-        let outcome = self
-            .apply_on_busy(write, conversation.id, branch_point.busy, request.on_busy, &mut after_commit)
-            .await?;
-        if let Some(ancestor) = ancestor {
-            self.set_active_path(write, conversation.id, old.parent_id, length, ancestor).await?;
-        }
-        let active = ancestor.is_some();
-        let slot = Slot { parent: old.parent_id, position: old.position, busy: outcome.busy, active };
+        let (_, read) = read_at_most(old.position - 1);
+        let path = NewPath { end: created.reply, length: old.position, read };
+        let (conversation, slot) =
+            self.version_slot(write, &old, path, request.on_busy, &mut after_commit).await?;
         let reply = self.new_reply(write, conversation.id, created.reply, &slot, &mut after_commit).await?;
         message::Entity::insert(reply.clone().into_active_model()).exec_without_returning(&**write).await?;
         Ok((Regenerated { conversation, reply }, after_commit))

@@ -1,6 +1,6 @@
 //! Reading long branches and large subtrees, in statements that each read a bounded number of levels.
 
-use sea_orm::{DbBackend, FromQueryResult, Statement, Value};
+use sea_orm::{DbBackend, FromQueryResult, Value};
 use uuid::Uuid;
 
 use super::super::Chat;
@@ -151,6 +151,6 @@ impl Chat {
 
     async fn traverse<T: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Vec<T>, Error> {
         let backend = self.database.backend();
-        self.find(Statement::from_sql_and_values(backend, nested_loop(backend, sql), values)).await
+        self.find(self.database.statement(nested_loop(backend, sql), values)).await
     }
 }
