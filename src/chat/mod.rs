@@ -121,7 +121,7 @@ impl Chat {
 
     fn run_after_commit(&self, after_commit: AfterCommit) {
         if let Some(claim) = after_commit.reply {
-            self.replies.write(claim);
+            self.replies.generate(claim);
         }
         for topic in after_commit.signals {
             self.replies.signal(topic);

@@ -28,35 +28,35 @@ pub(super) struct Ending {
 }
 
 impl Replies {
-    /// Closes the attempt of `claim` and leases the user's next queued reply to this server, in one transaction.
+    /// Closes the attempt of `reply` and leases the user's next queued reply to this server, in one transaction.
     /// Returns that next reply. The entry goes into the search index.
     ///
     /// Nothing is stored if the attempt is no longer this server's.
     pub(super) async fn end(
         &self,
-        claim: &message::Model,
+        reply: &message::Model,
         ending: &Arc<(Ending, Entry)>,
     ) -> Result<Option<message::Model>, Error> {
         // Otherwise the permit goes to a reply that waits for one.
         let reuse_permit = self.0.permits.may_be_reused();
-        let input = (self.clone(), claim.clone(), ending.clone());
+        let input = (self.clone(), reply.clone(), ending.clone());
         let (closed, next) = self
             .0
             .database
-            .write(&claim.user_id, input, move |write, (replies, claim, ending)| {
+            .write(&reply.user_id, input, move |write, (replies, reply, ending)| {
                 Box::pin(async move {
-                    if !close(write, claim, &ending.0, &ending.1).await? {
+                    if !close(write, reply, &ending.0, &ending.1).await? {
                         return Ok((false, None));
                     }
                     let next =
-                        if reuse_permit { replies.promote(write, &claim.user_id).await? } else { None };
+                        if reuse_permit { replies.promote(write, &reply.user_id).await? } else { None };
                     Ok((true, next))
                 })
             })
             .await?;
-        self.signal_change(&claim.user_id, claim.id);
+        self.signal_change(&reply.user_id, reply.id);
         if closed && ending.0.status == Status::Complete {
-            self.request_title(claim);
+            self.request_title(reply);
         }
         if !reuse_permit {
             self.signal(Topic::Orphans);
@@ -88,10 +88,10 @@ pub(super) fn interrupted() -> Failure {
     }
 }
 
-/// Stores `ending` if the row still has `claim`'s lease and attempt. Returns whether it had.
+/// Stores `ending` if the row still has `reply`'s lease and attempt. Returns whether it had.
 pub(super) async fn close(
     write: &Write,
-    claim: &message::Model,
+    reply: &message::Model,
     ending: &Ending,
     entry: &Entry,
 ) -> Result<bool, Error> {
@@ -107,12 +107,12 @@ pub(super) async fn close(
         .col_expr(Column::LeaseOwner, Expr::value(None::<Uuid>))
         .col_expr(Column::LeaseUntil, Expr::value(None::<sea_orm::prelude::DateTimeUtc>))
         .col_expr(Column::Revision, Expr::value(write.revision))
-        .filter(owned_by(claim))
+        .filter(owned_by(reply))
         .exec(&**write)
         .await?;
     let closed = result.rows_affected == 1;
     if closed {
-        index::store_message(write, &claim.user_id, claim.id, entry).await?;
+        index::store_message(write, &reply.user_id, reply.id, entry).await?;
     }
     Ok(closed)
 }

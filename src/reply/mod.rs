@@ -8,6 +8,7 @@ mod claim;
 mod connectivity;
 mod ending;
 mod fence;
+mod generate;
 mod live;
 mod permits;
 mod progress;
@@ -16,7 +17,6 @@ mod queue;
 mod sweep;
 mod title;
 mod visible;
-mod writer;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -169,8 +169,8 @@ impl Replies {
     }
 
     /// Generates the claimed reply in the background, and then further ones with the same permit.
-    pub(crate) fn write(&self, claim: Claim) {
-        self.0.tasks.spawn(self.clone().write_queue(claim));
+    pub(crate) fn generate(&self, claim: Claim) {
+        self.0.tasks.spawn(self.clone().generate_all(claim));
     }
 
     /// Waits until a reply of `user` has ended, on whichever server, and returns it. It also waits while the database

@@ -146,7 +146,7 @@ impl Replies {
         self.0.tasks.spawn(async move {
             match claim.await {
                 Ok(Some(claim)) => {
-                    replies.write(claim);
+                    replies.generate(claim);
                     drop(guard);
                     // The user may have more queued replies.
                     replies.0.permits.recheck();

@@ -49,37 +49,37 @@ enum CheckpointOutcome {
 
 impl Replies {
     /// Generates the claimed reply, and then further ones with the same permit.
-    pub(super) async fn write_queue(self, claim: Claim) {
+    pub(super) async fn generate_all(self, claim: Claim) {
         let mut next = Some(claim.reply);
         while let Some(reply) = next {
-            next = self.write_attempt(&reply).await;
+            next = self.generate_attempt(&reply).await;
         }
         drop(claim.permit);
     }
 
-    async fn write_attempt(&self, claim: &message::Model) -> Option<message::Model> {
-        let live = Arc::new(Live::new(claim.attempt));
-        self.lock_running().insert(claim.id, live.clone());
-        let running = Running { replies: self, claim, live: &live };
+    async fn generate_attempt(&self, reply: &message::Model) -> Option<message::Model> {
+        let live = Arc::new(Live::new(reply.attempt));
+        self.lock_running().insert(reply.id, live.clone());
+        let running = Running { replies: self, reply, live: &live };
         // Readers on this server now follow the text in memory.
-        self.signal(Topic::Reply(claim.id));
-        let span = tracing::info_span!("reply", id = %claim.id, attempt = claim.attempt);
-        let outcome = tracing::Instrument::instrument(self.run(claim, &live), span).await;
+        self.signal(Topic::Reply(reply.id));
+        let span = tracing::info_span!("reply", id = %reply.id, attempt = reply.attempt);
+        let outcome = tracing::Instrument::instrument(self.run(reply, &live), span).await;
         let next = match outcome {
             AttemptOutcome::Ended(ending) => {
                 tracing::info!(
-                    reply = %claim.id, attempt = claim.attempt, status = ?ending.status,
+                    reply = %reply.id, attempt = reply.attempt, status = ?ending.status,
                     failure = ?ending.failure.as_ref().map(|failure| failure.code),
                     bytes = ending.content.len(), "reply ended",
                 );
-                self.store(claim, &live, ending).await
+                self.store(reply, &live, ending).await
             }
             AttemptOutcome::Fenced => {
-                tracing::info!(reply = %claim.id, attempt = claim.attempt, "reply is no longer this server's");
+                tracing::info!(reply = %reply.id, attempt = reply.attempt, "reply is no longer this server's");
                 None
             }
             AttemptOutcome::Released => {
-                self.release(claim, &live).await;
+                self.release(reply, &live).await;
                 None
             }
         };
@@ -88,14 +88,14 @@ impl Replies {
     }
 
     /// Prompts the assistant and collects what it streams.
-    async fn run(&self, claim: &message::Model, live: &Live) -> AttemptOutcome {
+    async fn run(&self, reply: &message::Model, live: &Live) -> AttemptOutcome {
         let options = &self.0.options;
         let deadline = sleep_until(Instant::now() + options.timeout);
         tokio::pin!(deadline);
         let mut draft = Draft::default();
-        let mut listener = self.0.signals.listen(Topic::Stop(claim.id));
+        let mut listener = self.0.signals.listen(Topic::Stop(reply.id));
         let prompt = tokio::select! {
-            prompt = self.prompt(claim) => prompt,
+            prompt = self.prompt(reply) => prompt,
             () = &mut deadline => return AttemptOutcome::Ended(draft.end(live, Status::Failed, Some(timed_out()))),
             () = self.0.released.cancelled() => return AttemptOutcome::Released,
         };
@@ -116,14 +116,14 @@ impl Replies {
                     let length = live.len();
                     if length > last.length || now - last.extended_at > options.lease / 3 {
                         last = LastCheckpoint { length, extended_at: now, checked_at: now };
-                        saving = Some(Box::pin(self.checkpoint(claim, live.text(), draft.model.clone())));
+                        saving = Some(Box::pin(self.checkpoint(reply, live.text(), draft.model.clone())));
                     } else if now - last.checked_at > STOP_POLL_PERIOD {
                         last.checked_at = now;
-                        saving = Some(Box::pin(self.check_stop(claim)));
+                        saving = Some(Box::pin(self.check_stop(reply)));
                     }
                 }
                 () = listener.woken(), if saving.is_none() => {
-                    saving = Some(Box::pin(self.check_stop(claim)));
+                    saving = Some(Box::pin(self.check_stop(reply)));
                 }
                 checkpoint = wait_if_some(&mut saving) => {
                     saving = None;
@@ -147,9 +147,9 @@ impl Replies {
     }
 
     /// Reads the prompt, and tries again until the database answers.
-    async fn prompt(&self, claim: &message::Model) -> Prompt {
+    async fn prompt(&self, reply: &message::Model) -> Prompt {
         loop {
-            match prompt::load(&self.0.database, claim, &self.0.options).await {
+            match prompt::load(&self.0.database, reply, &self.0.options).await {
                 Ok(prompt) => return prompt,
                 Err(error) => error.log(),
             }
@@ -160,7 +160,7 @@ impl Replies {
     /// Stores the text so far, and extends the lease.
     async fn checkpoint(
         &self,
-        claim: &message::Model,
+        reply: &message::Model,
         text: String,
         model: Option<String>,
     ) -> Result<CheckpointOutcome, Error> {
@@ -170,21 +170,21 @@ impl Replies {
             .value(Column::Content, text)
             .value(Column::Model, model)
             .value(Column::LeaseUntil, lease_until)
-            .cond_where(owned_by(claim))
+            .cond_where(owned_by(reply))
             .returning_col(Column::StopRequestedAt)
             .to_owned();
         let statement = self.0.database.backend().build(&update);
         let checkpoint = self.0.database.update(statement).await?;
-        self.signal(Topic::Reply(claim.id));
+        self.signal(Topic::Reply(reply.id));
         checkpoint.map_or(Ok(CheckpointOutcome::Fenced), |row| checkpoint_outcome(&row))
     }
 
     /// Checks whether the reply is to stop, or is no longer this attempt's.
-    async fn check_stop(&self, claim: &message::Model) -> Result<CheckpointOutcome, Error> {
+    async fn check_stop(&self, reply: &message::Model) -> Result<CheckpointOutcome, Error> {
         let select = Query::select()
             .column(Column::StopRequestedAt)
             .from(message::Entity)
-            .cond_where(owned_by(claim))
+            .cond_where(owned_by(reply))
             .to_owned();
         let statement = self.0.database.backend().build(&select);
         let row = self.0.database.row(statement).await?;
@@ -192,10 +192,10 @@ impl Replies {
     }
 
     /// Stores the ending, and tries again until the database answers or this server stops.
-    async fn store(&self, claim: &message::Model, live: &Live, ending: Ending) -> Option<message::Model> {
+    async fn store(&self, reply: &message::Model, live: &Live, ending: Ending) -> Option<message::Model> {
         let store = async {
             let entry = loop {
-                match Entry::prepare(&claim.user_id, ending.content.clone()).await {
+                match Entry::prepare(&reply.user_id, ending.content.clone()).await {
                     Ok(entry) => break entry,
                     Err(error) => error.log(),
                 }
@@ -203,7 +203,7 @@ impl Replies {
             };
             let ending = Arc::new((ending, entry));
             loop {
-                match self.end(claim, &ending).await {
+                match self.end(reply, &ending).await {
                     Ok(next) => return next,
                     Err(error) => error.log(),
                 }
@@ -216,22 +216,22 @@ impl Replies {
         };
         tokio::select! {
             next = store => next,
-            never = self.keep_lease(claim) => match never {},
+            never = self.keep_lease(reply) => match never {},
             () = deadline => {
-                self.release(claim, live).await;
+                self.release(reply, live).await;
                 None
             }
         }
     }
 
     /// Extends the lease until it is dropped.
-    async fn keep_lease(&self, claim: &message::Model) -> Infallible {
+    async fn keep_lease(&self, reply: &message::Model) -> Infallible {
         loop {
             sleep(self.0.options.lease / 3).await;
             let extend = Query::update()
                 .table(message::Entity)
                 .value(Column::LeaseUntil, self.0.database.clock().in_future(self.0.options.lease))
-                .cond_where(owned_by(claim))
+                .cond_where(owned_by(reply))
                 .to_owned();
             if let Err(error) = self.0.database.update(self.0.database.backend().build(&extend)).await {
                 error.log();
@@ -241,15 +241,15 @@ impl Replies {
 
     /// Releases the lease, so that another server takes the reply over at once. It does not count against the reply's
     /// restarts. The lease gets another owner, so a checkpoint that is still running can no longer extend it.
-    async fn release(&self, claim: &message::Model, live: &Live) {
+    async fn release(&self, reply: &message::Model, live: &Live) {
         let update = Query::update()
             .table(message::Entity)
             .value(Column::Content, live.text())
             .value(Column::LeaseOwner, RELEASED)
             .value(Column::LeaseUntil, self.0.database.clock().now())
             // A number and not a sum: the statement may run twice.
-            .value(Column::RestartsLeft, claim.restarts_left + 1)
-            .cond_where(owned_by(claim))
+            .value(Column::RestartsLeft, reply.restarts_left + 1)
+            .cond_where(owned_by(reply))
             .returning_col(Column::StopRequestedAt)
             .to_owned();
         let statement = self.0.database.backend().build(&update);
@@ -327,7 +327,7 @@ impl Draft {
 /// Removes the reply from the list of running ones when it is dropped, also if the assistant panics.
 struct Running<'a> {
     replies: &'a Replies,
-    claim: &'a message::Model,
+    reply: &'a message::Model,
     live: &'a Arc<Live>,
 }
 
@@ -335,11 +335,11 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         let mut running = self.replies.lock_running();
         // The entry may be of the next attempt, which this server runs as well.
-        if running.get(&self.claim.id).is_some_and(|live| Arc::ptr_eq(live, self.live)) {
-            running.remove(&self.claim.id);
+        if running.get(&self.reply.id).is_some_and(|live| Arc::ptr_eq(live, self.live)) {
+            running.remove(&self.reply.id);
         }
         drop(running);
         self.live.close();
-        self.replies.signal(Topic::Reply(self.claim.id));
+        self.replies.signal(Topic::Reply(self.reply.id));
     }
 }
