@@ -6,7 +6,7 @@ use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
 use uuid::Uuid;
 
-use super::{AfterCommit, Chat, Metadata, text};
+use super::{Chat, Metadata, text};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity, TitleOrigin};
 use crate::error::Error;
@@ -58,7 +58,7 @@ impl Chat {
                 };
                 Entity::insert(row.clone().into_active_model()).exec_without_returning(&**write).await?;
                 index::index_title(write, &row).await?;
-                Ok((row, AfterCommit::default()))
+                Ok(row)
             })
         })
         .await
@@ -76,7 +76,7 @@ impl Chat {
                 ];
                 let row = chat.update_conversation(write, id, name).await?;
                 index::index_title(write, &row).await?;
-                Ok((row, AfterCommit::default()))
+                Ok(row)
             })
         })
         .await

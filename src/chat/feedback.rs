@@ -4,7 +4,7 @@ use sea_orm::ActiveEnum;
 use sea_orm::sea_query::Expr;
 use uuid::Uuid;
 
-use super::{AfterCommit, Chat, text};
+use super::{Chat, text};
 use crate::entity::message::{self, Column, Rating};
 use crate::error::Error;
 
@@ -34,7 +34,7 @@ impl Chat {
                     (Column::Rating, Expr::value(rating.map(|rating| rating.to_value()))),
                     (Column::RatingComment, Expr::value(comment.as_deref())),
                 ];
-                Ok((chat.update_message(write, id, feedback).await?, AfterCommit::default()))
+                chat.update_message(write, id, feedback).await
             })
         })
         .await

@@ -93,42 +93,33 @@ impl Chat {
         self.viewer.id()
     }
 
-    /// Runs `work` on `input` in a transaction of the viewer, as [`Database::write`] does, and once it is committed
-    /// does what `work` has returned to do then. All of that is done even if the caller drops the future.
+    /// Runs `work` on `input` in a transaction of the viewer, as [`Database::write`] does. Once it is committed, the
+    /// viewer's devices are signalled that there are changes, unless `work` calls [`unchanged`].
     async fn write<I, T, W>(&self, input: I, work: W) -> Result<T, Error>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
-        W: for<'w> Fn(&'w Self, &'w Write, &'w I) -> BoxFuture<'w, Result<(T, AfterCommit), Error>>
-            + Send
-            + Sync
-            + 'static,
+        W: for<'w> Fn(&'w Self, &'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
-        let chat = self.clone();
-        let after_commit = move |(value, after_commit): (T, AfterCommit)| {
-            chat.run_after_commit(after_commit);
-            value
-        };
+        let input = (self.clone(), input);
         self.database
-            .write_then(
-                self.user(),
-                (self.clone(), input),
-                move |write, (chat, input)| work(chat, write, input),
-                after_commit,
-            )
+            .write(self.user(), input, move |write, (chat, input)| {
+                chat.signal_after_commit(write, Topic::of_user(chat.user()));
+                work(chat, write, input)
+            })
             .await
     }
 
-    fn run_after_commit(&self, after_commit: AfterCommit) {
-        if let Some(claim) = after_commit.reply {
-            self.replies.generate(claim);
-        }
-        for topic in after_commit.signals {
-            self.replies.signal(topic);
-        }
-        if after_commit.notify_user {
-            self.replies.signal(Topic::of_user(self.user()));
-        }
+    /// Sends a signal once `write` is committed.
+    fn signal_after_commit(&self, write: &Write, topic: Topic) {
+        let replies = self.replies.clone();
+        write.after_commit(move || replies.signal(topic));
+    }
+
+    /// Generates the claimed reply once `write` is committed.
+    fn generate_after_commit(&self, write: &Write, claim: Claim) {
+        let replies = self.replies.clone();
+        write.after_commit(move || replies.generate(claim));
     }
 }
 
@@ -139,26 +130,8 @@ async fn run_detached<T: Send + 'static>(
     tokio::spawn(work).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
 }
 
-/// What to do once a write is committed.
-#[derive(Debug)]
-struct AfterCommit {
-    /// A reply to generate, which this server has the lease of.
-    reply: Option<Claim>,
-    /// The signals to send.
-    signals: Vec<Topic>,
-    /// Whether to signal the viewer's devices that there are changes.
-    notify_user: bool,
-}
-
-impl Default for AfterCommit {
-    fn default() -> Self {
-        Self { reply: None, signals: Vec::new(), notify_user: true }
-    }
-}
-
-impl AfterCommit {
-    /// For a transaction that has written nothing.
-    fn nothing() -> Self {
-        Self { notify_user: false, ..Self::default() }
-    }
+/// Returns `value` from a transaction that has changed nothing, so nothing is signalled.
+fn unchanged<T>(write: &Write, value: T) -> T {
+    write.clear_after_commit();
+    value
 }

@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
 use super::receipt::Created;
-use super::{AfterCommit, Chat, Metadata};
+use super::{Chat, Metadata};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
@@ -55,7 +55,6 @@ impl Chat {
         slot: Slot,
         new: NewMessage<'_>,
         created: Created,
-        after_commit: &mut AfterCommit,
     ) -> Result<Sent, Error> {
         let mut message = self.new_message(write, conversation.id, created.message, &slot, Role::User);
         new.content.clone_into(&mut message.content);
@@ -63,7 +62,7 @@ impl Chat {
         message.status = Status::Complete;
         message.finished_at = Some(write.now);
         let after = Slot { parent: Some(message.id), position: slot.position + 1, ..slot };
-        let reply = self.new_reply(write, conversation.id, created.reply, &after, after_commit).await?;
+        let reply = self.new_reply(write, conversation.id, created.reply, &after).await?;
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
         Entity::insert_many(rows).exec_without_returning(&**write).await?;
         index::store_message(write, self.user(), message.id, new.entry).await?;
@@ -81,12 +80,13 @@ impl Chat {
         conversation_id: Uuid,
         id: Option<Uuid>,
         slot: &Slot,
-        after_commit: &mut AfterCommit,
     ) -> Result<message::Model, Error> {
-        let permit = self.permit_reply(write, slot.busy, after_commit).await?;
+        let permit = self.permit_reply(write, slot.busy).await?;
         let mut reply = self.new_message(write, conversation_id, id, slot, Role::Assistant);
         self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
-        after_commit.reply = permit.map(|permit| Claim { reply: reply.clone(), permit });
+        if let Some(permit) = permit {
+            self.generate_after_commit(write, Claim { reply: reply.clone(), permit });
+        }
         Ok(reply)
     }
 
@@ -95,19 +95,14 @@ impl Chat {
     ///
     /// # Errors
     /// [`Error::TooManyQueued`] if it has to be queued, and the viewer has as many queued replies as allowed.
-    pub(super) async fn permit_reply(
-        &self,
-        write: &Write,
-        busy: bool,
-        after_commit: &mut AfterCommit,
-    ) -> Result<Option<Permit>, Error> {
+    pub(super) async fn permit_reply(&self, write: &Write, busy: bool) -> Result<Option<Permit>, Error> {
         let counts = self.replies.reply_counts(write, self.user()).await?;
         if !busy && self.replies.may_generate(counts) {
             if let Some(permit) = self.replies.permit() {
                 return Ok(Some(permit));
             }
             // Another server may have a permit.
-            after_commit.signals.push(Topic::Orphans);
+            self.signal_after_commit(write, Topic::Orphans);
         }
         let maximum = self.limits.user_queued;
         if counts.queued < i64::from(maximum) { Ok(None) } else { Err(Error::TooManyQueued(maximum)) }

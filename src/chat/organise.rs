@@ -4,7 +4,7 @@ use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::{Expr, Func, SimpleExpr};
 use uuid::Uuid;
 
-use super::{AfterCommit, Chat, Metadata};
+use super::{Chat, Metadata};
 use crate::entity::conversation::{self, Column};
 use crate::entity::message;
 use crate::error::Error;
@@ -44,7 +44,7 @@ impl Chat {
         self.write(metadata.into_text(), move |chat, write, metadata| {
             Box::pin(async move {
                 let metadata = [(message::Column::Metadata, Expr::value(metadata.as_str()))];
-                Ok((chat.update_message(write, id, metadata).await?, AfterCommit::default()))
+                chat.update_message(write, id, metadata).await
             })
         })
         .await
@@ -59,7 +59,7 @@ impl Chat {
         self.write(value, move |chat, write, value| {
             Box::pin(async move {
                 let row = chat.update_conversation(write, id, [(column, value.clone())]).await?;
-                Ok((row, AfterCommit::default()))
+                Ok(row)
             })
         })
         .await
@@ -71,7 +71,7 @@ impl Chat {
             Box::pin(async move {
                 let date = Func::coalesce([Expr::col(column), Expr::value(write.now)]);
                 let row = chat.update_conversation(write, id, [(column, date.into())]).await?;
-                Ok((row, AfterCommit::default()))
+                Ok(row)
             })
         })
         .await

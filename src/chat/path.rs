@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
-use super::{AfterCommit, Chat, OnBusy};
+use super::{Chat, OnBusy};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{Column, Entity, Status};
@@ -72,15 +72,12 @@ impl Chat {
         conversation_id: Uuid,
         busy: bool,
         on_busy: OnBusy,
-        after_commit: &mut AfterCommit,
     ) -> Result<BusyOutcome, Error> {
         match on_busy {
             _ if !busy => Ok(BusyOutcome::default()),
             OnBusy::Enqueue => Ok(BusyOutcome { busy, ..BusyOutcome::default() }),
             OnBusy::Reject => Err(Error::ConversationBusy),
-            OnBusy::Interrupt | OnBusy::Rollback => {
-                self.interrupt(write, Some(conversation_id), after_commit).await
-            }
+            OnBusy::Interrupt | OnBusy::Rollback => self.interrupt(write, Some(conversation_id)).await,
         }
     }
 
@@ -90,7 +87,6 @@ impl Chat {
         &self,
         write: &Write,
         conversation_id: Option<Uuid>,
-        after_commit: &mut AfterCommit,
     ) -> Result<BusyOutcome, Error> {
         let under_way = |condition: &'static str| {
             let update = Entity::update_many()
@@ -109,8 +105,8 @@ impl Chat {
             .exec_with_returning(&**write)
             .await?;
         let running = under_way("status = 'GENERATING'").exec_with_returning(&**write).await?;
-        after_commit.signals.extend(waiting.iter().map(|reply| Topic::Reply(reply.id)));
-        after_commit.signals.extend(running.iter().map(|reply| Topic::Stop(reply.id)));
+        waiting.iter().for_each(|reply| self.signal_after_commit(write, Topic::Reply(reply.id)));
+        running.iter().for_each(|reply| self.signal_after_commit(write, Topic::Stop(reply.id)));
         let active = waiting.iter().chain(&running).filter(|reply| reply.active);
         Ok(BusyOutcome {
             interrupted: active.map(|reply| reply.position).collect(),

@@ -6,7 +6,7 @@ use sea_orm::{ActiveEnum, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActive
 use uuid::Uuid;
 
 use super::tree::ensure_no_steps;
-use super::{AfterCommit, Chat};
+use super::{Chat, unchanged};
 use crate::database::Write;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
 use crate::error::Error;
@@ -51,29 +51,28 @@ impl Chat {
         self.reply_ended(id).await
     }
 
-    async fn request_stop(&self, write: &Write, id: Uuid) -> Result<((), AfterCommit), Error> {
+    async fn request_stop(&self, write: &Write, id: Uuid) -> Result<(), Error> {
         let reply = self.own_reply(write, id).await?;
         let stop = Entity::update_many()
             .col_expr(Column::StopRequestedAt, Expr::value(write.now))
             .col_expr(Column::Revision, Expr::value(write.revision))
             .filter(Column::UserId.eq(self.user()))
             .filter(Column::Id.eq(id));
-        let mut after_commit = AfterCommit::default();
         match reply.status {
             Status::Queued => {
                 stop.col_expr(Column::Status, Expr::value(Status::Stopped.to_value()))
                     .col_expr(Column::FinishedAt, Expr::value(write.now))
                     .exec(&**write)
                     .await?;
-                after_commit.signals.push(Topic::Reply(id));
+                self.signal_after_commit(write, Topic::Reply(id));
             }
             Status::Generating => {
                 stop.exec(&**write).await?;
-                after_commit.signals.push(Topic::Stop(id));
+                self.signal_after_commit(write, Topic::Stop(id));
             }
-            Status::Complete | Status::Stopped | Status::Failed => after_commit = AfterCommit::nothing(),
+            Status::Complete | Status::Stopped | Status::Failed => write.clear_after_commit(),
         }
-        Ok(((), after_commit))
+        Ok(())
     }
 
     /// Starts another attempt of a reply that failed or was stopped, and returns at once. A reply that is queued or
@@ -86,10 +85,10 @@ impl Chat {
         self.write(id, |chat, write, &id| Box::pin(chat.retry(write, id))).await
     }
 
-    async fn retry(&self, write: &Write, id: Uuid) -> Result<(message::Model, AfterCommit), Error> {
+    async fn retry(&self, write: &Write, id: Uuid) -> Result<message::Model, Error> {
         let mut reply = self.own_reply(write, id).await?;
         match reply.status {
-            Status::Queued | Status::Generating => return Ok((reply, AfterCommit::nothing())),
+            Status::Queued | Status::Generating => return Ok(unchanged(write, reply)),
             Status::Complete => {
                 let message = "Only a reply that failed or was stopped can be retried.";
                 return Err(Error::BadUserInput(message.to_owned()));
@@ -99,8 +98,8 @@ impl Chat {
         let conversation =
             ensure_no_steps(self.update_conversation(write, reply.conversation_id, []).await?)?;
         let busy = self.tail(write, &conversation).await?.busy;
-        let mut after_commit = AfterCommit { signals: vec![Topic::Reply(id)], ..AfterCommit::default() };
-        let permit = self.permit_reply(write, busy, &mut after_commit).await?;
+        self.signal_after_commit(write, Topic::Reply(id));
+        let permit = self.permit_reply(write, busy).await?;
         self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
         if permit.is_some() {
             reply.content.clear();
@@ -109,8 +108,10 @@ impl Chat {
             index::store_message(write, self.user(), id, &Entry::default()).await?;
         }
         let reply = self.store_retry(write, reply).await?;
-        after_commit.reply = permit.map(|permit| Claim { reply: reply.clone(), permit });
-        Ok((reply, after_commit))
+        if let Some(permit) = permit {
+            self.generate_after_commit(write, Claim { reply: reply.clone(), permit });
+        }
+        Ok(reply)
     }
 
     /// Stores a reply that is queued or running again.

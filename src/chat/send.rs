@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::new_message::{NewMessage, Sent, Slot};
 use super::receipt::{Created, IdempotentRequest};
 use super::tree::ensure_no_steps;
-use super::{AfterCommit, Chat, Metadata, text};
+use super::{Chat, Metadata, text, unchanged};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::error::Error;
@@ -57,22 +57,16 @@ impl Chat {
         self.write((request, idempotent, entry), move |chat, write, (request, idempotent, entry)| {
             Box::pin(async move {
                 if let Some(earlier) = chat.record_receipt(write, idempotent.as_ref(), created).await? {
-                    return Ok((chat.find_sent(write, earlier).await?, AfterCommit::nothing()));
+                    return Ok(unchanged(write, chat.find_sent(write, earlier).await?));
                 }
                 let content = &request.content;
-                let mut after_commit = AfterCommit::default();
                 let (conversation, slot) = match request.conversation_id {
-                    Some(id) => {
-                        chat.extend_conversation(write, id, content, request.on_busy, &mut after_commit)
-                            .await?
-                    }
+                    Some(id) => chat.extend_conversation(write, id, content, request.on_busy).await?,
                     None => chat.start_conversation(write, content).await?,
                 };
                 let new = NewMessage { content, metadata: request.metadata.clone(), entry };
-                let sent = chat
-                    .store_message_and_reply(write, conversation, slot, new, created, &mut after_commit)
-                    .await?;
-                Ok((sent, after_commit))
+                let sent = chat.store_message_and_reply(write, conversation, slot, new, created).await?;
+                Ok(sent)
             })
         })
         .await
@@ -101,7 +95,6 @@ impl Chat {
         conversation_id: Uuid,
         content: &str,
         on_busy: OnBusy,
-        after_commit: &mut AfterCommit,
     ) -> Result<(conversation::Model, Slot), Error> {
         let title = text::derive_title(content);
         let key = Expr::case(Expr::col(Column::Title).is_null(), text::title_key(&title));
@@ -124,7 +117,7 @@ impl Chat {
             index::index_title(write, &conversation).await?;
         }
         let mut tail = self.tail(write, &conversation).await?;
-        let outcome = self.apply_on_busy(write, conversation_id, tail.busy, on_busy, after_commit).await?;
+        let outcome = self.apply_on_busy(write, conversation_id, tail.busy, on_busy).await?;
         if on_busy == OnBusy::Rollback {
             let end = conversation.last_position - 2;
             let keep = outcome.last_finished(end);

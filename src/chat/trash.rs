@@ -6,7 +6,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::{AfterCommit, Chat};
+use super::{Chat, unchanged};
 use crate::entity::conversation::{self, Column, Entity};
 use crate::error::Error;
 
@@ -16,9 +16,8 @@ impl Chat {
         self.write(id, |chat, write, &id| {
             Box::pin(async move {
                 chat.update_conversation(write, id, [(Column::DeletedAt, Expr::value(write.now))]).await?;
-                let mut after_commit = AfterCommit::default();
-                chat.interrupt(write, Some(id), &mut after_commit).await?;
-                Ok(((), after_commit))
+                chat.interrupt(write, Some(id)).await?;
+                Ok(())
             })
         })
         .await
@@ -35,10 +34,11 @@ impl Chat {
                     .filter(Column::DeletedAt.is_null())
                     .exec(&**write)
                     .await?;
-                let mut after_commit =
-                    AfterCommit { notify_user: deleted.rows_affected > 0, ..AfterCommit::default() };
-                chat.interrupt(write, None, &mut after_commit).await?;
-                Ok((deleted.rows_affected, after_commit))
+                if deleted.rows_affected == 0 {
+                    write.clear_after_commit();
+                }
+                chat.interrupt(write, None).await?;
+                Ok(deleted.rows_affected)
             })
         })
         .await
@@ -63,9 +63,9 @@ impl Chat {
                     .await?
                     .pop();
                 if let Some(row) = restored {
-                    return Ok((row, AfterCommit::default()));
+                    return Ok(row);
                 }
-                Ok((chat.conversation_within(write, id).await?, AfterCommit::nothing()))
+                Ok(unchanged(write, chat.conversation_within(write, id).await?))
             })
         })
         .await

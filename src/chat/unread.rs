@@ -8,7 +8,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::{AfterCommit, Chat};
+use super::{Chat, unchanged};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -47,10 +47,8 @@ impl Chat {
                     .filter(Expr::value(message.active));
                 let changed = read.exec_with_returning(&**write).await?.pop();
                 match changed {
-                    Some(row) => Ok((row, AfterCommit::default())),
-                    None => {
-                        Ok((chat.conversation_within(write, conversation_id).await?, AfterCommit::nothing()))
-                    }
+                    Some(row) => Ok(row),
+                    None => Ok(unchanged(write, chat.conversation_within(write, conversation_id).await?)),
                 }
             })
         })

@@ -6,6 +6,7 @@
 //! [`Database::write`] take.
 
 mod address;
+mod after_commit;
 mod canceller;
 mod clock;
 mod commit;
@@ -160,31 +161,9 @@ impl Database {
         T: Send + 'static,
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
-        self.write_then(user, input, work, |value| value).await
-    }
-
-    /// As [`Database::write`], and calls `after_commit` once the transaction is committed, also if the caller is gone
-    /// by then.
-    pub async fn write_then<I, T, U, W, A>(
-        &self,
-        user: &str,
-        input: I,
-        work: W,
-        after_commit: A,
-    ) -> Result<U, Error>
-    where
-        I: Send + Sync + 'static,
-        T: Send + 'static,
-        U: Send + 'static,
-        W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
-        A: FnOnce(T) -> U + Send + 'static,
-    {
         let (database, user) = (self.clone(), user.to_owned());
-        self.run_detached(|early| async move {
-            let value = database.write_queued(&user, &input, &work, &early).await?;
-            Ok(after_commit(value))
-        })
-        .await
+        self.run_detached(|early| async move { database.write_queued(&user, &input, &work, &early).await })
+            .await
     }
 
     /// Runs the one-row update `statement` without raising a revision, for changes that other devices need not learn

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::after_commit::AfterCommit;
 use super::commit::UnknownCommit;
 use super::connection::{Commit, Connection};
 use super::detached::EarlyAnswer;
@@ -32,6 +33,7 @@ const RAISE_POSTGRES: &str = "INSERT INTO account (user_id, revision, created_at
 #[derive(Debug)]
 pub struct Write {
     connection: PooledConnection,
+    after_commit: AfterCommit,
     user: String,
     /// PostgreSQL's number of the transaction.
     transaction: i64,
@@ -68,7 +70,19 @@ impl Write {
         };
         let (revision, transaction) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
         let now = row.try_get_by_index::<DateTime<Utc>>(1)?.trunc_subsecs(3);
-        Ok(Self { connection, user: user.to_owned(), transaction, revision, now })
+        let after_commit = AfterCommit::default();
+        Ok(Self { connection, after_commit, user: user.to_owned(), transaction, revision, now })
+    }
+
+    /// Runs `action` once the transaction is committed, even if the caller of the write is gone by then. It does not run
+    /// if the transaction fails.
+    pub fn after_commit(&self, action: impl FnOnce() + Send + 'static) {
+        self.after_commit.push(action);
+    }
+
+    /// Drops the actions so far.
+    pub fn clear_after_commit(&self) {
+        self.after_commit.clear();
     }
 
     /// Commits. If the answer is lost, returns what is needed to find out the outcome.
@@ -132,7 +146,7 @@ impl Database {
         T: Send,
     {
         let begin = || async { Write::begin(self.writers.acquire(None).await?, user).await };
-        let write = retry_until(deadline, begin).await?;
+        let mut write = retry_until(deadline, begin).await?;
         let result = timeout(WRITE_TIMEOUT, work(&write, input)).await;
         let value =
             match result.unwrap_or_else(|_| Err(Error::Unavailable("a write took too long".to_owned()))) {
@@ -142,9 +156,11 @@ impl Database {
                     return Err(error);
                 }
             };
-        match write.commit().await? {
-            Ok(()) => Ok(value),
-            Err(unknown) => self.resolve(&unknown, early).await.map(|()| value),
+        let after_commit = std::mem::take(&mut write.after_commit);
+        if let Err(unknown) = write.commit().await? {
+            self.resolve(&unknown, early).await?;
         }
+        after_commit.run();
+        Ok(value)
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use uuid::Uuid;
 
 use super::super::receipt::{Created, IdempotentRequest};
-use super::super::{AfterCommit, Chat};
+use super::super::{Chat, unchanged};
 use super::steps::{STEP, ensure_no_steps, set_target};
 use super::traversal::nested_loop;
 use crate::database::Write;
@@ -87,7 +87,7 @@ impl Chat {
                 if earlier.is_some() {
                     let conversation =
                         ensure_no_steps(chat.conversation_within(write, conversation_id).await?)?;
-                    return Ok((Activated { conversation, message }, AfterCommit::nothing()));
+                    return Ok(unchanged(write, Activated { conversation, message }));
                 }
                 let leaf = chat.newest_descendant(write, conversation_id, message.id).await?;
                 let branch_point =
@@ -104,7 +104,7 @@ impl Chat {
                     message.active = true;
                     message.revision = write.revision;
                 }
-                Ok((Activated { conversation, message }, AfterCommit::default()))
+                Ok(Activated { conversation, message })
             })
         })
         .await
@@ -124,7 +124,7 @@ impl Chat {
                 if earlier.is_none() {
                     chat.update_conversation(write, conversation_id, set_target(write, id, None)).await?;
                 }
-                Ok((conversation_id, AfterCommit::nothing()))
+                Ok(unchanged(write, conversation_id))
             })
         });
         let conversation = self.finish_steps(started.await?).await?;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::super::receipt::{Created, IdempotentRequest};
 use super::super::unread::read_at_most;
-use super::super::{AfterCommit, Chat};
+use super::super::{Chat, unchanged};
 use super::activate::{DESCENDANTS, Leaf};
 use super::steps::{STEP, ensure_no_steps, set_target, step_at};
 use super::title::{derived_title, index_derived_title};
@@ -84,14 +84,14 @@ impl Chat {
             Box::pin(async move {
                 if chat.record_receipt(write, idempotent.as_ref(), Created::default()).await?.is_some() {
                     let Deleted { conversation } = chat.find_deletion(write, id).await?;
-                    return Ok((conversation.id, AfterCommit::nothing()));
+                    return Ok(unchanged(write, conversation.id));
                 }
                 let message = chat.message_within(write, id).await?.ok_or(Error::NotFound("message"))?;
                 let conversation_id = message.conversation_id;
                 ensure_no_steps(chat.conversation_within(write, conversation_id).await?)?;
                 let changes = [(Column::DeletionId, Expr::value(id)), step_at(write)];
                 chat.update_conversation(write, conversation_id, changes).await?;
-                Ok((conversation_id, AfterCommit::default()))
+                Ok(conversation_id)
             })
         });
         Ok(Deleted { conversation: self.finish_steps(started.await?).await? })
@@ -105,7 +105,7 @@ impl Chat {
         self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
                 match chat.record_receipt(write, idempotent.as_ref(), Created::default()).await? {
-                    Some(_) => Ok((chat.find_deletion(write, id).await?, AfterCommit::nothing())),
+                    Some(_) => Ok(unchanged(write, chat.find_deletion(write, id).await?)),
                     None => chat.delete(write, id).await,
                 }
             })
@@ -124,7 +124,7 @@ impl Chat {
         Ok(Deleted { conversation: self.conversation_within(write, tombstone.conversation_id).await? })
     }
 
-    async fn delete(&self, write: &Write, id: Uuid) -> Result<(Deleted, AfterCommit), Error> {
+    async fn delete(&self, write: &Write, id: Uuid) -> Result<Deleted, Error> {
         let message = self.message_within(write, id).await?.ok_or(Error::NotFound("message"))?;
         let conversation_id = message.conversation_id;
         let mut changes = Vec::new();
@@ -162,7 +162,8 @@ impl Chat {
         if let Some(leaf) = successor {
             self.activate_branch(write, Some(leaf.id)).await?;
         }
-        Ok((Deleted { conversation }, self.abandon(write, unfinished_replies).await?))
+        self.abandon(write, unfinished_replies).await?;
+        Ok(Deleted { conversation })
     }
 
     async fn delete_descendants(&self, write: &Write, message: &message::Model) -> Result<(), Error> {
@@ -184,17 +185,20 @@ impl Chat {
         Ok(())
     }
 
-    /// What to do after `replies` were deleted: start another one in their place, and signal their servers and readers.
-    /// A signal about one that was not deleted does no harm.
-    async fn abandon(&self, write: &Write, replies: Vec<Uuid>) -> Result<AfterCommit, Error> {
+    /// Starts another reply in place of `replies`, which were deleted, and signals their servers and readers. A signal
+    /// about one that was not deleted does no harm.
+    async fn abandon(&self, write: &Write, replies: Vec<Uuid>) -> Result<(), Error> {
         if replies.is_empty() {
-            return Ok(AfterCommit::default());
+            return Ok(());
         }
-        Ok(AfterCommit {
-            reply: self.replies.claim_next(write, self.user()).await?,
-            signals: replies.into_iter().flat_map(|id| [Topic::Stop(id), Topic::Reply(id)]).collect(),
-            ..AfterCommit::default()
-        })
+        if let Some(claim) = self.replies.claim_next(write, self.user()).await? {
+            self.generate_after_commit(write, claim);
+        }
+        for id in replies {
+            self.signal_after_commit(write, Topic::Stop(id));
+            self.signal_after_commit(write, Topic::Reply(id));
+        }
+        Ok(())
     }
 
     /// The queued and running replies of a conversation.
@@ -251,11 +255,11 @@ impl Chat {
         plan: &Deletion,
         ids: &[Uuid],
         is_last: bool,
-    ) -> Result<(bool, AfterCommit), Error> {
+    ) -> Result<bool, Error> {
         let (conversation_id, root) = (plan.conversation_id, &plan.message);
         let row = self.conversation_within(write, conversation_id).await?;
         if row.deletion_id != Some(root.id) {
-            return Ok((false, AfterCommit::nothing()));
+            return Ok(unchanged(write, false));
         }
         let unfinished_replies = self.unfinished_replies(write, conversation_id).await?;
         let numbers = (3..ids.len() + 3).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ");
@@ -291,7 +295,8 @@ impl Chat {
             index_derived_title(write, &conversation).await?;
         }
         let abandoned = unfinished_replies.into_iter().filter(|id| ids.contains(id)).collect();
-        Ok((true, self.abandon(write, abandoned).await?))
+        self.abandon(write, abandoned).await?;
+        Ok(true)
     }
 }
 

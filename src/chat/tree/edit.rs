@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::super::new_message::{NewMessage, Sent};
 use super::super::receipt::{Created, IdempotentRequest};
-use super::super::{AfterCommit, Chat, Metadata, OnBusy, text};
+use super::super::{Chat, Metadata, OnBusy, text, unchanged};
 use super::version::NewPath;
 use crate::database::Write;
 use crate::entity::message::Role;
@@ -46,7 +46,7 @@ impl Chat {
             self.write((request, idempotent, entry), move |chat, write, (request, idempotent, entry)| {
                 Box::pin(async move {
                     match chat.record_receipt(write, idempotent.as_ref(), created).await? {
-                        Some(earlier) => Ok((chat.find_sent(write, earlier).await?, AfterCommit::nothing())),
+                        Some(earlier) => Ok(unchanged(write, chat.find_sent(write, earlier).await?)),
                         None => chat.edit(write, request, entry, created).await,
                     }
                 })
@@ -69,16 +69,13 @@ impl Chat {
         request: &EditMessage,
         entry: &Entry,
         created: Created,
-    ) -> Result<(Sent, AfterCommit), Error> {
-        let mut after_commit = AfterCommit::default();
+    ) -> Result<Sent, Error> {
         let old = self.message_within(write, request.message_id).await?;
         let old = old.filter(|old| old.role == Role::User).ok_or(Error::NotFound("message of the user"))?;
         let path = NewPath { end: created.reply, length: old.position + 1, read: Expr::value(old.position) };
-        let (conversation, slot) =
-            self.version_slot(write, &old, path, request.on_busy, &mut after_commit).await?;
+        let (conversation, slot) = self.version_slot(write, &old, path, request.on_busy).await?;
         let new = NewMessage { content: &request.content, metadata: request.metadata.clone(), entry };
-        let sent =
-            self.store_message_and_reply(write, conversation, slot, new, created, &mut after_commit).await?;
-        Ok((sent, after_commit))
+        let sent = self.store_message_and_reply(write, conversation, slot, new, created).await?;
+        Ok(sent)
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::super::receipt::{Created, IdempotentRequest};
-use super::super::{AfterCommit, Chat, run_detached, text};
+use super::super::{Chat, run_detached, text, unchanged};
 use super::branch::{BRANCH, WHOLE_BRANCH};
 use super::steps::STEP;
 use super::traversal::nested_loop;
@@ -90,10 +90,10 @@ impl Chat {
                 let receipt = Created { conversation: Some(created), ..Created::default() };
                 let earlier = chat.record_receipt(write, idempotent.as_ref(), receipt).await?;
                 if let Some(earlier) = earlier.and_then(|earlier| earlier.conversation) {
-                    return Ok((chat.conversation_within(write, earlier).await?, AfterCommit::nothing()));
+                    return Ok(unchanged(write, chat.conversation_within(write, earlier).await?));
                 }
-                let after_commit = AfterCommit { signals: vec![Topic::Backlog], ..AfterCommit::default() };
-                Ok((chat.fork(write, message_id, created).await?, after_commit))
+                chat.signal_after_commit(write, Topic::Backlog);
+                chat.fork(write, message_id, created).await
             })
         })
         .await
@@ -169,12 +169,10 @@ impl Chat {
             claim = self
                 .write((claim, step), |chat, write, (claim, step)| {
                     Box::pin(async move {
-                        let after_commit = AfterCommit {
-                            signals: vec![Topic::Backlog],
-                            notify_user: false,
-                            ..AfterCommit::default()
-                        };
-                        Ok((chat.copy_step(write, claim, step).await?, after_commit))
+                        // Devices do not see the copy yet.
+                        write.clear_after_commit();
+                        chat.signal_after_commit(write, Topic::Backlog);
+                        chat.copy_step(write, claim, step).await
                     })
                 })
                 .await?;
@@ -186,7 +184,7 @@ impl Chat {
                 let receipt = Created { conversation: Some(id), ..Created::default() };
                 let earlier = chat.record_receipt(write, idempotent.as_ref(), receipt).await?;
                 if let Some(earlier) = earlier.and_then(|earlier| earlier.conversation) {
-                    return Ok((chat.conversation_within(write, earlier).await?, AfterCommit::nothing()));
+                    return Ok(unchanged(write, chat.conversation_within(write, earlier).await?));
                 }
                 let end = chat.message_within(write, message_id).await?.ok_or(Error::NotFound("message"))?;
                 let original = chat.conversation_within(write, end.conversation_id).await?;
@@ -200,14 +198,14 @@ impl Chat {
                 };
                 chat.update_claimed(write, claim, fork.clone()).await?;
                 index::index_title(write, &fork).await?;
-                Ok((fork, AfterCommit::default()))
+                Ok(fork)
             })
         })
         .await
     }
 
     /// Creates the conversation that the branch is copied into.
-    async fn begin_copy(&self, write: &Write) -> Result<(conversation::Model, AfterCommit), Error> {
+    async fn begin_copy(&self, write: &Write) -> Result<conversation::Model, Error> {
         let hidden = conversation::Model {
             deleted_at: Some(write.now),
             erasing_at: Some(write.now),
@@ -218,7 +216,7 @@ impl Chat {
         conversation::Entity::insert(hidden.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;
-        Ok((hidden, AfterCommit::nothing()))
+        Ok(unchanged(write, hidden))
     }
 
     async fn copy_step(

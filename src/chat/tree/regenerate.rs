@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::super::receipt::{Created, IdempotentRequest};
 use super::super::unread::read_at_most;
-use super::super::{AfterCommit, Chat, OnBusy};
+use super::super::{Chat, OnBusy, unchanged};
 use super::version::NewPath;
 use crate::database::Write;
 use crate::entity::conversation;
@@ -50,7 +50,7 @@ impl Chat {
                     Some(earlier) => {
                         let reply = chat.created_message(write, earlier.reply).await?;
                         let conversation = chat.conversation_within(write, reply.conversation_id).await?;
-                        Ok((Regenerated { conversation, reply }, AfterCommit::nothing()))
+                        Ok(unchanged(write, Regenerated { conversation, reply }))
                     }
                     None => chat.regenerate(write, request, created).await,
                 }
@@ -71,15 +71,13 @@ impl Chat {
         write: &Write,
         request: &RegenerateReply,
         created: Created,
-    ) -> Result<(Regenerated, AfterCommit), Error> {
-        let mut after_commit = AfterCommit::default();
+    ) -> Result<Regenerated, Error> {
         let old = self.own_reply(write, request.message_id).await?;
         let (_, read) = read_at_most(old.position - 1);
         let path = NewPath { end: created.reply, length: old.position, read };
-        let (conversation, slot) =
-            self.version_slot(write, &old, path, request.on_busy, &mut after_commit).await?;
-        let reply = self.new_reply(write, conversation.id, created.reply, &slot, &mut after_commit).await?;
+        let (conversation, slot) = self.version_slot(write, &old, path, request.on_busy).await?;
+        let reply = self.new_reply(write, conversation.id, created.reply, &slot).await?;
         message::Entity::insert(reply.clone().into_active_model()).exec_without_returning(&**write).await?;
-        Ok((Regenerated { conversation, reply }, after_commit))
+        Ok(Regenerated { conversation, reply })
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::super::unread::read_at_most;
-use super::super::{AfterCommit, Chat, Limits, run_detached};
+use super::super::{Chat, Limits, run_detached};
 use super::traversal::BranchPlan;
 use crate::auth::{UserId, Viewer};
 use crate::background;
@@ -90,7 +90,7 @@ impl Chat {
                     Box::pin(async move {
                         let progress =
                             chat.path_step(write, conversation_id, target, plan, *extending).await?;
-                        Ok((progress, AfterCommit::default()))
+                        Ok(progress)
                     })
                 })
                 .await?;

@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Expr, SimpleExpr};
 use uuid::Uuid;
 
 use super::super::new_message::Slot;
-use super::super::{AfterCommit, Chat, OnBusy};
+use super::super::{Chat, OnBusy};
 use super::steps::set_target;
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
@@ -30,7 +30,6 @@ impl Chat {
         old: &message::Model,
         path: NewPath,
         on_busy: OnBusy,
-        after_commit: &mut AfterCommit,
     ) -> Result<(conversation::Model, Slot), Error> {
         let (parent, length) = (old.parent_id, old.position - 1);
         let branch_point = self.branch_point(write, old.conversation_id, parent, length).await?;
@@ -44,8 +43,7 @@ impl Chat {
             ]),
         }
         let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
-        let outcome =
-            self.apply_on_busy(write, conversation.id, branch_point.busy, on_busy, after_commit).await?;
+        let outcome = self.apply_on_busy(write, conversation.id, branch_point.busy, on_busy).await?;
         if let Some(ancestor) = ancestor {
             self.set_active_path(write, conversation.id, parent, length, ancestor).await?;
         }
