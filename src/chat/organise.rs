@@ -57,10 +57,7 @@ impl Chat {
         value: SimpleExpr,
     ) -> Result<conversation::Model, Error> {
         self.write(value, move |chat, write, value| {
-            Box::pin(async move {
-                let row = chat.update_conversation(write, id, [(column, value.clone())]).await?;
-                Ok(row)
-            })
+            Box::pin(async move { chat.update_conversation(write, id, [(column, value.clone())]).await })
         })
         .await
     }
@@ -70,8 +67,7 @@ impl Chat {
         self.write((), move |chat, write, ()| {
             Box::pin(async move {
                 let date = Func::coalesce([Expr::col(column), Expr::value(write.now)]);
-                let row = chat.update_conversation(write, id, [(column, date.into())]).await?;
-                Ok(row)
+                chat.update_conversation(write, id, [(column, date.into())]).await
             })
         })
         .await

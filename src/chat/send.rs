@@ -65,8 +65,7 @@ impl Chat {
                     None => chat.start_conversation(write, content).await?,
                 };
                 let new = NewMessage { content, metadata: request.metadata.clone(), entry };
-                let sent = chat.store_message_and_reply(write, conversation, slot, new, created).await?;
-                Ok(sent)
+                chat.store_message_and_reply(write, conversation, slot, new, created).await
             })
         })
         .await

@@ -75,7 +75,6 @@ impl Chat {
         let path = NewPath { end: created.reply, length: old.position + 1, read: Expr::value(old.position) };
         let (conversation, slot) = self.version_slot(write, &old, path, request.on_busy).await?;
         let new = NewMessage { content: &request.content, metadata: request.metadata.clone(), entry };
-        let sent = self.store_message_and_reply(write, conversation, slot, new, created).await?;
-        Ok(sent)
+        self.store_message_and_reply(write, conversation, slot, new, created).await
     }
 }

@@ -87,11 +87,7 @@ impl Chat {
         loop {
             let progress = self
                 .write((plan.clone(), extending), move |chat, write, (plan, extending)| {
-                    Box::pin(async move {
-                        let progress =
-                            chat.path_step(write, conversation_id, target, plan, *extending).await?;
-                        Ok(progress)
-                    })
+                    Box::pin(chat.path_step(write, conversation_id, target, plan, *extending))
                 })
                 .await?;
             match progress {
