@@ -63,7 +63,7 @@ pub(super) fn clusters(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut chars = text.char_indices().peekable();
     std::iter::from_fn(move || {
         let (start, _) = chars.next()?;
-        while chars.next_if(|(_, c)| extends(*c)).is_some() {}
+        while chars.next_if(|(_, c)| modifies_previous(*c)).is_some() {}
         let end = chars.peek().map_or(text.len(), |(at, _)| *at);
         Some((start, &text[start..end]))
     })
@@ -80,7 +80,7 @@ pub fn plain(text: &str) -> String {
 }
 
 /// Whether `c` may change how the character before it folds.
-fn extends(c: char) -> bool {
+fn modifies_previous(c: char) -> bool {
     !c.is_ascii()
         && (is_combining_mark(c)
             || is_ignorable(c)

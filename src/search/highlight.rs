@@ -91,7 +91,7 @@ impl<'t> Search<'t> {
             return ControlFlow::Break(());
         }
         if let Some(bytes) = origin {
-            self.note(bytes);
+            self.record_origin(bytes);
         }
         self.letters += 1;
         let mut earliest: Option<TextPosition> = None;
@@ -106,13 +106,13 @@ impl<'t> Search<'t> {
             earliest = Some(earliest.filter(|earliest| earliest.byte <= start.byte).unwrap_or(start));
         }
         if let Some(start) = earliest {
-            self.found(start);
+            self.record_match(start);
         }
         ControlFlow::Continue(())
     }
 
     /// Records the origin of the next letter.
-    fn note(&mut self, bytes: Range<usize>) {
+    fn record_origin(&mut self, bytes: Range<usize>) {
         let letter = self.letters;
         let known = match self.origins.back_mut() {
             Some(origin) if origin.start.byte == bytes.start => {
@@ -137,7 +137,7 @@ impl<'t> Search<'t> {
     }
 
     /// Records the matches that end with the last letter; the longest one begins at `start`.
-    fn found(&mut self, start: TextPosition) {
+    fn record_match(&mut self, start: TextPosition) {
         count(self.terms.len());
         let last = self.origins.partition_point(|origin| origin.first < self.letters);
         let Some(end) = last.checked_sub(1).map(|last| self.origins[last].end) else { return };

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
 
-use self::statement::{Row, Scope, statement};
+use self::statement::{PageRequest, Row, statement};
 use super::{Chat, Page};
 use crate::entity::{account, conversation, deleted_message, message};
 use crate::error::Error;
@@ -127,8 +127,9 @@ impl Chat {
         columns: LongColumns,
         bytes: usize,
     ) -> Result<Page<Change>, Error> {
-        let scope = Scope { since, limit, columns, bytes: bytes.min(self.share.left() / SHARE_DIVISOR) };
-        let statement = statement(self.database.backend(), self.user(), &scope);
+        let request =
+            PageRequest { since, limit, columns, bytes: bytes.min(self.share.left() / SHARE_DIVISOR) };
+        let statement = statement(self.database.backend(), self.user(), &request);
         let rows: Vec<Arc<Row>> = self.load(statement).await?;
         let has_next = rows.iter().any(|row| matches!(**row, Row::Next));
         let found = rows.into_iter().filter_map(|row| Arc::into_inner(row)?.into_change(columns));

@@ -17,7 +17,7 @@ use crate::entity::{conversation, deleted_message, message};
 use crate::reply::VISIBLE;
 
 /// Which changes are wanted.
-pub(super) struct Scope {
+pub(super) struct PageRequest {
     pub(super) since: Option<ChangeCursor>,
     pub(super) limit: u64,
     pub(super) columns: LongColumns,
@@ -117,10 +117,10 @@ LEFT JOIN message ON page.fits AND page.kind = 1
 LEFT JOIN deleted_message ON page.fits AND page.kind = 2
     AND deleted_message.user_id = $1 AND deleted_message.id = page.id";
 
-/// The statement that finds the changes in `scope` of `user`.
-pub(super) fn statement(backend: DbBackend, user: &str, scope: &Scope) -> Statement {
+/// The statement that finds the changes in `request` of `user`.
+pub(super) fn statement(backend: DbBackend, user: &str, request: &PageRequest) -> Statement {
     let keys = KEYS
-        .replace("{limit}", &(scope.limit + 1).to_string())
+        .replace("{limit}", &(request.limit + 1).to_string())
         .replace("{row}", &ROW_BYTES.to_string())
         .replace("{visible}", VISIBLE);
     let rows = ROWS.replace("{columns}", &columns());
@@ -132,10 +132,10 @@ page AS (
     FROM change_key WINDOW so_far AS (ORDER BY revision, kind, id)
     ORDER BY revision, kind, id LIMIT {limit} + 1
 ){rows}",
-        limit = scope.limit,
+        limit = request.limit,
     );
-    let (revision, [conversation, message, deleted_message]) = bounds(scope.since);
-    let bytes = i64::try_from(scope.bytes).unwrap_or(i64::MAX);
+    let (revision, [conversation, message, deleted_message]) = bounds(request.since);
+    let bytes = i64::try_from(request.bytes).unwrap_or(i64::MAX);
     Statement::from_sql_and_values(
         backend,
         sql,
@@ -145,8 +145,8 @@ page AS (
             Value::from(conversation),
             Value::from(message),
             Value::from(deleted_message),
-            Value::from(scope.columns.content),
-            Value::from(scope.columns.tool_calls),
+            Value::from(request.columns.content),
+            Value::from(request.columns.tool_calls),
             Value::from(bytes),
         ],
     )

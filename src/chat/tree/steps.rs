@@ -39,7 +39,7 @@ const BATCH: u64 = 16;
 const MAX_PLANS: usize = 100;
 
 /// How far the active path has come.
-enum Progress {
+enum PathState {
     /// The path has yet to be truncated to the last common message.
     Truncating,
     /// The path has yet to be extended.
@@ -85,15 +85,15 @@ impl Chat {
         let plan = Arc::new(self.plan_branch(leaf.id, false).await?);
         let mut extending = false;
         loop {
-            let progress = self
+            let state = self
                 .write((plan.clone(), extending), move |chat, write, (plan, extending)| {
                     Box::pin(chat.path_step(write, conversation_id, target, plan, *extending))
                 })
                 .await?;
-            match progress {
-                Progress::Truncating => {}
-                Progress::Extending => extending = true,
-                Progress::Outdated | Progress::Done => return Ok(()),
+            match state {
+                PathState::Truncating => {}
+                PathState::Extending => extending = true,
+                PathState::Outdated | PathState::Done => return Ok(()),
             }
         }
     }
@@ -105,30 +105,30 @@ impl Chat {
         target: Uuid,
         plan: &BranchPlan,
         extending: bool,
-    ) -> Result<Progress, Error> {
+    ) -> Result<PathState, Error> {
         let row = self.conversation_within(write, conversation_id).await?;
         let last = row.last_position;
         if row.path_target_id != Some(target) {
-            return Ok(Progress::Done);
+            return Ok(PathState::Done);
         }
         if !extending && last > plan.ancestor {
             let keep = Ord::max(plan.ancestor, last - STEP);
             self.truncate_path(write, conversation_id, keep).await?;
             let changes = [(Column::LastPosition, Expr::value(keep)), read_at_most(keep), step_at(write)];
             self.update_conversation(write, conversation_id, changes).await?;
-            return Ok(if keep == plan.ancestor { Progress::Extending } else { Progress::Truncating });
+            return Ok(if keep == plan.ancestor { PathState::Extending } else { PathState::Truncating });
         }
         let Some(step_end) = plan.step_ends.iter().find(|step_end| step_end.position > last) else {
             self.update_conversation(write, conversation_id, clear_target(last)).await?;
-            return Ok(Progress::Done);
+            return Ok(PathState::Done);
         };
         if step_end.position - last > STEP {
-            return Ok(Progress::Outdated);
+            return Ok(PathState::Outdated);
         }
         let branch_point =
             self.read_branch_point(write, conversation_id, Some(step_end.id), step_end.position).await?;
         if branch_point.ancestor(Some(step_end.id), step_end.position).ok() != Some(last) {
-            return Ok(Progress::Outdated);
+            return Ok(PathState::Outdated);
         }
         self.activate_branch(write, Some(step_end.id)).await?;
         let mut changes = vec![(Column::LastPosition, Expr::value(step_end.position))];
@@ -139,7 +139,7 @@ impl Chat {
             changes.push(step_at(write));
         }
         self.update_conversation(write, conversation_id, changes).await?;
-        Ok(if ends { Progress::Done } else { Progress::Extending })
+        Ok(if ends { PathState::Done } else { PathState::Extending })
     }
 }
 
@@ -192,7 +192,7 @@ async fn resume(database: &Database, replies: &Replies, limits: Limits) -> Resul
         let share = Memory::new(usize::MAX).share("", usize::MAX);
         let chat = Chat::new(database.clone(), replies.clone(), limits, viewer, share);
         match chat.finish_steps(id).await {
-            Ok(_) => tracing::info!(conversation = %id, "took the steps that another server had progress"),
+            Ok(_) => tracing::info!(conversation = %id, "took the steps that a lost server had left"),
             Err(error) => error.log(),
         }
     }
