@@ -1,4 +1,4 @@
-//! Work that runs beside requests.
+//! Periodic jobs in the background.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Error;
 use crate::random::jittered;
 
-/// Runs `pass` about every `period` until `shutdown`, and at once again after one that tells that there may be more to
-/// do. What goes wrong is logged, and tried again the next time.
+/// Runs `pass` about every `period` until `shutdown`, and at once again while it returns `true`, for more to do. Errors
+/// are logged, and the next pass tries again.
 pub(crate) fn repeat<F>(period: Duration, shutdown: CancellationToken, pass: impl Fn() -> F + Send + 'static)
 where
     F: Future<Output = Result<bool, Error>> + Send,
@@ -19,7 +19,7 @@ where
             sleep(jittered(period)).await;
             loop {
                 match pass().await {
-                    // Others write between the passes.
+                    // Let other tasks run between the passes.
                     Ok(true) => tokio::task::yield_now().await,
                     Ok(false) => break,
                     Err(error) => {

@@ -8,11 +8,12 @@
 //! - [`chat`]: what a viewer may do: every query and every rule
 //! - [`reply`]: the life of a reply: lease, checkpoints, takeover
 //! - [`assistant`]: who writes replies
-//! - [`trash`], [`receipts`]: erasing what was deleted long enough ago, and what is too old to be repeated
+//! - [`trash`], [`receipts`]: erasing deleted conversations and old receipts after a while
 //! - [`auth`]: bearer token → viewer
-//! - [`search`]: the words of texts, and the index of them
+//! - [`search`]: what a word is, what a query means
+//! - [`index`]: the search index of texts
 //! - [`signal`]: wake-ups between servers
-//! - [`database`]: connecting and transactions
+//! - [`database`]: the one door for statements: time limits, cancellation, permits, transactions
 //! - [`entity`]: rows, one file a table
 //! - [`memory`]: how much text is in hand
 //! - [`error`]: what can go wrong, and how much of it a client is told
@@ -30,6 +31,7 @@ pub mod error;
 pub mod fuzz;
 pub mod graphql;
 pub mod http;
+pub mod index;
 pub mod memory;
 mod options;
 mod outage;
@@ -39,4 +41,5 @@ pub mod receipts;
 pub mod reply;
 pub mod search;
 pub mod signal;
+mod text_workers;
 pub mod trash;

@@ -6,8 +6,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 use url::{Host, Url};
 
-/// Whether a host is this machine, by its name or address alone: `localhost` and what ends with `.localhost` (RFC 6761),
-/// 127.0.0.0/8, `::1`, and IPv4 addresses of that range written as IPv6.
+/// Whether a host is this machine, by its name or address alone: `localhost` and what ends with `.localhost` (RFC
+/// 6761), 127.0.0.0/8, `::1`, and IPv4 addresses of that range written as IPv6.
 pub(crate) fn is_loopback<S: AsRef<str>>(host: &Host<S>) -> bool {
     match host {
         Host::Domain(name) => {

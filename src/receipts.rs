@@ -1,7 +1,7 @@
-//! Erasing the receipts of requests with idempotency keys that are too old to be repeated.
+//! Deleting old receipts of requests with idempotency keys.
 //!
-//! Any server may do it, and several at once do no harm. They go in small batches, each a transaction of its own, so
-//! that no request waits for long.
+//! Any server does it, and several at once do no harm. Each batch is small and a transaction of its own, so no request
+//! waits for long.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::database::{Database, now};
 use crate::error::Error;
 use crate::options::days;
 
-// Rows are named by their place and not by their key, so that nothing is read but the index of times and these rows.
-const ERASE_SQLITE: &str = "
+// Rows are found by their row id, so that only the index by age and the rows themselves are read.
+const DELETE_SQLITE: &str = "
 DELETE FROM receipt WHERE rowid IN (
     SELECT rowid FROM receipt WHERE created_at < $1 ORDER BY created_at LIMIT 200
 ) RETURNING 1";
 
-// `now()`, as no index is searched for what may change while the statement runs.
-const ERASE_POSTGRES: &str = "
+// `now()` is constant during a transaction, which the search in an index requires; `clock_timestamp()` is not.
+const DELETE_POSTGRES: &str = "
 DELETE FROM receipt WHERE ctid = ANY (ARRAY (
     SELECT ctid FROM receipt WHERE created_at < now() - $1 * interval '1 millisecond'
     ORDER BY created_at LIMIT 200 FOR UPDATE SKIP LOCKED
@@ -41,22 +41,22 @@ pub struct Options {
     pub period: Duration,
 }
 
-/// Erases old receipts from time to time until `shutdown`.
+/// Deletes old receipts every `period` until `shutdown`.
 pub fn start(database: Database, options: Options, shutdown: CancellationToken) {
     background::repeat(options.period, shutdown, move || {
         let database = database.clone();
-        async move { erase(&database, options.keep).await }
+        async move { delete_old(&database, options.keep).await }
     });
 }
 
-/// Erases some receipts that are older than `keep`; tells whether there were any.
-async fn erase(database: &Database, keep: Duration) -> Result<bool, Error> {
+/// Deletes some receipts that are older than `keep`. Returns whether there were any.
+async fn delete_old(database: &Database, keep: Duration) -> Result<bool, Error> {
     let (sql, value) = match database.backend() {
         DbBackend::Postgres => {
-            (ERASE_POSTGRES, Value::from(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)))
+            (DELETE_POSTGRES, Value::from(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)))
         }
-        _ => (ERASE_SQLITE, Value::from(now() - keep)),
+        _ => (DELETE_SQLITE, Value::from(now() - keep)),
     };
-    let erase = Statement::from_sql_and_values(database.backend(), sql, [value]);
-    Ok(database.update(erase).await?.is_some())
+    let delete = Statement::from_sql_and_values(database.backend(), sql, [value]);
+    Ok(database.update(delete).await?.is_some())
 }

@@ -1,18 +1,17 @@
-//! Erasing what has been in the trash for long enough.
+//! Erasing conversations that have been in the trash for long enough.
 //!
-//! Any server may do it, and several at once do no harm. A conversation is first marked as being erased, from when on
-//! it cannot be restored, and loses what it has of the user's words; then its messages go in small batches, each a
-//! transaction of its own, so that no write waits for long; then it is a tombstone, from which devices that were
-//! away learn of it. A server that dies meanwhile leaves the mark, and the next pass goes on.
+//! Any server does it, and several at once do no harm. First the conversation is marked as being erased, after which it
+//! cannot be restored, and its title and metadata are deleted. Then its messages are deleted in small batches, each in
+//! a transaction of its own, so that no write waits for long. At last it is a tombstone, from which offline devices
+//! learn of the deletion. If a server stops meanwhile, another one continues.
 //!
-//! The receipt of a request with an idempotency key stays as long as any, without its digest: a late retry must not
-//! store its message a second time.
+//! Receipts stay as long as any, without their digests, so that a late retry does not store its message again.
 
 use std::time::Duration;
 
 use clap::Args;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -20,20 +19,20 @@ use crate::background;
 use crate::database::Database;
 use crate::entity::{conversation, deleted_message, message, receipt};
 use crate::error::Error;
+use crate::index;
 use crate::options::days;
-use crate::search;
 
-/// How many conversations to erase in a pass; the next pass begins at once if there may be more.
+/// How many conversations one pass erases. If there may be more, the next pass begins at once.
 const CONVERSATIONS: u64 = 64;
 
-/// How many ids of messages to hold at once.
-const LOOK: u64 = 10_000;
+/// How many ids of messages are read at once.
+const ID_PAGE: usize = 10_000;
 
-/// How many messages to erase in one statement.
+/// How many messages one statement deletes.
 const BATCH: usize = 200;
 
-/// How long a server that has begun to erase a conversation is given before another one does it as well.
-const CLAIM: Duration = Duration::from_mins(5);
+/// How long a server may take to erase a conversation before another one continues.
+const ERASE_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// When deleted conversations are erased.
 #[derive(Args, Clone, Copy, Debug)]
@@ -50,7 +49,7 @@ pub struct Options {
     pub period: Duration,
 }
 
-/// Empties the trash from time to time until `shutdown`.
+/// Empties the trash every `period` until `shutdown`.
 pub fn start(database: Database, options: Options, shutdown: CancellationToken) {
     background::repeat(options.period, shutdown, move || {
         let database = database.clone();
@@ -70,18 +69,18 @@ async fn empty(database: &Database, keep: Duration) -> Result<u64, Error> {
     let found: Vec<(String, Uuid)> =
         database.read(|connection| Box::pin(due.clone().into_tuple().all(connection))).await?;
     for (user, id) in &found {
-        if claim(database, keep, user, *id).await? {
-            database.update(search::erase_title(database.backend(), user, *id)).await?;
+        if mark_erasing(database, keep, user, *id).await? {
+            database.update(index::delete_title(database.backend(), user, *id)).await?;
             erase_messages(database, user, *id).await?;
             erase_tombstones(database, user, *id).await?;
-            bury(database, user, *id).await?;
+            mark_erased(database, user, *id).await?;
             tracing::info!(conversation = %id, "erased a deleted conversation");
         }
     }
     Ok(found.len() as u64)
 }
 
-/// Whether a conversation is to be erased, and no other server is at it.
+/// The condition that a conversation is to be erased, and that no other server is erasing it.
 fn due(database: &Database, keep: Duration) -> Condition {
     use conversation::Column;
     let clock = database.clock();
@@ -91,12 +90,13 @@ fn due(database: &Database, keep: Duration) -> Condition {
         .add(
             Condition::any()
                 .add(Column::ErasingAt.is_null().and(Expr::col(Column::DeletedAt).lte(clock.ago(keep))))
-                .add(Expr::col(Column::ErasingAt).lt(clock.ago(CLAIM))),
+                .add(Expr::col(Column::ErasingAt).lt(clock.ago(ERASE_TIMEOUT))),
         )
 }
 
-/// Marks a conversation as being erased, and takes the user's words out of it; tells whether it still was to be.
-async fn claim(database: &Database, keep: Duration, user: &str, id: Uuid) -> Result<bool, Error> {
+/// Marks a conversation as being erased, and deletes its title and metadata. Returns `false` if another server was
+/// quicker, or the conversation was restored.
+async fn mark_erasing(database: &Database, keep: Duration, user: &str, id: Uuid) -> Result<bool, Error> {
     use conversation::Column;
     let update = Query::update()
         .table(conversation::Entity)
@@ -115,8 +115,7 @@ async fn claim(database: &Database, keep: Duration, user: &str, id: Uuid) -> Res
     Ok(database.update(database.backend().build(&update)).await?.is_some())
 }
 
-/// Erases the messages of a conversation, those at its end first: no message is there without its parent. The
-/// receipts of the requests that made them stay, without the digests of the texts.
+/// Deletes the messages of a conversation, children before parents, and the digests of their receipts.
 async fn erase_messages(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
     use message::Column;
     let left = message::Entity::find()
@@ -124,67 +123,68 @@ async fn erase_messages(database: &Database, user: &str, conversation: Uuid) -> 
         .column(Column::Id)
         .filter(own(Column::UserId, user))
         .filter(Column::ConversationId.eq(conversation))
-        .order_by_desc(Column::Position)
-        .limit(LOOK);
-    loop {
-        let ids: Vec<Uuid> =
-            database.read(|connection| Box::pin(left.clone().into_tuple().all(connection))).await?;
-        for batch in ids.chunks(BATCH) {
-            let forget = Query::update()
-                .table(receipt::Entity)
-                .value(receipt::Column::RequestDigest, none())
-                .and_where(own(receipt::Column::UserId, user))
-                .and_where(Expr::col(receipt::Column::MessageId).is_in(batch.iter().copied()))
-                .to_owned();
-            let erase = Query::delete()
-                .from_table(message::Entity)
-                .and_where(own(Column::UserId, user))
-                .and_where(Expr::col(Column::Id).is_in(batch.iter().copied()))
-                .to_owned();
-            database.update(database.backend().build(&forget)).await?;
-            database.update(database.backend().build(&erase)).await?;
-            // Others write between the batches.
-            tokio::task::yield_now().await;
-        }
-        if is_last(&ids) {
-            return Ok(());
-        }
-    }
+        .order_by_desc(Column::Position);
+    erase_rows(database, left, |batch| {
+        let clear_digests = Query::update()
+            .table(receipt::Entity)
+            .value(receipt::Column::RequestDigest, none())
+            .and_where(own(receipt::Column::UserId, user))
+            .and_where(Expr::col(receipt::Column::MessageId).is_in(batch.iter().copied()))
+            .to_owned();
+        let delete = Query::delete()
+            .from_table(message::Entity)
+            .and_where(own(Column::UserId, user))
+            .and_where(Expr::col(Column::Id).is_in(batch.iter().copied()))
+            .to_owned();
+        vec![database.backend().build(&clear_digests), database.backend().build(&delete)]
+    })
+    .await
 }
 
-/// Erases what is left of messages that were deleted before their conversation was: their tombstones.
+/// Deletes the tombstones of messages that were deleted before their conversation.
 async fn erase_tombstones(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
     use deleted_message::Column;
     let left = deleted_message::Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(own(Column::UserId, user))
-        .filter(Column::ConversationId.eq(conversation))
-        .limit(LOOK);
+        .filter(Column::ConversationId.eq(conversation));
+    erase_rows(database, left, |batch| {
+        let delete = Query::delete()
+            .from_table(deleted_message::Entity)
+            .and_where(own(Column::UserId, user))
+            .and_where(Expr::col(Column::Id).is_in(batch.iter().copied()))
+            .to_owned();
+        vec![database.backend().build(&delete)]
+    })
+    .await
+}
+
+/// Runs the statements of `erase` for batches of the ids that `left` finds, until none are left.
+async fn erase_rows<E: EntityTrait>(
+    database: &Database,
+    left: Select<E>,
+    erase: impl Fn(&[Uuid]) -> Vec<Statement>,
+) -> Result<(), Error> {
+    let page = left.limit(ID_PAGE as u64);
     loop {
         let ids: Vec<Uuid> =
-            database.read(|connection| Box::pin(left.clone().into_tuple().all(connection))).await?;
+            database.read(|connection| Box::pin(page.clone().into_tuple().all(connection))).await?;
         for batch in ids.chunks(BATCH) {
-            let erase = Query::delete()
-                .from_table(deleted_message::Entity)
-                .and_where(own(Column::UserId, user))
-                .and_where(Expr::col(Column::Id).is_in(batch.iter().copied()))
-                .to_owned();
-            database.update(database.backend().build(&erase)).await?;
+            for statement in erase(batch) {
+                database.update(statement).await?;
+            }
+            // Let other tasks write between the batches.
             tokio::task::yield_now().await;
         }
-        if is_last(&ids) {
+        if ids.len() < ID_PAGE {
             return Ok(());
         }
     }
 }
 
-fn is_last(ids: &[Uuid]) -> bool {
-    ids.len() < usize::try_from(LOOK).unwrap_or(usize::MAX)
-}
-
-/// Notes that nothing is left to erase.
-async fn bury(database: &Database, user: &str, id: Uuid) -> Result<(), Error> {
+/// Makes the conversation a tombstone.
+async fn mark_erased(database: &Database, user: &str, id: Uuid) -> Result<(), Error> {
     use conversation::Column;
     let update = Query::update()
         .table(conversation::Entity)

@@ -4,7 +4,8 @@ use causerie::database::Database;
 use causerie::entity::conversation::TitleOrigin;
 use causerie::entity::message::{Role, Status, ToolCalls};
 use causerie::entity::{conversation, message};
-use causerie::search::{Folded, index_message, scope, tokens};
+use causerie::index::index_message;
+use causerie::search::{Folded, scope, tokens};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, IntoActiveModel, Statement, Value,
 };

@@ -1,4 +1,4 @@
-//! Accounts, conversations and messages, and what makes a repeated request harmless.
+//! Accounts, conversations, messages and receipts, and which versions of the server can serve a database.
 
 use sea_orm_migration::prelude::*;
 
@@ -68,6 +68,9 @@ CREATE INDEX conversation_trash ON conversation (user_id, deleted_at, id)
     WHERE deleted_at IS NOT NULL AND erased_at IS NULL;
 -- What has changed since a revision, deleted conversations included.
 CREATE INDEX conversation_revision ON conversation (user_id, revision, id);
+-- What was restored from the trash since a revision. Conversations that never were have no entry.
+CREATE INDEX conversation_restored ON conversation (user_id, restored_revision, id)
+    WHERE deleted_at IS NULL AND restored_revision IS NOT NULL;
 
 -- Steps that a server has left undone.
 CREATE INDEX conversation_step ON conversation (user_id, id) WHERE step_at IS NOT NULL;
@@ -152,9 +155,19 @@ CREATE TABLE receipt (
 
 -- The receipt of a message that is deleted.
 CREATE INDEX receipt_message ON receipt (user_id, message_id) WHERE message_id IS NOT NULL;
+-- Receipts that are too old. The owner does not lead this index: it is appended to, so each send pays least for it,
+-- and only the job that deletes old receipts reads it.
+CREATE INDEX receipt_age ON receipt (created_at);
+
+-- For each step that older servers can live with, the earliest step whose servers can.
+CREATE TABLE schema_version (
+    step TEXT NOT NULL PRIMARY KEY,
+    compatible_from TEXT NOT NULL
+) {table};
 ";
 
 const DOWN: &str = r"
+DROP TABLE schema_version;
 DROP TABLE receipt;
 DROP TABLE deleted_message;
 DROP TABLE message;

@@ -1,4 +1,4 @@
-//! Folded texts of messages and titles, what the databases find them by, and what is still to be folded.
+//! The search index: folded texts of messages and titles, their tokens, and the texts still to be indexed.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -32,8 +32,8 @@ impl MigrationTrait for Migration {
 
 const TABLES: [(&str, &str); 2] = [("message", "message"), ("title", "conversation")];
 
-// The tokens come ready-made: `ascii` takes what is no ASCII punctuation as it is. The index keeps no text and no
-// positions. The trigger empties it with the entries, whatever deletes those, cascades included.
+// The server makes the tokens: the `ascii` tokenizer passes on all but ASCII punctuation unchanged. The index stores no
+// text and no positions. The trigger deletes tokens with their entry, cascades included.
 const SQLITE: &str = r"
 CREATE TABLE {name}_search (
     number INTEGER PRIMARY KEY,
@@ -53,8 +53,8 @@ CREATE TRIGGER {name}_search_delete AFTER DELETE ON {name}_search BEGIN
 END;
 ";
 
-// The owner leads each lexeme, not the index: an index on (user_id, tokens) would need an extension. The list of
-// rows that wait to be merged into the index is read by every search, so it is kept short.
+// The owner leads each lexeme, not the index: an index on (user_id, tokens) would need an extension. Every search reads
+// the list of pending rows, so it is kept short.
 const POSTGRES: &str = r"
 CREATE TABLE {name}_search (
     user_id {user} NOT NULL,
@@ -68,12 +68,14 @@ CREATE TABLE {name}_search (
 CREATE INDEX {name}_search_tokens ON {name}_search USING gin (tokens) WITH (gin_pending_list_limit = 256);
 ";
 
-// Folding is done by the server, so that rows older than this step wait here for it. A later step that changes how
-// texts are folded need only fill this again.
+// The server folds texts, so rows older than this step wait here for it. A later step that changes how texts are folded
+// only fills this table again. A text that could not be indexed is retried at `retry_at`.
 const BACKLOG: &str = r"
 CREATE TABLE search_backlog (
     user_id {user} NOT NULL,
     id {uuid} NOT NULL,
+    attempts {big} NOT NULL DEFAULT 0,
+    retry_at {instant},
     PRIMARY KEY (user_id, id)
 ) {table};
 

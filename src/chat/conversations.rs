@@ -1,4 +1,4 @@
-//! Conversations of the viewer.
+//! The viewer's conversations.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
 use uuid::Uuid;
 
-use super::{AfterCommit, Chat, Metadata, text};
+use super::{Chat, Metadata, text};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity, TitleOrigin};
 use crate::error::Error;
-use crate::search;
+use crate::index;
 
 impl Chat {
-    /// The viewer's conversations: the start of every query of them.
+    /// The viewer's conversations that are not deleted. Every query of conversations begins with this.
     pub(super) fn own_conversations(&self) -> Select<Entity> {
         Entity::find().filter(Column::UserId.eq(self.user())).filter(Column::DeletedAt.is_null())
     }
@@ -30,8 +30,8 @@ impl Chat {
         self.rows(query).await
     }
 
-    /// Those of `ids`, which are of messages that the viewer had a moment ago: one that was deleted since is there still,
-    /// so that what was read first is not without what it belongs to.
+    /// The conversations of messages that were just read. Deleted ones are included: one that was deleted since then
+    /// still belongs to the messages that the answer has.
     pub async fn conversations_of_messages(
         &self,
         ids: &[Uuid],
@@ -57,14 +57,14 @@ impl Chat {
                     ..chat.new_conversation(write, title.clone(), 0)
                 };
                 Entity::insert(row.clone().into_active_model()).exec_without_returning(&**write).await?;
-                search::index_title(write, &row).await?;
-                Ok((row, AfterCommit::default()))
+                index::index_title(write, &row).await?;
+                Ok(row)
             })
         })
         .await
     }
 
-    /// Gives a conversation another title.
+    /// Sets the title of a conversation.
     pub async fn rename_conversation(&self, id: Uuid, title: &str) -> Result<conversation::Model, Error> {
         let title = text::title(title)?;
         self.write(title.to_owned(), move |chat, write, title| {
@@ -75,14 +75,14 @@ impl Chat {
                     (Column::TitleOrigin, Expr::value(TitleOrigin::User.to_value())),
                 ];
                 let row = chat.update_conversation(write, id, name).await?;
-                search::index_title(write, &row).await?;
-                Ok((row, AfterCommit::default()))
+                index::index_title(write, &row).await?;
+                Ok(row)
             })
         })
         .await
     }
 
-    /// The conversation, as the transaction sees it.
+    /// The conversation, read in the transaction.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such conversation.
@@ -95,7 +95,7 @@ impl Chat {
         row.ok_or(Error::NotFound("conversation"))
     }
 
-    /// A new conversation's row, not yet stored.
+    /// The row of a new conversation, which is not stored yet.
     pub(super) fn new_conversation(
         &self,
         write: &Write,
@@ -128,7 +128,7 @@ impl Chat {
         }
     }
 
-    /// Changes one of the viewer's conversations and returns it as it now is.
+    /// Updates one of the viewer's conversations, and returns the new row.
     pub(super) async fn update_conversation(
         &self,
         write: &Write,

@@ -1,15 +1,15 @@
-//! What the viewer thinks of replies.
+//! Ratings of replies.
 
 use sea_orm::ActiveEnum;
 use sea_orm::sea_query::Expr;
 use uuid::Uuid;
 
-use super::{AfterCommit, Chat, text};
+use super::{Chat, text};
 use crate::entity::message::{self, Column, Rating};
 use crate::error::Error;
 
 impl Chat {
-    /// Rates a reply in place of an earlier rating, or takes the rating and its comment back.
+    /// Sets or removes the rating of a reply, and its comment with it.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply; [`Error::BadUserInput`] if it has not ended, or if there is
@@ -34,7 +34,7 @@ impl Chat {
                     (Column::Rating, Expr::value(rating.map(|rating| rating.to_value()))),
                     (Column::RatingComment, Expr::value(comment.as_deref())),
                 ];
-                Ok((chat.update_message(write, id, feedback).await?, AfterCommit::default()))
+                chat.update_message(write, id, feedback).await
             })
         })
         .await

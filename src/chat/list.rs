@@ -1,4 +1,4 @@
-//! The list of the viewer's conversations: what is in it, and in which order.
+//! The list of the viewer's conversations: filters and orders.
 
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -8,21 +8,22 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect
 use uuid::Uuid;
 
 use super::{Chat, Page, Slice, text};
+use crate::database::storable;
 use crate::entity::conversation::{self, Column, Entity};
 use crate::error::Error;
 
-/// Which conversations a list has; the default has those that are not archived.
+/// Which conversations a list has. By default these are the ones that are not archived.
 #[derive(Clone, Debug)]
 pub struct ConversationFilter {
     /// Only those in the archive, or only those outside of it.
     pub archived: Option<bool>,
     /// Only pinned ones, or only those that are not.
     pub pinned: Option<bool>,
-    /// Only those whose title has this in it, whatever its case and accents.
+    /// Only those whose title contains this text, regardless of case and accents.
     pub title_contains: Option<String>,
     /// Only those with activity at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The trash in place of what is not deleted.
+    /// Deleted conversations that can be restored, in place of all others.
     pub deleted: bool,
 }
 
@@ -38,7 +39,7 @@ impl Default for ConversationFilter {
     }
 }
 
-/// The order of a list. Whatever is equal in it is in the order of ids.
+/// The order of a list. Conversations that are equal in it are ordered by id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConversationOrder {
     /// Newest activity first.
@@ -50,26 +51,26 @@ pub enum ConversationOrder {
     CreatedAtDesc,
     /// Oldest first.
     CreatedAtAsc,
-    /// By title without case and accents, character by character; those without a title first.
+    /// By title without case and accents, in order of code points; those without a title first.
     TitleAsc,
-    /// The same backwards.
+    /// By title, in reverse.
     TitleDesc,
     /// Pinned ones, then the others; newest activity first among each.
     PinnedFirst,
 }
 
-/// A place in a list of conversations, in one of its orders.
+/// A position in a list of conversations in one of its orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConversationCursor {
     /// The order.
     pub order: ConversationOrder,
-    /// What the order goes by.
+    /// The value by which the order sorts.
     pub key: ConversationKey,
-    /// The conversation, as keys may coincide.
+    /// The conversation, as keys may be equal.
     pub id: Uuid,
 }
 
-/// What an order goes by.
+/// The value by which an order sorts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConversationKey {
     /// Of the orders by time.
@@ -81,9 +82,9 @@ pub enum ConversationKey {
 }
 
 impl ConversationOrder {
-    /// The place of a conversation in this order.
+    /// The cursor of a conversation in this order.
     #[must_use]
-    pub fn place(self, row: &conversation::Model) -> ConversationCursor {
+    pub fn cursor(self, row: &conversation::Model) -> ConversationCursor {
         let key = match self {
             Self::UpdatedAtDesc | Self::UpdatedAtAsc => ConversationKey::Instant(row.updated_at),
             Self::CreatedAtDesc | Self::CreatedAtAsc => ConversationKey::Instant(row.created_at),
@@ -97,7 +98,7 @@ impl ConversationOrder {
         matches!(self, Self::UpdatedAtDesc | Self::CreatedAtDesc | Self::TitleDesc | Self::PinnedFirst)
     }
 
-    /// What rows are compared by, as an index has it.
+    /// The columns that rows are sorted by, as an index has them.
     fn columns(self) -> Vec<SimpleExpr> {
         let mut columns = match self {
             Self::UpdatedAtDesc | Self::UpdatedAtAsc => vec![Expr::col(Column::UpdatedAt)],
@@ -109,17 +110,17 @@ impl ConversationOrder {
         columns
     }
 
-    /// What lies on one side of a place.
-    fn beside(self, place: ConversationCursor, after: bool) -> SimpleExpr {
+    /// The condition that a row lies after a cursor, or before it.
+    fn beyond(self, cursor: ConversationCursor, after: bool) -> SimpleExpr {
         let row = Expr::tuple(self.columns());
-        let mut values = match place.key {
+        let mut values = match cursor.key {
             ConversationKey::Instant(instant) => vec![Expr::value(instant)],
             ConversationKey::Title(key) => vec![Expr::value(key)],
             ConversationKey::Pinned(pinned, updated_at) => vec![Expr::value(pinned), Expr::value(updated_at)],
         };
-        values.push(Expr::value(place.id));
-        let place = Expr::tuple(values);
-        if after == self.is_descending() { row.lt(place) } else { row.gt(place) }
+        values.push(Expr::value(cursor.id));
+        let bound = Expr::tuple(values);
+        if after == self.is_descending() { row.lt(bound) } else { row.gt(bound) }
     }
 }
 
@@ -133,11 +134,11 @@ impl Chat {
     ) -> Result<Page<Arc<conversation::Model>>, Error> {
         let mut query = self.filtered(filter)?;
         let limit = slice.limit + 1;
-        if let Some(place) = slice.after.clone() {
-            query = query.filter(order.beside(place, true));
+        if let Some(cursor) = slice.after.clone() {
+            query = query.filter(order.beyond(cursor, true));
         }
-        if let Some(place) = slice.before.clone() {
-            query = query.filter(order.beside(place, false));
+        if let Some(cursor) = slice.before.clone() {
+            query = query.filter(order.beyond(cursor, false));
         }
         let direction = if slice.from_end == order.is_descending() { Order::Asc } else { Order::Desc };
         for column in order.columns() {
@@ -173,15 +174,13 @@ impl Chat {
                 query.filter(Expr::col(Column::TitleKey).like(LikeExpr::new(contains(&part)).escape('\\')));
         }
         if let Some(instant) = filter.updated_since {
-            // The databases' own forms of instants have four digits for the year.
-            let latest = DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::UNIX_EPOCH);
-            query = query.filter(Column::UpdatedAt.gte(instant.clamp(DateTime::UNIX_EPOCH, latest)));
+            query = query.filter(Column::UpdatedAt.gte(storable(instant)));
         }
         Ok(query)
     }
 }
 
-/// The pattern of what has `part` in it, literally.
+/// A `LIKE` pattern for texts that contain `part` literally.
 fn contains(part: &str) -> String {
     let mut pattern = String::from("%");
     for c in part.chars() {

@@ -1,4 +1,4 @@
-//! Messages of the viewer.
+//! The viewer's messages.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
 use uuid::Uuid;
 
-use super::{Chat, Span};
+use super::{Chat, PositionRange};
 use crate::database::Write;
 use crate::entity::message::{self, Column, Entity, visible};
 use crate::error::Error;
 
 impl Chat {
-    /// The viewer's messages: the start of every query of them.
+    /// The viewer's messages in conversations that are not deleted. Every query of messages begins with this.
     pub(super) fn own_messages(&self) -> Select<Entity> {
         Entity::find().filter(Column::UserId.eq(self.user())).filter(visible())
     }
 
-    /// Changes one of the viewer's messages and returns it as it now is.
+    /// Updates one of the viewer's messages, and returns the new row.
     pub(super) async fn update_message(
         &self,
         write: &Write,
@@ -48,18 +48,22 @@ impl Chat {
         self.rows(query).await
     }
 
-    /// The messages of each of `spans`, oldest first, read in one statement.
-    pub async fn spans(&self, spans: &[Span]) -> Result<HashMap<Span, Vec<Arc<message::Model>>>, Error> {
-        let wanted = spans.iter().filter(|span| !span.is_empty());
-        let places = wanted.fold(Condition::any(), |places, span| {
-            // Each has all of the index: with what they have in common written once, SQLite reads all of the user's.
+    /// The messages of each of `ranges`, oldest first, read in one statement.
+    pub async fn message_ranges(
+        &self,
+        ranges: &[PositionRange],
+    ) -> Result<HashMap<PositionRange, Vec<Arc<message::Model>>>, Error> {
+        let wanted = ranges.iter().filter(|range| !range.is_empty());
+        let places = wanted.fold(Condition::any(), |places, range| {
+            // Each condition names every column of the index. With the common ones written once, SQLite reads all of
+            // the user's messages.
             places.add(
                 Expr::col(Column::UserId)
                     .eq(self.user())
                     .and(Expr::col(Column::Active))
-                    .and(Expr::col(Column::ConversationId).eq(span.conversation))
-                    .and(Expr::col(Column::Position).gte(span.start))
-                    .and(Expr::col(Column::Position).lt(span.end)),
+                    .and(Expr::col(Column::ConversationId).eq(range.conversation))
+                    .and(Expr::col(Column::Position).gte(range.start))
+                    .and(Expr::col(Column::Position).lt(range.end)),
             )
         });
         let rows = if places.is_empty() {
@@ -72,7 +76,7 @@ impl Chat {
                 .order_by_asc(Column::Position);
             self.rows(query).await?
         };
-        let of = |span: &Span| rows.iter().filter(|row| span.contains(row)).cloned().collect();
-        Ok(spans.iter().map(|span| (*span, of(span))).collect())
+        let of = |range: &PositionRange| rows.iter().filter(|row| range.contains(row)).cloned().collect();
+        Ok(ranges.iter().map(|range| (*range, of(range))).collect())
     }
 }

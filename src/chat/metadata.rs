@@ -1,4 +1,4 @@
-//! What clients keep of their own beside conversations and messages.
+//! JSON objects that clients store with conversations and messages.
 
 use serde_json::{Map, Value};
 
@@ -7,12 +7,12 @@ use crate::error::Error;
 /// How many bytes a metadata object may have as compact JSON.
 const MAX_BYTES: usize = 4096;
 
-/// How deep a metadata object may be nested, itself included.
+/// How many levels a metadata object may have, with its own.
 const MAX_DEPTH: usize = 16;
 
-/// A small JSON object of the client's own, checked. The server attaches no meaning to it.
+/// A checked JSON object of the client. The server does not interpret it.
 ///
-/// It is kept as text and not as the database's own JSON, so that both databases return what they were given.
+/// It is stored as text and not as the databases' JSON types, so that both databases return it unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata(String);
 
@@ -41,7 +41,7 @@ impl Metadata {
         Ok(Self(text))
     }
 
-    /// The object in a row.
+    /// Reads the object of a row.
     #[must_use]
     pub fn read(text: &str) -> Map<String, Value> {
         serde_json::from_str(text).unwrap_or_default()
@@ -64,7 +64,7 @@ impl Default for Metadata {
     }
 }
 
-/// Whether values that are themselves at `depth` levels from the limit stay within it.
+/// Whether `values` have at most `depth` levels.
 fn fits<'v>(mut values: impl Iterator<Item = &'v Value>, depth: usize) -> bool {
     depth > 0
         && values.all(|value| match value {

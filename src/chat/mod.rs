@@ -1,7 +1,7 @@
 //! What a viewer may do: every query and every rule.
 //!
-//! [`Chat`] is the only door to the rows, and it cannot be made without a viewer: whoever holds one reads and
-//! writes that viewer's rows, and has no way to name anybody else's.
+//! [`Chat`] is the only access to rows, and it cannot be made without a viewer. It reads and writes that viewer's rows,
+//! and has no way to name another user's.
 
 mod changes;
 mod conversations;
@@ -9,19 +9,19 @@ mod feedback;
 mod list;
 mod messages;
 mod metadata;
+mod new_message;
 mod organise;
 mod page;
 mod path;
+mod position_range;
 mod read;
 mod receipt;
 mod replies;
 mod search;
 mod send;
-mod span;
 mod text;
 mod trash;
 mod tree;
-mod turn;
 mod unread;
 
 use clap::Args;
@@ -30,15 +30,15 @@ use futures_util::future::BoxFuture;
 pub use self::changes::{Change, ChangeCursor, ChangeKind, LongColumns};
 pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder};
 pub use self::metadata::Metadata;
+pub use self::new_message::Sent;
 pub use self::page::{DEFAULT_PAGE, MAXIMUM_PAGE, Page, Slice};
+pub use self::position_range::PositionRange;
 pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
 pub use self::send::{OnBusy, SendMessage};
-pub use self::span::Span;
 pub use self::tree::{
-    ActivateMessage, Activated, DeleteMessage, Deleted, EditMessage, Family, ForkConversation,
-    RegenerateReply, Regenerated, SiblingPage, SiblingPlace, SiblingRank, resume_steps,
+    ActivateMessage, Activated, DeleteMessage, Deleted, EditMessage, ForkConversation, RegenerateReply,
+    Regenerated, SiblingGroup, SiblingKey, SiblingPage, SiblingRank, resume_steps,
 };
-pub use self::turn::Sent;
 use crate::auth::Viewer;
 use crate::database::{Database, Write};
 use crate::error::Error;
@@ -86,7 +86,7 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Opens `viewer`'s conversations. What is read of them is taken out of `share`.
+    /// Opens `viewer`'s conversations. The rows that are read count against `share`.
     #[must_use]
     pub fn new(database: Database, replies: Replies, limits: Limits, viewer: Viewer, share: Share) -> Self {
         Self { database, replies, limits, viewer, share }
@@ -98,7 +98,7 @@ impl Chat {
         &self.viewer
     }
 
-    /// Takes room for `bytes` of text that an answer repeats.
+    /// Takes `bytes` out of the share, for text that an answer repeats.
     ///
     /// # Errors
     /// As [`Share::take`].
@@ -110,72 +110,45 @@ impl Chat {
         self.viewer.id()
     }
 
-    /// Runs `work` on `input` in a transaction of the viewer's, as [`Database::write`] does, and once it is committed
-    /// what `work` says is due then. All of that is done even if the caller goes away.
+    /// Runs `work` on `input` in a transaction of the viewer, as [`Database::write`] does. Once it is committed, the
+    /// viewer's devices are signalled that there are changes, unless `work` calls [`unchanged`].
     async fn write<I, T, W>(&self, input: I, work: W) -> Result<T, Error>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
-        W: for<'w> Fn(&'w Self, &'w Write, &'w I) -> BoxFuture<'w, Result<(T, AfterCommit), Error>>
-            + Send
-            + Sync
-            + 'static,
+        W: for<'w> Fn(&'w Self, &'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
-        let chat = self.clone();
-        let after_commit = move |(value, due): (T, AfterCommit)| {
-            chat.run_after_commit(due);
-            value
-        };
+        let input = (self.clone(), input);
         self.database
-            .write_then(
-                self.user(),
-                (self.clone(), input),
-                move |write, (chat, input)| work(chat, write, input),
-                after_commit,
-            )
+            .write(self.user(), input, move |write, (chat, input)| {
+                chat.signal_after_commit(write, Topic::of_user(chat.user()));
+                work(chat, write, input)
+            })
             .await
     }
 
-    fn run_after_commit(&self, due: AfterCommit) {
-        if let Some(claim) = due.begin {
-            self.replies.write(claim);
-        }
-        for topic in due.wake {
-            self.replies.signal(topic);
-        }
-        if due.changed {
-            self.replies.signal(Topic::of_user(self.user()));
-        }
+    /// Sends a signal once `write` is committed.
+    fn signal_after_commit(&self, write: &Write, topic: Topic) {
+        let replies = self.replies.clone();
+        write.after_commit(move || replies.signal(topic));
+    }
+
+    /// Generates the claimed reply once `write` is committed.
+    fn generate_after_commit(&self, write: &Write, claim: Claim) {
+        let replies = self.replies.clone();
+        write.after_commit(move || replies.generate(claim));
     }
 }
 
-/// Waits for `work`, which is done to its end even if the caller goes away.
-async fn to_its_end<T: Send + 'static>(
+/// Runs `work` in a task of its own, so that dropping the returned future does not drop it.
+async fn run_detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::spawn(work).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
 }
 
-/// What is due once a write is committed.
-#[derive(Debug)]
-struct AfterCommit {
-    /// A reply that this server has the lease of.
-    begin: Option<Claim>,
-    /// Who is to look at the database.
-    wake: Vec<Topic>,
-    /// Whether the viewer's other devices have something to learn.
-    changed: bool,
-}
-
-impl Default for AfterCommit {
-    fn default() -> Self {
-        Self { begin: None, wake: Vec::new(), changed: true }
-    }
-}
-
-impl AfterCommit {
-    /// Nothing was written.
-    fn nothing() -> Self {
-        Self { changed: false, ..Self::default() }
-    }
+/// Returns `value` from a transaction that has changed nothing, so nothing is signalled.
+fn unchanged<T>(write: &Write, value: T) -> T {
+    write.clear_after_commit();
+    value
 }

@@ -8,16 +8,16 @@ pub const DEFAULT_PAGE: u64 = 20;
 /// How many items a page may have.
 pub const MAXIMUM_PAGE: u64 = 100;
 
-/// Which part of a list is wanted; `C` is a place in it.
+/// Which part of a list is wanted. `C` is a cursor of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slice<C> {
-    /// Only what comes after this place.
+    /// Only items after this one.
     pub after: Option<C>,
-    /// Only what comes before this place.
+    /// Only items before this one.
     pub before: Option<C>,
-    /// How many at most.
+    /// How many items at most.
     pub limit: u64,
-    /// Whether the last ones are wanted rather than the first ones.
+    /// Whether the last items are wanted rather than the first.
     pub from_end: bool,
 }
 
@@ -67,7 +67,8 @@ impl<T> Page<T> {
         Self { items: Vec::new(), has_previous: false, has_next: false }
     }
 
-    /// Makes a page of `rows`, which were read from the wanted end on, one more than the limit if there are so many.
+    /// Makes a page of `rows`, which were read from the wanted end on. A row beyond the limit shows that there are
+    /// more.
     pub(super) fn from_rows<C>(mut rows: Vec<T>, slice: &Slice<C>) -> Self {
         let limit = usize::try_from(slice.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;

@@ -1,29 +1,27 @@
-//! The active path's end, and taking it back.
+//! The end of the active path: what is there, what `onBusy` does to it, and truncating it.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Statement, Value,
-};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
-use super::{AfterCommit, Chat, OnBusy};
+use super::{Chat, OnBusy};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{Column, Entity, Status};
 use crate::error::Error;
 use crate::signal::Topic;
 
-/// What the end of a conversation's active path says.
-#[derive(Default, FromQueryResult)]
+/// The end of a conversation's active path.
+#[derive(FromQueryResult)]
 pub(super) struct Tail {
     /// The last message.
     pub(super) id: Option<Uuid>,
-    /// Whether a reply is under way in the conversation.
+    /// Whether a reply is queued or running in the conversation.
     pub(super) busy: bool,
 }
 
-/// The last message up to position `$3`, which is the one there: by equality several indexes look alike to PostgreSQL,
-/// and all but one of them read the whole path.
+/// The message at position `$3`. It is searched as the last one up to there: with an equality PostgreSQL may choose an
+/// index that reads the whole path.
 const TAIL: &str = "
 SELECT
     (SELECT id FROM message
@@ -32,19 +30,19 @@ SELECT
     EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'GENERATING')
     OR EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'QUEUED') AS busy";
 
-/// What stands before a new reply, once its request has had its way.
+/// What `onBusy` did to the replies that were queued or running.
 #[derive(Default)]
-pub(super) struct Way {
+pub(super) struct BusyOutcome {
     /// The positions on the active path whose replies were interrupted.
     interrupted: Vec<i64>,
-    /// Whether the new reply has to wait: for one that is being written, even if it is to stop, its server, or the
-    /// successor of that, has yet to close.
+    /// Whether the new reply has to be queued. It has to even if the running reply was asked to stop, until a server
+    /// has closed that one.
     pub(super) busy: bool,
 }
 
-impl Way {
-    /// The last position before the turns at the path's `end` whose replies were interrupted.
-    pub(super) fn finished_before(&self, end: i64) -> i64 {
+impl BusyOutcome {
+    /// The last position before `end` that is not of a message whose reply was interrupted, or of that reply.
+    pub(super) fn last_finished(&self, end: i64) -> i64 {
         let mut end = end;
         while self.interrupted.contains(&end) {
             end -= 2;
@@ -54,53 +52,42 @@ impl Way {
 }
 
 impl Chat {
-    /// The message before a pair that was just made room for, and whether a reply is under way.
+    /// The end of a path whose length already counts a new message and its reply.
     pub(super) async fn tail(
         &self,
         write: &Write,
         conversation: &conversation::Model,
     ) -> Result<Tail, Error> {
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            TAIL,
-            [
-                Value::from(self.user()),
-                Value::from(conversation.id),
-                Value::from(conversation.last_position - 2),
-            ],
-        );
-        let row = write.query_one_raw(statement).await?;
-        Ok(row.map(|row| Tail::from_query_result(&row, "")).transpose()?.unwrap_or_default())
+        let position = conversation.last_position - 2;
+        Ok(write.only(TAIL, [self.user().into(), conversation.id.into(), position.into()]).await?)
     }
 
-    /// Does what `on_busy` says about the replies under way in a conversation that is `busy`.
+    /// Applies `on_busy` to the queued and running replies of a conversation that is `busy`.
     ///
     /// # Errors
-    /// [`Error::ConversationBusy`] if it says so.
-    pub(super) async fn clear_way(
+    /// [`Error::ConversationBusy`] if it is [`OnBusy::Reject`].
+    pub(super) async fn apply_on_busy(
         &self,
         write: &Write,
         conversation_id: Uuid,
         busy: bool,
         on_busy: OnBusy,
-        due: &mut AfterCommit,
-    ) -> Result<Way, Error> {
+    ) -> Result<BusyOutcome, Error> {
         match on_busy {
-            _ if !busy => Ok(Way::default()),
-            OnBusy::Enqueue => Ok(Way { busy, ..Way::default() }),
+            _ if !busy => Ok(BusyOutcome::default()),
+            OnBusy::Enqueue => Ok(BusyOutcome { busy, ..BusyOutcome::default() }),
             OnBusy::Reject => Err(Error::ConversationBusy),
-            OnBusy::Interrupt | OnBusy::Rollback => self.interrupt(write, Some(conversation_id), due).await,
+            OnBusy::Interrupt | OnBusy::Rollback => self.interrupt(write, Some(conversation_id)).await,
         }
     }
 
-    /// Stops all replies under way in a conversation, or in all of the viewer's: those that wait at once, those that
-    /// are being written by a word to their servers.
+    /// Stops the queued and running replies of one conversation, or of all the viewer's conversations. Queued ones are
+    /// stopped here; the servers of running ones are asked to stop them.
     pub(super) async fn interrupt(
         &self,
         write: &Write,
         conversation_id: Option<Uuid>,
-        due: &mut AfterCommit,
-    ) -> Result<Way, Error> {
+    ) -> Result<BusyOutcome, Error> {
         let under_way = |condition: &'static str| {
             let update = Entity::update_many()
                 .col_expr(Column::StopRequestedAt, Expr::value(write.now))
@@ -118,14 +105,22 @@ impl Chat {
             .exec_with_returning(&**write)
             .await?;
         let running = under_way("status = 'GENERATING'").exec_with_returning(&**write).await?;
-        due.wake.extend(waiting.iter().map(|reply| Topic::Reply(reply.id)));
-        due.wake.extend(running.iter().map(|reply| Topic::Stop(reply.id)));
+        waiting.iter().for_each(|reply| self.signal_after_commit(write, Topic::Reply(reply.id)));
+        running.iter().for_each(|reply| self.signal_after_commit(write, Topic::Stop(reply.id)));
         let active = waiting.iter().chain(&running).filter(|reply| reply.active);
-        Ok(Way { interrupted: active.map(|reply| reply.position).collect(), busy: !running.is_empty() })
+        Ok(BusyOutcome {
+            interrupted: active.map(|reply| reply.position).collect(),
+            busy: !running.is_empty(),
+        })
     }
 
-    /// Takes what lies after position `keep` off the active path.
-    pub(super) async fn cut(&self, write: &Write, conversation_id: Uuid, keep: i64) -> Result<(), Error> {
+    /// Takes the messages after position `keep` off the active path.
+    pub(super) async fn truncate_path(
+        &self,
+        write: &Write,
+        conversation_id: Uuid,
+        keep: i64,
+    ) -> Result<(), Error> {
         Entity::update_many()
             .col_expr(Column::Active, Expr::value(false))
             .col_expr(Column::Revision, Expr::value(write.revision))

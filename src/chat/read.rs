@@ -4,46 +4,49 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use sea_orm::{DbErr, EntityTrait, FromQueryResult, QueryResult, QueryTrait, Select, Statement};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult, QueryTrait, Select, Statement,
+};
 
 use super::Chat;
-use crate::database::Connection;
+use crate::database::{Connection, models};
 use crate::entity::{conversation, deleted_message, message};
 use crate::error::Error;
 
-/// What a row is without its texts, about.
-pub(super) const ROW: usize = 512;
+/// About how many bytes a row has without its texts.
+pub(super) const ROW_BYTES: usize = 512;
 
-/// A row with texts of any length.
-pub(super) trait Texts {
-    /// How many bytes the row takes, about.
+/// A row whose size depends on its texts.
+pub(super) trait RowSize {
+    /// About how many bytes the row has.
     fn bytes(&self) -> usize;
 }
 
-impl Texts for conversation::Model {
+impl RowSize for conversation::Model {
     fn bytes(&self) -> usize {
-        ROW + self.title.as_ref().map_or(0, String::len) + self.metadata.len()
+        ROW_BYTES + self.title.as_ref().map_or(0, String::len) + self.metadata.len()
     }
 }
 
-impl Texts for message::Model {
+impl RowSize for message::Model {
     fn bytes(&self) -> usize {
         let calls = self.tool_calls.0.iter().map(|call| call.arguments.len()).sum::<usize>();
-        ROW + self.content.len()
+        ROW_BYTES
+            + self.content.len()
             + self.metadata.len()
             + calls
             + self.rating_comment.as_ref().map_or(0, String::len)
     }
 }
 
-impl Texts for deleted_message::Model {
+impl RowSize for deleted_message::Model {
     fn bytes(&self) -> usize {
-        ROW
+        ROW_BYTES
     }
 }
 
 impl Chat {
-    /// Reads with `query`, when it is the viewer's turn.
+    /// Runs `query` as [`crate::database::Database::read_for`] does.
     pub(super) async fn read<T, Q>(&self, query: Q) -> Result<T, Error>
     where
         Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
@@ -51,19 +54,25 @@ impl Chat {
         self.database.read_for(self.user(), query).await
     }
 
-    /// The rows of `query`; see [`Chat::gather`].
-    pub(super) async fn rows<E>(&self, query: Select<E>) -> Result<Vec<Arc<E::Model>>, Error>
-    where
-        E: EntityTrait<Model: Texts>,
-    {
-        self.gather(query.build(self.database.backend())).await
+    /// The rows of `statement`, which are small and not counted.
+    pub(super) async fn find<T: FromQueryResult>(&self, statement: Statement) -> Result<Vec<T>, Error> {
+        let rows = self.read(|connection| connection.query_all_raw(statement.clone())).await?;
+        Ok(models(&rows)?)
     }
 
-    /// The rows that `statement` finds, unless their texts are more than the request's share has room for: no more
-    /// than that is ever read. From then on they are shared, however often an answer repeats them.
-    pub(super) async fn gather<M>(&self, statement: Statement) -> Result<Vec<Arc<M>>, Error>
+    /// The rows of `query`, read as [`Chat::load`] reads them.
+    pub(super) async fn rows<E>(&self, query: Select<E>) -> Result<Vec<Arc<E::Model>>, Error>
     where
-        M: FromQueryResult + Send + Texts,
+        E: EntityTrait<Model: RowSize>,
+    {
+        self.load(query.build(self.database.backend())).await
+    }
+
+    /// The rows of `statement`, which count against the request's share. Reading stops when the share is used up, and
+    /// fails. The rows are shared, however often an answer repeats them.
+    pub(super) async fn load<M>(&self, statement: Statement) -> Result<Vec<Arc<M>>, Error>
+    where
+        M: FromQueryResult + Send + RowSize,
     {
         let room = self.share.left();
         let (rows, bytes) = self
@@ -77,7 +86,7 @@ impl Chat {
                         rows.push(row);
                         Ok(if bytes > room { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
                     };
-                    connection.read_rows(statement, take).await?;
+                    connection.for_each_row(statement, take).await?;
                     Ok((rows, bytes))
                 })
             })

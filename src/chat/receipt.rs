@@ -1,7 +1,7 @@
-//! Requests that may be repeated, and what the first one made.
+//! Receipts: a request that is repeated with the same idempotency key finds the rows of the first one.
 
 use ring::digest::{self, SHA256};
-use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
+use sea_orm::{EntityTrait, Value};
 use uuid::Uuid;
 
 use super::{Chat, text};
@@ -9,16 +9,16 @@ use crate::database::Write;
 use crate::entity::receipt;
 use crate::error::Error;
 
-/// A request that its client may repeat: the key that it chose, and what tells it from other requests.
+/// A request with an idempotency key, and a digest of what it asks for.
 #[derive(Clone, Debug)]
-pub(super) struct Repeatable {
+pub(super) struct IdempotentRequest {
     key: String,
     digest: Vec<u8>,
 }
 
-/// The rows that a request makes. Their ids are chosen before anything is written.
+/// The rows that a request creates. Their ids are chosen before anything is written.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Made {
+pub(super) struct Created {
     /// A conversation.
     pub(super) conversation: Option<Uuid>,
     /// A user's message.
@@ -27,8 +27,8 @@ pub(super) struct Made {
     pub(super) reply: Option<Uuid>,
 }
 
-impl Repeatable {
-    /// The request to do `operation` with `arguments` under `key`; `None` without a key.
+impl IdempotentRequest {
+    /// The request for `operation` with `arguments`; `None` without a key.
     pub(super) fn new(
         key: Option<&str>,
         operation: &str,
@@ -51,37 +51,34 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (user_id, idempotency_key) DO NOTHING";
 
 impl Chat {
-    /// Stores the receipt of a request that is about to make `made`, or returns what an earlier one with its key
-    /// has made.
+    /// Stores the receipt of a request that is about to make `created`, or returns what an earlier one with its key has
+    /// created.
     ///
     /// # Errors
-    /// [`Error::IdempotencyMismatch`] if the earlier one was another; [`Error::NotFound`] if its message is deleted.
-    pub(super) async fn receive(
+    /// [`Error::IdempotencyMismatch`] if the earlier request asked for something else; [`Error::NotFound`] if its
+    /// message is deleted.
+    pub(super) async fn record_receipt(
         &self,
         write: &Write,
-        request: Option<&Repeatable>,
-        made: Made,
-    ) -> Result<Option<Made>, Error> {
+        request: Option<&IdempotentRequest>,
+        created: Created,
+    ) -> Result<Option<Created>, Error> {
         let Some(request) = request else { return Ok(None) };
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            INSERT,
-            [
-                Value::from(self.user()),
-                Value::from(request.key.as_str()),
-                Value::from(request.digest.clone()),
-                Value::from(made.conversation),
-                Value::from(made.message),
-                Value::from(made.reply),
-                Value::from(write.now),
-            ],
-        );
+        let values: [Value; 7] = [
+            self.user().into(),
+            request.key.as_str().into(),
+            request.digest.clone().into(),
+            created.conversation.into(),
+            created.message.into(),
+            created.reply.into(),
+            write.now.into(),
+        ];
         let key = (self.user().to_owned(), request.key.clone());
         let earlier = loop {
-            if write.execute_raw(statement.clone()).await?.rows_affected() == 1 {
+            if write.run(INSERT, values.clone()).await? == 1 {
                 return Ok(None);
             }
-            // It may have been erased since then, as old ones are.
+            // It may have been deleted since then, as old ones are.
             if let Some(earlier) = receipt::Entity::find_by_id(key.clone()).one(&**write).await? {
                 break earlier;
             }
@@ -89,7 +86,7 @@ impl Chat {
         match earlier.request_digest {
             None => Err(Error::NotFound("message")),
             Some(digest) if digest != request.digest => Err(Error::IdempotencyMismatch),
-            Some(_) => Ok(Some(Made {
+            Some(_) => Ok(Some(Created {
                 conversation: earlier.conversation_id,
                 message: earlier.message_id,
                 reply: earlier.reply_id,

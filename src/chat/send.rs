@@ -4,14 +4,14 @@ use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ActiveEnum, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
-use super::receipt::{Made, Repeatable};
-use super::tree::settled;
-use super::turn::{Seat, Sent, Words};
-use super::{AfterCommit, Chat, Metadata, text};
+use super::new_message::{NewMessage, Sent, Slot};
+use super::receipt::{Created, IdempotentRequest};
+use super::tree::ensure_no_steps;
+use super::{Chat, Metadata, text, unchanged};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::error::Error;
-use crate::search::{self, Entry};
+use crate::index::{self, Entry};
 
 /// A message to send.
 #[derive(Clone, Debug)]
@@ -20,85 +20,87 @@ pub struct SendMessage {
     pub conversation_id: Option<Uuid>,
     /// The text.
     pub content: String,
-    /// The client's name for this request: a second one with the same key finds the first one's rows.
+    /// The idempotency key: a second request with the same key returns the first one's rows.
     pub idempotency_key: Option<String>,
-    /// What to do if a reply is under way in the conversation.
+    /// What to do if a reply is queued or running in the conversation.
     pub on_busy: OnBusy,
-    /// What the client keeps of its own beside the message.
+    /// The client's metadata of the message.
     pub metadata: Metadata,
 }
 
-/// What a message does to replies that are under way in its conversation.
+/// What a new message does to queued and running replies of its conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnBusy {
-    /// The new reply waits for its turn.
+    /// The new reply is queued.
     #[default]
     Enqueue,
-    /// Nothing is sent.
+    /// The request fails.
     Reject,
-    /// They are stopped, with what they have of text.
+    /// They are stopped, and keep their text so far.
     Interrupt,
-    /// They are stopped, and turns at the end that have no finished reply leave the active path.
+    /// They are stopped, and the messages at the end of the active path whose replies did not finish leave the path.
     Rollback,
 }
 
 impl Chat {
-    /// Stores a message and its reply's row in one transaction, has the reply written, and returns at once.
-    ///
-    /// What was asked for is done even if the caller goes away meanwhile.
+    /// Stores a message and its reply's row in one transaction, has the reply generated, and returns at once. All of
+    /// that is done even if the caller drops the future.
     pub async fn send(&self, mut request: SendMessage) -> Result<Sent, Error> {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
         let conversation_id = request.conversation_id.unwrap_or(Uuid::nil());
         let arguments = [conversation_id.as_bytes(), request.content.as_bytes(), request.metadata.bytes()];
-        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "sendMessage", &arguments)?;
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "sendMessage", &arguments)?;
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
-        let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
-        self.write((request, repeatable, entry), move |chat, write, (request, repeatable, entry)| {
+        let created =
+            Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };
+        self.write((request, idempotent, entry), move |chat, write, (request, idempotent, entry)| {
             Box::pin(async move {
-                if let Some(earlier) = chat.receive(write, repeatable.as_ref(), made).await? {
-                    return Ok((chat.sent_before(write, earlier).await?, AfterCommit::nothing()));
+                if let Some(earlier) = chat.record_receipt(write, idempotent.as_ref(), created).await? {
+                    return Ok(unchanged(write, chat.find_sent(write, earlier).await?));
                 }
                 let content = &request.content;
-                let mut due = AfterCommit::default();
-                let (conversation, place) = match request.conversation_id {
-                    Some(id) => chat.extend(write, id, content, request.on_busy, &mut due).await?,
-                    None => chat.begin(write, content).await?,
+                let (conversation, slot) = match request.conversation_id {
+                    Some(id) => chat.extend_conversation(write, id, content, request.on_busy).await?,
+                    None => chat.start_conversation(write, content).await?,
                 };
-                let words = Words { content, metadata: request.metadata.clone(), entry };
-                let sent = chat.store_turn(write, conversation, place, words, made, &mut due).await?;
-                Ok((sent, due))
+                let new = NewMessage { content, metadata: request.metadata.clone(), entry };
+                chat.store_message_and_reply(write, conversation, slot, new, created).await
             })
         })
         .await
     }
 
-    /// Starts a conversation with room for a first turn.
-    async fn begin(&self, write: &Write, content: &str) -> Result<(conversation::Model, Seat), Error> {
+    /// Starts a conversation, and counts a first message and its reply.
+    async fn start_conversation(
+        &self,
+        write: &Write,
+        content: &str,
+    ) -> Result<(conversation::Model, Slot), Error> {
         let title = (text::derive_title(content), TitleOrigin::Message);
         let conversation =
             conversation::Model { read_position: 1, ..self.new_conversation(write, Some(title), 2) };
         conversation::Entity::insert(conversation.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;
-        search::index_title(write, &conversation).await?;
-        Ok((conversation, Seat { parent: None, position: 1, busy: false, active: true }))
+        index::index_title(write, &conversation).await?;
+        Ok((conversation, Slot { parent: None, position: 1, busy: false, active: true }))
     }
 
-    /// Makes room at the end of a conversation for a turn that begins with `content`.
-    async fn extend(
+    /// Counts another message, with the text `content`, and its reply at the end of a conversation.
+    async fn extend_conversation(
         &self,
         write: &Write,
         conversation_id: Uuid,
         content: &str,
         on_busy: OnBusy,
-        due: &mut AfterCommit,
-    ) -> Result<(conversation::Model, Seat), Error> {
+    ) -> Result<(conversation::Model, Slot), Error> {
         let title = text::derive_title(content);
         let key = Expr::case(Expr::col(Column::Title).is_null(), text::title_key(&title));
         let origin = TitleOrigin::Message.to_value();
         let extend = [
             (Column::LastPosition, Expr::col(Column::LastPosition).add(2)),
-            // Who sends a message has read what is before it.
+            // Sending a message marks all before it as read.
             (Column::ReadPosition, Expr::col(Column::LastPosition).add(1)),
             (Column::UpdatedAt, Expr::value(write.now)),
             (Column::TitleKey, key.finally(Expr::col(Column::TitleKey)).into()),
@@ -108,17 +110,18 @@ impl Chat {
             ),
             (Column::Title, Func::coalesce([Expr::col(Column::Title), Expr::value(title)]).into()),
         ];
-        let mut conversation = settled(self.update_conversation(write, conversation_id, extend).await?)?;
+        let mut conversation =
+            ensure_no_steps(self.update_conversation(write, conversation_id, extend).await?)?;
         if conversation.last_position == 2 {
-            search::index_title(write, &conversation).await?;
+            index::index_title(write, &conversation).await?;
         }
         let mut tail = self.tail(write, &conversation).await?;
-        let way = self.clear_way(write, conversation_id, tail.busy, on_busy, due).await?;
+        let outcome = self.apply_on_busy(write, conversation_id, tail.busy, on_busy).await?;
         if on_busy == OnBusy::Rollback {
             let end = conversation.last_position - 2;
-            let keep = way.finished_before(end);
+            let keep = outcome.last_finished(end);
             if keep < end {
-                self.cut(write, conversation_id, keep).await?;
+                self.truncate_path(write, conversation_id, keep).await?;
                 let count = [
                     (Column::LastPosition, Expr::value(keep + 2)),
                     (Column::ReadPosition, Expr::value(keep + 1)),
@@ -128,6 +131,6 @@ impl Chat {
             }
         }
         let position = conversation.last_position - 1;
-        Ok((conversation, Seat { parent: tail.id, position, busy: way.busy, active: true }))
+        Ok((conversation, Slot { parent: tail.id, position, busy: outcome.busy, active: true }))
     }
 }

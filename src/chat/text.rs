@@ -1,4 +1,4 @@
-//! What texts of users may be.
+//! Checks of users' texts, and titles derived from them.
 
 use crate::error::Error;
 use crate::search;
@@ -6,10 +6,10 @@ use crate::search;
 /// How many characters a title may have.
 pub(super) const TITLE_CHARS: usize = 200;
 
-/// How many characters the words about a reply may have.
+/// How many characters a comment on a reply may have.
 const COMMENT_CHARS: usize = 2000;
 
-/// How many characters of a first message make its conversation's title.
+/// How many characters a title that is derived from a message has at most.
 const DERIVED_TITLE_CHARS: usize = 60;
 
 /// Trims a message and checks that it has 1 to `limit` characters and no NUL, which PostgreSQL cannot store.
@@ -26,12 +26,12 @@ pub(super) fn title(title: &str) -> Result<&str, Error> {
     Ok(title)
 }
 
-/// What a title is ordered by and searched in: there case and accents make no difference.
+/// The title without case and accents, by which lists are ordered and filtered.
 pub(super) fn title_key(title: &str) -> String {
     search::plain(title)
 }
 
-/// What is searched for in titles, as [`title_key`] has it. Nothing is in every title.
+/// A part of a title to filter by, in the form of [`title_key`]. The empty text matches every title.
 pub(super) fn title_part(part: &str) -> Result<String, Error> {
     if part.is_empty() {
         return Ok(String::new());
@@ -39,7 +39,7 @@ pub(super) fn title_part(part: &str) -> Result<String, Error> {
     check("titleContains", part, TITLE_CHARS).map(title_key)
 }
 
-/// Trims words about a reply and checks that they have at most [`COMMENT_CHARS`] characters; `None` if none are left.
+/// Trims a comment and checks that it has at most [`COMMENT_CHARS`] characters; `None` if it is empty.
 pub(super) fn comment(comment: &str) -> Result<Option<&str>, Error> {
     let comment = comment.trim();
     if comment.is_empty() { Ok(None) } else { check("comment", comment, COMMENT_CHARS).map(Some) }
@@ -72,7 +72,7 @@ pub(super) fn idempotency_key(key: &str) -> Result<&str, Error> {
     Ok(key)
 }
 
-/// A title out of a message's first words.
+/// Derives a title from the first words of a message.
 pub(super) fn derive_title(message: &str) -> String {
     let words = message.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let mut title = String::new();

@@ -1,31 +1,29 @@
-//! Deleting conversations, and bringing them back.
+//! Deleting and restoring conversations.
 //!
-//! A deleted conversation is gone from every query from the same commit on; its rows stay until
-//! [`crate::trash`] erases them.
+//! From the commit on, no query finds a deleted conversation. Its rows stay until [`crate::trash`] erases them.
 
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::{AfterCommit, Chat};
+use super::{Chat, unchanged};
 use crate::entity::conversation::{self, Column, Entity};
 use crate::error::Error;
 
 impl Chat {
-    /// Puts a conversation into the trash, with all its messages. Replies under way in it are stopped.
+    /// Moves a conversation with all its messages to the trash. Its queued and running replies are stopped.
     pub async fn delete_conversation(&self, id: Uuid) -> Result<(), Error> {
         self.write(id, |chat, write, &id| {
             Box::pin(async move {
                 chat.update_conversation(write, id, [(Column::DeletedAt, Expr::value(write.now))]).await?;
-                let mut due = AfterCommit::default();
-                chat.interrupt(write, Some(id), &mut due).await?;
-                Ok(((), due))
+                chat.interrupt(write, Some(id)).await?;
+                Ok(())
             })
         })
         .await
     }
 
-    /// Puts all of the viewer's conversations into the trash, those in the archive too. Returns how many.
+    /// Moves all of the viewer's conversations to the trash, archived ones too. Returns how many.
     pub async fn delete_all_conversations(&self) -> Result<u64, Error> {
         self.write((), |chat, write, ()| {
             Box::pin(async move {
@@ -36,16 +34,18 @@ impl Chat {
                     .filter(Column::DeletedAt.is_null())
                     .exec(&**write)
                     .await?;
-                let mut due = AfterCommit { changed: deleted.rows_affected > 0, ..AfterCommit::default() };
-                chat.interrupt(write, None, &mut due).await?;
-                Ok((deleted.rows_affected, due))
+                if deleted.rows_affected == 0 {
+                    write.clear_after_commit();
+                }
+                chat.interrupt(write, None).await?;
+                Ok(deleted.rows_affected)
             })
         })
         .await
     }
 
-    /// Takes a conversation out of the trash, with all its messages as they were when it was deleted, but that
-    /// replies then under way are stopped. One that is not in the trash stays as it is.
+    /// Restores a conversation from the trash, with all its messages. Replies that were queued or running when it was
+    /// deleted are stopped. A conversation that is not in the trash does not change.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such conversation, or it has been in the trash for too long.
@@ -63,15 +63,15 @@ impl Chat {
                     .await?
                     .pop();
                 if let Some(row) = restored {
-                    return Ok((row, AfterCommit::default()));
+                    return Ok(row);
                 }
-                Ok((chat.conversation_within(write, id).await?, AfterCommit::nothing()))
+                Ok(unchanged(write, chat.conversation_within(write, id).await?))
             })
         })
         .await
     }
 
-    /// Whether a conversation is in the trash and can be taken out.
+    /// The condition that a conversation is in the trash and can be restored.
     pub(super) fn restorable(&self) -> SimpleExpr {
         Expr::col(Column::DeletedAt)
             .gt(self.database.clock().ago(self.limits.trash.keep))

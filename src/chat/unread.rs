@@ -1,28 +1,26 @@
-//! How far the viewer has read.
+//! Read positions.
 //!
-//! A conversation remembers one place: all of the active path up to it is read. So a count of unread messages costs
-//! nothing, and devices that report late, or twice, do no harm. Sending a message reads all that is before it, and
-//! moving to another version reads that version; what leaves the active path takes its share of the read part with
-//! it.
+//! A conversation stores one position, up to which the active path is read. Counting unread messages therefore costs
+//! nothing, and late or repeated reports of devices do no harm. Sending a message marks all before it as read, and
+//! activating another version marks that version as read. A path that is truncated is read up to its new end at most.
 
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::{AfterCommit, Chat};
+use super::{Chat, unchanged};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
-/// The change of a conversation whose active path is another one after `position`: what comes there has not been
-/// read.
+/// The change of a conversation whose active path differs after `position`: nothing after it is read.
 pub(super) fn read_at_most(position: i64) -> (conversation::Column, SimpleExpr) {
     let read = || Expr::col(conversation::Column::ReadPosition);
     (conversation::Column::ReadPosition, Expr::case(read().gt(position), position).finally(read()).into())
 }
 
 impl Chat {
-    /// Notes that the viewer has read a conversation up to a message. It changes nothing if they have read further
-    /// already, or if the message has left the active path.
+    /// Marks a conversation as read up to a message. Nothing changes if it is read further already, or if the message
+    /// is not on the active path.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message in such a conversation.
@@ -49,10 +47,8 @@ impl Chat {
                     .filter(Expr::value(message.active));
                 let changed = read.exec_with_returning(&**write).await?.pop();
                 match changed {
-                    Some(row) => Ok((row, AfterCommit::default())),
-                    None => {
-                        Ok((chat.conversation_within(write, conversation_id).await?, AfterCommit::nothing()))
-                    }
+                    Some(row) => Ok(row),
+                    None => Ok(unchanged(write, chat.conversation_within(write, conversation_id).await?)),
                 }
             })
         })

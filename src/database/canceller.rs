@@ -1,4 +1,4 @@
-//! Ending statements of PostgreSQL whose callers are gone.
+//! Cancelling statements on PostgreSQL whose callers are gone.
 
 use std::time::Duration;
 
@@ -7,14 +7,15 @@ use sea_orm::sqlx::{self, ConnectOptions, PgConnection};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// How long a cancellation may take, connecting included.
+/// How long a cancellation may take, with connecting.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// By its name and not by its process: behind a pooler, that process may serve somebody else by now.
+/// Cancels by name: behind a pooler the process may serve another client by now.
 const CANCEL: &str = "
 SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND state = 'active'";
 
-/// A connection of its own, so that a pool whose connections are all busy can be freed. It is made when it is needed.
+/// Cancels on a connection of its own, so that it can free a pool whose connections are all busy. It connects when it
+/// is first needed.
 pub(super) struct Canceller {
     options: PgConnectOptions,
     connection: Mutex<Option<PgConnection>>,
@@ -25,11 +26,11 @@ impl Canceller {
         Self { options, connection: Mutex::default() }
     }
 
-    /// Has the database end what it is running for the connection `name`. It may be over already.
+    /// Cancels the statement that runs on the connection `name`, if there is one.
     pub(super) async fn cancel(&self, name: &str) {
         let cancel = async {
             let mut slot = self.connection.lock().await;
-            // One that fails, or is given up half-way, is not put back.
+            // A connection that fails, or on which a cancellation times out, is not used again.
             let mut connection = match slot.take() {
                 Some(connection) => connection,
                 None => self.options.connect().await?,

@@ -1,4 +1,4 @@
-//! The time, by which leases go.
+//! The clock by which leases expire.
 
 use std::time::Duration;
 
@@ -6,8 +6,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, SimpleExpr};
 
-/// The clock that leases go by: the database's own where servers share one over a network, since their
-/// clocks may differ.
+/// The clock that leases expire by. On PostgreSQL it is the database's own, as the clocks of servers may differ.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock(pub(super) DbBackend);
 
@@ -18,25 +17,25 @@ impl Clock {
         self.in_future(Duration::ZERO)
     }
 
-    /// The instant `distance` from now, as an expression.
+    /// The instant `duration` from now, as an expression.
     #[must_use]
-    pub fn in_future(self, distance: Duration) -> SimpleExpr {
-        self.at(TimeDelta::from_std(distance).unwrap_or(TimeDelta::MAX))
+    pub fn in_future(self, duration: Duration) -> SimpleExpr {
+        self.at(TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX))
     }
 
-    /// The instant `distance` before now, as an expression.
+    /// The instant `duration` before now, as an expression.
     #[must_use]
-    pub fn ago(self, distance: Duration) -> SimpleExpr {
-        self.at(-TimeDelta::from_std(distance).unwrap_or(TimeDelta::MAX))
+    pub fn ago(self, duration: Duration) -> SimpleExpr {
+        self.at(-TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX))
     }
 
-    fn at(self, distance: TimeDelta) -> SimpleExpr {
+    fn at(self, duration: TimeDelta) -> SimpleExpr {
         match self.0 {
             DbBackend::Postgres => Expr::cust_with_values(
                 "clock_timestamp() + $1 * interval '1 millisecond'",
-                [distance.num_milliseconds()],
+                [duration.num_milliseconds()],
             ),
-            _ => Expr::value(now() + distance),
+            _ => Expr::value(now() + duration),
         }
     }
 }
@@ -45,4 +44,11 @@ impl Clock {
 #[must_use]
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(3)
+}
+
+/// Clamps `instant` to what both databases can store and compare: years of four digits from 1970 on.
+#[must_use]
+pub fn storable(instant: DateTime<Utc>) -> DateTime<Utc> {
+    let latest = DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::UNIX_EPOCH);
+    instant.clamp(DateTime::UNIX_EPOCH, latest)
 }

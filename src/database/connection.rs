@@ -1,4 +1,4 @@
-//! One connection: each statement on it has a time limit, and it knows whether one is still running.
+//! One connection. Each statement on it has a time limit, and the connection knows whether one is still running.
 
 use std::fmt;
 use std::io;
@@ -8,29 +8,31 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::{StreamExt, TryStreamExt};
-use sea_orm::sea_query::Values;
-use sea_orm::sqlx::{
-    self, AssertSqlSafe, Connection as _, Executor, PgConnection, Postgres, Sqlite, SqliteConnection,
+use futures_util::TryStreamExt;
+use sea_orm::sqlx::{self, Connection as _, PgConnection, SqliteConnection};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, FromQueryResult, QueryResult, RuntimeErr, SqlxError,
+    Statement, Value,
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, SqlxError, Statement};
-use sea_query_sqlx::SqlxValues;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
-/// After what time the database itself ends a statement.
+use super::driver::{Driver, execution_error};
+
+/// After how long the database itself ends a statement.
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// How long a server waits for a statement's answer: a database that is there has ended it before.
+/// How long the server waits for a statement. A database that is reachable has ended it by then.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_millis(4500);
 
-/// How long a server waits for what the database does at once.
+/// How long the server waits for what the database does at once.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many steps of a statement SQLite takes between two looks at its time limit.
-const STEPS: i32 = 1000;
+/// How many instructions SQLite runs between two looks at a statement's deadline.
+const PROGRESS_INSTRUCTIONS: i32 = 1000;
 
-/// Who is told of each statement; it can be set once.
+/// A function that is called with each statement; it can be set once.
 #[derive(Clone, Default)]
 pub(super) struct Observer(Arc<OnceLock<Observe>>);
 
@@ -49,40 +51,35 @@ impl Observer {
     }
 }
 
-/// What statements are run on, one after another.
-pub struct Connection {
-    link: AsyncMutex<Link>,
-    /// Under which PostgreSQL lists it.
-    name: String,
-    observer: Observer,
-    interrupt: Interrupt,
-    /// Whether a statement was begun whose end has not come.
-    running: AtomicBool,
-    /// Whether the database has said that a statement of the transaction is wrong.
-    failed: AtomicBool,
-    in_transaction: AtomicBool,
-    broken: AtomicBool,
-    opened: Instant,
-}
-
-enum Link {
-    Postgres(PgConnection),
-    Sqlite(SqliteConnection),
-}
-
-/// When SQLite ends the statement that it is running.
+/// The instant at which SQLite ends the running statement.
 #[derive(Clone, Default)]
-struct Interrupt(Arc<Mutex<Option<Instant>>>);
+struct Deadline(Arc<Mutex<Option<Instant>>>);
 
-impl Interrupt {
+impl Deadline {
     fn set(&self, deadline: Option<Instant>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
     }
 
-    fn is_due(&self) -> bool {
+    fn has_passed(&self) -> bool {
         let deadline = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
+}
+
+/// A connection, on which statements run one after another.
+pub struct Connection {
+    driver: AsyncMutex<Driver>,
+    /// The name under which PostgreSQL lists the connection; empty for SQLite.
+    name: String,
+    observer: Observer,
+    deadline: Deadline,
+    /// Whether a statement was begun that is not known to have ended.
+    running: AtomicBool,
+    /// Whether a statement of the transaction has failed.
+    failed: AtomicBool,
+    in_transaction: AtomicBool,
+    broken: AtomicBool,
+    opened: Instant,
 }
 
 /// Without what is sent over it.
@@ -102,23 +99,26 @@ pub(super) enum Commit {
 }
 
 impl Connection {
-    pub(super) fn of_postgres(link: PgConnection, name: String, observer: Observer) -> Self {
-        Self::new(Link::Postgres(link), name, observer, Interrupt::default())
+    pub(super) fn postgres(driver: PgConnection, name: String, observer: Observer) -> Self {
+        Self::new(Driver::Postgres(driver), name, observer, Deadline::default())
     }
 
-    pub(super) async fn of_sqlite(mut link: SqliteConnection, observer: Observer) -> sqlx::Result<Self> {
-        let interrupt = Interrupt::default();
-        let watched = interrupt.clone();
-        link.lock_handle().await?.set_progress_handler(STEPS, move || !watched.is_due());
-        Ok(Self::new(Link::Sqlite(link), String::new(), observer, interrupt))
+    pub(super) async fn sqlite(mut driver: SqliteConnection, observer: Observer) -> sqlx::Result<Self> {
+        let deadline = Deadline::default();
+        let watched = deadline.clone();
+        driver
+            .lock_handle()
+            .await?
+            .set_progress_handler(PROGRESS_INSTRUCTIONS, move || !watched.has_passed());
+        Ok(Self::new(Driver::Sqlite(driver), String::new(), observer, deadline))
     }
 
-    fn new(link: Link, name: String, observer: Observer, interrupt: Interrupt) -> Self {
+    fn new(driver: Driver, name: String, observer: Observer, deadline: Deadline) -> Self {
         Self {
-            link: AsyncMutex::new(link),
+            driver: AsyncMutex::new(driver),
             name,
             observer,
-            interrupt,
+            deadline,
             running: AtomicBool::default(),
             failed: AtomicBool::default(),
             in_transaction: AtomicBool::default(),
@@ -135,7 +135,7 @@ impl Connection {
         self.opened.elapsed()
     }
 
-    /// Whether the next statement can begin at once, outside of a transaction.
+    /// Whether another caller can use the connection: nothing is running, no transaction is open, and it is not broken.
     pub(super) fn is_clean(&self) -> bool {
         !self.is_running() && !self.is_in_transaction() && !self.is_broken()
     }
@@ -152,47 +152,70 @@ impl Connection {
         self.broken.load(Ordering::Acquire)
     }
 
-    /// Reads the rows of `statement` one by one, until `take` has had enough. What is not read is given up with the
-    /// connection.
-    pub async fn read_rows(
+    /// Calls `take` with each row of `statement` until it breaks. The rest of the rows is cancelled when the connection
+    /// is returned to the pool.
+    pub async fn for_each_row(
         &self,
         statement: Statement,
         mut take: impl FnMut(&QueryResult) -> Result<ControlFlow<()>, DbErr> + Send,
     ) -> Result<(), DbErr> {
         self.observe(&statement);
-        let mut running = self.begin(ANSWER_TIMEOUT).await;
-        let mut enough = false;
-        let rows = async {
-            let mut rows = match &mut *running.link {
-                Link::Postgres(link) => {
-                    postgres(&statement).fetch(link).map_ok(QueryResult::from).map_err(query_error).boxed()
-                }
-                Link::Sqlite(link) => {
-                    sqlite(&statement).fetch(link).map_ok(QueryResult::from).map_err(query_error).boxed()
-                }
-            };
+        let mut running = self.start(ANSWER_TIMEOUT).await;
+        let mut stopped = false;
+        let result = timeout(ANSWER_TIMEOUT, async {
+            let mut rows = running.driver.rows(&statement);
             while let Some(row) = rows.try_next().await? {
                 if take(&row)?.is_break() {
-                    enough = true;
+                    stopped = true;
                     break;
                 }
             }
             Ok(())
-        };
-        let result = timeout(ANSWER_TIMEOUT, rows).await;
-        if enough { Ok(()) } else { running.end(result) }
+        })
+        .await;
+        if stopped { Ok(()) } else { running.finish(result) }
+    }
+
+    /// Runs `sql` with `values`. Returns how many rows it has changed.
+    pub async fn run(
+        &self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<u64, DbErr> {
+        let statement = Statement::from_sql_and_values(self.get_database_backend(), sql, values);
+        Ok(self.execute_raw(statement).await?.rows_affected())
+    }
+
+    /// The first row of `sql` with `values`.
+    pub async fn first<T: FromQueryResult>(
+        &self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Option<T>, DbErr> {
+        let statement = Statement::from_sql_and_values(self.get_database_backend(), sql, values);
+        let row = self.query_one_raw(statement).await?;
+        row.map(|row| T::from_query_result(&row, "")).transpose()
+    }
+
+    /// The only row of `sql` with `values`.
+    pub async fn only<T: FromQueryResult>(
+        &self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<T, DbErr> {
+        self.first(sql, values).await?.ok_or_else(|| DbErr::RecordNotFound("a row".to_owned()))
     }
 
     /// Begins a transaction; on SQLite one that writes.
     pub(super) async fn begin_transaction(&self) -> Result<(), DbErr> {
         let (sql, limit) = match self.get_database_backend() {
             DbBackend::Postgres => ("BEGIN", PING_TIMEOUT * 2),
-            // It waits for whoever else writes.
+            // It waits for the current writer.
             _ => ("BEGIN IMMEDIATE", ANSWER_TIMEOUT),
         };
         self.failed.store(false, Ordering::Release);
         self.in_transaction.store(true, Ordering::Release);
-        let result = self.control(sql, Some(limit)).await;
+        let result = self.control(sql, limit).await;
         if result.is_err() && !self.is_running() {
             self.in_transaction.store(false, Ordering::Release);
         }
@@ -202,12 +225,12 @@ impl Connection {
     /// Commits, unless a statement has failed.
     pub(super) async fn commit(&self) -> Commit {
         if self.failed.load(Ordering::Acquire) {
-            // PostgreSQL would answer a COMMIT as if all were well.
+            // PostgreSQL would roll back and still answer COMMIT without an error.
             self.roll_back().await;
             return Commit::Failed(DbErr::Custom("a statement of the transaction has failed".to_owned()));
         }
         let is_remote = self.get_database_backend() == DbBackend::Postgres;
-        match self.control("COMMIT", is_remote.then_some(ANSWER_TIMEOUT)).await {
+        match self.control("COMMIT", if is_remote { ANSWER_TIMEOUT } else { Duration::MAX }).await {
             Ok(()) => {
                 self.in_transaction.store(false, Ordering::Release);
                 Commit::Done
@@ -220,67 +243,54 @@ impl Connection {
         }
     }
 
-    /// Takes the transaction back. A connection on which that fails is closed once it is given back.
+    /// Rolls the transaction back. If that fails, the connection is closed when it is returned to the pool.
     pub(super) async fn roll_back(&self) {
         if self.is_running() || self.is_broken() {
             return;
         }
-        match self.control("ROLLBACK", Some(ANSWER_TIMEOUT)).await {
+        match self.control("ROLLBACK", ANSWER_TIMEOUT).await {
             Ok(()) => self.in_transaction.store(false, Ordering::Release),
             Err(_) => self.broken.store(true, Ordering::Release),
         }
     }
 
-    /// Whether the database answers at once on this connection, all that was begun on it being over.
+    /// Waits until the running statement has ended, and checks that the database answers.
     pub(super) async fn is_alive(&self) -> bool {
-        let mut link = self.link.lock().await;
-        let alive = match &mut *link {
-            Link::Postgres(link) => timeout(PING_TIMEOUT, link.ping()).await.is_ok_and(|alive| alive.is_ok()),
-            // A file does not vanish: the answer comes when the statement before is over.
-            Link::Sqlite(link) => link.ping().await.is_ok(),
+        let mut driver = self.driver.lock().await;
+        let alive = match &mut *driver {
+            Driver::Postgres(driver) => matches!(timeout(PING_TIMEOUT, driver.ping()).await, Ok(Ok(()))),
+            // A file is always reachable; the answer comes once the statement before it has ended.
+            Driver::Sqlite(driver) => driver.ping().await.is_ok(),
         };
         self.running.store(!alive, Ordering::Release);
         alive
     }
 
-    /// Has SQLite end what it is running.
+    /// Has SQLite end the running statement.
     pub(super) fn interrupt(&self) {
-        self.interrupt.set(Some(Instant::now()));
+        self.deadline.set(Some(Instant::now()));
     }
 
-    /// Takes leave of the database, if it answers.
+    /// Closes the connection, and tells the database so if it answers within a second.
     pub(super) async fn close(self) {
-        let leave = async {
-            match self.link.into_inner() {
-                Link::Postgres(link) => link.close().await,
-                Link::Sqlite(link) => link.close().await,
-            }
-        };
-        if !matches!(timeout(PING_TIMEOUT, leave).await, Ok(Ok(()))) {
-            tracing::debug!("a connection was closed without taking leave");
+        if !matches!(timeout(PING_TIMEOUT, self.driver.into_inner().close()).await, Ok(Ok(()))) {
+            tracing::debug!("a connection was closed without telling the database");
         }
     }
 
-    async fn control(&self, sql: &'static str, limit: Option<Duration>) -> Result<(), DbErr> {
-        let limit = limit.unwrap_or(Duration::MAX);
-        let mut running = self.begin(limit).await;
-        let result = timeout(limit, async {
-            match &mut *running.link {
-                Link::Postgres(link) => link.execute(sql).await.map(drop),
-                Link::Sqlite(link) => link.execute(sql).await.map(drop),
-            }
-            .map_err(execution_error)
-        });
-        let result = result.await;
-        running.end(result)
+    async fn control(&self, sql: &'static str, limit: Duration) -> Result<(), DbErr> {
+        let mut running = self.start(limit).await;
+        let result = timeout(limit, running.driver.execute_unprepared(sql)).await;
+        running.finish(result).map(drop)
     }
 
-    async fn begin(&self, limit: Duration) -> Running<'_> {
-        let link = self.link.lock().await;
-        self.interrupt
+    async fn start(&self, limit: Duration) -> Running<'_> {
+        let driver = self.driver.lock().await;
+        // Nothing may interrupt a statement without a limit.
+        self.deadline
             .set(Instant::now().checked_add(limit.min(STATEMENT_TIMEOUT)).filter(|_| limit < Duration::MAX));
         self.running.store(true, Ordering::Release);
-        Running { connection: self, link }
+        Running { connection: self, driver }
     }
 
     fn observe(&self, statement: &Statement) {
@@ -290,18 +300,19 @@ impl Connection {
     }
 }
 
-/// A statement under way. If it is dropped before its end, the connection remembers that it is running.
+/// A running statement. If it is dropped before [`Running::finish`], the connection stays marked as running.
 struct Running<'c> {
     connection: &'c Connection,
-    link: MutexGuard<'c, Link>,
+    driver: MutexGuard<'c, Driver>,
 }
 
 impl Running<'_> {
-    fn end<T>(self, result: Result<Result<T, DbErr>, tokio::time::error::Elapsed>) -> Result<T, DbErr> {
+    /// Notes that the statement has ended, unless it has timed out.
+    fn finish<T>(self, result: Result<Result<T, DbErr>, Elapsed>) -> Result<T, DbErr> {
         let connection = self.connection;
         let Ok(result) = result else {
-            let silence = io::Error::new(io::ErrorKind::TimedOut, "no answer from the database");
-            return Err(execution_error(SqlxError::Io(silence)));
+            let no_answer = io::Error::new(io::ErrorKind::TimedOut, "no answer from the database");
+            return Err(execution_error(SqlxError::Io(no_answer)));
         };
         connection.running.store(false, Ordering::Release);
         if let Err(error) = &result {
@@ -314,13 +325,13 @@ impl Running<'_> {
     }
 }
 
-/// Whether no statement can be run after `error`, or none that writes.
+/// Whether no statement can run after `error`, or none that writes.
 fn breaks_connection(error: &DbErr) -> bool {
     match error {
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
             match &**error {
                 SqlxError::Database(error) => error.code().is_some_and(|code| {
-                    // The database goes down, has closed the connection, or has become one that only reads.
+                    // The database shuts down, has closed the connection, or has become read-only.
                     code.starts_with("08") || code.starts_with("57P") || ["25006", "25P03"].contains(&&*code)
                 }),
                 SqlxError::RowNotFound | SqlxError::ColumnDecode { .. } => false,
@@ -331,58 +342,23 @@ fn breaks_connection(error: &DbErr) -> bool {
     }
 }
 
-fn postgres(statement: &Statement) -> sqlx::query::Query<'_, Postgres, SqlxValues> {
-    sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), values(statement))
-}
-
-fn sqlite(statement: &Statement) -> sqlx::query::Query<'_, Sqlite, SqlxValues> {
-    sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), values(statement))
-}
-
-fn values(statement: &Statement) -> SqlxValues {
-    SqlxValues(statement.values.clone().unwrap_or(Values(Vec::new())))
-}
-
-pub(super) fn query_error(error: SqlxError) -> DbErr {
-    DbErr::Query(RuntimeErr::SqlxError(error.into()))
-}
-
-fn execution_error(error: SqlxError) -> DbErr {
-    DbErr::Exec(RuntimeErr::SqlxError(error.into()))
-}
-
 #[async_trait]
 impl ConnectionTrait for Connection {
     fn get_database_backend(&self) -> DbBackend {
-        // The name is PostgreSQL's.
         if self.name.is_empty() { DbBackend::Sqlite } else { DbBackend::Postgres }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         self.observe(&statement);
-        let mut running = self.begin(ANSWER_TIMEOUT).await;
-        let result = timeout(ANSWER_TIMEOUT, async {
-            match &mut *running.link {
-                Link::Postgres(link) => postgres(&statement).execute(link).await.map(ExecResult::from),
-                Link::Sqlite(link) => sqlite(&statement).execute(link).await.map(ExecResult::from),
-            }
-            .map_err(execution_error)
-        });
-        let result = result.await;
-        running.end(result)
+        let mut running = self.start(ANSWER_TIMEOUT).await;
+        let result = timeout(ANSWER_TIMEOUT, running.driver.execute(&statement)).await;
+        running.finish(result)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        let mut running = self.begin(ANSWER_TIMEOUT).await;
-        let result = timeout(ANSWER_TIMEOUT, async {
-            match &mut *running.link {
-                Link::Postgres(link) => link.execute(AssertSqlSafe(sql)).await.map(ExecResult::from),
-                Link::Sqlite(link) => link.execute(AssertSqlSafe(sql)).await.map(ExecResult::from),
-            }
-            .map_err(execution_error)
-        });
-        let result = result.await;
-        running.end(result)
+        let mut running = self.start(ANSWER_TIMEOUT).await;
+        let result = timeout(ANSWER_TIMEOUT, running.driver.execute_unprepared(sql)).await;
+        running.finish(result)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
@@ -391,21 +367,8 @@ impl ConnectionTrait for Connection {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.observe(&statement);
-        let mut running = self.begin(ANSWER_TIMEOUT).await;
-        let result = timeout(ANSWER_TIMEOUT, async {
-            let rows: Vec<QueryResult> = match &mut *running.link {
-                Link::Postgres(link) => {
-                    let rows = postgres(&statement).fetch_all(link).await.map_err(query_error)?;
-                    rows.into_iter().map(QueryResult::from).collect()
-                }
-                Link::Sqlite(link) => {
-                    let rows = sqlite(&statement).fetch_all(link).await.map_err(query_error)?;
-                    rows.into_iter().map(QueryResult::from).collect()
-                }
-            };
-            Ok(rows)
-        });
-        let result = result.await;
-        running.end(result)
+        let mut running = self.start(ANSWER_TIMEOUT).await;
+        let result = timeout(ANSWER_TIMEOUT, running.driver.rows(&statement).try_collect()).await;
+        running.finish(result)
     }
 }

@@ -1,4 +1,4 @@
-//! Bringing the database's schema to what this binary needs.
+//! Migrating the schema of the database.
 
 use std::time::Duration;
 
@@ -9,26 +9,26 @@ use sea_orm::{
 };
 use tokio::time::sleep;
 
-use super::{Database, PATIENCE, within};
+use super::Database;
+use super::retry::within_timeout;
 use crate::error::Error;
 
-/// Any number that nothing else uses as an advisory lock.
+/// The number of the advisory lock that servers migrate under; any number that nothing else uses.
 const ADVISORY_LOCK: i64 = 0x0063_6175_7365_7269;
 
-/// How long to wait before looking again whether another server has migrated.
+/// How long to wait before trying the lock again.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 impl Database {
-    /// Applies what is missing. Servers that start together do it one after another, each in one transaction:
-    /// the first one works, the others then find nothing to do. A newer database that this binary can serve is left
-    /// as it is.
+    /// Applies the missing steps in one transaction. Servers that start together do so one after another, and the later
+    /// ones find nothing to do. A newer database that this binary can serve is left as it is.
     ///
     /// # Errors
     /// [`Error::Internal`] if the database is too new for this binary; [`Error::Unavailable`] if it cannot be reached.
     pub async fn migrate_up(&self) -> Result<(), Error> {
         let database = self.clone();
         self.run_detached(|_| async move {
-            let transaction = database.begin_alone().await?;
+            let transaction = database.begin_exclusive().await?;
             let applied = compatible(Applied::read(&transaction).await?)?;
             if applied.newer.is_empty() {
                 Migrator::up(&transaction, None).await?;
@@ -42,15 +42,15 @@ impl Database {
         .await
     }
 
-    /// Takes the last `steps` steps back, with all that they hold.
+    /// Reverts the last `steps` steps, and deletes the data in their tables.
     ///
     /// # Errors
-    /// As [`Database::migrate_up`], and [`Error::Internal`] if the database is newer: only the version that has a step
-    /// can take it back.
+    /// As [`Database::migrate_up`], and [`Error::Internal`] if the database is newer: only a version that knows a step
+    /// can revert it.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), Error> {
         let database = self.clone();
         self.run_detached(|_| async move {
-            let transaction = database.begin_alone().await?;
+            let transaction = database.begin_exclusive().await?;
             let applied = compatible(Applied::read(&transaction).await?)?;
             if let Some((step, _)) = applied.newer.last() {
                 return Err(Error::Internal(format!(
@@ -63,7 +63,7 @@ impl Database {
         .await
     }
 
-    /// Tells which steps are applied; writes nothing, and on SQLite waits for no write.
+    /// Reads which steps are applied. It writes nothing, and on SQLite waits for no write.
     ///
     /// # Errors
     /// As [`Database::migrate_up`].
@@ -71,33 +71,33 @@ impl Database {
         compatible(self.read(|connection| Box::pin(Applied::read(connection))).await?)
     }
 
-    /// Begins a transaction beside which no other server migrates.
-    async fn begin_alone(&self) -> Result<DatabaseTransaction, Error> {
+    /// Begins a transaction while no other server migrates.
+    async fn begin_exclusive(&self) -> Result<DatabaseTransaction, Error> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
         let connection = self.connect_to_migrate().await?;
-        let mut waits = false;
+        let mut waiting = false;
         loop {
-            let transaction = within(PATIENCE, async {
+            let transaction = within_timeout(async {
                 let transaction = connection.begin_with_options(options).await?;
-                let alone = self.backend() != DbBackend::Postgres || lock(&transaction).await?;
-                Ok(alone.then_some(transaction))
+                let locked = self.backend() != DbBackend::Postgres || lock(&transaction).await?;
+                Ok(locked.then_some(transaction))
             });
             if let Some(transaction) = transaction.await? {
                 return Ok(transaction);
             }
-            if !std::mem::replace(&mut waits, true) {
-                tracing::info!("another server migrates the database: waiting for it");
+            if !std::mem::replace(&mut waiting, true) {
+                tracing::info!("waiting for another server that migrates the database");
             }
             sleep(LOCK_PAUSE).await;
         }
     }
 }
 
-/// Takes the lock that servers migrate under, if it is free. Not waited for in the database: who waits there for a
-/// machine that has vanished would never know. Statements may then take as long as large tables need.
+/// Takes the lock that servers migrate under, if it is free, and lifts the statement timeout. It does not wait: waiting
+/// in the database for a machine that has vanished might never end.
 async fn lock(transaction: &DatabaseTransaction) -> Result<bool, Error> {
     transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
     let lock = format!("SELECT pg_try_advisory_xact_lock({ADVISORY_LOCK})");
@@ -105,7 +105,7 @@ async fn lock(transaction: &DatabaseTransaction) -> Result<bool, Error> {
     Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(false))
 }
 
-/// `applied`, if this binary can serve such a database.
+/// Returns `applied` if this binary can serve such a database.
 fn compatible(applied: Applied) -> Result<Applied, Error> {
     match applied.newer.iter().find(|(_, compatible)| !compatible) {
         None => Ok(applied),

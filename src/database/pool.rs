@@ -1,8 +1,8 @@
-//! Connections that are used in turn.
+//! A pool of connections.
 //!
-//! The driver's own pool pings and closes without a time limit, and holds the right to a connection meanwhile. Here
-//! a connection is given back without a word if nothing is running on it; otherwise the right to it, and what else
-//! its statement counts against, is held until the statement has ended.
+//! The driver's own pool pings and closes connections without a time limit, and keeps their permits meanwhile. Here a
+//! connection on which nothing is running is returned at once. Otherwise its permits are held until the running
+//! statement has ended.
 
 use std::fmt;
 use std::ops::Deref;
@@ -25,23 +25,23 @@ use crate::concurrency::Permit;
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// After what time without use a connection is asked whether the database is still there.
-const IDLE: Duration = Duration::from_secs(1);
+/// A connection that was idle for longer is pinged before it is used.
+const PING_AFTER: Duration = Duration::from_secs(1);
 
-/// How long a connection to PostgreSQL is used before another one takes its place: its memory only grows, and the
-/// address may have come to mean another machine.
-const LIFE: Duration = Duration::from_mins(30);
+/// How old a connection to PostgreSQL may be: its memory only grows, and the address may resolve to another machine by
+/// now.
+const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
-/// Where connections come from.
+/// What connections are opened with.
 pub(super) enum Source {
     Postgres { options: PgConnectOptions, canceller: Canceller },
     Sqlite(SqliteConnectOptions),
 }
 
-/// Connections, at most so many at once.
+/// A pool with a fixed number of permits; each open connection in use holds one.
 pub(super) struct Pool {
     source: Source,
-    /// Begins the names of its connections.
+    /// What the names of its connections begin with.
     name: String,
     opened: AtomicU64,
     permits: Arc<Semaphore>,
@@ -61,26 +61,33 @@ impl Pool {
         Self { source, name, opened: AtomicU64::default(), permits, idle: Mutex::default(), observer }
     }
 
-    /// Waits for a connection. `counts` is held until all that is begun on it has ended.
-    pub(super) async fn acquire(self: &Arc<Self>, counts: Option<Arc<Permit>>) -> Result<Lease, DbErr> {
+    /// Waits for a connection. `permit` is held until every statement that is begun on it has ended.
+    pub(super) async fn acquire(
+        self: &Arc<Self>,
+        permit: Option<Arc<Permit>>,
+    ) -> Result<PooledConnection, DbErr> {
         let closed = |_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed);
-        let permit = self.permits.clone().acquire_owned().await.map_err(closed)?;
+        let own = self.permits.clone().acquire_owned().await.map_err(closed)?;
         let connection = match self.idle_connection().await {
             Some(connection) => connection,
             None => self.open().await?,
         };
-        Ok(Lease { connection: Some(connection), held: Some((permit, counts)), pool: self.clone() })
+        Ok(PooledConnection {
+            connection: Some(connection),
+            permits: Some((own, permit)),
+            pool: self.clone(),
+        })
     }
 
     async fn idle_connection(&self) -> Option<Connection> {
         loop {
             let (connection, since) = self.lock().pop()?;
-            if connection.age() > LIFE && matches!(self.source, Source::Postgres { .. }) {
+            if connection.age() > MAX_LIFETIME && matches!(self.source, Source::Postgres { .. }) {
                 tokio::spawn(connection.close());
-            } else if since.elapsed() < IDLE || connection.is_alive().await {
+            } else if since.elapsed() < PING_AFTER || connection.is_alive().await {
                 return Some(connection);
             } else {
-                // Those that rest have met the same fate: nobody is to wait for each of them.
+                // The other idle connections are most likely lost, too: pinging each of them would take too long.
                 self.lock().clear();
             }
         }
@@ -93,29 +100,29 @@ impl Pool {
                 let number = self.opened.fetch_add(1, Ordering::Relaxed);
                 let name = format!("{}-{number}", self.name);
                 let options = options.clone().application_name(&name);
-                let link = timeout(CONNECT_TIMEOUT, options.connect()).await;
-                let link = link.unwrap_or_else(|_| Err(SqlxError::PoolTimedOut)).map_err(error)?;
-                Ok(Connection::of_postgres(link, name, self.observer.clone()))
+                let driver = timeout(CONNECT_TIMEOUT, options.connect()).await;
+                let driver = driver.unwrap_or_else(|_| Err(SqlxError::PoolTimedOut)).map_err(error)?;
+                Ok(Connection::postgres(driver, name, self.observer.clone()))
             }
             Source::Sqlite(options) => {
-                let link = options.connect().await.map_err(error)?;
-                Connection::of_sqlite(link, self.observer.clone()).await.map_err(error)
+                let driver = options.connect().await.map_err(error)?;
+                Connection::sqlite(driver, self.observer.clone()).await.map_err(error)
             }
         }
     }
 
-    /// Takes `connection` back if it is fit for use.
+    /// Makes `connection` available to other callers if it is clean, and closes it otherwise.
     fn put_back(&self, connection: Connection) {
         if connection.is_clean() && !self.permits.is_closed() {
             self.lock().push((connection, Instant::now()));
         }
     }
 
-    /// Ends what is running on `connection`, and takes it back. The database ends it by `latest_end` in any case.
+    /// Cancels what is running on `connection`, and puts it back. The database ends it by `latest_end` in any case.
     async fn clean_up(&self, connection: Connection, latest_end: Instant) {
         match &self.source {
-            // It may be the commit that is running: that is not cancelled, as a commit that waits for a standby would
-            // then be answered without it. The database finds that nobody listens.
+            // The running statement may be the commit. It must not be cancelled: PostgreSQL would then report a commit
+            // that waits for a standby as done. The database notices that the connection is closed.
             Source::Postgres { .. } if connection.is_in_transaction() => {
                 let running = connection.is_running();
                 drop(connection);
@@ -127,7 +134,7 @@ impl Pool {
             Source::Postgres { canceller, .. } => {
                 canceller.cancel(connection.name()).await;
                 if !connection.is_alive().await {
-                    // Nobody knows whether it has ended: the database sees to it by then.
+                    // The statement may still be running; the database has ended it by then.
                     drop(connection);
                     sleep_until(latest_end).await;
                     return;
@@ -143,7 +150,7 @@ impl Pool {
         self.put_back(connection);
     }
 
-    /// Gives out no connection any more, and closes those that are not in use.
+    /// Closes the idle connections, and gives out no more.
     pub(super) async fn close(&self) {
         self.permits.close();
         let idle = std::mem::take(&mut *self.lock());
@@ -155,40 +162,40 @@ impl Pool {
     }
 }
 
-/// A connection that is in use, until it is dropped.
+/// A connection in use. Dropping it returns it to the pool once nothing runs on it any more.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub(super) struct PooledConnection {
     connection: Option<Connection>,
-    held: Option<(OwnedSemaphorePermit, Option<Arc<Permit>>)>,
+    permits: Option<(OwnedSemaphorePermit, Option<Arc<Permit>>)>,
     pool: Arc<Pool>,
 }
 
-impl Deref for Lease {
+impl Deref for PooledConnection {
     type Target = Connection;
 
-    #[expect(clippy::expect_used, reason = "it is taken out only when the lease is dropped")]
+    #[expect(clippy::expect_used, reason = "it is taken out only by `drop`")]
     fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect("a lease has its connection")
+        self.connection.as_ref().expect("a connection that is in use")
     }
 }
 
-impl Drop for Lease {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        let held = self.held.take();
+        let permits = self.permits.take();
         if connection.is_broken() || !(connection.is_running() || connection.is_in_transaction()) {
             self.pool.put_back(connection);
             return;
         }
-        // SQLite does not wait for the task to begin.
+        // SQLite is interrupted at once, before the task runs.
         connection.interrupt();
         let latest_end = Instant::now() + ANSWER_TIMEOUT;
-        // Without a runtime the process is at its end.
+        // Without a runtime the process is about to exit.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let pool = self.pool.clone();
             runtime.spawn(async move {
                 pool.clean_up(connection, latest_end).await;
-                drop(held);
+                drop(permits);
             });
         }
     }

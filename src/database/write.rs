@@ -1,38 +1,43 @@
 //! Transactions of one user.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, RuntimeErr, SqlxError, Statement, Value};
+use futures_util::future::BoxFuture;
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::after_commit::AfterCommit;
+use super::commit::UnknownCommit;
 use super::connection::{Commit, Connection};
-use super::now;
-use super::pool::Lease;
+use super::detached::EarlyAnswer;
+use super::pool::PooledConnection;
+use super::retry::{RETRY_PAUSE, retry_until};
+use super::{Database, OPERATION_TIMEOUT, now};
 use crate::error::Error;
+
+/// How long the statements of one write may take in all. Each has its own limit, but over a slow network there are
+/// many.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
 const RAISE_SQLITE: &str = "INSERT INTO account (user_id, revision, created_at) VALUES ($1, 1, $2) \
     ON CONFLICT (user_id) DO UPDATE SET revision = account.revision + 1 RETURNING revision, $2, 0";
 
-// The clock is read after the row's lock was waited for: one user's instants then never go back.
+// The clock is read once the row is locked, so that the times of one user's writes never go back.
 const RAISE_POSTGRES: &str = "INSERT INTO account (user_id, revision, created_at) VALUES ($1, 1, $2) \
     ON CONFLICT (user_id) DO UPDATE SET revision = account.revision + 1 \
     RETURNING revision, clock_timestamp(), txid_current()";
 
-/// What became of a transaction.
-const STATUS: &str = "SELECT txid_status($1)";
-
-/// After a fail-over a transaction's number may be another one's, which the revision tells. It is read once the
-/// transaction is over: a statement that began before does not see it.
-const REVISION: &str = "SELECT revision FROM account WHERE user_id = $1";
-
-/// A transaction in which `revision` is the user's own. Dropping it takes it back.
+/// A transaction of one user, begun by raising the user's revision. Dropping it rolls it back.
 #[derive(Debug)]
 pub struct Write {
-    connection: Lease,
+    connection: PooledConnection,
+    after_commit: AfterCommit,
     user: String,
     /// PostgreSQL's number of the transaction.
-    id: i64,
-    /// What the user's revision was raised to; goes into every row that is touched.
+    transaction: i64,
+    /// The user's new revision, which goes into every row that is touched.
     pub revision: i64,
     /// One instant for all rows, by the [`Clock`](super::Clock) that leases go by.
     pub now: DateTime<Utc>,
@@ -46,18 +51,9 @@ impl Deref for Write {
     }
 }
 
-/// A commit whose answer was lost.
-#[derive(Clone, Debug)]
-pub(super) struct Unanswered {
-    user: String,
-    id: i64,
-    revision: i64,
-    pub(super) cause: String,
-}
-
 impl Write {
     /// Begins a transaction by raising `user`'s revision, which locks the account's row.
-    pub(super) async fn begin(connection: Lease, user: &str) -> Result<Self, Error> {
+    async fn begin(connection: PooledConnection, user: &str) -> Result<Self, Error> {
         connection.begin_transaction().await?;
         let backend = connection.get_database_backend();
         let sql = if backend == DbBackend::Postgres { RAISE_POSTGRES } else { RAISE_SQLITE };
@@ -72,54 +68,99 @@ impl Write {
                 return Err(error.into());
             }
         };
-        let (revision, id) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
+        let (revision, transaction) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
         let now = row.try_get_by_index::<DateTime<Utc>>(1)?.trunc_subsecs(3);
-        Ok(Self { connection, user: user.to_owned(), id, revision, now })
+        let after_commit = AfterCommit::default();
+        Ok(Self { connection, after_commit, user: user.to_owned(), transaction, revision, now })
     }
 
-    /// Commits. If the answer is lost, says how to ask for it.
-    pub(super) async fn commit(self) -> Result<Result<(), Unanswered>, Error> {
+    /// Runs `action` once the transaction is committed, even if the caller of the write is gone by then. It does not run
+    /// if the transaction fails.
+    pub fn after_commit(&self, action: impl FnOnce() + Send + 'static) {
+        self.after_commit.push(action);
+    }
+
+    /// Drops the actions so far.
+    pub fn clear_after_commit(&self) {
+        self.after_commit.clear();
+    }
+
+    /// Commits. If the answer is lost, returns what is needed to find out the outcome.
+    async fn commit(self) -> Result<Result<(), UnknownCommit>, Error> {
         match self.connection.commit().await {
             Commit::Done => Ok(Ok(())),
             Commit::Failed(error) => Err(error.into()),
-            Commit::Unknown(error) => Ok(Err(Unanswered {
+            Commit::Unknown(error) => Ok(Err(UnknownCommit {
                 user: self.user,
-                id: self.id,
+                transaction: self.transaction,
                 revision: self.revision,
                 cause: error.to_string(),
             })),
         }
     }
-
-    pub(super) async fn roll_back(self) {
-        self.connection.roll_back().await;
-    }
 }
 
-impl Unanswered {
-    /// Whether the transaction is committed; `None` while the database is at it.
-    pub(super) async fn ask(&self, connection: &Connection) -> Result<Option<bool>, DbErr> {
-        let statement = |sql, value: Value| Statement::from_sql_and_values(DbBackend::Postgres, sql, [value]);
-        let row = match connection.query_one_raw(statement(STATUS, Value::from(self.id))).await {
-            // Nobody has had such a number yet: after a fail-over it was lost with the transaction.
-            Err(error) if is_in_the_future(&error) => return Ok(Some(false)),
-            row => row?,
-        };
-        let status: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-        match status.as_deref() {
-            Some("in progress") => Ok(None),
-            Some("committed") => {
-                let user = Value::from(self.user.as_str());
-                let row = connection.query_one_raw(statement(REVISION, user)).await?;
-                let revision: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?;
-                Ok(Some(revision.is_some_and(|revision| revision >= self.revision)))
+impl Database {
+    /// Writes once `user`'s earlier writes in this server have ended, and tries again while nothing was written.
+    pub(super) async fn write_queued<I, T>(
+        &self,
+        user: &str,
+        input: &I,
+        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
+        early: &EarlyAnswer,
+    ) -> Result<T, Error>
+    where
+        I: Sync,
+        T: Send,
+    {
+        let mut queue = self.queues.enter(user).await?;
+        let deadline = Instant::now() + OPERATION_TIMEOUT;
+        let result = loop {
+            match self.write_once(user, input, work, early, deadline).await {
+                Err(Error::Conflict(_) | Error::Unreachable(_))
+                    if Instant::now() + RETRY_PAUSE < deadline =>
+                {
+                    sleep(RETRY_PAUSE).await;
+                }
+                result => break result,
             }
-            _ => Ok(Some(false)),
+        };
+        if let Err(Error::Unreachable(cause)) = &result {
+            queue.report_outage(cause);
         }
+        result
     }
-}
 
-fn is_in_the_future(error: &DbErr) -> bool {
-    let DbErr::Query(RuntimeErr::SqlxError(error)) = error else { return false };
-    matches!(&**error, SqlxError::Database(error) if error.code().as_deref() == Some("22023"))
+    /// # Errors
+    /// [`Error::Conflict`] and [`Error::Unreachable`] only if nothing was written.
+    async fn write_once<I, T>(
+        &self,
+        user: &str,
+        input: &I,
+        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
+        early: &EarlyAnswer,
+        deadline: Instant,
+    ) -> Result<T, Error>
+    where
+        I: Sync,
+        T: Send,
+    {
+        let begin = || async { Write::begin(self.writers.acquire(None).await?, user).await };
+        let mut write = retry_until(deadline, begin).await?;
+        let result = timeout(WRITE_TIMEOUT, work(&write, input)).await;
+        let value =
+            match result.unwrap_or_else(|_| Err(Error::Unavailable("a write took too long".to_owned()))) {
+                Ok(value) => value,
+                Err(error) => {
+                    write.connection.roll_back().await;
+                    return Err(error);
+                }
+            };
+        let after_commit = std::mem::take(&mut write.after_commit);
+        if let Err(unknown) = write.commit().await? {
+            self.resolve(&unknown, early).await?;
+        }
+        after_commit.run();
+        Ok(value)
+    }
 }

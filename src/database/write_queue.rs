@@ -1,4 +1,4 @@
-//! One user's writes queue here before they take a connection.
+//! Queues in which one user's writes wait before they take a connection.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,29 +8,29 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 
-/// A queue for each user who is writing now. No promise rests on it: across servers it is the account row's
-/// lock that puts writes in order.
+/// A queue for each user who is writing in this server. It only saves connections: the lock of the account row is what
+/// orders a user's writes across servers.
 #[derive(Debug, Default)]
 pub(super) struct WriteQueues(Mutex<HashMap<String, Queue>>);
 
-/// When a user's write last found the database away, and why; its lock is the queue.
+/// The queue is the mutex. Its value says when and why a write of the user last found the database unreachable.
 type Queue = Arc<AsyncMutex<Option<(Instant, String)>>>;
 
 impl WriteQueues {
-    /// Waits until no other write of `user` is under way in this server.
+    /// Waits until no other write of `user` runs in this server.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if a write before this one found the database away meanwhile: all who waited for it
-    /// then learn of it at once, and not one after another.
-    pub(super) async fn enter(self: &Arc<Self>, user: &str) -> Result<QueuePlace, Error> {
+    /// [`Error::Unavailable`] if an earlier write found the database unreachable meanwhile. All waiting writes then
+    /// fail at once, not one after another.
+    pub(super) async fn enter(self: &Arc<Self>, user: &str) -> Result<QueueGuard, Error> {
         let since = Instant::now();
         let queue = self.lock().entry(user.to_owned()).or_default().clone();
-        // Made before the wait: who gives up waiting leaves nothing behind either.
-        let mut place = QueuePlace { outage: None, user: user.to_owned(), queues: self.clone() };
-        place.outage = Some(queue.lock_owned().await);
-        match place.outage.as_deref() {
+        // Made before the wait, so that dropping this future removes an unused queue, too.
+        let mut guard = QueueGuard { outage: None, user: user.to_owned(), queues: self.clone() };
+        guard.outage = Some(queue.lock_owned().await);
+        match guard.outage.as_deref() {
             Some(Some((at, cause))) if *at > since => Err(Error::Unavailable(cause.clone())),
-            _ => Ok(place),
+            _ => Ok(guard),
         }
     }
 
@@ -39,16 +39,16 @@ impl WriteQueues {
     }
 }
 
-/// The right to write for a user, until it is dropped.
+/// The permission to write for a user. Dropping it lets the next write go on.
 #[derive(Debug)]
-pub(super) struct QueuePlace {
+pub(super) struct QueueGuard {
     outage: Option<OwnedMutexGuard<Option<(Instant, String)>>>,
     user: String,
     queues: Arc<WriteQueues>,
 }
 
-impl QueuePlace {
-    /// Tells those who wait behind this one that the database is away.
+impl QueueGuard {
+    /// Makes the waiting writes fail, as the database is unreachable.
     pub(super) fn report_outage(&mut self, cause: &str) {
         if let Some(outage) = &mut self.outage {
             **outage = Some((Instant::now(), cause.to_owned()));
@@ -56,11 +56,11 @@ impl QueuePlace {
     }
 }
 
-impl Drop for QueuePlace {
+impl Drop for QueueGuard {
     fn drop(&mut self) {
         drop(self.outage.take());
         let mut queues = self.queues.lock();
-        // Nobody but the map holds the queue: nobody writes or waits.
+        // Only the map holds the queue, so no write runs or waits.
         if queues.get(&self.user).is_some_and(|queue| Arc::strong_count(queue) == 1) {
             queues.remove(&self.user);
         }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_gives_up_waiting_leaves_nothing_behind() {
+    async fn a_dropped_wait_leaves_no_queue() {
         let queues = Arc::new(WriteQueues::default());
         let first = queues.enter("ann").await.unwrap();
         let mut second = Box::pin(queues.enter("ann"));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_who_wait_learn_of_an_outage_and_those_who_come_later_try_for_themselves() {
+    async fn an_outage_fails_the_waiting_writes_and_not_later_ones() {
         let queues = Arc::new(WriteQueues::default());
         let mut first = queues.enter("ann").await.unwrap();
         let waiting = tokio::spawn({

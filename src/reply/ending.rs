@@ -1,21 +1,21 @@
-//! How an attempt ends, and what is then due in its conversation.
+//! Closing an attempt, and starting the user's next queued reply.
 
 use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveEnum, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Statement, Value};
+use sea_orm::{ActiveEnum, EntityTrait, QueryFilter, Value};
 use uuid::Uuid;
 
-use super::fence::still;
+use super::fence::owned_by;
 use super::{Claim, Replies};
 
 use crate::database::Write;
 use crate::entity::message::{self, Column, Failure, FailureCode, FinishReason, Status, ToolCalls, Usage};
 use crate::error::Error;
-use crate::search::{self, Entry};
+use crate::index::{self, Entry};
 use crate::signal::Topic;
 
-/// What an attempt has brought when it ends.
+/// What is stored when an attempt ends.
 #[derive(Debug)]
 pub(super) struct Ending {
     pub(super) status: Status,
@@ -28,57 +28,58 @@ pub(super) struct Ending {
 }
 
 impl Replies {
-    /// Closes the attempt of `claim` and gives the user's next reply to this server, in one transaction. Returns that
-    /// next reply. The entry makes the ending's text findable.
+    /// Closes the attempt of `reply` and leases the user's next queued reply to this server, in one transaction.
+    /// Returns that next reply. The entry goes into the search index.
     ///
-    /// Does nothing if the attempt is no longer this server's: its successor's word counts.
+    /// Nothing is stored if the attempt is no longer this server's.
     pub(super) async fn end(
         &self,
-        claim: &message::Model,
+        reply: &message::Model,
         ending: &Arc<(Ending, Entry)>,
     ) -> Result<Option<message::Model>, Error> {
-        // Whoever else waits for the permit has it next.
-        let may_go_on = self.0.permits.may_be_kept();
-        let input = (self.clone(), claim.clone(), ending.clone());
+        // Otherwise the permit goes to a reply that waits for one.
+        let reuse_permit = self.0.permits.may_be_reused();
+        let input = (self.clone(), reply.clone(), ending.clone());
         let (closed, next) = self
             .0
             .database
-            .write(&claim.user_id, input, move |write, (replies, claim, ending)| {
+            .write(&reply.user_id, input, move |write, (replies, reply, ending)| {
                 Box::pin(async move {
-                    if !close(write, claim, &ending.0, &ending.1).await? {
+                    if !close(write, reply, &ending.0, &ending.1).await? {
                         return Ok((false, None));
                     }
-                    let next = if may_go_on { replies.promote(write, &claim.user_id).await? } else { None };
+                    let next =
+                        if reuse_permit { replies.promote(write, &reply.user_id).await? } else { None };
                     Ok((true, next))
                 })
             })
             .await?;
-        self.announce(&claim.user_id, claim.id);
+        self.signal_change(&reply.user_id, reply.id);
         if closed && ending.0.status == Status::Complete {
-            self.entitle(claim);
+            self.request_title(reply);
         }
-        if !may_go_on {
+        if !reuse_permit {
             self.signal(Topic::Orphans);
         }
         Ok(next)
     }
 
-    /// Gives the first of the user's replies that wait and may begin to this server, if it may write one more. What
-    /// it returns is to be written once the transaction is committed.
-    pub(crate) async fn advance(&self, write: &Write, user: &str) -> Result<Option<Claim>, Error> {
+    /// Leases the user's next queued reply to this server, if there is one and a permit is free. The caller writes the
+    /// claimed reply once the transaction is committed.
+    pub(crate) async fn claim_next(&self, write: &Write, user: &str) -> Result<Option<Claim>, Error> {
         let Some(permit) = self.0.permits.take() else { return Ok(None) };
         let reply = self.promote(write, user).await?;
         Ok(reply.map(|reply| Claim { reply, permit }))
     }
 
-    /// Tells readers of a reply, and its user's other devices, that there is news.
-    pub(super) fn announce(&self, user: &str, reply: Uuid) {
+    /// Signals readers of a reply, and the user's devices, that it has changed.
+    pub(super) fn signal_change(&self, user: &str, reply: Uuid) {
         self.signal(Topic::Reply(reply));
         self.signal(Topic::of_user(user));
     }
 }
 
-/// The failure of a reply whose server died once too often.
+/// The failure of a reply whose servers were lost more often than it has attempts.
 pub(super) fn interrupted() -> Failure {
     Failure {
         code: FailureCode::Interrupted,
@@ -87,10 +88,10 @@ pub(super) fn interrupted() -> Failure {
     }
 }
 
-/// Stores `ending` if `claim`'s lease and attempt still are what the row says; tells whether they were.
+/// Stores `ending` if the row still has `reply`'s lease and attempt. Returns whether it had.
 pub(super) async fn close(
     write: &Write,
-    claim: &message::Model,
+    reply: &message::Model,
     ending: &Ending,
     entry: &Entry,
 ) -> Result<bool, Error> {
@@ -106,18 +107,18 @@ pub(super) async fn close(
         .col_expr(Column::LeaseOwner, Expr::value(None::<Uuid>))
         .col_expr(Column::LeaseUntil, Expr::value(None::<sea_orm::prelude::DateTimeUtc>))
         .col_expr(Column::Revision, Expr::value(write.revision))
-        .filter(still(claim))
+        .filter(owned_by(reply))
         .exec(&**write)
         .await?;
     let closed = result.rows_affected == 1;
     if closed {
-        search::store_message(write, &claim.user_id, claim.id, entry).await?;
+        index::store_message(write, &reply.user_id, reply.id, entry).await?;
     }
     Ok(closed)
 }
 
-/// Begins the first reply of the conversation whose turn it is: of those in which none is being written, the one that
-/// has waited longest. Not if the user has `$5` replies under way.
+/// Starts the first queued reply of one conversation: of those in which no reply is running, the one whose oldest
+/// queued reply was asked for first. Starts none if `$5` replies of the user are running.
 const PROMOTE: &str = "
 UPDATE message
 SET status = 'GENERATING', attempt = attempt + 1, lease_owner = $2, lease_until = $3, revision = $4,
@@ -138,25 +139,16 @@ WHERE user_id = $1 AND id = (
 RETURNING *";
 
 impl Replies {
-    /// Gives the next of the user's replies that wait to this server, if one may begin.
+    /// Leases the user's next queued reply to this server, if one may start.
     pub(super) async fn promote(&self, write: &Write, user: &str) -> Result<Option<message::Model>, Error> {
         let options = &self.0.options;
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            PROMOTE,
-            [
-                Value::from(user),
-                Value::from(self.0.server),
-                Value::from(write.now + options.lease),
-                Value::from(write.revision),
-                Value::from(i64::from(options.user_replies)),
-            ],
-        );
-        let row = write.query_one_raw(statement).await?;
-        let promoted = row.map(|row| message::Model::from_query_result(&row, "")).transpose()?;
+        let (lease_until, maximum) = (write.now + options.lease, i64::from(options.user_replies));
+        let values =
+            [user.into(), self.0.server.into(), lease_until.into(), write.revision.into(), maximum.into()];
+        let promoted: Option<message::Model> = write.first(PROMOTE, values).await?;
         if let Some(again) = promoted.as_ref().filter(|reply| reply.attempt > 1) {
-            // The text of the attempt before is void.
-            search::store_message(write, user, again.id, &Entry::default()).await?;
+            // The text of the attempt before is discarded.
+            index::store_message(write, user, again.id, &Entry::default()).await?;
         }
         Ok(promoted)
     }

@@ -1,12 +1,12 @@
-//! What keeps a server that was thought dead from writing into its successor's attempt.
+//! Fencing: a server that was thought dead cannot write into its successor's attempt.
 
 use sea_orm::{ColumnTrait, Condition};
 use uuid::Uuid;
 
 use crate::entity::message::{self, Column};
 
-/// Who holds the lease of a reply that its server has given up. A lease has a holder as long as the reply runs.
-pub(super) const NOBODY: Uuid = Uuid::nil();
+/// The owner of a lease that its server has released. A lease has an owner as long as the reply runs.
+pub(super) const RELEASED: Uuid = Uuid::nil();
 
 /// One server's attempt at a reply.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ impl From<&message::Model> for Attempt {
     }
 }
 
-/// Whether a row still is of this server, in this attempt. Every write of a reply is under this condition.
-pub(super) fn still(attempt: impl Into<Attempt>) -> Condition {
+/// The condition that a row is still leased to this server for this attempt. Every write of a reply has it.
+pub(super) fn owned_by(attempt: impl Into<Attempt>) -> Condition {
     let attempt = attempt.into();
     Condition::all()
         .add(Column::UserId.eq(attempt.user))

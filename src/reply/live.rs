@@ -1,13 +1,13 @@
-//! The text of a reply that this server is writing.
+//! The text of a reply that this server generates.
 
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::piece::{PIECE, Piece};
+use super::chunk::{CHUNK_BYTES, Chunk};
 
-/// One attempt's text as it grows. Readers come for what is past their own place, each at its own pace: a slow
-/// one costs nothing but the text, which is held anyway.
+/// The growing text of one attempt. Each reader reads from its own offset at its own pace, so a slow reader costs no
+/// extra memory.
 #[derive(Debug)]
 pub(super) struct Live {
     attempt: i32,
@@ -15,12 +15,12 @@ pub(super) struct Live {
     extent: watch::Sender<Extent>,
 }
 
-/// How far an attempt has come.
+/// How long the text is, and whether more may come.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Extent {
-    /// Bytes of text.
+    /// The bytes of text.
     pub(super) length: usize,
-    /// Whether this server has stopped writing, for whatever reason: the row says what became of the reply.
+    /// Whether this server has stopped generating. The row then has the reply's state.
     pub(super) closed: bool,
 }
 
@@ -29,7 +29,7 @@ impl Live {
         Self { attempt, text: Mutex::default(), extent: watch::channel(Extent::default()).0 }
     }
 
-    /// Appends what the assistant wrote. PostgreSQL cannot store NUL, so it is left out for everyone.
+    /// Appends text. NUL is left out, as PostgreSQL cannot store it.
     pub(super) fn push(&self, more: &str) {
         let length = {
             let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,7 +39,7 @@ impl Live {
         self.extent.send_modify(|extent| extent.length = length);
     }
 
-    /// Sends readers to the row.
+    /// Makes readers go on with the row.
     pub(super) fn close(&self) {
         self.extent.send_modify(|extent| extent.closed = true);
     }
@@ -56,12 +56,12 @@ impl Live {
         self.extent.borrow().length
     }
 
-    /// What is past `offset` bytes, at most [`PIECE`] of them.
-    pub(super) fn piece(&self, offset: usize) -> Piece {
+    /// The text after `offset` bytes, at most [`CHUNK_BYTES`] of it.
+    pub(super) fn chunk(&self, offset: usize) -> Chunk {
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = text.as_bytes();
-        let end = bytes.len().min(offset.saturating_add(PIECE));
-        Piece::new(bytes.len(), bytes.get(offset..end).unwrap_or_default().to_vec())
+        let end = bytes.len().min(offset.saturating_add(CHUNK_BYTES));
+        Chunk::new(bytes.len(), bytes.get(offset..end).unwrap_or_default().to_vec())
     }
 
     pub(super) fn follow(&self) -> watch::Receiver<Extent> {

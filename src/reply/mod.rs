@@ -1,21 +1,21 @@
 //! The life of a reply: lease, checkpoints, takeover, stop, progress.
 //!
-//! A reply's row names the server that writes it and a deadline. Every write of a reply is conditional on that
-//! server and on the attempt, so a server that was thought dead cannot overwrite its successor.
+//! A reply's row holds a lease: the server that writes it, and a deadline. Every write of a reply is conditional on
+//! that server and on the attempt, so a server that was thought dead cannot overwrite its successor.
 
+mod chunk;
 mod claim;
-mod contact;
+mod connectivity;
 mod ending;
 mod fence;
+mod generate;
 mod live;
 mod permits;
-mod piece;
 mod progress;
 mod prompt;
+mod queue;
 mod sweep;
 mod title;
-mod waiting;
-mod writer;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +33,7 @@ pub(crate) use self::claim::Claim;
 use self::live::Live;
 pub(crate) use self::permits::Permit;
 use self::permits::Permits;
-pub use self::progress::{Event, Place};
+pub use self::progress::{ProgressEvent, ReplyPosition};
 use crate::assistant::Assistant;
 use crate::database::Database;
 use crate::entity::message;
@@ -41,11 +41,11 @@ use crate::error::Error;
 use crate::options::{self, at_least, size};
 use crate::signal::{Listener, Signals, Topic};
 
-/// How long a server that has to go tries to hand its replies over.
-const RELEASE: Duration = Duration::from_secs(2);
+/// How long a stopping server may take to release its replies.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a server that has to go tries to tell the others what it has ended and handed over.
-const FLUSH: Duration = Duration::from_secs(1);
+/// How long a stopping server may take to send its last signals.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How replies are written.
 #[derive(Args, Clone, Debug)]
@@ -113,9 +113,9 @@ impl Options {
     }
 }
 
-/// All replies that this server writes or waits for. Cloning it is cheap.
+/// The replies that this server generates. Cloning it is cheap.
 ///
-/// What it remembers is only what it is doing now: the truth about every reply is its row.
+/// It holds no state of its own but what it is doing now: the state of a reply is its row.
 #[derive(Clone, Debug)]
 pub struct Replies(Arc<Inner>);
 
@@ -125,7 +125,7 @@ struct Inner {
     signals: Arc<dyn Signals>,
     assistant: Arc<dyn Assistant>,
     options: Options,
-    /// The name under which this process holds leases; a restarted server is another one.
+    /// The id under which this process holds leases. A restarted server has a new one.
     server: Uuid,
     running: Mutex<HashMap<Uuid, Arc<Live>>>,
     permits: Arc<Permits>,
@@ -135,7 +135,7 @@ struct Inner {
 }
 
 impl Replies {
-    /// Takes up the writing of replies, those of dead servers included, until [`Self::drain`].
+    /// Starts to generate replies, and to take over those of lost servers, until [`Self::drain`].
     #[must_use]
     pub fn start(
         database: Database,
@@ -160,66 +160,66 @@ impl Replies {
         replies
     }
 
-    /// Gives running replies `limit` to end, then hands them to whichever server is there. Begins nothing new: what
-    /// is asked for meanwhile waits for another server. Who waits here for the end of a reply is sent away at last.
+    /// Starts no more replies, waits up to `limit` for running ones to end, and releases the rest to other servers.
+    /// Callers that still wait for the end of a reply are then answered with [`Error::Unavailable`].
     pub async fn drain(&self, limit: Duration) {
         self.0.permits.close();
         self.0.draining.cancel();
         self.0.tasks.close();
         let _ = timeout(limit, self.0.tasks.wait()).await;
         self.0.released.cancel();
-        // Each release is one statement; a database that is away lets the leases run out instead.
-        let _ = timeout(RELEASE, self.0.tasks.wait()).await;
-        let _ = timeout(FLUSH, self.0.signals.flush()).await;
+        // Each release is one statement. If the database is unavailable, the leases expire instead.
+        let _ = timeout(RELEASE_TIMEOUT, self.0.tasks.wait()).await;
+        let _ = timeout(FLUSH_TIMEOUT, self.0.signals.flush()).await;
     }
 
-    /// The name under which this process holds leases.
+    /// The id under which this process holds leases.
     #[must_use]
     pub fn server(&self) -> Uuid {
         self.0.server
     }
 
-    /// How replies are written.
+    /// How replies are generated.
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.0.options
     }
 
-    /// Wakes whoever waits for news of a user's reply, or of the user.
+    /// Sends a signal to the listeners of `topic`.
     pub(crate) fn signal(&self, topic: Topic) {
         self.0.signals.send(topic);
     }
 
-    /// Listens for news of a user's reply, or of the user.
+    /// Listens to `topic`.
     pub(crate) fn listen(&self, topic: Topic) -> Listener {
         self.0.signals.listen(topic)
     }
 
-    /// Writes what was claimed, and then what this server is given in its place.
-    pub(crate) fn write(&self, claim: Claim) {
-        self.0.tasks.spawn(self.clone().write_queue(claim));
+    /// Generates the claimed reply in the background, and then further ones with the same permit.
+    pub(crate) fn generate(&self, claim: Claim) {
+        self.0.tasks.spawn(self.clone().generate_all(claim));
     }
 
-    /// Waits until a reply of `user` has ended, whichever server writes it, and returns it. While the database is away
-    /// it waits, too.
+    /// Waits until a reply of `user` has ended, on whichever server, and returns it. It also waits while the database
+    /// is unavailable.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the user has no such reply, or no longer.
-    pub async fn ended(&self, user: &str, id: Uuid) -> Result<message::Model, Error> {
+    pub async fn wait_for_end(&self, user: &str, id: Uuid) -> Result<message::Model, Error> {
         let mut listener = self.0.signals.listen(Topic::Reply(id));
         loop {
-            // Asked before the row is read: what has ended by then is told, though the server stops.
-            let is_last_look = self.0.released.is_cancelled();
+            // Read before the row, so that a reply that has ended by then is returned even though the server stops.
+            let is_last_check = self.0.released.is_cancelled();
             match self.find(user, id).await {
                 Ok(Some(row)) if row.status.is_terminal() => return Ok(row),
                 Ok(None) => return Err(Error::NotFound("message")),
                 Err(error) if !error.is_unavailable() => return Err(error),
                 Ok(Some(_)) | Err(_) => {}
             }
-            if is_last_look {
+            if is_last_check {
                 return Err(Error::Unavailable("this server is stopping".to_owned()));
             }
-            // A reply that grows wakes its readers often; for its end alone, a look a second will do.
+            // A growing reply wakes its listeners often. For its end alone, one look a second is enough.
             let pause = sleep(Duration::from_secs(1));
             tokio::pin!(pause);
             loop {
@@ -232,7 +232,7 @@ impl Replies {
         }
     }
 
-    /// The message, if the user has it; without its text as long as that grows.
+    /// Reads the message, if the user has it. The text of a running reply is left out.
     async fn find(&self, user: &str, id: Uuid) -> Result<Option<message::Model>, Error> {
         let rest = message::Column::iter().filter(|column| column.as_str() != "content");
         let text = "CASE WHEN status IN ('QUEUED', 'GENERATING') THEN '' ELSE content END";

@@ -1,4 +1,4 @@
-//! How many replies this server writes at once.
+//! The permits that limit how many replies this server generates at once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// The permits of a server. Who has just been asked for a reply gets none while older replies wait for one.
+/// The permits of a server. A new reply gets none while queued replies wait for one.
 #[derive(Debug)]
 pub(super) struct Permits {
     maximum: usize,
@@ -18,12 +18,12 @@ pub(super) struct Permits {
 #[derive(Debug, Default)]
 struct State {
     given: usize,
-    /// Whether replies wait for a permit, as far as this server knows.
+    /// Whether queued replies wait for a permit, as far as this server knows.
     awaited: bool,
     closed: bool,
 }
 
-/// The right to write one reply after another in this server, until it is dropped. The server's stop waits for that.
+/// The permission to generate replies in this server, one after another. The server's stop waits until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
     permits: Arc<Permits>,
@@ -31,12 +31,12 @@ pub(crate) struct Permit {
 }
 
 impl Permits {
-    /// `maximum` permits, counted among `tasks` while they are held.
+    /// Makes `maximum` permits. Each counts as a task of `tasks` while it is held.
     pub(super) fn new(maximum: usize, tasks: TaskTracker) -> Arc<Self> {
         Arc::new(Self { maximum, state: Mutex::default(), freed: Notify::new(), tasks })
     }
 
-    /// A permit for a reply that is being asked for. If there is none, the reply is one that waits.
+    /// Takes a permit for a new reply. If there is none, the reply is queued and waits for one.
     pub(super) fn take(self: &Arc<Self>) -> Option<Permit> {
         let mut state = self.state();
         if state.awaited || state.given >= self.maximum {
@@ -46,8 +46,8 @@ impl Permits {
         self.give(&mut state)
     }
 
-    /// A permit for a reply whose turn it is among those that wait.
-    pub(super) fn take_in_turn(self: &Arc<Self>) -> Option<Permit> {
+    /// Takes a permit for a queued reply.
+    pub(super) fn take_for_queued(self: &Arc<Self>) -> Option<Permit> {
         let mut state = self.state();
         if state.given >= self.maximum {
             state.awaited = true;
@@ -64,35 +64,35 @@ impl Permits {
         Some(Permit { permits: self.clone(), _task: self.tasks.token() })
     }
 
-    /// Whether whoever holds a permit may use it for one more reply: not while others wait for it.
-    pub(super) fn may_be_kept(&self) -> bool {
+    /// Whether the holder of a permit may use it for another reply of the same user; false while other replies wait.
+    pub(super) fn may_be_reused(&self) -> bool {
         let state = self.state();
         !state.awaited && !state.closed
     }
 
-    /// How many are left.
+    /// How many permits are left.
     pub(super) fn left(&self) -> usize {
         let state = self.state();
         if state.closed { 0 } else { self.maximum.saturating_sub(state.given) }
     }
 
-    /// Notes that no reply waits for a permit.
-    pub(super) fn forget_waiting(&self) {
+    /// Notes that no queued reply waits for a permit.
+    pub(super) fn clear_awaited(&self) {
         self.state().awaited = false;
     }
 
-    /// Gives no more.
+    /// Gives out no more permits.
     pub(super) fn close(&self) {
         self.state().closed = true;
     }
 
-    /// Waits until a permit that is waited for was given back, or [`Self::look_again`] was called.
+    /// Waits until a permit is dropped while replies wait for one, or until [`Self::recheck`] is called.
     pub(super) async fn freed(&self) {
         self.freed.notified().await;
     }
 
-    /// Has whoever waits in [`Self::freed`] look for replies that wait.
-    pub(super) fn look_again(&self) {
+    /// Ends the wait in [`Self::freed`], so that queued replies are looked for again.
+    pub(super) fn recheck(&self) {
         self.freed.notify_one();
     }
 
@@ -121,15 +121,15 @@ mod tests {
     fn a_new_reply_does_not_overtake_those_that_wait() {
         let permits = Permits::new(1, TaskTracker::new());
         let first = permits.take().unwrap();
-        assert!(permits.may_be_kept(), "nobody waits");
+        assert!(permits.may_be_reused(), "nobody waits");
         assert!(permits.take().is_none());
-        assert!(!permits.may_be_kept());
+        assert!(!permits.may_be_reused());
         assert!(permits.freed().now_or_never().is_none());
         drop(first);
         assert!(permits.freed().now_or_never().is_some());
         assert!(permits.take().is_none(), "somebody waits");
-        let second = permits.take_in_turn().unwrap();
-        permits.forget_waiting();
+        let second = permits.take_for_queued().unwrap();
+        permits.clear_awaited();
         drop(second);
         assert!(permits.take().is_some());
     }
@@ -141,7 +141,7 @@ mod tests {
         let permit = permits.take().unwrap();
         permits.close();
         tasks.close();
-        assert!(permits.take().is_none() && permits.take_in_turn().is_none());
+        assert!(permits.take().is_none() && permits.take_for_queued().is_none());
         assert_eq!(permits.left(), 0);
         assert!(tasks.wait().now_or_never().is_none());
         drop(permit);

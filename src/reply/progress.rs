@@ -1,4 +1,4 @@
-//! Reading a reply while it is written, from any place, on any server.
+//! Following a reply while it is generated, from any position, on any server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,65 +8,65 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::Replies;
+use super::chunk::{Chunk, State};
 use super::live::Live;
-use super::piece::{Piece, State};
 use crate::entity::message::{self, Status};
 use crate::error::Error;
 use crate::memory::Share;
 use crate::signal::{Listener, Topic};
 
-/// How often a reply that waits for its turn is looked at, should signals be lost.
-const QUEUED_PACE: Duration = Duration::from_secs(1);
+/// How often a queued reply is checked, in case signals are lost.
+const QUEUED_POLL_PERIOD: Duration = Duration::from_secs(1);
 
-/// How long a reader waits before it asks a database that is away again.
-const OUTAGE_PACE: Duration = Duration::from_millis(500);
+/// How long a reader waits before it tries again while the database is unavailable.
+const OUTAGE_POLL_PERIOD: Duration = Duration::from_millis(500);
 
-/// A place in a reply: all before it is known to the reader.
+/// How much of a reply a reader has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ReplyPosition {
     /// The attempt whose text the reader has.
     pub attempt: i32,
-    /// How many bytes of that text.
+    /// How many bytes of that text the reader has.
     pub offset: usize,
 }
 
 /// Before the first attempt.
-const START: Place = Place { attempt: 0, offset: 0 };
+const START: ReplyPosition = ReplyPosition { attempt: 0, offset: 0 };
 
-/// What a reader of a reply is told.
+/// What a reader of a reply receives.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum ProgressEvent {
     /// More text.
     Text(String),
-    /// The reply began anew, or lost the end of its text: what the reader has of it is void.
+    /// The reply was restarted, or its text is shorter than what the reader has, which is to be discarded.
     Restarted,
-    /// Nothing more will come; this is the reply.
+    /// The reply has ended; this is its row.
     Ended(Box<message::Model>),
 }
 
 impl Replies {
-    /// Follows a reply of `user` from `after` on, or from its start: first what is there, then what comes, then
-    /// its end. The texts since the last [`Event::Restarted`] are the reply's content. Each of them is short; the row
-    /// that comes at the end is taken out of `share` before it is read.
+    /// Follows a reply of `user` from `after` on, or from its start: the text so far, then new text, then the end. The
+    /// texts since the last [`ProgressEvent::Restarted`] are the reply's content. Each is short; the size of the row at
+    /// the end is taken out of `share` before the row is read.
     ///
-    /// The stream does nothing while nobody asks for its next event. While the database is away it waits. It fails
+    /// The stream does nothing until its next event is asked for, and waits while the database is unavailable. It fails
     /// with [`Error::NotFound`] if the user has no such reply, or no longer, and as [`Share::take`] does.
     #[must_use]
     pub fn progress(
         &self,
         user: &str,
         id: Uuid,
-        after: Option<Place>,
+        after: Option<ReplyPosition>,
         share: Share,
-    ) -> BoxStream<'static, Result<(Event, Place), Error>> {
+    ) -> BoxStream<'static, Result<(ProgressEvent, ReplyPosition), Error>> {
         let reader = Reader {
             replies: self.clone(),
             user: user.to_owned(),
             id,
-            place: after,
+            position: after,
             share,
             listener: self.0.signals.listen(Topic::Reply(id)),
-            known: false,
+            seen: false,
             charged: false,
             ended: false,
         };
@@ -82,46 +82,46 @@ struct Reader {
     replies: Replies,
     user: String,
     id: Uuid,
-    place: Option<Place>,
+    position: Option<ReplyPosition>,
     share: Share,
     listener: Listener,
-    /// Whether the row was seen: nothing is told before that, as the reply might be somebody else's.
-    known: bool,
-    /// Whether the row that comes at the end was taken out of the share.
+    /// Whether the row was read: no text is sent before that, as the reply might be another user's.
+    seen: bool,
+    /// Whether the size of the row at the end was taken out of the share.
     charged: bool,
     ended: bool,
 }
 
-/// What a look at a reply brings.
-enum Look {
-    Event(Event),
-    /// The reply has ended, with so many bytes of text, all of which the reader has.
-    End(usize),
-    /// Nothing new; the next look is due after this time.
-    Nothing(Duration),
+/// What a read of the row found.
+enum Poll {
+    Event(ProgressEvent),
+    /// The reply has ended with this many bytes of text, and the reader has all of them.
+    AtEnd(usize),
+    /// Nothing new; the row is to be read again after this time.
+    Pending(Duration),
 }
 
 impl Reader {
-    async fn next(&mut self) -> Result<Option<(Event, Place)>, Error> {
+    async fn next(&mut self) -> Result<Option<(ProgressEvent, ReplyPosition)>, Error> {
         if self.ended {
             return Ok(None);
         }
         loop {
-            if self.known
+            if self.seen
                 && let Some(event) = self.next_live().await
             {
-                return Ok(Some(self.told(event)));
+                return Ok(Some(self.with_position(event)));
             }
-            let pause = match self.look().await {
-                Ok(Look::Event(event)) => return Ok(Some(self.told(event))),
-                Ok(Look::End(length)) => match self.end(length).await? {
-                    Some(event) => return Ok(Some(self.told(event))),
-                    None => OUTAGE_PACE,
+            let pause = match self.poll_row().await {
+                Ok(Poll::Event(event)) => return Ok(Some(self.with_position(event))),
+                Ok(Poll::AtEnd(length)) => match self.end(length).await? {
+                    Some(event) => return Ok(Some(self.with_position(event))),
+                    None => OUTAGE_POLL_PERIOD,
                 },
-                Ok(Look::Nothing(_)) if self.live().is_some() => continue,
-                Ok(Look::Nothing(pause)) => pause,
-                // The reply goes on meanwhile, in whichever server writes it.
-                Err(error) if error.is_unavailable() => OUTAGE_PACE,
+                Ok(Poll::Pending(_)) if self.live().is_some() => continue,
+                Ok(Poll::Pending(pause)) => pause,
+                // The reply may go on meanwhile.
+                Err(error) if error.is_unavailable() => OUTAGE_POLL_PERIOD,
                 Err(error) => return Err(error),
             };
             tokio::select! {
@@ -131,13 +131,13 @@ impl Reader {
         }
     }
 
-    /// The next event of an attempt that this server is writing; `None` when it is not, or no longer.
-    async fn next_live(&mut self) -> Option<Event> {
+    /// The next event of an attempt that this server generates; `None` if it does not, or no longer.
+    async fn next_live(&mut self) -> Option<ProgressEvent> {
         let live = self.live()?;
         let mut extent = live.follow();
         loop {
             let seen = *extent.borrow_and_update();
-            if let Some(event) = self.compare(live.attempt(), |offset| live.piece(offset), true) {
+            if let Some(event) = self.move_on(live.attempt(), |offset| live.chunk(offset), true) {
                 return Some(event);
             }
             if seen.closed || extent.changed().await.is_err() {
@@ -146,29 +146,29 @@ impl Reader {
         }
     }
 
-    /// The attempt that this server is writing, unless the reader knows of a later one.
+    /// The attempt that this server generates, unless the reader has text of a later one.
     fn live(&self) -> Option<Arc<Live>> {
         let live = self.replies.lock_running().get(&self.id).cloned()?;
-        self.place.is_none_or(|place| place.attempt <= live.attempt()).then_some(live)
+        self.position.is_none_or(|position| position.attempt <= live.attempt()).then_some(live)
     }
 
-    async fn look(&mut self) -> Result<Look, Error> {
-        let Place { attempt, offset } = self.place.unwrap_or(START);
+    async fn poll_row(&mut self) -> Result<Poll, Error> {
+        let ReplyPosition { attempt, offset } = self.position.unwrap_or(START);
         let state = self.replies.state(&self.user, self.id, attempt, offset).await?;
-        let State { status, attempt, piece } = state.ok_or(Error::NotFound("reply"))?;
-        self.known = true;
-        let length = piece.length;
-        Ok(match self.compare(attempt, |_| piece, status.is_terminal()) {
-            Some(event) => Look::Event(event),
-            None if status.is_terminal() => Look::End(length),
-            None if status == Status::Queued => Look::Nothing(QUEUED_PACE),
-            None => Look::Nothing(self.replies.options().checkpoint),
+        let State { status, attempt, chunk } = state.ok_or(Error::NotFound("reply"))?;
+        self.seen = true;
+        let length = chunk.length;
+        Ok(match self.move_on(attempt, |_| chunk, status.is_terminal()) {
+            Some(event) => Poll::Event(event),
+            None if status.is_terminal() => Poll::AtEnd(length),
+            None if status == Status::Queued => Poll::Pending(QUEUED_POLL_PERIOD),
+            None => Poll::Pending(self.replies.options().checkpoint),
         })
     }
 
-    /// Reads the row of a reply that has ended with `length` bytes of text. `None` if the database is away, or the
-    /// reply has just been begun anew.
-    async fn end(&mut self, length: usize) -> Result<Option<Event>, Error> {
+    /// Reads the row of a reply that has ended with `length` bytes of text. `None` if the database is unavailable, or
+    /// the reply has just been restarted.
+    async fn end(&mut self, length: usize) -> Result<Option<ProgressEvent>, Error> {
         if !self.charged {
             self.share.take(length)?;
             self.charged = true;
@@ -178,47 +178,47 @@ impl Reader {
             Err(error) if error.is_unavailable() => return Ok(None),
             Err(error) => return Err(error),
         };
-        let place = Place { attempt: row.attempt, offset: row.content.len() };
-        if !row.status.is_terminal() || self.place != Some(place) {
+        let position = ReplyPosition { attempt: row.attempt, offset: row.content.len() };
+        if !row.status.is_terminal() || self.position != Some(position) {
             return Ok(None);
         }
         self.ended = true;
-        Ok(Some(Event::Ended(Box::new(row))))
+        Ok(Some(ProgressEvent::Ended(Box::new(row))))
     }
 
-    /// What `attempt`'s text has beyond the reader's place. Of a text that is not `complete`, as a checkpoint's, the
-    /// reader may know more already.
-    fn compare(
+    /// Moves the reader on by the next chunk of `attempt`'s text. The reader may have more than a text that is not
+    /// `complete`, such as a checkpoint's.
+    fn move_on(
         &mut self,
         attempt: i32,
-        piece_after: impl FnOnce(usize) -> Piece,
+        chunk_after: impl FnOnce(usize) -> Chunk,
         complete: bool,
-    ) -> Option<Event> {
-        let place = self.place.get_or_insert(Place { attempt, offset: 0 });
-        if place.attempt != attempt {
-            let void = place.offset > 0;
-            *place = Place { attempt, offset: 0 };
-            if void {
-                return Some(Event::Restarted);
+    ) -> Option<ProgressEvent> {
+        let position = self.position.get_or_insert(ReplyPosition { attempt, offset: 0 });
+        if position.attempt != attempt {
+            let had_text = position.offset > 0;
+            *position = ReplyPosition { attempt, offset: 0 };
+            if had_text {
+                return Some(ProgressEvent::Restarted);
             }
         }
-        let piece = piece_after(place.offset);
-        let text = if piece.length < place.offset { None } else { piece.into_text() };
+        let chunk = chunk_after(position.offset);
+        let text = if chunk.length < position.offset { None } else { chunk.into_text() };
         match text {
             Some(text) if text.is_empty() => None,
             Some(text) => {
-                place.offset += text.len();
-                Some(Event::Text(text))
+                position.offset += text.len();
+                Some(ProgressEvent::Text(text))
             }
             None if complete => {
-                place.offset = 0;
-                Some(Event::Restarted)
+                position.offset = 0;
+                Some(ProgressEvent::Restarted)
             }
             None => None,
         }
     }
 
-    fn told(&self, event: Event) -> (Event, Place) {
-        (event, self.place.unwrap_or(START))
+    fn with_position(&self, event: ProgressEvent) -> (ProgressEvent, ReplyPosition) {
+        (event, self.position.unwrap_or(START))
     }
 }

@@ -1,22 +1,22 @@
-//! What the assistant is shown of a conversation.
+//! The prompt: what the assistant is given of a conversation.
 
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
+use sea_orm::FromQueryResult;
 
 use super::Options;
 use crate::assistant::{Prompt, Speaker, Turn, estimate};
-use crate::database::Database;
+use crate::database::{Database, models};
 use crate::entity::message::{self, Role};
 use crate::error::Error;
 
-/// What a turn costs beside its words.
-const TOKENS_PER_TURN: u32 = 4;
+/// How many tokens a message costs apart from its text.
+const TOKENS_PER_MESSAGE: u32 = 4;
 
-/// No estimate counts more bytes to one token.
+/// The most bytes that the estimate counts as one token.
 const BYTES_PER_TOKEN: u32 = 4;
 
-/// The newest messages on the way to a reply whose text may fit, newest first; failed, unfinished and empty ones
-/// left out. The way is climbed from the reply's parent to the first message on the active path, and from there on
-/// it is the path, known by positions. The bound on rows and the sum over lengths, which reads no text, make one
+/// The newest messages before a reply that may fit the budget, newest first, without failed, unfinished and empty ones.
+/// The recursion goes from the reply's parent up to the first message on the active path; the messages before that one
+/// are on the path and found by position. The limit on rows, and the sum of lengths, which reads no text, make the
 /// statement cost the same however long the path is.
 const HISTORY: &str = "
 WITH RECURSIVE branch (id, parent_id, position, active) AS (
@@ -52,40 +52,25 @@ struct Row {
     content: String,
 }
 
-/// Reads what the assistant is shown to write `reply`.
+/// Reads the prompt for `reply`.
 pub(super) async fn load(
     database: &Database,
     reply: &message::Model,
     options: &Options,
 ) -> Result<Prompt, Error> {
     let budget = options.context_tokens;
-    let statement = Statement::from_sql_and_values(
-        database.backend(),
-        HISTORY,
-        [
-            Value::from(reply.user_id.as_str()),
-            Value::from(reply.conversation_id),
-            Value::from(reply.parent_id),
-            Value::from(i64::from(budget / TOKENS_PER_TURN + 1)),
-            Value::from(i64::from(budget) * i64::from(BYTES_PER_TOKEN)),
-        ],
-    );
-    let rows: Vec<Row> = database
-        .read(|connection| {
-            let statement = statement.clone();
-            Box::pin(async move {
-                let rows = connection.query_all_raw(statement).await?;
-                rows.iter().map(|row| Row::from_query_result(row, "")).collect::<Result<_, DbErr>>()
-            })
-        })
-        .await?;
+    let rows = i64::from(budget / TOKENS_PER_MESSAGE + 1);
+    let bytes = i64::from(budget) * i64::from(BYTES_PER_TOKEN);
+    let (user, conversation) = (reply.user_id.as_str().into(), reply.conversation_id.into());
+    let values = [user, conversation, reply.parent_id.into(), rows.into(), bytes.into()];
+    let rows = models(&database.rows(database.statement(HISTORY, values)).await?)?;
     Ok(assemble(options.system_prompt.as_deref(), rows, budget))
 }
 
-/// The system prompt, then as many of `newest_first` as fit the budget: at least the newest one, as without it
-/// there is nothing to answer.
+/// The system prompt, and as many of `newest_first` as fit the budget; always the newest one, as without it there is
+/// nothing to answer.
 fn assemble(system_prompt: Option<&str>, newest_first: Vec<Row>, budget: u32) -> Prompt {
-    let cost = |text: &str| estimate::tokens(text).saturating_add(TOKENS_PER_TURN);
+    let cost = |text: &str| estimate::tokens(text).saturating_add(TOKENS_PER_MESSAGE);
     let mut left = budget.saturating_sub(system_prompt.map_or(0, cost));
     let mut turns: Vec<Turn> = Vec::new();
     for (index, row) in newest_first.into_iter().enumerate() {
@@ -99,14 +84,14 @@ fn assemble(system_prompt: Option<&str>, newest_first: Vec<Row>, budget: u32) ->
             Role::Assistant => Speaker::Assistant,
         };
         match turns.last_mut() {
-            // Where a reply was left out two messages of the user meet; many models insist on alternation.
+            // If a reply was left out, two messages of the user meet; many models require that speakers alternate.
             Some(next) if next.speaker == speaker => {
                 next.content = format!("{}\n\n{}", row.content, next.content);
             }
             _ => turns.push(Turn { speaker, content: row.content }),
         }
     }
-    // An answer whose question did not fit would only confuse.
+    // A reply whose question did not fit is left out.
     if turns.len() > 1 && turns.last().is_some_and(|turn| turn.speaker == Speaker::Assistant) {
         turns.pop();
     }

@@ -1,4 +1,4 @@
-//! Finding replies that no living server writes, and taking them over.
+//! Taking over replies whose leases have expired.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,28 +10,28 @@ use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::contact::Contact;
+use super::connectivity::Connectivity;
 use super::ending::{Ending, close, interrupted};
-use super::fence::{Attempt, NOBODY, still};
+use super::fence::{Attempt, RELEASED, owned_by};
 use super::permits::Permit;
-use super::waiting::Turn;
+use super::queue::RoundRobin;
 use super::{Claim, Replies};
 use crate::entity::message::{self, Column, Status};
 use crate::error::{Error, note_service};
+use crate::index::Entry;
 use crate::random::jittered;
-use crate::search::Entry;
 use crate::signal::Topic;
 
-/// How often to look.
+/// How often the database is checked.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How many replies to take over at a look; the next look takes more.
+/// How many replies one sweep takes over or starts; the next sweep takes more.
 pub(super) const BATCH: usize = 64;
 
-/// How long to wait after a rescue that failed.
+/// How long a claim stays pending after it has failed.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
-/// A running reply whose lease has run out.
+/// A running reply whose lease has expired.
 #[derive(FromQueryResult)]
 struct Orphan {
     user_id: String,
@@ -43,7 +43,7 @@ struct Orphan {
 }
 
 impl Orphan {
-    /// Whether it may not be begun anew.
+    /// Whether it is closed in place of being restarted.
     fn must_end(&self) -> bool {
         self.stop_requested_at.is_some() || self.restarts_left <= 0
     }
@@ -53,15 +53,16 @@ impl Orphan {
     }
 }
 
-/// What this server is about to rescue, by reply or by user: a slow one is not begun again at each look.
+/// The replies, and the users with queued replies, that this server is claiming. A slow claim is not begun again by the
+/// next sweep.
 #[derive(Clone, Default)]
-pub(super) struct Rescues(Arc<Mutex<HashSet<String>>>);
+pub(super) struct PendingClaims(Arc<Mutex<HashSet<String>>>);
 
-impl Rescues {
-    /// Notes that a rescue begins; `None` if it has begun before and not ended.
-    pub(super) fn begin(&self, what: &str) -> Option<UnderWay> {
+impl PendingClaims {
+    /// Begins a claim; `None` if the same one is pending.
+    pub(super) fn begin(&self, what: &str) -> Option<PendingClaim> {
         let new = self.lock().insert(what.to_owned());
-        new.then(|| UnderWay { rescues: self.clone(), what: what.to_owned() })
+        new.then(|| PendingClaim { pending: self.clone(), what: what.to_owned() })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
@@ -69,26 +70,26 @@ impl Rescues {
     }
 }
 
-/// A rescue, until it is dropped.
-pub(super) struct UnderWay {
-    rescues: Rescues,
+/// A claim that is pending until this is dropped.
+pub(super) struct PendingClaim {
+    pending: PendingClaims,
     what: String,
 }
 
-impl Drop for UnderWay {
+impl Drop for PendingClaim {
     fn drop(&mut self) {
-        self.rescues.lock().remove(&self.what);
+        self.pending.lock().remove(&self.what);
     }
 }
 
 impl Replies {
-    /// Looks for orphans and for replies that wait about once a second, and at once when a server gives replies up or
-    /// has room for those that wait, until the server drains.
+    /// Takes over expired replies and starts queued ones until the server drains: about once a second, and at once when
+    /// a server releases replies or this one has a permit for queued ones.
     pub(super) async fn sweep(self) {
         let mut listener = self.0.signals.listen(Topic::Orphans);
-        let rescues = Rescues::default();
-        let mut contact = Contact::new(self.0.options.lease, Instant::now());
-        let mut turn = Turn::default();
+        let pending = PendingClaims::default();
+        let mut connectivity = Connectivity::new(self.0.options.lease, Instant::now());
+        let mut round_robin = RoundRobin::default();
         loop {
             tokio::select! {
                 () = sleep(jittered(PERIOD)) => {}
@@ -96,55 +97,59 @@ impl Replies {
                 () = self.0.permits.freed() => {}
                 () = self.0.draining.cancelled() => return,
             }
-            let look = async {
-                self.take_over(&rescues, &mut contact).await?;
-                self.begin_waiting(&rescues, &mut turn).await
+            let sweep = async {
+                self.take_over_expired(&pending, &mut connectivity).await?;
+                self.start_queued(&pending, &mut round_robin).await
             };
-            match look.await {
+            match sweep.await {
                 Ok(()) => note_service(),
                 Err(error) => {
-                    contact.lost(Instant::now());
+                    connectivity.failed(Instant::now());
                     error.log();
                 }
             }
         }
     }
 
-    async fn take_over(&self, rescues: &Rescues, contact: &mut Contact) -> Result<(), Error> {
-        let orphans = self.expired(contact.is_settled()).await?;
-        contact.made(Instant::now());
+    async fn take_over_expired(
+        &self,
+        pending: &PendingClaims,
+        connectivity: &mut Connectivity,
+    ) -> Result<(), Error> {
+        let orphans = self.expired(connectivity.is_stable()).await?;
+        connectivity.succeeded(Instant::now());
         for orphan in orphans {
-            // Perhaps it was the database that was silent: the next checkpoint extends the lease.
+            // The database may have been unavailable; the next checkpoint extends the lease.
             let mine = orphan.lease_owner == Some(self.0.server) && self.is_running(orphan.id);
-            if mine || !(contact.is_settled() || orphan.lease_owner == Some(NOBODY)) {
+            if mine || !(connectivity.is_stable() || orphan.lease_owner == Some(RELEASED)) {
                 continue;
             }
-            let Some(under_way) = rescues.begin(&orphan.id.to_string()) else { continue };
+            let Some(guard) = pending.begin(&orphan.id.to_string()) else { continue };
             let must_end = orphan.must_end();
-            let permit = if must_end { self.0.permits.take() } else { self.0.permits.take_in_turn() };
+            let permit = if must_end { self.0.permits.take() } else { self.0.permits.take_for_queued() };
             if must_end || permit.is_some() {
                 let replies = self.clone();
-                self.rescue(under_way, async move { replies.succeed(&orphan, permit).await });
+                self.spawn_claim(guard, async move { replies.take_over(&orphan, permit).await });
             }
         }
         Ok(())
     }
 
-    /// Runs `rescue` beside all others, and has what it brings written. A server that froze within a transaction
-    /// keeps its user's rows locked: that must not hold up the replies of others.
-    pub(super) fn rescue(
+    /// Runs `claim` in a task of its own, and generates the claimed reply. A server that froze within a transaction
+    /// keeps its user's rows locked, which must not delay the replies of other users.
+    pub(super) fn spawn_claim(
         &self,
-        under_way: UnderWay,
-        rescue: impl Future<Output = Result<Option<Claim>, Error>> + Send + 'static,
+        guard: PendingClaim,
+        claim: impl Future<Output = Result<Option<Claim>, Error>> + Send + 'static,
     ) {
         let replies = self.clone();
         self.0.tasks.spawn(async move {
-            match rescue.await {
+            match claim.await {
                 Ok(Some(claim)) => {
-                    replies.write(claim);
-                    drop(under_way);
-                    // There may be more where it came from.
-                    replies.0.permits.look_again();
+                    replies.generate(claim);
+                    drop(guard);
+                    // The user may have more queued replies.
+                    replies.0.permits.recheck();
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -155,9 +160,9 @@ impl Replies {
         });
     }
 
-    /// Running replies whose lease has run out; unless this server is `settled`, only its own and those that were given
-    /// up. Those that need a permit are left out as long as there is none.
-    async fn expired(&self, settled: bool) -> Result<Vec<Orphan>, Error> {
+    /// Running replies whose leases have expired; unless the connection is `stable`, only this server's and released
+    /// ones. Those that need a permit are left out while there is none.
+    async fn expired(&self, stable: bool) -> Result<Vec<Orphan>, Error> {
         let mut query = message::Entity::find()
             .select_only()
             .columns([
@@ -172,21 +177,21 @@ impl Replies {
             .filter(Expr::cust("status = 'GENERATING'"))
             .filter(Expr::col(Column::LeaseUntil).lt(self.0.database.clock().now()))
             .order_by_asc(Column::LeaseUntil);
-        if !settled {
-            query = query.filter(Column::LeaseOwner.is_in([NOBODY, self.0.server]));
+        if !stable {
+            query = query.filter(Column::LeaseOwner.is_in([RELEASED, self.0.server]));
         }
         if self.0.permits.left() == 0 {
             query = query.filter(Column::StopRequestedAt.is_not_null().or(Column::RestartsLeft.lte(0)));
         }
-        // Its own may be among them.
+        // This server's own running replies may be among them.
         let limit = BATCH + self.lock_running().len();
         let query = query.limit(limit as u64);
         self.0.database.read(|connection| Box::pin(query.clone().into_model().all(connection))).await
     }
 
-    /// Makes this server the successor of a silent one, or closes the reply if that may not be. Returns what this
-    /// server is now to write: the reply's next attempt, or the user's next reply.
-    async fn succeed(&self, orphan: &Orphan, permit: Option<Permit>) -> Result<Option<Claim>, Error> {
+    /// Restarts the reply in this server, or closes it if it has no attempts left. Returns what this server generates
+    /// next: the reply's next attempt, or the user's next queued reply.
+    async fn take_over(&self, orphan: &Orphan, permit: Option<Permit>) -> Result<Option<Claim>, Error> {
         let next = if orphan.must_end() {
             self.end_orphan(orphan, permit.is_some()).await?
         } else {
@@ -196,13 +201,13 @@ impl Replies {
             reply = %orphan.id, attempt = orphan.attempt, ended = orphan.must_end(), taken_over = next.is_some(),
             "a reply's server is gone",
         );
-        self.announce(&orphan.user_id, orphan.id);
+        self.signal_change(&orphan.user_id, orphan.id);
         Ok(next.zip(permit).map(|(reply, permit)| Claim { reply, permit }))
     }
 
-    /// Closes a reply with what it has of text. Returns the user's next reply, if this server `may_go_on`.
-    async fn end_orphan(&self, orphan: &Orphan, may_go_on: bool) -> Result<Option<message::Model>, Error> {
-        let row = message::Entity::find().filter(still(orphan.attempt()));
+    /// Closes a reply with the text that was stored. Returns the user's next queued reply if this server `has_permit`.
+    async fn end_orphan(&self, orphan: &Orphan, has_permit: bool) -> Result<Option<message::Model>, Error> {
+        let row = message::Entity::find().filter(owned_by(orphan.attempt()));
         let row = self.0.database.read(|connection| Box::pin(row.clone().one(connection))).await?;
         let Some(row) = row else { return Ok(None) };
         let entry = Entry::prepare(&row.user_id, row.content.clone()).await?;
@@ -221,22 +226,22 @@ impl Replies {
             .write(&orphan.user_id, (self.clone(), row, ending, entry), move |write, input| {
                 Box::pin(async move {
                     let (replies, row, ending, entry) = input;
-                    // The server may have come back to life since the look, or another one been quicker.
+                    // Its server may have extended the lease meanwhile, or another one taken it.
                     let lock = message::Entity::update_many()
                         .col_expr(Column::LeaseUntil, Expr::value(write.now + replies.0.options.lease))
-                        .filter(still(row))
+                        .filter(owned_by(row))
                         .filter(Column::LeaseUntil.lt(write.now))
                         .exec(&**write)
                         .await?;
                     let closed = lock.rows_affected == 1 && close(write, row, ending, entry).await?;
-                    if closed && may_go_on { replies.promote(write, &row.user_id).await } else { Ok(None) }
+                    if closed && has_permit { replies.promote(write, &row.user_id).await } else { Ok(None) }
                 })
             })
             .await
     }
 
-    /// Makes this server's next attempt of a reply. Returns it, unless another server was quicker, or the first one has
-    /// come back to life.
+    /// Leases the reply's next attempt to this server. Returns it, unless another server was quicker or the lease was
+    /// extended meanwhile.
     async fn restart(&self, orphan: &Orphan) -> Result<Option<message::Model>, Error> {
         self.0
             .database
@@ -249,7 +254,7 @@ impl Replies {
                         .col_expr(Column::LeaseUntil, Expr::value(write.now + replies.0.options.lease))
                         .col_expr(Column::Content, Expr::value(""))
                         .col_expr(Column::Revision, Expr::value(write.revision))
-                        .filter(still(attempt.clone()))
+                        .filter(owned_by(attempt.clone()))
                         .filter(Column::LeaseUntil.lt(write.now))
                         .exec_with_returning(&**write)
                         .await?;

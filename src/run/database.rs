@@ -28,7 +28,7 @@ pub(super) async fn prepare(
     let mut announced = false;
     loop {
         let ready = async {
-            database.reach().await?;
+            database.check_reachable().await?;
             if no_migrate {
                 return Ok(database.migrations().await?.is_complete());
             }

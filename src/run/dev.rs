@@ -34,8 +34,8 @@ fn path(database: &Address) -> PathBuf {
     }
 }
 
-/// Makes a secret, unless there is one; returns the one that there is then. Who comes second finds the first one's whole:
-/// it is written beside its place, and put there under its name only if nothing is.
+/// Makes a secret, unless there is one; returns the one that there is then. Who comes second finds the first one's
+/// whole: it is written beside its place, and put there under its name only if nothing is.
 fn make(path: &Path) -> io::Result<String> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("no random numbers"))?;

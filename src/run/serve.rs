@@ -8,7 +8,7 @@ use causerie::database::{Database, statistics};
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{chat, graphql, http, receipts, search, trash};
+use causerie::{chat, graphql, http, index, receipts, trash};
 use sea_orm::DbBackend;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -56,7 +56,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
         assistant,
         reply::Options { title_assistant, ..serve.reply },
     );
-    tokio::spawn(search::catch_up(database.clone(), signals, shutdown.clone()));
+    tokio::spawn(index::catch_up(database.clone(), signals, shutdown.clone()));
     trash::start(database.clone(), serve.chat.trash, shutdown.clone());
     receipts::start(database.clone(), serve.receipts, shutdown.clone());
     statistics::keep(database.clone(), statistics::PERIOD, shutdown.clone());

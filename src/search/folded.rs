@@ -1,11 +1,11 @@
-//! A text as search sees it.
+//! Folded texts.
 
 use std::ops::{ControlFlow, Range};
 
 use super::fold::{Class, clusters, fold};
 
-/// A text without case and accents, its words and runs between single spaces, one space at each end; empty if
-/// it has no words.
+/// A text without case and accents, with single spaces between its words and runs and at both ends; empty if it has no
+/// words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folded(String);
 
@@ -27,7 +27,7 @@ impl Folded {
         &self.0
     }
 
-    /// Takes the folded text out.
+    /// The folded text.
     #[must_use]
     pub fn into_string(self) -> String {
         self.0
@@ -40,8 +40,8 @@ impl Folded {
     }
 }
 
-/// Calls `visit` with each letter of the folded text, spaces included, until it has enough; and with the bytes of the
-/// original that the letter stands for, unless it is a space.
+/// Calls `visit` with each letter of the folded text until it breaks. A letter comes with the bytes of the original
+/// that it was folded from; a space comes without.
 pub(super) fn fold_each(
     original: &str,
     mut visit: impl FnMut(char, Option<Range<usize>>) -> ControlFlow<()>,

@@ -1,4 +1,4 @@
-//! Where a text has what a query wants.
+//! The matches of a query in a text.
 
 use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
@@ -7,64 +7,64 @@ use super::folded::fold_each;
 use super::query::Query;
 use super::snippet::{CHARS, LEAD};
 
-/// How many characters behind the first match are searched for the place where most terms are together.
+/// How many characters after the first match are searched for the place where most terms are close together.
 const REACH: usize = 64 * 1024;
 
-/// Where a text has what a query wants.
+/// The matches of a query in a text.
 pub(super) struct Highlights {
-    /// The byte at which the first match begins of those that belong together; 0 if there are none.
+    /// The byte at which the best group of matches begins; 0 if there are no matches.
     pub(super) best: usize,
-    /// The bytes that match, in order and apart from each other, up to the end of what may be shown at least.
+    /// The matching bytes, in order and separate, at least up to the end of the snippet.
     pub(super) marks: Vec<Range<usize>>,
 }
 
-/// Finds what `query` wants in `text`, in one pass.
+/// Finds the matches of `query` in `text` in one pass.
 pub(super) fn highlights(text: &str, query: &Query) -> Highlights {
     let mut search = Search::new(text, query);
     let _ = fold_each(text, |letter, origin| search.step(letter, origin));
     Highlights { best: search.best.map_or(0, |best| best.at.byte), marks: search.marks }
 }
 
-/// A place in the original text.
+/// A position in the original text.
 #[derive(Clone, Copy)]
-struct Place {
+struct TextPosition {
     byte: usize,
     /// How many characters come before it.
     chars: usize,
 }
 
-/// A part of the original text that folded as a whole.
+/// A cluster of the original text, which was folded as a whole.
 struct Origin {
-    start: Place,
-    end: Place,
-    /// The first letter that it became, counted in the folded text.
+    start: TextPosition,
+    end: TextPosition,
+    /// The index of its first letter in the folded text.
     first: usize,
-    /// The last one.
+    /// The index of its last letter.
     last: usize,
 }
 
-/// Where most terms are together.
+/// The group of matches with the most terms.
 struct Best {
     terms: usize,
-    at: Place,
+    at: TextPosition,
 }
 
 struct Search<'t> {
     text: &'t str,
     terms: Vec<Matcher>,
-    /// How many letters the longest term has.
+    /// The length of the longest term in letters.
     longest: usize,
-    /// What the last letters came from, as far back as a match may begin.
+    /// The origins of the last letters, as far back as a match may begin.
     origins: VecDeque<Origin>,
-    /// How many letters of the folded text there were.
+    /// How many letters of the folded text were read.
     letters: usize,
-    /// Where each term begins that was found last.
-    latest: Vec<Option<Place>>,
+    /// Where the last match of each term begins.
+    latest: Vec<Option<TextPosition>>,
     best: Option<Best>,
     marks: Vec<Range<usize>>,
-    /// How many characters of the text matter; not known before the first match.
+    /// How many characters of the text are searched; unknown before the first match.
     until: Option<usize>,
-    /// The letter up to which matches may still begin within these.
+    /// The index of the letter at which the search ends.
     stop: Option<usize>,
 }
 
@@ -85,16 +85,16 @@ impl<'t> Search<'t> {
         }
     }
 
-    /// Takes the next letter of the folded text, and which bytes of the original it comes from.
+    /// Reads the next letter of the folded text, which was folded from the bytes `origin`.
     fn step(&mut self, letter: char, origin: Option<Range<usize>>) -> ControlFlow<()> {
         if self.terms.is_empty() || self.stop.is_some_and(|stop| self.letters >= stop) {
             return ControlFlow::Break(());
         }
         if let Some(bytes) = origin {
-            self.note(bytes);
+            self.record_origin(bytes);
         }
         self.letters += 1;
-        let mut earliest: Option<Place> = None;
+        let mut earliest: Option<TextPosition> = None;
         for term in 0..self.terms.len() {
             if !self.terms[term].step(letter) {
                 continue;
@@ -106,13 +106,13 @@ impl<'t> Search<'t> {
             earliest = Some(earliest.filter(|earliest| earliest.byte <= start.byte).unwrap_or(start));
         }
         if let Some(start) = earliest {
-            self.found(start);
+            self.record_match(start);
         }
         ControlFlow::Continue(())
     }
 
-    /// Notes where the next letter comes from.
-    fn note(&mut self, bytes: Range<usize>) {
+    /// Records the origin of the next letter.
+    fn record_origin(&mut self, bytes: Range<usize>) {
         let letter = self.letters;
         let known = match self.origins.back_mut() {
             Some(origin) if origin.start.byte == bytes.start => {
@@ -120,11 +120,11 @@ impl<'t> Search<'t> {
                 return;
             }
             Some(origin) => origin.end,
-            None => Place { byte: 0, chars: 0 },
+            None => TextPosition { byte: 0, chars: 0 },
         };
         let chars = |from: usize, to: usize| self.text[from..to].chars().count();
-        let start = Place { byte: bytes.start, chars: known.chars + chars(known.byte, bytes.start) };
-        let end = Place { byte: bytes.end, chars: start.chars + chars(bytes.start, bytes.end) };
+        let start = TextPosition { byte: bytes.start, chars: known.chars + chars(known.byte, bytes.start) };
+        let end = TextPosition { byte: bytes.end, chars: start.chars + chars(bytes.start, bytes.end) };
         count(1);
         self.origins.push_back(Origin { start, end, first: letter, last: letter });
         while self.origins.front().is_some_and(|origin| origin.last + self.longest < letter) {
@@ -136,8 +136,8 @@ impl<'t> Search<'t> {
         }
     }
 
-    /// Takes note of the matches that the last letter ends, of which the longest begins at `start`.
-    fn found(&mut self, start: Place) {
+    /// Records the matches that end with the last letter; the longest one begins at `start`.
+    fn record_match(&mut self, start: TextPosition) {
         count(self.terms.len());
         let last = self.origins.partition_point(|origin| origin.first < self.letters);
         let Some(end) = last.checked_sub(1).map(|last| self.origins[last].end) else { return };
@@ -146,7 +146,7 @@ impl<'t> Search<'t> {
         if end.chars + CHARS > until && self.best.is_some() {
             return;
         }
-        let fits = |place: &&Place| end.chars <= place.chars.saturating_sub(LEAD) + CHARS;
+        let fits = |place: &&TextPosition| end.chars <= place.chars.saturating_sub(LEAD) + CHARS;
         let together = || self.latest.iter().flatten().filter(fits);
         let terms = together().count();
         if self.best.as_ref().is_none_or(|best| terms > best.terms) {
@@ -158,7 +158,7 @@ impl<'t> Search<'t> {
         }
     }
 
-    /// Marks bytes, with those marked already that they touch.
+    /// Marks bytes, and merges them with marks that they touch.
     fn mark(&mut self, mut bytes: Range<usize>) {
         count(1);
         while let Some(last) = self.marks.pop_if(|last| last.end >= bytes.start) {
@@ -169,10 +169,10 @@ impl<'t> Search<'t> {
     }
 }
 
-/// Finds a term by the algorithm of Knuth, Morris and Pratt: no letter of the text is looked at again.
+/// Finds a term by the algorithm of Knuth, Morris and Pratt, which reads each letter once.
 struct Matcher {
     letters: Vec<char>,
-    /// How many letters still match where the one after so many does not.
+    /// For each number of matched letters, how many still match if the next one does not.
     fallback: Vec<usize>,
     matched: usize,
 }
@@ -194,7 +194,7 @@ impl Matcher {
         Self { letters, fallback, matched: 0 }
     }
 
-    /// Takes the next letter. Tells whether it ends a match.
+    /// Reads the next letter. Returns whether it ends a match.
     fn step(&mut self, letter: char) -> bool {
         count(1);
         while self.matched > 0 && self.letters.get(self.matched) != Some(&letter) {

@@ -1,4 +1,4 @@
-//! The language of queries.
+//! Queries.
 
 use std::collections::HashSet;
 
@@ -8,57 +8,57 @@ use super::token::{Lookup, lookups};
 /// How many characters a query may have.
 pub const MAX_CHARS: usize = 10_000;
 
-/// How many words and phrases of a query count.
+/// How many words and phrases of a query are used.
 pub const MAX_TERMS: usize = 32;
 
-/// How many tokens are looked up. More would narrow the search no further.
+/// How many tokens are looked up. More would hardly narrow the search.
 const MAX_LOOKUPS: usize = 64;
 
-/// What is searched for: words that must all be there, `"phrases in quotes"`, `beginn*`, `-excluded` ones.
-/// Every text is a query: what is none of these stands for its words.
+/// A query of words that must all occur, `"phrases in quotes"`, `prefix*` and `-excluded` terms. Every text is a query:
+/// other characters only separate words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
-    /// What must be there.
+    /// Terms that must occur.
     pub wanted: Vec<Term>,
-    /// What must not.
+    /// Terms that must not occur.
     pub unwanted: Vec<Term>,
 }
 
 /// A word or phrase.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Term {
-    /// The words and runs, which must follow each other.
+    /// The words and runs, which must be adjacent.
     parts: Vec<String>,
-    /// Whether the last word may go on.
+    /// Whether the last word is a prefix.
     prefix: bool,
 }
 
 impl Query {
-    /// Reads a query.
+    /// Parses a query.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut query = Self::default();
         let mut seen = HashSet::new();
         let mut rest = text;
         while seen.len() < MAX_TERMS
-            && let Some(chunk) = Chunk::take(&mut rest)
+            && let Some(raw) = RawTerm::take(&mut rest)
         {
-            let Some(term) = Term::new(chunk.text, chunk.prefix) else { continue };
-            if seen.insert((term.clone(), chunk.excluded)) {
-                let terms = if chunk.excluded { &mut query.unwanted } else { &mut query.wanted };
+            let Some(term) = Term::new(raw.text, raw.prefix) else { continue };
+            if seen.insert((term.clone(), raw.excluded)) {
+                let terms = if raw.excluded { &mut query.unwanted } else { &mut query.wanted };
                 terms.push(term);
             }
         }
         query
     }
 
-    /// Whether nothing is asked for.
+    /// Whether the query has no terms.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.wanted.is_empty() && self.unwanted.is_empty()
     }
 
-    /// Tokens that every hit has. None if the query only excludes.
+    /// Tokens that every hit has; none if the query only excludes.
     #[must_use]
     pub fn lookups(&self, scope: &str) -> Vec<Lookup> {
         let mut seen = HashSet::new();
@@ -86,8 +86,8 @@ impl Term {
         Some(Self { parts, prefix })
     }
 
-    /// The string that is part of a folded text exactly if that text has the term. A word ends at its ends; a
-    /// run may be part of a longer one.
+    /// The string that a folded text contains exactly if it has the term. Words match as a whole; a run may be part of
+    /// a longer one.
     #[must_use]
     pub fn pattern(&self) -> String {
         let open = |part: Option<&String>| part.is_none_or(|part| is_run(part));
@@ -97,15 +97,15 @@ impl Term {
     }
 }
 
-/// A piece of a query, as written.
-struct Chunk<'t> {
+/// A term of a query, as written.
+struct RawTerm<'t> {
     text: &'t str,
     prefix: bool,
     excluded: bool,
 }
 
-impl<'t> Chunk<'t> {
-    /// Takes the next piece off the front of `rest`.
+impl<'t> RawTerm<'t> {
+    /// Splits the next term off the front of `rest`.
     fn take(rest: &mut &'t str) -> Option<Self> {
         let mut text = rest.trim_start_matches(is_gap);
         if text.is_empty() {
@@ -133,7 +133,7 @@ fn is_gap(c: char) -> bool {
     c.is_whitespace() || c.is_control()
 }
 
-/// Telephones write curly quotes of their own accord.
+/// The keyboards of telephones insert curly quotes.
 fn is_quote(c: char) -> bool {
     matches!(c, '"' | '“' | '”' | '„' | '＂')
 }

@@ -1,4 +1,4 @@
-//! The part of a text that shows why it was found.
+//! Snippets: the part of a text that matches a query.
 
 use super::highlight::{Highlights, highlights};
 use super::query::Query;
@@ -6,37 +6,37 @@ use super::query::Query;
 /// About how many characters a snippet has.
 pub(super) const CHARS: usize = 200;
 
-/// How many of them come before the first match.
+/// How many characters come before the first match.
 pub(super) const LEAD: usize = 40;
 
-/// How far a snippet's ends move to be between words.
+/// By how many characters a snippet's ends may move to the next gap between words.
 const SLACK: usize = 20;
 
-/// A part of a text, as its author wrote it.
+/// A part of an original text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snippet {
-    /// The part.
+    /// The text.
     pub text: String,
-    /// What of it was searched for: in order, apart from each other.
+    /// The matches, in order and separate.
     pub ranges: Vec<Range>,
-    /// Whether the text begins before it.
+    /// Whether there is text before it.
     pub starts_inside: bool,
-    /// Whether the text goes on after it.
+    /// Whether there is text after it.
     pub ends_inside: bool,
 }
 
-/// A part of a snippet, counted in UTF-16 code units, as JavaScript slices strings.
+/// A range of a snippet in UTF-16 code units, by which JavaScript slices strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// The first unit.
+    /// The first code unit.
     pub start: usize,
-    /// The unit after the last one.
+    /// The code unit after the last one.
     pub end: usize,
 }
 
 impl Snippet {
-    /// The part of `text` in which most of what `query` wants is near together, or else the beginning. It takes time
-    /// in proportion to the text's length and the number of terms.
+    /// The part of `text` in which most terms of `query` are close together, or else its beginning. The time is
+    /// proportional to the text's length and the number of terms.
     #[must_use]
     pub fn of(text: &str, query: &Query) -> Self {
         let Highlights { best, marks } = highlights(text, query);
@@ -65,7 +65,7 @@ fn window(text: &str, best: usize) -> (usize, usize) {
     let mut after = text[from..].char_indices();
     match after.by_ref().nth(CHARS) {
         Some((length, _)) => (from, from + length),
-        // Near the end there is room for more before it.
+        // Near the end of the text, the snippet begins further ahead.
         None => (back(text, text.len(), CHARS), text.len()),
     }
 }

@@ -1,4 +1,4 @@
-//! What the databases index.
+//! Tokens, which the databases index.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -7,25 +7,25 @@ use ring::digest::{SHA256, digest};
 
 use super::folded::{is_run, parts};
 
-/// How many characters of a word are indexed. Longer ones, hashes and such, are told apart by the folded text.
+/// How many characters of a word are indexed. Longer words, such as hashes, are told apart by the folded text.
 const WORD_CHARS: usize = 40;
 
-/// How many bytes of tokens a text may have, a little less than what a `tsvector` can hold.
+/// How many bytes of tokens a text may have; a `tsvector` can hold a little more.
 const BYTES: usize = 1_000_000;
 
 /// A token to look up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lookup {
-    /// This one.
+    /// This token.
     Exact(String),
-    /// All that begin so.
+    /// All tokens with this prefix.
     Prefix(String),
 }
 
-/// What a user's tokens begin with: eight hexadecimal digits.
+/// The prefix of a user's tokens: eight hexadecimal digits.
 ///
-/// It keeps one user's tokens together, and nothing more: two users may have the same one, so who owns a row
-/// is for the row itself to say.
+/// It only keeps one user's tokens together in the index. Two users may have the same one, so queries also compare the
+/// owner of the row.
 #[must_use]
 pub fn scope(user: &str) -> String {
     let mut scope = String::with_capacity(8);
@@ -36,11 +36,11 @@ pub fn scope(user: &str) -> String {
     scope
 }
 
-/// The tokens of a folded text, each once, between spaces. They are made of letters, digits and marks.
+/// The tokens of a folded text, each once, separated by spaces. They consist of letters, digits and marks.
 ///
-/// Of a run these are the two characters at each place, and the last one alone: a run's every part of two
-/// characters is a token, and every single character begins one. Text beyond a million bytes of tokens is not
-/// found; no text of up to 60,000 characters has as many.
+/// The tokens of a run are all its pairs of adjacent characters, and its last character. Every part of two characters
+/// is therefore a token, and every character begins one. Text beyond a million bytes of tokens is not indexed; texts of
+/// up to 60,000 characters have fewer.
 #[must_use]
 pub fn tokens(scope: &str, folded: &str) -> String {
     let mut seen = HashSet::new();
@@ -63,7 +63,7 @@ pub fn tokens(scope: &str, folded: &str) -> String {
     output
 }
 
-/// The tokens of a text that contains `part` as a term has it: at least these.
+/// Tokens that every text with `part` as a part of a term has.
 pub(super) fn lookups(scope: &str, part: &str, prefix: bool) -> Vec<Lookup> {
     let name = |token: &str| format!("{scope}{token}");
     if !is_run(part) {

@@ -1,4 +1,4 @@
-//! Wake-ups within one server.
+//! Signals within one server.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,14 +7,14 @@ use tokio::sync::watch;
 
 use super::{Signals, Topic};
 
-/// Wakes listeners of the same server. A wake-up costs nothing while nobody listens to its topic.
+/// Wakes listeners in the same server. A signal costs nothing while nobody listens to its topic.
 #[derive(Clone, Debug, Default)]
 pub struct Hub {
     topics: Arc<Mutex<HashMap<Topic, watch::Sender<()>>>>,
 }
 
 impl Hub {
-    /// Wakes all listeners, whatever they listen to: signals may have been missed.
+    /// Wakes all listeners of all topics, as signals may have been lost.
     pub fn wake_all(&self) {
         let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         topics.values().for_each(|sender| sender.send_replace(()));
@@ -36,7 +36,7 @@ impl Signals for Hub {
     }
 }
 
-/// Waits for wake-ups of one topic.
+/// Waits for signals of one topic.
 #[derive(Debug)]
 pub struct Listener {
     receiver: watch::Receiver<()>,
@@ -45,7 +45,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Waits for the next wake-up; several that came meanwhile count as one.
+    /// Waits for the next signal. Several that came since the last wait count as one.
     pub async fn woken(&mut self) {
         if self.receiver.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_wake_up_before_the_wait_is_not_lost_and_topics_are_apart() {
+    async fn a_signal_before_the_wait_is_not_lost_and_topics_are_apart() {
         let hub = Hub::default();
         let mut one = hub.listen(Topic::User(1));
         let mut two = hub.listen(Topic::User(2));
@@ -76,7 +76,7 @@ mod tests {
         one.woken().await;
         tokio::select! {
             biased;
-            () = one.woken() => panic!("two wake-ups before the wait count as one"),
+            () = one.woken() => panic!("two signals before the wait count as one"),
             () = two.woken() => panic!("the other topic was not meant"),
             () = std::future::ready(()) => {}
         }

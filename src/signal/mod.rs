@@ -1,7 +1,6 @@
-//! Wake-ups: "this reply has grown", "this user has changes", "there is a reply to take over".
+//! Signals between servers: "this reply has grown", "this user has changes", "there is a reply to take over".
 //!
-//! A signal is never the carrier of truth. It may be lost, late or doubled; whoever waits for one looks at the
-//! database from time to time all the same.
+//! A signal carries no data. It may be lost, late or repeated, so listeners also read the database from time to time.
 
 mod hub;
 mod postgres;
@@ -14,21 +13,21 @@ use uuid::Uuid;
 pub use self::hub::{Hub, Listener};
 pub use self::postgres::Postgres;
 
-/// Carries wake-ups to those who listen, in this server and, where the carrier reaches them, in others.
+/// Sends signals to listeners in this server, and in other servers if the implementation reaches them.
 pub trait Signals: fmt::Debug + Send + Sync + 'static {
-    /// Wakes those who listen to `topic`. Returns at once; called after the commit, never within.
+    /// Wakes the listeners of `topic`, and returns at once. It must not be called within a transaction.
     fn send(&self, topic: Topic);
 
     /// Listens to `topic` from now on.
     fn listen(&self, topic: Topic) -> Listener;
 
-    /// Waits until what was sent has left this server, or got lost.
+    /// Waits until the signals sent so far have left this server or are lost.
     fn flush(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
 }
 
-/// What a wake-up is about.
+/// What a signal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// A reply has grown or ended.
@@ -37,17 +36,18 @@ pub enum Topic {
     Stop(Uuid),
     /// A user's revision was raised; the number is [`Topic::of_user`]'s.
     User(u64),
-    /// There are replies without a server to write them.
+    /// There are released or queued replies for any server to generate.
     Orphans,
-    /// There are texts to be indexed.
+    /// The backlog of the search index has grown.
     Backlog,
 }
 
 impl Topic {
-    /// The topic of a user's changes: a hash, as a user id may be long, and a collision only wakes in vain.
+    /// The topic of a user's changes. It is a hash, as user ids may be long; a collision only wakes a listener
+    /// needlessly.
     #[must_use]
     pub fn of_user(user: &str) -> Self {
-        // FNV-1a: every server must come to the same number.
+        // FNV-1a, as every server must compute the same number.
         let hash = user.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });

@@ -1,4 +1,4 @@
-//! Wake-ups between servers that share a PostgreSQL database, by `LISTEN` and `NOTIFY`.
+//! Signals between servers that share a PostgreSQL database, by `LISTEN` and `NOTIFY`.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -21,20 +21,20 @@ const CHANNEL: &str = "causerie";
 /// PostgreSQL refuses a payload of 8,000 bytes; a topic takes at most 38.
 const TOPICS_PER_NOTIFICATION: usize = 100;
 
-/// Wake-ups that wait to be sent. When it is full the newest are dropped: they are only wake-ups.
-const BACKLOG: usize = 4096;
+/// How many signals may wait to be sent. Further ones are dropped.
+const QUEUE_LENGTH: usize = 4096;
 
-/// How long to wait before the connection is tried again.
+/// How long to wait before connecting again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long connecting, or one statement, may take. No socket is waited for longer: a machine that has vanished never
-/// says so, and what stands in between may go on to acknowledge what is sent to it.
-const LIMIT: Duration = Duration::from_secs(3);
+/// How long connecting, or one statement, may take. A machine that has vanished closes no connection, and a proxy in
+/// between may still acknowledge what is sent to it.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long the listening connection may be silent before the database is asked whether it is still there.
-const SILENCE: Duration = Duration::from_secs(2);
+/// How long the listening connection may be idle before it is checked.
+const CHECK_AFTER: Duration = Duration::from_secs(2);
 
-/// Wakes listeners of all servers on one database.
+/// Wakes listeners in all servers on one database.
 #[derive(Debug)]
 pub struct Postgres {
     hub: Hub,
@@ -44,7 +44,7 @@ pub struct Postgres {
 #[derive(Debug)]
 enum Outgoing {
     Topic(Topic),
-    /// Whoever waits for what was sent before.
+    /// A caller that waits for the signals before it.
     Flush(oneshot::Sender<()>),
 }
 
@@ -52,16 +52,15 @@ impl Postgres {
     /// Starts to listen and to send, on two connections of its own, until `shutdown`.
     ///
     /// # Errors
-    /// If `address` is not PostgreSQL's. A database that is away is no error: it is tried again and again.
+    /// If `address` is not PostgreSQL's. If the database is unavailable, connecting is tried again.
     pub fn start(address: &Address, shutdown: &CancellationToken) -> Result<Self, Error> {
-        // Nobody relies on a notification that outlives a crash of the database, so its commit need not wait
-        // for the disk.
+        // A notification need not survive a crash of the database, so its commit need not wait for the disk.
         let options: PgConnectOptions = address.url().parse::<PgConnectOptions>()?;
         let options = options.application_name("causerie-signals").options([("synchronous_commit", "off")]);
-        // The library would log each statement, and warn of slow ones: a late wake-up is nobody's worry.
+        // The library would log each statement, and warn of slow ones; late signals do no harm.
         let options = options.disable_statement_logging();
         let hub = Hub::default();
-        let (outgoing, incoming) = mpsc::channel(BACKLOG);
+        let (outgoing, incoming) = mpsc::channel(QUEUE_LENGTH);
         tokio::spawn(until(shutdown.clone(), receive(options.clone(), hub.clone())));
         tokio::spawn(until(shutdown.clone(), forward(options, incoming)));
         Ok(Self { hub, outgoing })
@@ -71,7 +70,7 @@ impl Postgres {
 impl Signals for Postgres {
     fn send(&self, topic: Topic) {
         self.hub.send(topic);
-        // A full backlog means that the database is away or slow: readers look for themselves meanwhile.
+        // If the queue is full, the database is unavailable or slow, and listeners read it from time to time.
         let _ = self.outgoing.try_send(Outgoing::Topic(topic));
     }
 
@@ -96,18 +95,18 @@ async fn until(shutdown: CancellationToken, work: impl Future<Output = ()>) {
     }
 }
 
-/// What `work` comes to, or that it took longer than [`LIMIT`].
+/// Runs `work` for [`TIMEOUT`] at most.
 async fn limited<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    timeout(LIMIT, work).await.unwrap_or_else(|_| Err(Error::Io(std::io::ErrorKind::TimedOut.into())))
+    timeout(TIMEOUT, work).await.unwrap_or_else(|_| Err(Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
-/// Sends what has gathered since the last notification as one.
+/// Sends the topics that have gathered since the last notification as one notification.
 async fn forward(options: PgConnectOptions, mut incoming: mpsc::Receiver<Outgoing>) {
-    // Not a pool's: that would ask a connection whether it still works before it lets go of it, without a limit.
+    // A pool would ping the connection without a time limit before closing it.
     let mut connection: Option<PgConnection> = None;
     let mut gathered = Vec::new();
     while incoming.recv_many(&mut gathered, TOPICS_PER_NOTIFICATION).await > 0 {
-        // Whoever waits for them is told by their end.
+        // Dropping the senders at the end of the loop tells the waiting callers.
         let (mut topics, mut flushed) = (HashSet::new(), Vec::new());
         for outgoing in gathered.drain(..) {
             match outgoing {
@@ -135,14 +134,14 @@ async fn forward(options: PgConnectOptions, mut incoming: mpsc::Receiver<Outgoin
 
 /// Wakes this server's listeners when any server sends.
 async fn receive(options: PgConnectOptions, hub: Hub) {
-    let outage = Outage::of("wake-ups between servers");
+    let outage = Outage::of("signals between servers");
     let mut lost = None;
     loop {
         match listen(&options, &mut lost).await {
             Ok(mut listener) => {
-                // Whatever was signalled before now was missed.
+                // Signals before this were missed.
                 hub.wake_all();
-                let error = hear(&mut listener, &hub, &outage).await;
+                let error = dispatch(&mut listener, &hub, &outage).await;
                 outage.failed(error);
                 lost = Some(listener);
             }
@@ -155,20 +154,20 @@ async fn receive(options: PgConnectOptions, hub: Hub) {
 /// Listens on a new connection, in place of the one that was `lost`.
 async fn listen(options: &PgConnectOptions, lost: &mut Option<PgListener>) -> Result<PgListener, Error> {
     if lost.is_some() {
-        // A listener that is dropped takes leave of its machine, and would wait for its answer for ever. So it is given
-        // a new connection for that, and the old one is closed at once.
-        let farewell = limited(PgConnection::connect_with(options)).await?;
+        // Dropping a listener sends `UNLISTEN` and waits for the answer without a limit. It is given a new connection
+        // for that, and the old one is closed at once.
+        let replacement = limited(PgConnection::connect_with(options)).await?;
         if let Some(mut lost) = lost.take()
             && let Ok(connection) = limited(lost.acquire()).await
         {
-            *connection = farewell;
+            *connection = replacement;
         }
     }
-    // Each listener has a pool of its own, as the library wants one. Without the two limits, as in `database::connect`.
+    // The library's listener needs a pool. It has none of the two limits, for the reason given in `database::connect`.
     let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
     let pool = pool.connect_lazy_with(options.clone());
     let mut listener = limited(PgListener::connect_with(&pool)).await?;
-    // What is lost is tried again in `receive`, and not in the library, which has no limit.
+    // `receive` reconnects with a time limit; the library would reconnect without one.
     listener.eager_reconnect(false);
     match limited(listener.listen(CHANNEL)).await {
         Ok(()) => Ok(listener),
@@ -179,8 +178,8 @@ async fn listen(options: &PgConnectOptions, lost: &mut Option<PgListener>) -> Re
     }
 }
 
-/// Wakes those who are meant, until the connection is lost.
-async fn hear(listener: &mut PgListener, hub: &Hub, outage: &Outage) -> Error {
+/// Wakes listeners for each notification until the connection is lost.
+async fn dispatch(listener: &mut PgListener, hub: &Hub, outage: &Outage) -> Error {
     loop {
         match next(listener).await {
             Ok(Some(notification)) => decode(notification.payload()).for_each(|topic| hub.send(topic)),
@@ -191,10 +190,10 @@ async fn hear(listener: &mut PgListener, hub: &Hub, outage: &Outage) -> Error {
     }
 }
 
-/// The next notification. If there is none for some time, the database is asked whether it is still there, and whether
-/// it still is the one that sends notifications: a standby does not.
+/// Waits for the next notification. If there is none for [`CHECK_AFTER`], checks that the database answers and has not
+/// become a standby, which sends no notifications.
 async fn next(listener: &mut PgListener) -> Result<Option<PgNotification>, Error> {
-    match timeout(SILENCE, listener.try_recv()).await {
+    match timeout(CHECK_AFTER, listener.try_recv()).await {
         Ok(Ok(None)) => Err(Error::Io(std::io::ErrorKind::ConnectionAborted.into())),
         Ok(received) => received,
         Err(_) => {

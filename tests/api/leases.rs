@@ -129,7 +129,7 @@ async fn who_waits_for_a_reply_waits_through_an_outage() {
     let late = tokio::spawn(read(there.subscribe(PROGRESS, json!({ "id": id })).await));
     attempt.say("two.");
     attempt.finish();
-    one.replies().ended("ann", id.as_str().unwrap().parse().unwrap()).await.unwrap();
+    one.replies().wait_for_end("ann", id.as_str().unwrap().parse().unwrap()).await.unwrap();
     proxy.mend();
     assert_eq!(reader.await.unwrap(), "One, two.");
     assert_eq!(late.await.unwrap(), "One, two.");
@@ -153,7 +153,8 @@ async fn the_lease_is_extended_while_the_end_of_a_reply_waits_for_its_turn() {
         assert_eq!(database.number(LAPSED).await, 0);
     }
     lock.commit().await.unwrap();
-    let reply = one.replies().ended("ann", running[0].0.as_str().unwrap().parse().unwrap()).await.unwrap();
+    let reply =
+        one.replies().wait_for_end("ann", running[0].0.as_str().unwrap().parse().unwrap()).await.unwrap();
     assert_eq!((reply.content.as_str(), reply.attempt), ("One, two.", 1));
     assert!(is_idle(&second).await);
 }
@@ -185,7 +186,8 @@ async fn what_was_given_up_is_not_leased_again_by_a_late_checkpoint() {
     let attempt = timeout(Duration::from_secs(10), second.next()).await.expect("nobody waits for the lease");
     attempt.say("anew");
     attempt.finish();
-    let ended = two.replies().ended("ann", running[0].0.as_str().unwrap().parse().unwrap()).await.unwrap();
+    let ended =
+        two.replies().wait_for_end("ann", running[0].0.as_str().unwrap().parse().unwrap()).await.unwrap();
     assert_eq!((ended.content.as_str(), ended.attempt, ended.restarts_left), ("anew", 2, 1));
 }
 
@@ -220,7 +222,7 @@ async fn an_attempt_that_is_void_leaves_its_successor_to_its_readers() {
     let mut events = server.replies().progress("ann", id, None, share);
     let next =
         timeout(Duration::from_secs(20), events.next()).await.expect("the text is here, though not stored");
-    assert!(matches!(next.unwrap().unwrap().0, reply::Event::Text(text) if text == "word"));
+    assert!(matches!(next.unwrap().unwrap().0, reply::ProgressEvent::Text(text) if text == "word"));
     successor.finish();
 }
 
@@ -238,7 +240,7 @@ async fn a_reader_at_another_server_reads_only_what_is_new() {
     two.take_statements();
     // Who waits for the end alone reads no text before it.
     let (replies, reply) = (two.replies().clone(), id.as_str().unwrap().parse().unwrap());
-    let waiting = tokio::spawn(async move { replies.ended("ann", reply).await });
+    let waiting = tokio::spawn(async move { replies.wait_for_end("ann", reply).await });
     let found = loop {
         let statements = two.take_statements();
         if let Some(found) = statements.iter().find(|statement| statement.sql.contains("\"content\"")) {
@@ -287,12 +289,12 @@ async fn no_transaction_is_open_while_a_long_reply_is_prepared_for_the_search() 
     let attempt = script.next().await;
     let text = "word ".repeat(200_000);
     let began = Instant::now();
-    drop(causerie::search::Entry::of("ann", &text));
+    drop(causerie::index::Entry::of("ann", &text));
     let preparing = began.elapsed();
     seen.lock().unwrap().clear();
     attempt.say(&text);
     attempt.finish();
-    replies.ended("ann", sent["reply"]["id"].as_str().unwrap().parse().unwrap()).await.unwrap();
+    replies.wait_for_end("ann", sent["reply"]["id"].as_str().unwrap().parse().unwrap()).await.unwrap();
     let seen = seen.lock().unwrap();
     let at = |part: &str| seen.iter().rev().find(|(_, sql)| sql.contains(part)).unwrap().0;
     let open = at("INTO message_search") - at("INTO account");
@@ -314,8 +316,11 @@ async fn a_server_does_not_take_over_its_own_replies() {
     assert!(timeout(4 * LEASE, script.next()).await.is_err(), "the provider is asked once");
     attempt.say("One.");
     attempt.finish();
-    let ended =
-        server.replies().ended("ann", sent["reply"]["id"].as_str().unwrap().parse().unwrap()).await.unwrap();
+    let ended = server
+        .replies()
+        .wait_for_end("ann", sent["reply"]["id"].as_str().unwrap().parse().unwrap())
+        .await
+        .unwrap();
     assert_eq!((ended.content.as_str(), ended.attempt), ("One.", 1));
 }
 
@@ -345,7 +350,8 @@ async fn who_is_back_first_gives_the_others_the_time_of_a_lease() {
     database.becomes(LAPSED, 0).await;
     running[0].1.say("three.");
     running[0].1.finish();
-    let ended = one.replies().ended("ann", running[0].0.as_str().unwrap().parse().unwrap()).await.unwrap();
+    let ended =
+        one.replies().wait_for_end("ann", running[0].0.as_str().unwrap().parse().unwrap()).await.unwrap();
     assert_eq!((ended.content.as_str(), ended.attempt), ("One, two, three.", 1));
 }
 
@@ -370,7 +376,7 @@ async fn who_reads_the_end_of_a_reply_waits_through_an_outage() {
     let there = ann.at(two.url());
     let reader = tokio::spawn(read(there.subscribe(PROGRESS, json!({ "id": running[0].0 })).await));
     running[0].1.finish();
-    one.replies().ended("ann", running[0].0.as_str().unwrap().parse().unwrap()).await.unwrap();
+    one.replies().wait_for_end("ann", running[0].0.as_str().unwrap().parse().unwrap()).await.unwrap();
     while !two.take_statements().iter().any(|statement| statement.sql.contains("ELSE content END")) {
         tokio::task::yield_now().await;
     }

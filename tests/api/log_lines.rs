@@ -207,14 +207,14 @@ async fn an_outage_is_told_of_once_and_its_end_too() {
 
     let log = server.stop_with_log().await;
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let (service, wake_ups) = ("service", "wake-ups between servers");
+    let (service, signals) = ("service", "signals between servers");
     let mut told: Vec<&str> = lines
         .iter()
         .filter(|line| line["level"] != "INFO" || line.to_string().contains("available again"))
         .map(|line| line["message"].as_str().unwrap())
         .collect();
     told.sort_unstable();
-    let mut expected: Vec<String> = [service, wake_ups]
+    let mut expected: Vec<String> = [service, signals]
         .iter()
         .flat_map(|what| [format!("{what} available again"), format!("{what} unavailable")])
         .collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use causerie::entity::message;
 use causerie::memory::Memory;
-use causerie::reply::{self, Event, Place, Replies};
+use causerie::reply::{self, ProgressEvent, Replies, ReplyPosition};
 use causerie::signal::{Hub, Listener, Signals, Topic};
 use futures_util::StreamExt;
 use proptest::prelude::*;
@@ -73,7 +73,7 @@ fn visits() -> impl Strategy<Value = Vec<Vec<Visit>>> {
 /// Reads a reply with these visits until it ends, and checks what was read against what is stored.
 async fn read(servers: [Replies; 2], id: Uuid, visits: Vec<Visit>) -> Result<(), TestCaseError> {
     let mut text = String::new();
-    let mut place: Option<Place> = None;
+    let mut place: Option<ReplyPosition> = None;
     for visit in visits.iter().cycle() {
         let mut events =
             servers[visit.server].progress("ann", id, place, Memory::new(1 << 30).share("ann", 1 << 20));
@@ -85,12 +85,12 @@ async fn read(servers: [Replies; 2], id: Uuid, visits: Vec<Visit>) -> Result<(),
             let (event, now) = event.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
             place = Some(now);
             match event {
-                Event::Text(more) => {
+                ProgressEvent::Text(more) => {
                     prop_assert!(!more.is_empty());
                     text += &more;
                 }
-                Event::Restarted => text.clear(),
-                Event::Ended(row) => {
+                ProgressEvent::Restarted => text.clear(),
+                ProgressEvent::Ended(row) => {
                     prop_assert_eq!(&text, &row.content);
                     prop_assert!(events.next().await.is_none(), "nothing comes after the end");
                     return Ok(());
@@ -159,7 +159,7 @@ impl World {
         for reader in readers {
             reader.await.unwrap()?;
         }
-        let row = replies[0].ended("ann", id).await.unwrap();
+        let row = replies[0].wait_for_end("ann", id).await.unwrap();
         prop_assert_eq!(row.status, message::Status::Complete);
         prop_assert!(row.content.ends_with('.'));
         Ok(())

@@ -89,7 +89,7 @@ on_both_databases! {
         assert_eq!(turns, [(Speaker::User, "one"), (Speaker::Assistant, "first"), (Speaker::User, "two\n\nthree")]);
         next.say("third");
         next.finish();
-        server.replies().ended("ann", third.parse().unwrap()).await.unwrap();
+        server.replies().wait_for_end("ann", third.parse().unwrap()).await.unwrap();
         let shown = shown(&ann, &conversation).await;
         assert_eq!(shown, ["one", "first", "two", " (STOPPED)", "three", "third"]);
     }
@@ -112,7 +112,7 @@ on_both_databases! {
         let attempt = script.next().await;
         attempt.say("It is");
         attempt.send(Err(Failure { code: FailureCode::Truncated, message: "It broke.".to_owned(), retryable: true }));
-        let failed = server.replies().ended("ann", id.parse().unwrap()).await.unwrap();
+        let failed = server.replies().wait_for_end("ann", id.parse().unwrap()).await.unwrap();
         assert_eq!(failed.content, "It is");
         assert_eq!(reply(&ann, &id).await["failure"]["code"], "TRUNCATED");
 
@@ -124,7 +124,7 @@ on_both_databases! {
         let attempt = script.next().await;
         attempt.say("It is so.");
         attempt.finish();
-        let ended = server.replies().ended("ann", id.parse().unwrap()).await.unwrap();
+        let ended = server.replies().wait_for_end("ann", id.parse().unwrap()).await.unwrap();
         assert_eq!((ended.content.as_str(), ended.attempt), ("It is so.", 2));
         assert_eq!(reply(&ann, &id).await["failure"], Value::Null);
         assert_eq!(shown(&ann, &conversation).await, ["Tell me", "It is so."]);
@@ -147,8 +147,8 @@ on_both_databases! {
         assert_eq!(attempt.prompt.turns.last().unwrap().content, "one", "it sees what came before it only");
         attempt.say("first");
         attempt.finish();
-        server.replies().ended("ann", first.parse().unwrap()).await.unwrap();
-        server.replies().ended("ann", second.parse().unwrap()).await.unwrap();
+        server.replies().wait_for_end("ann", first.parse().unwrap()).await.unwrap();
+        server.replies().wait_for_end("ann", second.parse().unwrap()).await.unwrap();
         assert_eq!(shown(&ann, &conversation).await, ["one", "first", "two", "second"]);
     }
 
@@ -161,7 +161,7 @@ on_both_databases! {
         let attempt = script.next().await;
         attempt.say("first");
         attempt.finish();
-        server.replies().ended("ann", id.parse().unwrap()).await.unwrap();
+        server.replies().wait_for_end("ann", id.parse().unwrap()).await.unwrap();
         assert_eq!(shown(&ann, &conversation).await, ["one", "first"]);
         let sending = tokio::spawn(async move { ann.try_send("two", input).await });
         let attempt = script.next().await;
@@ -183,7 +183,7 @@ on_both_databases! {
         let attempt = script.next().await;
         attempt.say("third");
         attempt.finish();
-        server.replies().ended("ann", third.parse().unwrap()).await.unwrap();
+        server.replies().wait_for_end("ann", third.parse().unwrap()).await.unwrap();
         let expected = ["one", "half (STOPPED)", "two", " (STOPPED)", "three", "third"];
         assert_eq!(shown(&ann, &conversation).await, expected);
     }
@@ -195,7 +195,7 @@ on_both_databases! {
         let attempt = script.next().await;
         attempt.say("0");
         attempt.finish();
-        server.replies().ended("ann", zeroth.parse().unwrap()).await.unwrap();
+        server.replies().wait_for_end("ann", zeroth.parse().unwrap()).await.unwrap();
         let (_, first, _) = ask(&ann, "one", Some(&conversation), "ENQUEUE").await;
         let running = script.next().await;
         ask(&ann, "two", Some(&conversation), "ENQUEUE").await;
@@ -206,7 +206,7 @@ on_both_databases! {
         assert_eq!(turns, ["zero", "0", "three"]);
         attempt.say("3");
         attempt.finish();
-        server.replies().ended("ann", third.parse().unwrap()).await.unwrap();
+        server.replies().wait_for_end("ann", third.parse().unwrap()).await.unwrap();
         assert_eq!(shown(&ann, &conversation).await, ["zero", "0", "three", "3"]);
         assert_eq!(reply(&ann, &first).await["status"], "STOPPED");
     }

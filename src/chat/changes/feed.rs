@@ -1,4 +1,4 @@
-//! Following the viewer's changes.
+//! A live feed of the viewer's changes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use crate::error::Error;
 use crate::memory::Load;
 use crate::signal::{Listener, Topic};
 
-/// How often a silent feed looks at the database, should signals be lost.
-const PACE: Duration = Duration::from_secs(5);
+/// How often a feed without signals reads the database, in case signals are lost.
+const POLL_PERIOD: Duration = Duration::from_secs(5);
 
 /// How many changes a feed reads at once.
 const PAGE: u64 = 20;
 
-/// How much text a feed reads at once, a single change apart: it is held until the reader has taken it.
+/// How many bytes a feed reads at once, unless a single change has more. They are held until the reader has taken them.
 const PAGE_BYTES: usize = 256 * 1024;
 
 impl Chat {
-    /// The changes after `since`, or from the beginning, and then those that come, for ever.
+    /// Streams the changes after `since`, or from the beginning, and then new ones without end.
     #[must_use]
     pub fn follow_changes(
         &self,
@@ -46,7 +46,7 @@ struct Feed {
     columns: LongColumns,
     listener: Listener,
     pending: VecDeque<Change>,
-    /// What they take of the server's memory.
+    /// The memory that they take.
     load: Option<Load>,
 }
 
@@ -60,7 +60,7 @@ impl Feed {
                 }
                 return Ok(change);
             }
-            // A feed outlives an outage of the database, and waits while the viewer has too much in hand.
+            // A feed waits while the database is unavailable, and while the viewer's operations hold too much text.
             match self.chat.changes_within(self.since, PAGE, self.columns, PAGE_BYTES).await {
                 Ok(page) if !page.items.is_empty() => {
                     self.load = Some(self.chat.share.hand_over());
@@ -72,7 +72,7 @@ impl Feed {
             }
             tokio::select! {
                 () = self.listener.woken() => {}
-                () = sleep(PACE) => {}
+                () = sleep(POLL_PERIOD) => {}
             }
         }
     }

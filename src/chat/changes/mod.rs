@@ -1,11 +1,12 @@
-//! What has changed for the viewer, complete and in order.
+//! The viewer's changes, complete and in order.
 //!
-//! Every write raises the viewer's revision and stamps it on the rows that it touches, one write after another, so
-//! the rows with a higher revision than one that a client has seen are exactly what it has missed.
+//! Every write raises the viewer's revision and stores it in the rows that it touches, and one user's writes run one
+//! after another. The rows with a higher revision than a client has seen are therefore exactly what it has missed.
 //!
-//! A conversation in the trash hides its messages, and a client may pass their revisions meanwhile. The restoration is
-//! therefore a change of its own, at the revision at which it happened, whatever became of the conversation since: a
-//! client whose cursor is before it reads the messages anew, and one whose cursor is after it was told.
+//! A conversation in the trash hides its messages, and a client's cursor may pass their revisions meanwhile. The
+//! restoration is therefore a change of its own, at the revision at which it happened, whatever the conversation's
+//! later changes: a client whose cursor is before it reads the messages again, and one whose cursor is after it has
+//! received it.
 
 mod feed;
 mod statement;
@@ -15,28 +16,28 @@ use std::sync::Arc;
 use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
 
-use self::statement::{Row, Scope, statement};
+use self::statement::{PageRequest, Row, statement};
 use super::{Chat, Page};
 use crate::entity::{account, conversation, deleted_message, message};
 use crate::error::Error;
 
-/// What part of the memory that an answer may take one page of changes takes when it is read. The rest is for the
-/// answer, which has the texts once more.
-const PART: usize = 4;
+/// One page of changes takes at most one part in this many of the memory that an answer may take. The rest is for the
+/// answer, which repeats the texts.
+const SHARE_DIVISOR: usize = 4;
 
-/// A place in the viewer's changes. Several rows may share a revision: within it conversations come before
-/// messages, messages before deleted ones, and each in the order of their ids.
+/// A position in the viewer's changes. Several rows may have the same revision: within it, conversations come before
+/// messages, messages before deleted ones, and each kind is in order of id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChangeCursor {
     /// The revision.
     pub revision: i64,
-    /// The table.
+    /// The table of the row.
     pub kind: ChangeKind,
     /// The row.
     pub id: Uuid,
 }
 
-/// The table that a change is of.
+/// The table of a changed row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChangeKind {
     /// A conversation.
@@ -47,7 +48,7 @@ pub enum ChangeKind {
     DeletedMessage,
 }
 
-/// The columns of a message that may be of any length. Those that are not read are empty in the row.
+/// Which columns of any length are read of a message. The others are empty in the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LongColumns {
     /// The text.
@@ -61,23 +62,23 @@ impl LongColumns {
     pub const ALL: Self = Self { content: true, tool_calls: true };
 }
 
-/// A row that has changed, as it is now.
+/// A changed row, as it is now.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A conversation was started, renamed, deleted, or changed otherwise.
+    /// A conversation was created, deleted or changed otherwise.
     Conversation(Arc<conversation::Model>),
-    /// A conversation was taken out of the trash, and its messages with it: they are no changes of their own, as
-    /// that would cost a write of each.
+    /// A conversation was restored from the trash with its messages, which are no changes of their own, as that would
+    /// take a write of each.
     Restored(Arc<conversation::Model>),
-    /// A message was added, a reply has begun or ended, or a message has entered or left the active path. Only these
-    /// of its long columns were read.
+    /// A message was added, a reply has started or ended, or a message has entered or left the active path. Only these
+    /// long columns were read.
     Message(Arc<message::Model>, LongColumns),
     /// A message was deleted.
     DeletedMessage(Arc<deleted_message::Model>),
 }
 
 impl Change {
-    /// The place of this change.
+    /// The cursor of this change.
     #[must_use]
     pub fn cursor(&self) -> ChangeCursor {
         let (revision, kind, id) = match self {
@@ -93,7 +94,7 @@ impl Change {
 }
 
 impl Chat {
-    /// The place after all that has changed so far.
+    /// The cursor after all changes so far.
     pub async fn change_cursor(&self) -> Result<ChangeCursor, Error> {
         let query = account::Entity::find_by_id(self.user()).select_only().column(account::Column::Revision);
         let revision: Option<i64> =
@@ -105,11 +106,10 @@ impl Chat {
         })
     }
 
-    /// The first `limit` changes after `since`, or from the beginning, in order, as they are at one moment. Each row
-    /// is there at most once, at the place of its last change, but that a conversation's restoration has a place of
-    /// its own.
+    /// The first `limit` changes after `since`, or from the beginning, in order, from one snapshot. Each row is there
+    /// at most once, at its last change; a conversation's restoration is a change of its own.
     ///
-    /// The page ends early where its texts would take too much memory, but has one change at least.
+    /// The page ends early if its texts take too much memory, but has at least one change.
     pub async fn changes(
         &self,
         since: Option<ChangeCursor>,
@@ -119,7 +119,7 @@ impl Chat {
         self.changes_within(since, limit, columns, usize::MAX).await
     }
 
-    /// As [`Chat::changes`], in pages of about `bytes` at most.
+    /// As [`Chat::changes`], with at most about `bytes` bytes a page.
     async fn changes_within(
         &self,
         since: Option<ChangeCursor>,
@@ -127,9 +127,10 @@ impl Chat {
         columns: LongColumns,
         bytes: usize,
     ) -> Result<Page<Change>, Error> {
-        let scope = Scope { since, limit, columns, bytes: bytes.min(self.share.left() / PART) };
-        let statement = statement(self.database.backend(), self.user(), &scope);
-        let rows: Vec<Arc<Row>> = self.gather(statement).await?;
+        let request =
+            PageRequest { since, limit, columns, bytes: bytes.min(self.share.left() / SHARE_DIVISOR) };
+        let statement = statement(self.database.backend(), self.user(), &request);
+        let rows: Vec<Arc<Row>> = self.load(statement).await?;
         let has_next = rows.iter().any(|row| matches!(**row, Row::Next));
         let found = rows.into_iter().filter_map(|row| Arc::into_inner(row)?.into_change(columns));
         let mut changes: Vec<Change> = found.collect();

@@ -1,7 +1,7 @@
-//! A page of changes in one statement, and so from one snapshot.
+//! A page of changes in one statement, and therefore from one snapshot.
 //!
-//! It first finds the places of the page in the indexes by revision, then how far the page may go with the texts that
-//! are wanted, and only then reads the rows.
+//! It finds the keys of the page in the indexes by revision, then how many of them fit with the wanted texts, and only
+//! then reads the rows.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{Change, ChangeCursor, ChangeKind, LongColumns};
-use crate::chat::read::{ROW, Texts};
+use crate::chat::read::{ROW_BYTES, RowSize};
 use crate::entity::{conversation, deleted_message, message};
 
-/// What of the changes is wanted.
-pub(super) struct Scope {
+/// Which changes are wanted.
+pub(super) struct PageRequest {
     pub(super) since: Option<ChangeCursor>,
     pub(super) limit: u64,
     pub(super) columns: LongColumns,
-    /// How many bytes the page may have, unless its first change alone has more.
+    /// How many bytes the page may have; its first change may have more.
     pub(super) bytes: usize,
 }
 
-/// A row of the answer.
+/// A row of the result.
 pub(super) enum Row {
     Conversation {
         row: conversation::Model,
@@ -32,7 +32,7 @@ pub(super) enum Row {
     },
     Message(message::Model),
     DeletedMessage(deleted_message::Model),
-    /// There is a change after the page.
+    /// Another change follows the page.
     Next,
 }
 
@@ -41,7 +41,7 @@ const CONVERSATION: i32 = 0;
 const MESSAGE: i32 = 1;
 
 impl Row {
-    /// The change that it tells of; `columns` are what was read of a message.
+    /// The change in this row; `columns` were read of messages.
     pub(super) fn into_change(self, columns: LongColumns) -> Option<Change> {
         match self {
             Self::Conversation { row, restored: true } => Some(Change::Restored(Arc::new(row))),
@@ -71,7 +71,7 @@ impl FromQueryResult for Row {
     }
 }
 
-impl Texts for Row {
+impl RowSize for Row {
     fn bytes(&self) -> usize {
         match self {
             Self::Conversation { row, .. } => row.bytes(),
@@ -82,9 +82,9 @@ impl Texts for Row {
     }
 }
 
-/// The places of each table, in order; `{limit}` is one more than the page may have. The numbers are literal, as the
-/// plans depend on them.
-const PLACES: &str = "
+/// The keys of each table's changes, in order; `{limit}` is one more than the page may have. Limits are literals, as
+/// the plans depend on them.
+const KEYS: &str = "
 SELECT * FROM (
     SELECT 0 AS kind, revision, id, {row} + COALESCE(octet_length(title), 0) + octet_length(metadata) AS bytes
     FROM conversation WHERE user_id = $1 AND (revision, id) > ($2, $3)
@@ -105,7 +105,7 @@ UNION ALL SELECT * FROM (
     FROM deleted_message WHERE user_id = $1 AND (revision, id) > ($2, $5)
     ORDER BY revision, id LIMIT {limit}) AS deleted";
 
-/// The rows at those places that are within the page, and that there is a change after them.
+/// The rows of the keys that fit on the page, and the key of the change after them.
 const ROWS: &str = "
 SELECT page.kind, page.revision, page.fits, {columns}
 FROM page
@@ -116,25 +116,25 @@ LEFT JOIN message ON page.fits AND page.kind = 1
 LEFT JOIN deleted_message ON page.fits AND page.kind = 2
     AND deleted_message.user_id = $1 AND deleted_message.id = page.id";
 
-/// The statement that finds the changes in `scope` of `user`.
-pub(super) fn statement(backend: DbBackend, user: &str, scope: &Scope) -> Statement {
-    let places = PLACES
-        .replace("{limit}", &(scope.limit + 1).to_string())
-        .replace("{row}", &ROW.to_string())
+/// The statement that finds the changes in `request` of `user`.
+pub(super) fn statement(backend: DbBackend, user: &str, request: &PageRequest) -> Statement {
+    let keys = KEYS
+        .replace("{limit}", &(request.limit + 1).to_string())
+        .replace("{row}", &ROW_BYTES.to_string())
         .replace("{visible}", message::VISIBLE);
     let rows = ROWS.replace("{columns}", &columns());
     let sql = format!(
-        "WITH place AS ({places}),
+        "WITH change_key AS ({keys}),
 page AS (
     SELECT kind, revision, id, row_number() OVER so_far <= {limit}
         AND (row_number() OVER so_far = 1 OR sum(bytes) OVER so_far <= $8) AS fits
-    FROM place WINDOW so_far AS (ORDER BY revision, kind, id)
+    FROM change_key WINDOW so_far AS (ORDER BY revision, kind, id)
     ORDER BY revision, kind, id LIMIT {limit} + 1
 ){rows}",
-        limit = scope.limit,
+        limit = request.limit,
     );
-    let (revision, [conversation, message, deleted_message]) = bounds(scope.since);
-    let bytes = i64::try_from(scope.bytes).unwrap_or(i64::MAX);
+    let (revision, [conversation, message, deleted_message]) = bounds(request.since);
+    let bytes = i64::try_from(request.bytes).unwrap_or(i64::MAX);
     Statement::from_sql_and_values(
         backend,
         sql,
@@ -144,15 +144,15 @@ page AS (
             Value::from(conversation),
             Value::from(message),
             Value::from(deleted_message),
-            Value::from(scope.columns.content),
-            Value::from(scope.columns.tool_calls),
+            Value::from(request.columns.content),
+            Value::from(request.columns.tool_calls),
             Value::from(bytes),
         ],
     )
 }
 
-/// The revision, and for each table the id, after which its rows are wanted: within one revision the tables come one
-/// after another.
+/// The revision, and for each table the id, after which its rows are wanted. Within one revision the tables follow one
+/// another.
 fn bounds(since: Option<ChangeCursor>) -> (i64, [Uuid; 3]) {
     let Some(since) = since else { return (0, [Uuid::nil(); 3]) };
     let kinds = [ChangeKind::Conversation, ChangeKind::Message, ChangeKind::DeletedMessage];
@@ -164,7 +164,7 @@ fn bounds(since: Option<ChangeCursor>) -> (i64, [Uuid; 3]) {
     (since.revision, ids)
 }
 
-/// All columns of the three tables, each under a name of its own; the long ones are empty where they are not wanted.
+/// All columns of the three tables under distinct names; long ones that are not wanted are empty.
 fn columns() -> String {
     let mut columns = list::<conversation::Entity>("conversation", "c_", |_| None);
     columns += ", ";

@@ -1,4 +1,4 @@
-//! Finding the viewer's messages and titles by their words.
+//! Full-text search in the viewer's messages and titles.
 
 mod snippets;
 mod statement;
@@ -12,12 +12,13 @@ use uuid::Uuid;
 use self::snippets::{Snippets, Text};
 use self::statement::statement;
 use super::{Chat, Page, Slice};
+use crate::database::storable;
 use crate::entity::message::Role;
 use crate::entity::{conversation, message};
 use crate::error::Error;
 use crate::search::{MAX_CHARS, Query, Snippet};
 
-/// Where to search.
+/// What a search is limited to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SearchFilter {
     /// Only one conversation.
@@ -34,7 +35,7 @@ pub struct SearchFilter {
     pub created_before: Option<DateTime<Utc>>,
 }
 
-/// What to search.
+/// The kind of text to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SearchScope {
     /// Texts of messages.
@@ -43,10 +44,10 @@ pub enum SearchScope {
     Titles,
 }
 
-/// A place in the hits of a query.
+/// A position in the hits of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchCursor {
-    /// How well the hit matches. It depends on the hit alone, so that no other row can move it.
+    /// How well the hit matches. It depends on nothing but the hit, so changes of other rows cannot move it.
     pub score: i64,
     /// The message's id, or the conversation's.
     pub id: Uuid,
@@ -55,19 +56,19 @@ pub struct SearchCursor {
 /// A message or title that was found.
 #[derive(Clone, Debug)]
 pub struct Hit {
-    /// Its place.
+    /// Its position.
     pub cursor: SearchCursor,
     /// The conversation.
     pub conversation: Arc<conversation::Model>,
     /// The message; `None` if it is the conversation's title that was found.
     pub message: Option<Arc<message::Model>>,
-    /// Which of its page it is.
+    /// Its index on the page.
     number: usize,
     snippets: Arc<Snippets>,
 }
 
 impl Hit {
-    /// Why it was found. The snippets of a page are made together, when the first of them is asked for.
+    /// The part of the text that matches. The snippets of a page are made together when the first one is asked for.
     ///
     /// # Errors
     /// [`Error::Internal`] if they cannot be made.
@@ -76,7 +77,7 @@ impl Hit {
     }
 }
 
-/// What the statement tells of a hit.
+/// A row of the search statement.
 struct Found {
     cursor: SearchCursor,
     is_title: bool,
@@ -90,10 +91,10 @@ impl Found {
 }
 
 impl Chat {
-    /// A page of the viewer's messages and titles that `query` finds, best first; none if it asks for nothing.
+    /// A page of the viewer's messages and titles that match `query`, best first; empty if the query has no terms.
     ///
-    /// Better is what says the words more often in less text, with titles counting double; of equals the newer.
-    /// Pages neither repeat nor skip what stays as it is, whatever else is written or deleted between them.
+    /// A text ranks higher the more often it contains the terms and the shorter it is; titles count double, and the
+    /// newer of two equals comes first. Rows that do not change are neither repeated nor skipped between pages.
     ///
     /// # Errors
     /// [`Error::BadUserInput`] if the query has more than [`MAX_CHARS`] characters.
@@ -119,19 +120,14 @@ impl Chat {
         };
         let found = self
             .database
-            .read_slowly_for(self.user(), |connection| {
-                let statement = statement.clone();
-                Box::pin(async move {
-                    let rows = connection.query_all_raw(statement).await?;
-                    rows.iter().map(Found::read).collect::<Result<Vec<_>, _>>()
-                })
-            })
+            .read_expensive_for(self.user(), |connection| connection.query_all_raw(statement.clone()))
             .await?;
+        let found: Vec<Found> = found.iter().map(Found::read).collect::<Result<_, _>>()?;
         let Page { items, has_previous, has_next } = Page::from_rows(found, &slice);
         Ok(Page { items: self.hits(&items, &query).await?, has_previous, has_next })
     }
 
-    /// The rows of what was found. What has been deleted since is left out.
+    /// The rows of the hits, without those that were deleted meanwhile.
     async fn hits(&self, found: &[Found], query: &Arc<Query>) -> Result<Vec<Hit>, Error> {
         if found.is_empty() {
             return Ok(Vec::new());
@@ -170,11 +166,9 @@ impl Chat {
     }
 }
 
-/// The first instant, in the precision and range of what is stored, that is not before `instant`.
-fn stored(instant: DateTime<Utc>) -> DateTime<Utc> {
-    // The databases' own forms of instants have four digits for the year.
-    let latest = DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::UNIX_EPOCH);
-    let instant = instant.clamp(DateTime::UNIX_EPOCH, latest);
+/// Rounds `instant` up to the precision of stored instants.
+fn round_up(instant: DateTime<Utc>) -> DateTime<Utc> {
+    let instant = storable(instant);
     let whole = instant.trunc_subsecs(3);
     if whole == instant { whole } else { whole + TimeDelta::milliseconds(1) }
 }

@@ -7,9 +7,10 @@ use tokio::sync::OnceCell;
 
 use crate::entity::{conversation, message};
 use crate::error::Error;
-use crate::search::{Interest, Query, READING, Snippet};
+use crate::search::{Query, Snippet};
+use crate::text_workers::{Cancelled, READING};
 
-/// The snippets of a page of hits, made once, however often they are asked for.
+/// The snippets of a page of hits, which are made once.
 pub(super) struct Snippets {
     user: String,
     query: Arc<Query>,
@@ -24,7 +25,7 @@ impl fmt::Debug for Snippets {
     }
 }
 
-/// What was found: the text of a message, or the title of a conversation.
+/// A text that was found: of a message, or the title of a conversation.
 pub(super) enum Text {
     Message(Arc<message::Model>),
     Title(Arc<conversation::Model>),
@@ -54,7 +55,7 @@ impl Snippets {
         Self { user: user.to_owned(), query, texts: texts.into(), made: OnceCell::new() }
     }
 
-    /// The snippet of the hit of this number.
+    /// The snippet of the hit at index `number`.
     pub(super) async fn get(&self, number: usize) -> Result<Snippet, Error> {
         let made = self.made.get_or_try_init(|| self.make()).await?;
         let missing = || Error::Internal(format!("hit {number} has no snippet"));
@@ -64,8 +65,8 @@ impl Snippets {
     async fn make(&self) -> Result<Vec<Snippet>, Error> {
         let (query, texts) = (self.query.clone(), self.texts.clone());
         let bytes = texts.iter().map(|text| text.as_str().len()).sum();
-        let make = move |interest: &Interest<Vec<Snippet>>| {
-            let wanted = texts.iter().take_while(|_| interest.is_wanted());
+        let make = move |cancelled: &Cancelled<Vec<Snippet>>| {
+            let wanted = texts.iter().take_while(|_| !cancelled.get());
             wanted.map(|text| Snippet::of(text.as_str(), &query)).collect()
         };
         READING.run(&self.user, bytes, make).await

@@ -2,24 +2,24 @@
 
 use sea_orm::{DbBackend, Statement, Value};
 
-use super::{SearchCursor, SearchFilter, SearchScope, stored};
+use super::{SearchCursor, SearchFilter, SearchScope, round_up};
 use crate::chat::Slice;
 use crate::search::{Lookup, Query, Term, scope};
 
-/// The values of a statement in the making.
+/// Collects the values of a statement.
 struct Sql {
     backend: DbBackend,
     values: Vec<Value>,
 }
 
 impl Sql {
-    /// The placeholder of a value. Nothing that comes from a client is ever part of the text.
+    /// Adds a value, and returns its placeholder. Nothing that a client sends becomes part of the SQL text.
     fn bind(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())
     }
 
-    /// The placeholders of a term's pattern, and of how many characters it has.
+    /// Adds a term's pattern and its number of characters, and returns their placeholders.
     fn bind_pattern(&mut self, term: &Term) -> (String, String) {
         let pattern = term.pattern();
         let length = i64::try_from(pattern.chars().count()).unwrap_or(i64::MAX);
@@ -27,10 +27,10 @@ impl Sql {
     }
 }
 
-/// Candidates come out of the index by their tokens, all of them the owner's; their folded texts then decide. Each
-/// count is taken once, in a part of the statement that the databases do not merge with the rest.
+/// The statement that finds a page of hits; `None` if the filter excludes everything.
 ///
-/// None if the filter leaves nothing to search.
+/// The index finds the owner's candidates by their tokens, and their folded texts then decide. Terms are counted once,
+/// in a materialized part of the statement.
 pub(super) fn statement(
     backend: DbBackend,
     user: &str,
@@ -41,7 +41,7 @@ pub(super) fn statement(
     let mut sql = Sql { backend, values: Vec::new() };
     let user_id = sql.bind(user);
     let lookups = query.lookups(&scope(user));
-    let tokens = (!lookups.is_empty()).then(|| sql.bind(engine_query(backend, &lookups)));
+    let tokens = (!lookups.is_empty()).then(|| sql.bind(index_query(backend, &lookups)));
     let mut columns = Vec::new();
     for (number, term) in query.wanted.iter().enumerate() {
         let (pattern, length) = sql.bind_pattern(term);
@@ -76,7 +76,7 @@ pub(super) fn statement(
     Some(Statement::from_sql_and_values(backend, text, sql.values))
 }
 
-/// Puts the candidates that have every wanted term in order, and takes a page.
+/// Ranks the candidates that have every wanted term, and takes a page.
 fn rank(sql: &mut Sql, candidates: &str, terms: usize, slice: &Slice<SearchCursor>) -> String {
     let of_terms = |part: fn(usize) -> String, with: &str, none: &str| match terms {
         0 => none.to_owned(),
@@ -99,7 +99,7 @@ ORDER BY score DESC, id DESC LIMIT {limit}",
     )
 }
 
-/// What the two kinds of entries are searched for.
+/// The parts of the statement that messages and titles share.
 struct Search<'s> {
     user_id: &'s str,
     tokens: Option<&'s str>,
@@ -112,7 +112,7 @@ impl Search<'_> {
     fn messages(&self, sql: &mut Sql) -> String {
         let Self { user_id, columns, filter, .. } = self;
         let mut conditions = self.conditions.to_vec();
-        // An entry of a reply that is being written anew is of its last attempt.
+        // The entry of a running reply is of an earlier attempt.
         conditions.push("m.status IN ('COMPLETE', 'STOPPED', 'FAILED')".to_owned());
         if let Some(id) = filter.conversation_id {
             conditions.push(format!("m.conversation_id = {}", sql.bind(id)));
@@ -125,7 +125,7 @@ impl Search<'_> {
         }
         conditions.extend(self.created(sql, "m"));
         let conditions = conditions.join(" AND ");
-        let (from, found) = engine(sql.backend, "message", self.tokens);
+        let (from, found) = candidates(sql.backend, "message", self.tokens);
         format!(
             "SELECT s.id, 0 AS is_title, {columns}
 {from} CROSS JOIN message AS m CROSS JOIN conversation AS c
@@ -144,7 +144,7 @@ WHERE {found} AND s.user_id = {user_id} AND m.user_id = {user_id} AND m.id = s.i
         }
         conditions.extend(self.created(sql, "c"));
         let conditions = conditions.join(" AND ");
-        let (from, found) = engine(sql.backend, "title", self.tokens);
+        let (from, found) = candidates(sql.backend, "title", self.tokens);
         format!(
             "SELECT s.id, 1 AS is_title, {columns}
 {from} CROSS JOIN conversation AS c
@@ -158,16 +158,16 @@ WHERE {found} AND s.user_id = {user_id} AND c.user_id = {user_id} AND c.id = s.i
         let mut conditions = Vec::new();
         for (instant, operator) in bounds {
             if let Some(instant) = instant {
-                conditions.push(format!("{table}.created_at {operator} {}", sql.bind(stored(instant))));
+                conditions.push(format!("{table}.created_at {operator} {}", sql.bind(round_up(instant))));
             }
         }
         conditions
     }
 }
 
-/// Where candidates come from, and what makes them candidates. A query that only excludes has no tokens to go by:
-/// it reads all of its user's entries.
-fn engine(backend: DbBackend, name: &str, tokens: Option<&str>) -> (String, String) {
+/// The tables that candidates come from, and the condition that selects them. A query that only excludes has no tokens,
+/// so it reads all of its user's entries.
+fn candidates(backend: DbBackend, name: &str, tokens: Option<&str>) -> (String, String) {
     match (backend, tokens) {
         (_, None) => (format!("FROM {name}_search AS s"), "1 = 1".to_owned()),
         (DbBackend::Postgres, Some(tokens)) => {
@@ -181,9 +181,9 @@ fn engine(backend: DbBackend, name: &str, tokens: Option<&str>) -> (String, Stri
     }
 }
 
-/// All of `lookups` in the engine's own language. Tokens are made of letters, digits and marks, so that none can
-/// end its quotes.
-fn engine_query(backend: DbBackend, lookups: &[Lookup]) -> String {
+/// A query for all of `lookups` in the database's own query language. Tokens consist of letters, digits and marks, so
+/// none can end its quotes.
+fn index_query(backend: DbBackend, lookups: &[Lookup]) -> String {
     let (quote, prefix, and) = match backend {
         DbBackend::Postgres => ('\'', ":*", " & "),
         _ => ('"', "*", " AND "),

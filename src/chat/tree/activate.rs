@@ -1,15 +1,15 @@
-//! Moving between versions.
+//! Activating another version.
 
 use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use uuid::Uuid;
 
-use super::super::receipt::{Made, Repeatable};
-use super::super::{AfterCommit, Chat};
-use super::climb::one_by_one;
-use super::steps::{STEP, new_target, settled};
+use super::super::receipt::{Created, IdempotentRequest};
+use super::super::{Chat, unchanged};
+use super::steps::{STEP, ensure_no_steps, set_target};
+use super::traversal::nested_loop;
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
 use crate::entity::message;
@@ -20,7 +20,7 @@ use crate::error::Error;
 pub struct ActivateMessage {
     /// The message.
     pub message_id: Uuid,
-    /// The client's name for this request: a second one with the same key changes nothing.
+    /// The idempotency key: a second request with the same key changes nothing.
     pub idempotency_key: Option<String>,
 }
 
@@ -33,111 +33,118 @@ pub struct Activated {
     pub message: message::Model,
 }
 
-/// Message `$3` of conversation `$2` of user `$1`, and all that hangs below it.
-pub(super) const BELOW: &str = "
-WITH RECURSIVE below (id, position, created_revision) AS (
+/// Message `$3` of conversation `$2` of user `$1`, and its descendants.
+pub(super) const DESCENDANTS: &str = "
+WITH RECURSIVE descendant (id, position, created_revision) AS (
     SELECT id, position, created_revision FROM message
     WHERE user_id = $1 AND conversation_id = $2 AND id = $3
     UNION ALL
     SELECT child.id, child.position, child.created_revision
-    FROM below CROSS JOIN message AS child
-    WHERE child.user_id = $1 AND child.conversation_id = $2 AND child.parent_id = below.id
+    FROM descendant CROSS JOIN message AS child
+    WHERE child.user_id = $1 AND child.conversation_id = $2 AND child.parent_id = descendant.id
 )";
 
 const NEWEST: &str = "
-SELECT id, position, COUNT(*) OVER () AS count FROM (SELECT * FROM below LIMIT $4) AS few
+SELECT id, position, COUNT(*) OVER () AS count FROM (SELECT * FROM descendant LIMIT $4) AS few
 ORDER BY created_revision DESC, position DESC LIMIT 1";
 
-/// The newest message of a part of the tree. Nothing hangs below it: that would be newer.
+/// The newest message of a subtree. It has no children, as those would be newer.
 #[derive(FromQueryResult)]
 pub(super) struct Leaf {
     pub(super) id: Uuid,
     pub(super) position: i64,
-    /// How many messages were looked at.
+    /// How many messages the subtree has, [`STEP`] + 1 at most.
     count: i64,
 }
 
 impl Chat {
-    /// Puts a message on the active path, with what leads to it, and with what leads on from it to the newest
-    /// message below it. Replies that are under way go on, on the path or off it.
+    /// Puts a message on the active path, with its ancestors, and with the messages from it to its newest descendant.
+    /// Queued and running replies go on, whether they are on the path or not.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message.
     pub async fn activate_message(&self, request: ActivateMessage) -> Result<Activated, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
-        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "activateMessage", &arguments)?;
-        match self.activate_at_once(request.message_id, repeatable.clone()).await {
-            Err(Error::TooManyMessages) => self.activate_in_steps(request.message_id, repeatable).await,
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "activateMessage", &arguments)?;
+        match self.activate_at_once(request.message_id, idempotent.clone()).await {
+            Err(Error::TooManyMessages) => self.activate_in_steps(request.message_id, idempotent).await,
             result => result,
         }
     }
 
-    async fn activate_at_once(&self, id: Uuid, repeatable: Option<Repeatable>) -> Result<Activated, Error> {
-        self.write(repeatable, move |chat, write, repeatable| {
+    async fn activate_at_once(
+        &self,
+        id: Uuid,
+        idempotent: Option<IdempotentRequest>,
+    ) -> Result<Activated, Error> {
+        self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                let earlier = chat.receive(write, repeatable.as_ref(), Made::default()).await?;
+                let earlier = chat.record_receipt(write, idempotent.as_ref(), Created::default()).await?;
                 let message = chat.message_within(write, id).await?;
                 let mut message = message.ok_or(Error::NotFound("message"))?;
                 let conversation_id = message.conversation_id;
                 if earlier.is_some() {
-                    let conversation = settled(chat.conversation_within(write, conversation_id).await?)?;
-                    return Ok((Activated { conversation, message }, AfterCommit::nothing()));
+                    let conversation =
+                        ensure_no_steps(chat.conversation_within(write, conversation_id).await?)?;
+                    return Ok(unchanged(write, Activated { conversation, message }));
                 }
-                let leaf = chat.newest_below(write, conversation_id, message.id).await?;
-                let standing = chat.standing(write, conversation_id, Some(leaf.id), leaf.position).await?;
-                let junction = standing.junction(Some(leaf.id), leaf.position)?;
-                // Who moves to another version looks at it.
+                let leaf = chat.newest_descendant(write, conversation_id, message.id).await?;
+                let branch_point =
+                    chat.branch_point(write, conversation_id, Some(leaf.id), leaf.position).await?;
+                let ancestor = branch_point.ancestor(Some(leaf.id), leaf.position)?;
+                // The viewer sees the version that they activate.
                 let length = [
                     (Column::LastPosition, Expr::value(leaf.position)),
                     (Column::ReadPosition, Expr::value(leaf.position)),
                 ];
                 let conversation = chat.update_conversation(write, conversation_id, length).await?;
-                chat.lead_path(write, conversation_id, Some(leaf.id), leaf.position, junction).await?;
+                chat.set_active_path(write, conversation_id, Some(leaf.id), leaf.position, ancestor).await?;
                 if !message.active {
                     message.active = true;
                     message.revision = write.revision;
                 }
-                Ok((Activated { conversation, message }, AfterCommit::default()))
+                Ok(Activated { conversation, message })
             })
         })
         .await
     }
 
-    async fn activate_in_steps(&self, id: Uuid, repeatable: Option<Repeatable>) -> Result<Activated, Error> {
-        let begun = self.write(repeatable, move |chat, write, repeatable| {
+    async fn activate_in_steps(
+        &self,
+        id: Uuid,
+        idempotent: Option<IdempotentRequest>,
+    ) -> Result<Activated, Error> {
+        let started = self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                let earlier = chat.receive(write, repeatable.as_ref(), Made::default()).await?;
+                let earlier = chat.record_receipt(write, idempotent.as_ref(), Created::default()).await?;
                 let message = chat.message_within(write, id).await?.ok_or(Error::NotFound("message"))?;
                 let conversation_id = message.conversation_id;
-                settled(chat.conversation_within(write, conversation_id).await?)?;
+                ensure_no_steps(chat.conversation_within(write, conversation_id).await?)?;
                 if earlier.is_none() {
-                    chat.update_conversation(write, conversation_id, new_target(write, id, None)).await?;
+                    chat.update_conversation(write, conversation_id, set_target(write, id, None)).await?;
                 }
-                Ok((conversation_id, AfterCommit::nothing()))
+                Ok(unchanged(write, conversation_id))
             })
         });
-        let conversation = self.settle(begun.await?).await?;
+        let conversation = self.finish_steps(started.await?).await?;
         let message = self.message(id).await?.ok_or(Error::NotFound("message"))?;
         Ok(Activated { conversation, message: Arc::unwrap_or_clone(message) })
     }
 
-    /// The newest message among one and all that hangs below it.
+    /// The newest message among `id` and its descendants.
     ///
     /// # Errors
-    /// [`Error::TooManyMessages`] if those are more than one step may touch.
-    pub(super) async fn newest_below(
+    /// [`Error::TooManyMessages`] if those are more than [`STEP`].
+    pub(super) async fn newest_descendant(
         &self,
         write: &Write,
         conversation_id: Uuid,
         id: Uuid,
     ) -> Result<Leaf, Error> {
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            one_by_one(write.get_database_backend(), &format!("{BELOW}{NEWEST}")),
-            [Value::from(self.user()), Value::from(conversation_id), Value::from(id), Value::from(STEP + 1)],
-        );
-        let row = write.query_one_raw(statement).await?.ok_or(Error::NotFound("message"))?;
-        let leaf = Leaf::from_query_result(&row, "")?;
+        let newest = nested_loop(write.get_database_backend(), &format!("{DESCENDANTS}{NEWEST}"));
+        let values = [self.user().into(), conversation_id.into(), id.into(), (STEP + 1).into()];
+        let leaf: Leaf = write.first(newest, values).await?.ok_or(Error::NotFound("message"))?;
         if leaf.count > STEP { Err(Error::TooManyMessages) } else { Ok(leaf) }
     }
 }

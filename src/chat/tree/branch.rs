@@ -1,19 +1,19 @@
-//! The branch that ends with a message: reading it, and leading the active path along it.
+//! The branch that ends with a message: reading it, and setting the active path to it.
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use uuid::Uuid;
 
-use super::super::{Chat, Span};
-use super::climb::one_by_one;
+use super::super::{Chat, PositionRange};
 use super::steps::STEP;
+use super::traversal::nested_loop;
 use crate::database::Write;
 use crate::entity::message;
 use crate::error::Error;
 
-/// From message `$2` of user `$1` upwards, to the first message on the active path. The further way is the path's
-/// own, and known by positions: nothing has to climb it.
+/// Message `$2` of user `$1` and its ancestors, up to the first one on the active path. The ancestors of that one are
+/// on the path, and are found by position.
 pub(super) const BRANCH: &str = "
 WITH RECURSIVE branch (id, parent_id, position, active) AS (
     SELECT id, parent_id, position, active FROM message WHERE user_id = $1 AND id = $2
@@ -23,10 +23,10 @@ WITH RECURSIVE branch (id, parent_id, position, active) AS (
     WHERE above.user_id = $1 AND above.id = branch.parent_id AND NOT branch.active
 )";
 
-/// After [`BRANCH`]: the whole way from the start of conversation `$3`, as far as it is from position `$4` to
-/// before `$5`.
-pub(super) const WAY: &str = ",
-way AS (
+/// After [`BRANCH`]: all ancestors of the message, with itself, in conversation `$3`, from position `$4` to before
+/// `$5`.
+pub(super) const WHOLE_BRANCH: &str = ",
+whole_branch AS (
     SELECT * FROM message
     WHERE user_id = $1 AND conversation_id = $3 AND active AND position >= $4 AND position < $5
         AND position <= (SELECT COALESCE(MAX(position), 0) FROM branch WHERE active)
@@ -38,135 +38,108 @@ way AS (
 /// As [`BRANCH`], but not above position `$4`.
 const NEAR: (&str, &str) = ("AND NOT branch.active", "AND NOT branch.active AND branch.position > $4");
 
-const STANDING: &str = "
+const BRANCH_POINT: &str = "
 SELECT
-    (SELECT MAX(position) FROM branch WHERE active) AS meeting,
+    (SELECT MAX(position) FROM branch WHERE active) AS common,
     (SELECT MIN(position) FROM branch) AS top,
     (SELECT last_position FROM conversation WHERE user_id = $1 AND id = $3) AS last_position,
-    (SELECT step_at IS NOT NULL FROM conversation WHERE user_id = $1 AND id = $3) AS unsettled,
+    (SELECT step_at IS NOT NULL FROM conversation WHERE user_id = $1 AND id = $3) AS has_steps,
     EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $3 AND status = 'GENERATING')
     OR EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $3 AND status = 'QUEUED') AS busy";
 
-const JOIN: &str = "
+const ACTIVATE: &str = "
 UPDATE message SET active = TRUE, revision = $3
 WHERE user_id = $1 AND id IN (SELECT id FROM branch WHERE NOT active)";
 
-/// How a branch stands to the active path.
+/// Where a branch leaves the active path.
 #[derive(Clone, Copy, FromQueryResult)]
-pub(super) struct Standing {
-    /// The position of the last message that both have, if it is near.
-    meeting: Option<i64>,
-    /// The position of the uppermost message that was looked at.
+pub(super) struct BranchPoint {
+    /// The position of the last message that both have, if it was found.
+    common: Option<i64>,
+    /// The position of the first message of the branch that was read.
     top: Option<i64>,
-    /// How long the path is.
+    /// The length of the path.
     last_position: Option<i64>,
-    /// Whether steps are being taken in the conversation.
-    unsettled: Option<bool>,
-    /// Whether a reply is under way in the conversation.
+    /// Whether the conversation is changed in steps.
+    has_steps: Option<bool>,
+    /// Whether a reply is queued or running in the conversation.
     pub(super) busy: bool,
 }
 
-impl Standing {
-    /// The position of the last message that the path and the branch have in common, 0 if there is none. The branch has
-    /// `length` messages and ends with `end`.
+impl BranchPoint {
+    /// The position of the last common message of the path and the branch, which has `length` messages and ends with
+    /// `end`; 0 if they have none in common.
     ///
     /// # Errors
-    /// [`Error::TooManyMessages`] if it takes more than one step to lead the path along the branch.
-    pub(super) fn junction(&self, end: Option<Uuid>, length: i64) -> Result<i64, Error> {
+    /// [`Error::TooManyMessages`] if it takes more than one step to set the path to the branch.
+    pub(super) fn ancestor(&self, end: Option<Uuid>, length: i64) -> Result<i64, Error> {
         let starts = end.is_none() || self.top == Some(1);
-        let junction = self.meeting.or(starts.then_some(0)).ok_or(Error::TooManyMessages)?;
-        let moved = (self.last_position.unwrap_or(0) - junction) + (length - junction);
-        if moved > STEP { Err(Error::TooManyMessages) } else { Ok(junction) }
+        let ancestor = self.common.or(starts.then_some(0)).ok_or(Error::TooManyMessages)?;
+        let moved = (self.last_position.unwrap_or(0) - ancestor) + (length - ancestor);
+        if moved > STEP { Err(Error::TooManyMessages) } else { Ok(ancestor) }
     }
 }
 
 impl Chat {
-    /// The messages at the positions of `span` of the branch that ends with message `leaf` of its conversation,
-    /// oldest first.
-    pub async fn branch(&self, leaf: Uuid, span: Span) -> Result<Vec<Arc<message::Model>>, Error> {
-        let sql = format!("{BRANCH}{WAY} SELECT * FROM way ORDER BY position");
-        let sql = one_by_one(self.database.backend(), &sql);
-        let statement = Statement::from_sql_and_values(
-            self.database.backend(),
-            sql,
-            [
-                Value::from(self.user()),
-                Value::from(leaf),
-                Value::from(span.conversation),
-                Value::from(span.start),
-                Value::from(span.end),
-            ],
-        );
-        self.gather(statement).await
+    /// The messages in `range` of the branch that ends with message `leaf`, oldest first.
+    pub async fn branch(&self, leaf: Uuid, range: PositionRange) -> Result<Vec<Arc<message::Model>>, Error> {
+        let sql = format!("{BRANCH}{WHOLE_BRANCH} SELECT * FROM whole_branch ORDER BY position");
+        let sql = nested_loop(self.database.backend(), &sql);
+        let (user, conversation) = (self.user().into(), range.conversation.into());
+        let values = [user, leaf.into(), conversation, range.start.into(), range.end.into()];
+        self.load(self.database.statement(sql, values)).await
     }
 
-    /// How the branch of `length` messages that ends with message `end` stands to the active path; without an `end` it has
-    /// no message.
+    /// Where the branch of `length` messages that ends with message `end` leaves the active path. Without an `end` it
+    /// has no messages.
     ///
     /// # Errors
-    /// [`Error::ConversationBusy`] if steps are being taken in the conversation.
-    pub(super) async fn standing(
+    /// [`Error::ConversationBusy`] if the conversation is changed in steps.
+    pub(super) async fn branch_point(
         &self,
         write: &Write,
         conversation_id: Uuid,
         end: Option<Uuid>,
         length: i64,
-    ) -> Result<Standing, Error> {
-        let standing = self.stand(write, conversation_id, end, length).await?;
-        if standing.unsettled == Some(true) { Err(Error::ConversationBusy) } else { Ok(standing) }
+    ) -> Result<BranchPoint, Error> {
+        let branch_point = self.read_branch_point(write, conversation_id, end, length).await?;
+        if branch_point.has_steps == Some(true) { Err(Error::ConversationBusy) } else { Ok(branch_point) }
     }
 
-    /// As [`Self::standing`], for the steps themselves.
-    pub(super) async fn stand(
+    /// As [`Self::branch_point`], also while the conversation is changed in steps.
+    pub(super) async fn read_branch_point(
         &self,
         write: &Write,
         conversation_id: Uuid,
         end: Option<Uuid>,
         length: i64,
-    ) -> Result<Standing, Error> {
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            one_by_one(
-                write.get_database_backend(),
-                &format!("{}{STANDING}", BRANCH.replace(NEAR.0, NEAR.1)),
-            ),
-            [
-                Value::from(self.user()),
-                Value::from(end),
-                Value::from(conversation_id),
-                Value::from(length - STEP),
-            ],
-        );
-        let row = write.query_one_raw(statement).await?;
-        let row = row.ok_or_else(|| Error::Internal("a select without a row".to_owned()))?;
-        Ok(Standing::from_query_result(&row, "")?)
+    ) -> Result<BranchPoint, Error> {
+        let sql = format!("{}{BRANCH_POINT}", BRANCH.replace(NEAR.0, NEAR.1));
+        let values = [self.user().into(), end.into(), conversation_id.into(), (length - STEP).into()];
+        Ok(write.only(nested_loop(write.get_database_backend(), &sql), values).await?)
     }
 
-    /// Makes the active path end with message `end` at position `length`, or be empty. The branch and the path have
-    /// what is up to position `junction` in common.
-    pub(super) async fn lead_path(
+    /// Sets the active path to the branch of `length` messages that ends with `end`, or to none. Both have the messages
+    /// up to position `ancestor` in common.
+    pub(super) async fn set_active_path(
         &self,
         write: &Write,
         conversation_id: Uuid,
         end: Option<Uuid>,
         length: i64,
-        junction: i64,
+        ancestor: i64,
     ) -> Result<(), Error> {
-        self.cut(write, conversation_id, junction).await?;
-        if junction < length {
-            self.join(write, end).await?;
+        self.truncate_path(write, conversation_id, ancestor).await?;
+        if ancestor < length {
+            self.activate_branch(write, end).await?;
         }
         Ok(())
     }
 
-    /// Puts the branch that ends with message `end` on the active path, from which the path's own end was cut.
-    pub(super) async fn join(&self, write: &Write, end: Option<Uuid>) -> Result<(), Error> {
-        let statement = Statement::from_sql_and_values(
-            write.get_database_backend(),
-            one_by_one(write.get_database_backend(), &format!("{BRANCH}{JOIN}")),
-            [Value::from(self.user()), Value::from(end), Value::from(write.revision)],
-        );
-        write.execute_raw(statement).await?;
+    /// Puts the branch that ends with message `end` on the active path, which was truncated to the last common message.
+    pub(super) async fn activate_branch(&self, write: &Write, end: Option<Uuid>) -> Result<(), Error> {
+        let activate = nested_loop(write.get_database_backend(), &format!("{BRANCH}{ACTIVATE}"));
+        write.run(activate, [self.user().into(), end.into(), write.revision.into()]).await?;
         Ok(())
     }
 }

@@ -1,26 +1,27 @@
-//! Deleting a message and what hangs below it.
+//! Deleting a message and its descendants.
 
 use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, Value};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::super::receipt::{Made, Repeatable};
+use super::super::receipt::{Created, IdempotentRequest};
 use super::super::unread::read_at_most;
-use super::super::{AfterCommit, Chat};
-use super::activate::{BELOW, Leaf};
-use super::climb::{Below, one_by_one};
-use super::steps::{STEP, new_target, pause, settled, step_at};
+use super::super::{Chat, unchanged};
+use super::activate::{DESCENDANTS, Leaf};
+use super::steps::{STEP, ensure_no_steps, pause, set_target, step_at};
 use super::title::{derived_title, index_derived_title};
+use super::traversal::{Descendant, nested_loop};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
 use crate::entity::{deleted_message, message};
 use crate::error::Error;
 use crate::signal::Topic;
 
-/// How many messages one step deletes: each takes its entries in the search and all indexes with it.
+/// How many messages one step deletes. It is fewer than [`STEP`], as each has entries in the search index and all
+/// others.
 const BATCH: usize = 250;
 
 /// A message to delete.
@@ -28,74 +29,84 @@ const BATCH: usize = 250;
 pub struct DeleteMessage {
     /// The message.
     pub message_id: Uuid,
-    /// The client's name for this request: a second one with the same key changes nothing.
+    /// The idempotency key: a second request with the same key changes nothing.
     pub idempotency_key: Option<String>,
 }
 
-/// What is left where a message was deleted.
+/// The result of a deletion.
 #[derive(Clone, Debug)]
 pub struct Deleted {
     /// The conversation.
     pub conversation: conversation::Model,
 }
 
-const BURY: &str = "
+const INSERT_TOMBSTONES: &str = "
 INSERT INTO deleted_message (user_id, id, conversation_id, revision)
-SELECT $1, id, $2, $4 FROM below LIMIT $5";
+SELECT $1, id, $2, $4 FROM descendant LIMIT $5";
 
-const BURY_LISTED: &str = "
+const INSERT_LISTED_TOMBSTONES: &str = "
 INSERT INTO deleted_message (user_id, id, conversation_id, revision)
 SELECT user_id, id, conversation_id, $2 FROM message WHERE user_id = $1 AND id IN ({ids})";
 
 const PATH_END: &str = "
-SELECT COALESCE(MAX(position), 0) FROM message WHERE user_id = $1 AND conversation_id = $2 AND active";
+SELECT COALESCE(MAX(position), 0) AS position FROM message WHERE user_id = $1 AND conversation_id = $2 AND active";
 
-/// The digest of a deleted text goes with it.
-const FORGET: &str = "
+#[derive(FromQueryResult)]
+struct PathEnd {
+    position: i64,
+}
+
+/// The digests of deleted texts are deleted, too.
+const CLEAR_DIGESTS: &str = "
 UPDATE receipt SET request_digest = NULL
 WHERE user_id = $1 AND message_id IN (SELECT id FROM deleted_message WHERE user_id = $1 AND revision = $2)";
 
-const ERASE: &str = "
+const DELETE_MESSAGES: &str = "
 DELETE FROM message
 WHERE user_id = $1 AND id IN (SELECT id FROM deleted_message WHERE user_id = $1 AND revision = $2)";
 
 impl Chat {
-    /// Deletes a message and all that hangs below it. If it was on the active path, the path goes on with the
-    /// sibling made next before it, or else next after it, and the newest message below that; without a sibling it
-    /// ends with the message before. Replies that were being written below it are given up at once.
+    /// Deletes a message and its descendants. If it is on the active path, the path continues with the sibling that was
+    /// created last before it, or else first after it, and that one's newest descendant; without a sibling it ends with
+    /// the parent. Running replies among the descendants are abandoned.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message.
     pub async fn delete_message(&self, request: DeleteMessage) -> Result<Deleted, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
-        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "deleteMessage", &arguments)?;
-        match self.delete_at_once(request.message_id, repeatable.clone()).await {
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "deleteMessage", &arguments)?;
+        match self.delete_at_once(request.message_id, idempotent.clone()).await {
             Err(Error::TooManyMessages) => {}
             result => return result,
         }
         let id = request.message_id;
-        let begun = self.write(repeatable, move |chat, write, repeatable| {
+        let started = self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                if chat.receive(write, repeatable.as_ref(), Made::default()).await?.is_some() {
-                    let Deleted { conversation } = chat.deleted_before(write, id).await?;
-                    return Ok((conversation.id, AfterCommit::nothing()));
+                if chat.record_receipt(write, idempotent.as_ref(), Created::default()).await?.is_some() {
+                    let Deleted { conversation } = chat.find_deletion(write, id).await?;
+                    return Ok(unchanged(write, conversation.id));
                 }
                 let message = chat.message_within(write, id).await?.ok_or(Error::NotFound("message"))?;
                 let conversation_id = message.conversation_id;
-                settled(chat.conversation_within(write, conversation_id).await?)?;
+                ensure_no_steps(chat.conversation_within(write, conversation_id).await?)?;
                 let changes = [(Column::DeletionId, Expr::value(id)), step_at(write)];
                 chat.update_conversation(write, conversation_id, changes).await?;
-                Ok((conversation_id, AfterCommit::default()))
+                Ok(conversation_id)
             })
         });
-        Ok(Deleted { conversation: self.settle(begun.await?).await? })
+        Ok(Deleted { conversation: self.finish_steps(started.await?).await? })
     }
 
-    async fn delete_at_once(&self, id: Uuid, repeatable: Option<Repeatable>) -> Result<Deleted, Error> {
-        self.write(repeatable, move |chat, write, repeatable| {
+    async fn delete_at_once(
+        &self,
+        id: Uuid,
+        idempotent: Option<IdempotentRequest>,
+    ) -> Result<Deleted, Error> {
+        self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                match chat.receive(write, repeatable.as_ref(), Made::default()).await? {
-                    Some(_) => Ok((chat.deleted_before(write, id).await?, AfterCommit::nothing())),
+                match chat.record_receipt(write, idempotent.as_ref(), Created::default()).await? {
+                    Some(_) => Ok(unchanged(write, chat.find_deletion(write, id).await?)),
                     None => chat.delete(write, id).await,
                 }
             })
@@ -103,18 +114,18 @@ impl Chat {
         .await
     }
 
-    async fn deleted_before(&self, write: &Write, id: Uuid) -> Result<Deleted, Error> {
+    async fn find_deletion(&self, write: &Write, id: Uuid) -> Result<Deleted, Error> {
         let key = (self.user().to_owned(), id);
         let tombstone = deleted_message::Entity::find_by_id(key).one(&**write).await?;
         let Some(tombstone) = tombstone else {
-            // It goes last of those that are deleted in steps.
+            // Of a deletion in steps, this message goes last.
             let left = self.message_within(write, id).await?;
             return Err(left.map_or(Error::NotFound("message"), |_| Error::ConversationBusy));
         };
         Ok(Deleted { conversation: self.conversation_within(write, tombstone.conversation_id).await? })
     }
 
-    async fn delete(&self, write: &Write, id: Uuid) -> Result<(Deleted, AfterCommit), Error> {
+    async fn delete(&self, write: &Write, id: Uuid) -> Result<Deleted, Error> {
         let message = self.message_within(write, id).await?.ok_or(Error::NotFound("message"))?;
         let conversation_id = message.conversation_id;
         let mut changes = Vec::new();
@@ -122,7 +133,7 @@ impl Chat {
         let mut first = None;
         if message.active {
             if let Some(sibling) = self.nearest_sibling(&**write, &message).await? {
-                let leaf = self.newest_below(write, conversation_id, sibling.id).await?;
+                let leaf = self.newest_descendant(write, conversation_id, sibling.id).await?;
                 if leaf.position - message.position >= STEP {
                     return Err(Error::TooManyMessages);
                 }
@@ -138,67 +149,61 @@ impl Chat {
         }
         if message.position == 1 {
             if !message.active {
-                first = self.first_words(write, conversation_id).await?;
+                first = self.first_text(write, conversation_id).await?;
             }
             changes.extend(derived_title(first.as_deref()));
         }
-        let conversation = settled(self.update_conversation(write, conversation_id, changes).await?)?;
+        let conversation = ensure_no_steps(self.update_conversation(write, conversation_id, changes).await?)?;
         if message.position == 1 {
             index_derived_title(write, &conversation).await?;
         }
-        let unfinished = self.unfinished(write, conversation_id).await?;
-        self.erase_below(write, &message).await?;
-        // The path's end hung below the message, or was it: nothing has to be cut.
+        let unfinished_replies = self.unfinished_replies(write, conversation_id).await?;
+        self.delete_descendants(write, &message).await?;
+        // The end of the path was deleted with the message, so nothing has to leave the path.
         if let Some(leaf) = successor {
-            self.join(write, Some(leaf.id)).await?;
+            self.activate_branch(write, Some(leaf.id)).await?;
         }
-        Ok((Deleted { conversation }, self.give_up(write, unfinished).await?))
+        self.abandon(write, unfinished_replies).await?;
+        Ok(Deleted { conversation })
     }
 
-    async fn erase_below(&self, write: &Write, message: &message::Model) -> Result<(), Error> {
-        let (user, revision) = (Value::from(self.user()), Value::from(write.revision));
-        let subtree = [
-            user.clone(),
-            Value::from(message.conversation_id),
-            Value::from(message.id),
-            revision.clone(),
-            Value::from(STEP + 1),
-        ];
+    async fn delete_descendants(&self, write: &Write, message: &message::Model) -> Result<(), Error> {
+        let (user, limit) = (self.user().into(), (STEP + 1).into());
+        let subtree = [user, message.conversation_id.into(), message.id.into(), write.revision.into(), limit];
         let backend = write.get_database_backend();
-        let bury =
-            Statement::from_sql_and_values(backend, one_by_one(backend, &format!("{BELOW}{BURY}")), subtree);
-        if i64::try_from(write.execute_raw(bury).await?.rows_affected()).unwrap_or(i64::MAX) > STEP {
+        let tombstones = nested_loop(backend, &format!("{DESCENDANTS}{INSERT_TOMBSTONES}"));
+        if i64::try_from(write.run(tombstones, subtree).await?).unwrap_or(i64::MAX) > STEP {
             return Err(Error::TooManyMessages);
         }
-        self.erase_buried(write).await
+        self.delete_tombstoned(write).await
     }
 
-    /// Erases the messages that have had a tombstone since this transaction.
-    async fn erase_buried(&self, write: &Write) -> Result<(), Error> {
-        let (user, revision) = (Value::from(self.user()), Value::from(write.revision));
-        let backend = write.get_database_backend();
-        for sql in [FORGET, ERASE] {
-            let statement = Statement::from_sql_and_values(backend, sql, [user.clone(), revision.clone()]);
-            write.execute_raw(statement).await?;
+    /// Deletes the messages that this transaction has inserted tombstones of.
+    async fn delete_tombstoned(&self, write: &Write) -> Result<(), Error> {
+        for sql in [CLEAR_DIGESTS, DELETE_MESSAGES] {
+            write.run(sql, [self.user().into(), write.revision.into()]).await?;
         }
         Ok(())
     }
 
-    /// What is due as these replies are given up, if any: another one may begin in their place, and who writes or reads
-    /// them is to look. One that has not been deleted is only woken in vain.
-    async fn give_up(&self, write: &Write, replies: Vec<Uuid>) -> Result<AfterCommit, Error> {
+    /// Starts another reply in place of `replies`, which were deleted, and signals their servers and readers. A signal
+    /// about one that was not deleted does no harm.
+    async fn abandon(&self, write: &Write, replies: Vec<Uuid>) -> Result<(), Error> {
         if replies.is_empty() {
-            return Ok(AfterCommit::default());
+            return Ok(());
         }
-        Ok(AfterCommit {
-            begin: self.replies.advance(write, self.user()).await?,
-            wake: replies.into_iter().flat_map(|id| [Topic::Stop(id), Topic::Reply(id)]).collect(),
-            ..AfterCommit::default()
-        })
+        if let Some(claim) = self.replies.claim_next(write, self.user()).await? {
+            self.generate_after_commit(write, claim);
+        }
+        for id in replies {
+            self.signal_after_commit(write, Topic::Stop(id));
+            self.signal_after_commit(write, Topic::Reply(id));
+        }
+        Ok(())
     }
 
-    /// The replies that are under way in a conversation.
-    async fn unfinished(&self, write: &Write, conversation_id: Uuid) -> Result<Vec<Uuid>, Error> {
+    /// The queued and running replies of a conversation.
+    async fn unfinished_replies(&self, write: &Write, conversation_id: Uuid) -> Result<Vec<Uuid>, Error> {
         let ids = message::Entity::find()
             .select_only()
             .column(message::Column::Id)
@@ -214,10 +219,10 @@ impl Chat {
 }
 
 impl Chat {
-    /// Deletes message `root` and all that hangs below it, the last ones first, so that none is ever there without its
-    /// parent; then the path is led on to the newest message below the nearest sibling.
+    /// Deletes message `root` and its descendants, children before parents, and then has the path set to the newest
+    /// descendant of the nearest sibling.
     pub(super) async fn delete_in_steps(&self, conversation_id: Uuid, root: Uuid) -> Result<(), Error> {
-        // Another server may have taken the last step just now.
+        // Another server may have finished the deletion.
         let Some(message) = self.message(root).await? else { return Ok(()) };
         let successor = if message.active {
             let query = self.nearest_siblings(&message);
@@ -225,17 +230,20 @@ impl Chat {
         } else {
             None
         };
-        let mut all = self.all_below(conversation_id, root, message.position).await?;
+        let mut all = self.descendants(conversation_id, root, message.position).await?;
         let plan = Arc::new(Deletion { conversation_id, message, successor });
         while !all.is_empty() {
-            let ids: Vec<Uuid> =
-                all.split_off(all.len().saturating_sub(BATCH)).iter().map(|row: &Below| row.id).collect();
+            let ids: Vec<Uuid> = all
+                .split_off(all.len().saturating_sub(BATCH))
+                .iter()
+                .map(|row: &Descendant| row.id)
+                .collect();
             let input = (plan.clone(), ids, all.is_empty());
             let began = Instant::now();
-            let goes_on = self.write(input, |chat, write, (plan, ids, is_last)| {
+            let continues = self.write(input, |chat, write, (plan, ids, is_last)| {
                 Box::pin(chat.delete_step(write, plan, ids, *is_last))
             });
-            if !goes_on.await? || all.is_empty() {
+            if !continues.await? || all.is_empty() {
                 break;
             }
             pause(began).await;
@@ -243,46 +251,42 @@ impl Chat {
         Ok(())
     }
 
-    /// Deletes `ids`. Tells whether what was planned still is to be done.
+    /// Deletes `ids`. Returns whether the deletion is still to be continued.
     async fn delete_step(
         &self,
         write: &Write,
         plan: &Deletion,
         ids: &[Uuid],
         is_last: bool,
-    ) -> Result<(bool, AfterCommit), Error> {
+    ) -> Result<bool, Error> {
         let (conversation_id, root) = (plan.conversation_id, &plan.message);
         let row = self.conversation_within(write, conversation_id).await?;
         if row.deletion_id != Some(root.id) {
-            return Ok((false, AfterCommit::nothing()));
+            return Ok(unchanged(write, false));
         }
-        let backend = write.get_database_backend();
-        let unfinished = self.unfinished(write, conversation_id).await?;
+        let unfinished_replies = self.unfinished_replies(write, conversation_id).await?;
         let numbers = (3..ids.len() + 3).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ");
         let values = [Value::from(self.user()), Value::from(write.revision)];
         let values = values.into_iter().chain(ids.iter().map(|id| Value::from(*id)));
-        let bury = Statement::from_sql_and_values(backend, BURY_LISTED.replace("{ids}", &numbers), values);
-        write.execute_raw(bury).await?;
-        self.erase_buried(write).await?;
+        write.run(INSERT_LISTED_TOMBSTONES.replace("{ids}", &numbers), values).await?;
+        self.delete_tombstoned(write).await?;
         let mut changes = Vec::new();
         if root.active {
-            let values = [Value::from(self.user()), Value::from(conversation_id)];
-            let end = Statement::from_sql_and_values(backend, PATH_END, values);
-            let end = write.query_one_raw(end).await?;
-            let end: i64 = end.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
+            let end: PathEnd = write.only(PATH_END, [self.user().into(), conversation_id.into()]).await?;
+            let end = end.position;
             changes.extend([(Column::LastPosition, Expr::value(end)), read_at_most(end)]);
         }
         if is_last {
             changes.push((Column::DeletionId, Expr::value(None::<Uuid>)));
             if let Some(sibling) = &plan.successor {
-                changes.extend(new_target(write, sibling.id, None));
+                changes.extend(set_target(write, sibling.id, None));
             } else {
                 changes.push((Column::StepAt, Expr::value(None::<sea_orm::prelude::DateTimeUtc>)));
             }
             if root.position == 1 {
                 let first = match &plan.successor {
                     Some(sibling) => Some(sibling.content.clone()),
-                    None => self.first_words(write, conversation_id).await?,
+                    None => self.first_text(write, conversation_id).await?,
                 };
                 changes.extend(derived_title(first.as_deref()));
             }
@@ -293,15 +297,16 @@ impl Chat {
         if is_last && root.position == 1 {
             index_derived_title(write, &conversation).await?;
         }
-        let given_up = unfinished.into_iter().filter(|id| ids.contains(id)).collect();
-        Ok((true, self.give_up(write, given_up).await?))
+        let abandoned = unfinished_replies.into_iter().filter(|id| ids.contains(id)).collect();
+        self.abandon(write, abandoned).await?;
+        Ok(true)
     }
 }
 
-/// What is to be deleted in steps.
+/// A deletion in steps.
 struct Deletion {
     conversation_id: Uuid,
     message: Arc<message::Model>,
-    /// Where the path goes on.
+    /// The sibling with which the path continues.
     successor: Option<message::Model>,
 }

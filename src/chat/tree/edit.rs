@@ -1,60 +1,59 @@
-//! Another version of a user's message.
+//! Editing: another version of a user's message.
 
 use sea_orm::sea_query::Expr;
 use uuid::Uuid;
 
-use super::super::receipt::{Made, Repeatable};
-use super::super::turn::{Seat, Sent, Words};
-use super::super::{AfterCommit, Chat, Metadata, OnBusy, text};
-use super::steps::new_target;
+use super::super::new_message::{NewMessage, Sent};
+use super::super::receipt::{Created, IdempotentRequest};
+use super::super::{Chat, Metadata, OnBusy, text, unchanged};
+use super::version::NewPath;
 use crate::database::Write;
-use crate::entity::conversation::Column;
 use crate::entity::message::Role;
 use crate::error::Error;
-use crate::search::Entry;
+use crate::index::Entry;
 
-/// Another version to make of a user's message.
+/// Another version of a user's message.
 #[derive(Clone, Debug)]
 pub struct EditMessage {
     /// The message.
     pub message_id: Uuid,
     /// The new version's text.
     pub content: String,
-    /// The client's name for this request: a second one with the same key finds the first one's rows.
+    /// The idempotency key: a second request with the same key returns the first one's rows.
     pub idempotency_key: Option<String>,
-    /// What to do if a reply is under way in the conversation. [`OnBusy::Rollback`] is [`OnBusy::Interrupt`] here:
-    /// the turns after the message leave the active path in any case.
+    /// What to do if a reply is queued or running in the conversation. [`OnBusy::Rollback`] is the same as
+    /// [`OnBusy::Interrupt`] here: the messages after this one leave the active path in any case.
     pub on_busy: OnBusy,
-    /// What the client keeps of its own beside the new version.
+    /// The client's metadata of the new version.
     pub metadata: Metadata,
 }
 
 impl Chat {
-    /// Stores another version of a user's message with a reply of its own, puts both on the active path, has the
-    /// reply written, and returns at once. The old version and what hangs below it stay.
+    /// Stores another version of a user's message with a reply of its own, puts both on the active path, has the reply
+    /// generated, and returns at once. The old version and its descendants stay.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message, or it is a reply.
     pub async fn edit_message(&self, mut request: EditMessage) -> Result<Sent, Error> {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
         let arguments = [request.message_id.as_bytes(), request.content.as_bytes(), request.metadata.bytes()];
-        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "editMessage", &arguments)?;
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "editMessage", &arguments)?;
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
-        let made = Made { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Made::default() };
+        let created =
+            Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };
         let sent =
-            self.write((request, repeatable, entry), move |chat, write, (request, repeatable, entry)| {
+            self.write((request, idempotent, entry), move |chat, write, (request, idempotent, entry)| {
                 Box::pin(async move {
-                    match chat.receive(write, repeatable.as_ref(), made).await? {
-                        Some(earlier) => {
-                            Ok((chat.sent_before(write, earlier).await?, AfterCommit::nothing()))
-                        }
-                        None => chat.edit(write, request, entry, made).await,
+                    match chat.record_receipt(write, idempotent.as_ref(), created).await? {
+                        Some(earlier) => Ok(unchanged(write, chat.find_sent(write, earlier).await?)),
+                        None => chat.edit(write, request, entry, created).await,
                     }
                 })
             });
         let mut sent = sent.await?;
         if sent.conversation.step_at.is_some() {
-            sent.conversation = self.settle(sent.conversation.id).await?;
+            sent.conversation = self.finish_steps(sent.conversation.id).await?;
             for row in [&mut sent.message, &mut sent.reply] {
                 if let Some(now) = self.message(row.id).await? {
                     row.active = now.active;
@@ -69,32 +68,13 @@ impl Chat {
         write: &Write,
         request: &EditMessage,
         entry: &Entry,
-        made: Made,
-    ) -> Result<(Sent, AfterCommit), Error> {
-        let mut due = AfterCommit::default();
+        created: Created,
+    ) -> Result<Sent, Error> {
         let old = self.message_within(write, request.message_id).await?;
         let old = old.filter(|old| old.role == Role::User).ok_or(Error::NotFound("message of the user"))?;
-        let length = old.position - 1;
-        let standing = self.standing(write, old.conversation_id, old.parent_id, length).await?;
-        let junction = standing.junction(old.parent_id, length).ok();
-        let read = Expr::value(old.position);
-        let mut changes = vec![(Column::UpdatedAt, Expr::value(write.now))];
-        match (junction, made.reply) {
-            (None, Some(reply)) => changes.extend(new_target(write, reply, Some(read))),
-            _ => changes.extend([
-                (Column::LastPosition, Expr::value(old.position + 1)),
-                (Column::ReadPosition, read),
-            ]),
-        }
-        let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
-        let way = self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut due).await?;
-        if let Some(junction) = junction {
-            self.lead_path(write, conversation.id, old.parent_id, length, junction).await?;
-        }
-        let active = junction.is_some();
-        let place = Seat { parent: old.parent_id, position: old.position, busy: way.busy, active };
-        let words = Words { content: &request.content, metadata: request.metadata.clone(), entry };
-        let sent = self.store_turn(write, conversation, place, words, made, &mut due).await?;
-        Ok((sent, due))
+        let path = NewPath { end: created.reply, length: old.position + 1, read: Expr::value(old.position) };
+        let (conversation, slot) = self.version_slot(write, &old, path, request.on_busy).await?;
+        let new = NewMessage { content: &request.content, metadata: request.metadata.clone(), entry };
+        self.store_message_and_reply(write, conversation, slot, new, created).await
     }
 }

@@ -1,21 +1,21 @@
-//! A conversation of its own out of a branch.
+//! Forking: copying a branch into a new conversation.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
-    Statement, Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter, Value,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::super::receipt::{Made, Repeatable};
-use super::super::{AfterCommit, Chat, text, to_its_end};
-use super::branch::{BRANCH, WAY};
-use super::climb::one_by_one;
+use super::super::receipt::{Created, IdempotentRequest};
+use super::super::{Chat, run_detached, text, unchanged};
+use super::branch::{BRANCH, WHOLE_BRANCH};
 use super::steps::{STEP, pause};
+use super::traversal::nested_loop;
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::error::Error;
-use crate::search;
+use crate::index;
 use crate::signal::Topic;
 
 /// A branch to copy.
@@ -23,17 +23,23 @@ use crate::signal::Topic;
 pub struct ForkConversation {
     /// The branch's last message.
     pub message_id: Uuid,
-    /// The client's name for this request: a second one with the same key finds the first one's conversation.
+    /// The idempotency key: a second request with the same key returns the first one's conversation.
     pub idempotency_key: Option<String>,
 }
 
-/// Whether a reply on the way is under way, and the words of its first message.
+/// Whether the branch has a queued or running reply, and the text of its first message.
 const UNFINISHED: &str = "
-SELECT EXISTS (SELECT 1 FROM way WHERE status IN ('QUEUED', 'GENERATING')) AS unfinished,
-    (SELECT content FROM way WHERE position = 1) AS first";
+SELECT EXISTS (SELECT 1 FROM whole_branch WHERE status IN ('QUEUED', 'GENERATING')) AS unfinished,
+    (SELECT content FROM whole_branch WHERE position = 1) AS first";
 
-/// From message `$2` upwards to after position `$3`, but for what is not finished.
-const PIECE: &str = "
+#[derive(FromQueryResult)]
+struct BranchState {
+    unfinished: bool,
+    first: Option<String>,
+}
+
+/// Message `$2` and its ancestors after position `$3`, without queued and running replies.
+const SEGMENT: &str = "
 WITH RECURSIVE branch (id, parent_id, position) AS (
     SELECT id, parent_id, position FROM message WHERE user_id = $1 AND id = $2
     UNION ALL
@@ -41,13 +47,13 @@ WITH RECURSIVE branch (id, parent_id, position) AS (
     FROM branch CROSS JOIN message AS above
     WHERE above.user_id = $1 AND above.id = branch.parent_id AND above.position > $3
 ),
-way AS (
+whole_branch AS (
     SELECT * FROM message
     WHERE user_id = $1 AND id IN (SELECT id FROM branch) AND status IN ('COMPLETE', 'STOPPED', 'FAILED')
 )";
 
-/// Copies the way. Of a copy's id the first twelve bytes are the same in all, and the last four its position, so that it
-/// knows its parent's.
+/// Copies the branch. The ids of the copies have the first twelve bytes in common and end with the position in four
+/// bytes, so the id of a copy's parent is known.
 const COPY: &str = "
 INSERT INTO message (
     user_id, id, conversation_id, parent_id, position, active, role, status, content, tool_calls, finish_reason,
@@ -56,20 +62,20 @@ INSERT INTO message (
 SELECT
     user_id, {own}, {conversation}, CASE WHEN position > 1 THEN {parent} END, position, TRUE, role, status, content, tool_calls,
     finish_reason, failure, model, usage, metadata, attempt, created_at, finished_at, {revision}, {revision}
-FROM way";
+FROM whole_branch";
 
 impl Chat {
-    /// Copies a message and the way to it into a new conversation with the same title. Everything in it was
-    /// finished; nothing else is copied.
+    /// Copies a message and its ancestors into a new conversation with the same title.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the viewer has no such message; [`Error::ConversationBusy`] if a reply on the way, or
-    /// the message itself, is under way.
+    /// [`Error::NotFound`] if the viewer has no such message; [`Error::ConversationBusy`] if one of those
+    /// messages is a queued or running reply.
     pub async fn fork_conversation(&self, request: ForkConversation) -> Result<conversation::Model, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
-        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "forkConversation", &arguments)?;
-        match self.fork_at_once(request.message_id, repeatable.clone()).await {
-            Err(Error::TooManyMessages) => self.fork_in_steps(request.message_id, repeatable).await,
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "forkConversation", &arguments)?;
+        match self.fork_at_once(request.message_id, idempotent.clone()).await {
+            Err(Error::TooManyMessages) => self.fork_in_steps(request.message_id, idempotent).await,
             result => result,
         }
     }
@@ -77,112 +83,111 @@ impl Chat {
     async fn fork_at_once(
         &self,
         message_id: Uuid,
-        repeatable: Option<Repeatable>,
+        idempotent: Option<IdempotentRequest>,
     ) -> Result<conversation::Model, Error> {
-        let made = Uuid::now_v7();
-        self.write(repeatable, move |chat, write, repeatable| {
+        let created = Uuid::now_v7();
+        self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                let receipt = Made { conversation: Some(made), ..Made::default() };
-                let earlier = chat.receive(write, repeatable.as_ref(), receipt).await?;
+                let receipt = Created { conversation: Some(created), ..Created::default() };
+                let earlier = chat.record_receipt(write, idempotent.as_ref(), receipt).await?;
                 if let Some(earlier) = earlier.and_then(|earlier| earlier.conversation) {
-                    return Ok((chat.conversation_within(write, earlier).await?, AfterCommit::nothing()));
+                    return Ok(unchanged(write, chat.conversation_within(write, earlier).await?));
                 }
-                let due = AfterCommit { wake: vec![Topic::Backlog], ..AfterCommit::default() };
-                Ok((chat.fork(write, message_id, made).await?, due))
+                chat.signal_after_commit(write, Topic::Backlog);
+                chat.fork(write, message_id, created).await
             })
         })
         .await
     }
 
-    async fn fork(&self, write: &Write, message_id: Uuid, made: Uuid) -> Result<conversation::Model, Error> {
+    async fn fork(
+        &self,
+        write: &Write,
+        message_id: Uuid,
+        created: Uuid,
+    ) -> Result<conversation::Model, Error> {
         let end = self.message_within(write, message_id).await?.ok_or(Error::NotFound("message"))?;
         if end.position > STEP {
             return Err(Error::TooManyMessages);
         }
         let original = self.conversation_within(write, end.conversation_id).await?;
-        let way = [
-            Value::from(self.user()),
-            Value::from(end.id),
-            Value::from(end.conversation_id),
-            Value::from(1i64),
-            Value::from(end.position + 1),
-        ];
+        let (user, start, stop) = (self.user().into(), 1i64.into(), (end.position + 1).into());
+        let values: [Value; 5] = [user, end.id.into(), end.conversation_id.into(), start, stop];
         let backend = write.get_database_backend();
-        let unfinished = one_by_one(backend, &format!("{BRANCH}{WAY}{UNFINISHED}"));
-        let unfinished = Statement::from_sql_and_values(backend, unfinished, way.clone());
-        let row = write.query_one_raw(unfinished).await?;
-        let row = row.ok_or_else(|| Error::Internal("a select without a row".to_owned()))?;
-        if row.try_get_by_index(0)? {
+        let unfinished = nested_loop(backend, &format!("{BRANCH}{WHOLE_BRANCH}{UNFINISHED}"));
+        let branch: BranchState = write.only(unfinished, values.clone()).await?;
+        if branch.unfinished {
             return Err(Error::ConversationBusy);
         }
-        let title = copied_title(original, row.try_get_by_index(1)?);
+        let title = copied_title(original, branch.first);
         let fork = conversation::Model {
-            id: made,
+            id: created,
             read_position: end.position,
             ..self.new_conversation(write, title, end.position)
         };
         conversation::Entity::insert(fork.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;
-        let copies = [Value::from(made), Value::from(id_prefix()), Value::from(write.revision)];
-        let copy = format!("{BRANCH}{WAY}{}", copy_sql(backend, "$6", "$7", "$8"));
-        let copy = one_by_one(backend, &copy);
-        let copy = Statement::from_sql_and_values(backend, copy, way.into_iter().chain(copies));
-        write.execute_raw(copy).await?;
-        search::index_title(write, &fork).await?;
-        search::index_path(write, self.user(), fork.id, 0, end.position).await?;
+        let copies = [Value::from(created), Value::from(id_prefix()), Value::from(write.revision)];
+        let copy = format!("{BRANCH}{WHOLE_BRANCH}{}", copy_sql(backend, "$6", "$7", "$8"));
+        write.run(nested_loop(backend, &copy), values.into_iter().chain(copies)).await?;
+        index::index_title(write, &fork).await?;
+        index::index_path(write, self.user(), fork.id, 0, end.position).await?;
         Ok(fork)
     }
 }
 
 impl Chat {
-    /// Copies the way piece by piece into a conversation that is in the trash, as one that is being erased, and takes it
-    /// out in the end. If this server dies meanwhile, the trash is emptied of what it leaves. The receipt is written in
-    /// the end, too: a second request with the same key then finds the first one's conversation, or makes its own.
+    /// Copies the branch in steps into a conversation that is marked as being erased, and clears the mark at the end.
+    /// If this server stops meanwhile, the job that empties the trash deletes the copies. The receipt is written at the
+    /// end, too: a second request with the same key then finds the first one's conversation, or makes its own.
     async fn fork_in_steps(
         &self,
         message_id: Uuid,
-        repeatable: Option<Repeatable>,
+        idempotent: Option<IdempotentRequest>,
     ) -> Result<conversation::Model, Error> {
         let chat = self.clone();
-        to_its_end(async move { chat.take_fork_steps(message_id, repeatable).await }).await
+        run_detached(async move { chat.take_fork_steps(message_id, idempotent).await }).await
     }
 
     async fn take_fork_steps(
         &self,
         message_id: Uuid,
-        repeatable: Option<Repeatable>,
+        idempotent: Option<IdempotentRequest>,
     ) -> Result<conversation::Model, Error> {
-        let way = self.way_to(message_id, true).await?;
-        let first = self.message(way.top).await?.ok_or(Error::NotFound("message"))?;
+        let plan = self.plan_branch(message_id, true).await?;
+        let first = self.message(plan.top).await?.ok_or(Error::NotFound("message"))?;
         let (prefix, mut start) = (id_prefix(), 0);
         let mut claim = self.write((), |chat, write, ()| Box::pin(chat.begin_copy(write))).await?;
         let id = claim.id;
-        for stop in &way.stops {
-            let piece = Piece { prefix: prefix.clone(), end: stop.id, start, length: stop.position - start };
+        for step_end in &plan.step_ends {
+            let step = CopyStep {
+                prefix: prefix.clone(),
+                end: step_end.id,
+                start,
+                length: step_end.position - start,
+            };
             let began = Instant::now();
             claim = self
-                .write((claim, piece), |chat, write, (claim, piece)| {
+                .write((claim, step), |chat, write, (claim, step)| {
                     Box::pin(async move {
-                        let due = AfterCommit {
-                            wake: vec![Topic::Backlog],
-                            changed: false,
-                            ..AfterCommit::default()
-                        };
-                        Ok((chat.copy_piece(write, claim, piece).await?, due))
+                        // Devices do not see the copy yet.
+                        write.clear_after_commit();
+                        chat.signal_after_commit(write, Topic::Backlog);
+                        chat.copy_step(write, claim, step).await
                     })
                 })
                 .await?;
-            start = stop.position;
+            start = step_end.position;
             pause(began).await;
         }
-        let input = (claim, repeatable, first);
-        self.write(input, move |chat, write, (claim, repeatable, first)| {
+        let input = (claim, idempotent, first);
+        self.write(input, move |chat, write, (claim, idempotent, first)| {
             Box::pin(async move {
-                let receipt = Made { conversation: Some(id), ..Made::default() };
-                let earlier = chat.receive(write, repeatable.as_ref(), receipt).await?;
+                let receipt = Created { conversation: Some(id), ..Created::default() };
+                let earlier = chat.record_receipt(write, idempotent.as_ref(), receipt).await?;
                 if let Some(earlier) = earlier.and_then(|earlier| earlier.conversation) {
-                    return Ok((chat.conversation_within(write, earlier).await?, AfterCommit::nothing()));
+                    return Ok(unchanged(write, chat.conversation_within(write, earlier).await?));
                 }
                 let end = chat.message_within(write, message_id).await?.ok_or(Error::NotFound("message"))?;
                 let original = chat.conversation_within(write, end.conversation_id).await?;
@@ -190,65 +195,57 @@ impl Chat {
                 let fork = conversation::Model {
                     id,
                     read_position: start,
-                    // To devices that have passed its messages it is new all the same.
+                    // Devices whose cursors have passed its messages learn of it as of a restoration.
                     restored_revision: Some(write.revision),
                     ..chat.new_conversation(write, title, start)
                 };
                 chat.update_claimed(write, claim, fork.clone()).await?;
-                search::index_title(write, &fork).await?;
-                Ok((fork, AfterCommit::default()))
+                index::index_title(write, &fork).await?;
+                Ok(fork)
             })
         })
         .await
     }
 
-    /// Makes the conversation that a way is to be copied into.
-    async fn begin_copy(&self, write: &Write) -> Result<(conversation::Model, AfterCommit), Error> {
+    /// Creates the conversation that the branch is copied into.
+    async fn begin_copy(&self, write: &Write) -> Result<conversation::Model, Error> {
         let hidden = conversation::Model {
             deleted_at: Some(write.now),
             erasing_at: Some(write.now),
-            // No device has anything to learn of it yet.
+            // No device is to see it yet.
             revision: 0,
             ..self.new_conversation(write, None, 0)
         };
         conversation::Entity::insert(hidden.clone().into_active_model())
             .exec_without_returning(&**write)
             .await?;
-        Ok((hidden, AfterCommit::nothing()))
+        Ok(unchanged(write, hidden))
     }
 
-    async fn copy_piece(
+    async fn copy_step(
         &self,
         write: &Write,
         claim: &conversation::Model,
-        piece: &Piece,
+        step: &CopyStep,
     ) -> Result<conversation::Model, Error> {
         let backend = write.get_database_backend();
         let renewed = conversation::Model { erasing_at: Some(write.now), ..claim.clone() };
         self.update_claimed(write, claim, renewed.clone()).await?;
-        let copy = Statement::from_sql_and_values(
-            backend,
-            one_by_one(backend, &format!("{PIECE}{}", copy_sql(backend, "$4", "$5", "$6"))),
-            [
-                Value::from(self.user()),
-                Value::from(piece.end),
-                Value::from(piece.start),
-                Value::from(claim.id),
-                Value::from(piece.prefix.as_str()),
-                Value::from(write.revision),
-            ],
-        );
-        let copied = write.execute_raw(copy).await?.rows_affected();
-        if i64::try_from(copied).ok() != Some(piece.length) {
-            let end = self.message_within(write, piece.end).await?;
+        let copy = nested_loop(backend, &format!("{SEGMENT}{}", copy_sql(backend, "$4", "$5", "$6")));
+        let (user, prefix) = (self.user().into(), step.prefix.as_str().into());
+        let values =
+            [user, step.end.into(), step.start.into(), claim.id.into(), prefix, write.revision.into()];
+        let copied = write.run(copy, values).await?;
+        if i64::try_from(copied).ok() != Some(step.length) {
+            let end = self.message_within(write, step.end).await?;
             return Err(end.map_or(Error::NotFound("message"), |_| Error::ConversationBusy));
         }
-        let end = piece.start + piece.length;
-        search::index_path(write, self.user(), claim.id, piece.start, end).await?;
+        let end = step.start + step.length;
+        index::index_path(write, self.user(), claim.id, step.start, end).await?;
         Ok(renewed)
     }
 
-    /// Stores `row` in place of `claim`, unless it is being erased in earnest.
+    /// Stores `row` in place of `claim`, unless the job that empties the trash has taken it.
     async fn update_claimed(
         &self,
         write: &Write,
@@ -263,13 +260,13 @@ impl Chat {
             .filter(Column::ErasedAt.is_null())
             .exec(&**write)
             .await?;
-        let lost = || Error::Unavailable("a copy took too long, and was given up".to_owned());
+        let lost = || Error::Unavailable("a copy took too long, and was deleted".to_owned());
         if updated.rows_affected == 1 { Ok(()) } else { Err(lost()) }
     }
 }
 
-/// A part of the way, which one step copies.
-struct Piece {
+/// A part of the branch, which one step copies.
+struct CopyStep {
     prefix: String,
     /// The last message.
     end: Uuid,
@@ -278,7 +275,7 @@ struct Piece {
     length: i64,
 }
 
-/// The title of a copy that begins with `first`: words of another first message are not taken over.
+/// The title of a copy that begins with `first`. A title that was derived from another message is derived anew.
 fn copied_title(original: conversation::Model, first: Option<String>) -> Option<(String, TitleOrigin)> {
     match original.title_origin {
         Some(TitleOrigin::Message) => first.map(|words| (text::derive_title(&words), TitleOrigin::Message)),
@@ -286,14 +283,14 @@ fn copied_title(original: conversation::Model, first: Option<String>) -> Option<
     }
 }
 
-/// What the ids of copies begin with.
+/// The common prefix of the ids of copies.
 fn id_prefix() -> String {
     let mut prefix = Uuid::now_v7().simple().to_string();
     prefix.truncate(24);
     prefix
 }
 
-/// [`COPY`] with the places of its own parameters: the conversation, the ids' prefix and the revision.
+/// [`COPY`] with its placeholders of the conversation, the ids' prefix and the revision.
 fn copy_sql(backend: DbBackend, conversation: &str, prefix: &str, revision: &str) -> String {
     let id = |position: &str| match backend {
         DbBackend::Postgres => format!("CAST({prefix} || lpad(to_hex({position}), 8, '0') AS UUID)"),

@@ -1,12 +1,10 @@
-//! The tree of a conversation's messages: versions, branches, and which of them the active path shows.
+//! The tree of a conversation's messages: versions, branches, and the active path through them.
 //!
-//! A message never moves: its parent and its position stay what they were. What changes is only which messages
-//! are on the active path, and that always in the one order: what leaves it first, then what enters it. More than a
-//! thousand messages are moved, deleted or copied in [`steps`].
+//! A message's parent and position never change. Only the set of messages on the active path changes: first messages
+//! leave the path, then others enter it. More than a thousand messages are moved, deleted or copied in [`steps`].
 
 mod activate;
 mod branch;
-mod climb;
 mod delete;
 mod edit;
 mod fork;
@@ -14,12 +12,14 @@ mod regenerate;
 mod siblings;
 mod steps;
 mod title;
+mod traversal;
+mod version;
 
 pub use self::activate::{ActivateMessage, Activated};
 pub use self::delete::{DeleteMessage, Deleted};
 pub use self::edit::EditMessage;
 pub use self::fork::ForkConversation;
 pub use self::regenerate::{RegenerateReply, Regenerated};
-pub use self::siblings::{Family, SiblingPage, SiblingPlace, SiblingRank};
+pub use self::siblings::{SiblingGroup, SiblingKey, SiblingPage, SiblingRank};
+pub(super) use self::steps::ensure_no_steps;
 pub use self::steps::resume_steps;
-pub(super) use self::steps::settled;

@@ -1,32 +1,30 @@
-//! Another version of a reply.
+//! Regenerating: another version of a reply.
 
-use sea_orm::sea_query::Expr;
 use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
-use super::super::receipt::{Made, Repeatable};
-use super::super::turn::Seat;
+use super::super::receipt::{Created, IdempotentRequest};
 use super::super::unread::read_at_most;
-use super::super::{AfterCommit, Chat, OnBusy};
-use super::steps::new_target;
+use super::super::{Chat, OnBusy, unchanged};
+use super::version::NewPath;
 use crate::database::Write;
-use crate::entity::conversation::{self, Column};
+use crate::entity::conversation;
 use crate::entity::message;
 use crate::error::Error;
 
-/// Another version to ask for of a reply.
+/// Another version of a reply.
 #[derive(Clone, Debug)]
 pub struct RegenerateReply {
     /// The reply.
     pub message_id: Uuid,
-    /// The client's name for this request: a second one with the same key finds the first one's reply.
+    /// The idempotency key: a second request with the same key returns the first one's reply.
     pub idempotency_key: Option<String>,
-    /// What to do if a reply is under way in the conversation. [`OnBusy::Rollback`] is [`OnBusy::Interrupt`] here:
-    /// the reply and the turns after it leave the active path in any case.
+    /// What to do if a reply is queued or running in the conversation. [`OnBusy::Rollback`] is the same as
+    /// [`OnBusy::Interrupt`] here: the reply and the messages after it leave the active path in any case.
     pub on_busy: OnBusy,
 }
 
-/// What a reply that was asked for again has become.
+/// A regenerated reply.
 #[derive(Clone, Debug)]
 pub struct Regenerated {
     /// The conversation.
@@ -36,30 +34,31 @@ pub struct Regenerated {
 }
 
 impl Chat {
-    /// Stores another reply to the message that a reply answers, puts it on the active path, has it written, and
-    /// returns at once. The old reply and what hangs below it stay.
+    /// Stores another reply to the same message, puts it on the active path, has it generated, and returns at once. The
+    /// old reply and its descendants stay.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply.
     pub async fn regenerate_reply(&self, request: RegenerateReply) -> Result<Regenerated, Error> {
         let arguments = [request.message_id.as_bytes().as_slice()];
-        let repeatable = Repeatable::new(request.idempotency_key.as_deref(), "regenerateReply", &arguments)?;
-        let made = Made { reply: Some(Uuid::now_v7()), ..Made::default() };
-        let regenerated = self.write((request, repeatable), move |chat, write, (request, repeatable)| {
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "regenerateReply", &arguments)?;
+        let created = Created { reply: Some(Uuid::now_v7()), ..Created::default() };
+        let regenerated = self.write((request, idempotent), move |chat, write, (request, idempotent)| {
             Box::pin(async move {
-                match chat.receive(write, repeatable.as_ref(), made).await? {
+                match chat.record_receipt(write, idempotent.as_ref(), created).await? {
                     Some(earlier) => {
-                        let reply = chat.made_message(write, earlier.reply).await?;
+                        let reply = chat.created_message(write, earlier.reply).await?;
                         let conversation = chat.conversation_within(write, reply.conversation_id).await?;
-                        Ok((Regenerated { conversation, reply }, AfterCommit::nothing()))
+                        Ok(unchanged(write, Regenerated { conversation, reply }))
                     }
-                    None => chat.regenerate(write, request, made).await,
+                    None => chat.regenerate(write, request, created).await,
                 }
             })
         });
         let mut regenerated = regenerated.await?;
         if regenerated.conversation.step_at.is_some() {
-            regenerated.conversation = self.settle(regenerated.conversation.id).await?;
+            regenerated.conversation = self.finish_steps(regenerated.conversation.id).await?;
             if let Some(now) = self.message(regenerated.reply.id).await? {
                 regenerated.reply.active = now.active;
             }
@@ -71,28 +70,14 @@ impl Chat {
         &self,
         write: &Write,
         request: &RegenerateReply,
-        made: Made,
-    ) -> Result<(Regenerated, AfterCommit), Error> {
-        let mut due = AfterCommit::default();
+        created: Created,
+    ) -> Result<Regenerated, Error> {
         let old = self.own_reply(write, request.message_id).await?;
-        let length = old.position - 1;
-        let standing = self.standing(write, old.conversation_id, old.parent_id, length).await?;
-        let junction = standing.junction(old.parent_id, length).ok();
-        let read = read_at_most(length);
-        let mut changes = vec![(Column::UpdatedAt, Expr::value(write.now))];
-        match (junction, made.reply) {
-            (None, Some(reply)) => changes.extend(new_target(write, reply, Some(read.1))),
-            _ => changes.extend([(Column::LastPosition, Expr::value(old.position)), read]),
-        }
-        let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
-        let way = self.clear_way(write, conversation.id, standing.busy, request.on_busy, &mut due).await?;
-        if let Some(junction) = junction {
-            self.lead_path(write, conversation.id, old.parent_id, length, junction).await?;
-        }
-        let active = junction.is_some();
-        let seat = Seat { parent: old.parent_id, position: old.position, busy: way.busy, active };
-        let reply = self.new_reply(write, conversation.id, made.reply, &seat, &mut due).await?;
+        let (_, read) = read_at_most(old.position - 1);
+        let path = NewPath { end: created.reply, length: old.position, read };
+        let (conversation, slot) = self.version_slot(write, &old, path, request.on_busy).await?;
+        let reply = self.new_reply(write, conversation.id, created.reply, &slot).await?;
         message::Entity::insert(reply.clone().into_active_model()).exec_without_returning(&**write).await?;
-        Ok((Regenerated { conversation, reply }, due))
+        Ok(Regenerated { conversation, reply })
     }
 }

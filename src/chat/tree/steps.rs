@@ -1,9 +1,8 @@
-//! What touches too many messages for one transaction is done in steps.
+//! Changes of too many messages for one transaction are made in steps.
 //!
-//! A step is a transaction like any other: after each one the rules of the tree hold, the active path is merely shorter
-//! than it is to be, or less is deleted. Other writes come in between, but none of the same tree: those are told that the
-//! conversation is busy. What is left to do is in the conversation's row, so that any server can go on where one
-//! has died.
+//! A step is a transaction like any other. After each one the rules of the tree hold; the active path is only shorter
+//! than it will be, or fewer messages are deleted. Other writes come in between, but writes of the same tree fail
+//! because the conversation is busy. The conversation's row says what is left to do, so any server can continue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::super::unread::read_at_most;
-use super::super::{AfterCommit, Chat, Limits, to_its_end};
-use super::climb::Way;
+use super::super::{Chat, Limits, run_detached};
+use super::traversal::BranchPlan;
 use crate::auth::{UserId, Viewer};
 use crate::background;
 use crate::database::{Database, Write};
@@ -31,124 +30,122 @@ pub(super) const STEP: i64 = 250;
 /// How long the pause after a step may be at most.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often to look for what a server has left undone.
+/// How often to look for steps that a lost server has left.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// How long a server may take for a step before another one goes on.
-const SILENCE: Duration = Duration::from_secs(10);
+/// How long a server may take for a step before another one continues.
+const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many conversations to go on with at a look.
+/// How many conversations one pass continues.
 const BATCH: u64 = 16;
 
-/// How often the rest may be planned anew because another server was quicker.
-const PLANS: usize = 100;
+/// How often the steps may be planned anew because another server has taken one.
+const MAX_PLANS: usize = 100;
 
-/// What a step has left to do.
-enum Left {
-    /// The path has yet to be cut back to where the branches part.
-    Cut,
-    /// The path has yet to be led on.
-    Join,
-    /// It is not as planned: another server has taken a step.
-    Unplanned,
-    /// Nothing.
-    Nothing,
+/// How far the active path has come.
+enum PathState {
+    /// The path has yet to be truncated to the last common message.
+    Truncating,
+    /// The path has yet to be extended.
+    Extending,
+    /// Another server has taken a step, so the plan is outdated.
+    Outdated,
+    /// The path is complete.
+    Done,
 }
 
-/// The conversation, if nothing is left to do in its tree.
+/// Returns the conversation if it has no steps left.
 ///
 /// # Errors
-/// [`Error::ConversationBusy`] if something is.
-pub(in super::super) fn settled(row: conversation::Model) -> Result<conversation::Model, Error> {
+/// [`Error::ConversationBusy`] if it has.
+pub(in super::super) fn ensure_no_steps(row: conversation::Model) -> Result<conversation::Model, Error> {
     if row.step_at.is_some() { Err(Error::ConversationBusy) } else { Ok(row) }
 }
 
 impl Chat {
-    /// Takes all steps that are left in a conversation, even if the caller goes away, and returns it.
-    pub(super) async fn settle(&self, conversation_id: Uuid) -> Result<conversation::Model, Error> {
+    /// Takes all steps that are left in a conversation, even if the caller drops the future, and returns it.
+    pub(super) async fn finish_steps(&self, conversation_id: Uuid) -> Result<conversation::Model, Error> {
         let chat = self.clone();
-        to_its_end(async move { chat.take_steps(conversation_id).await }).await
+        run_detached(async move { chat.take_steps(conversation_id).await }).await
     }
 
     async fn take_steps(&self, conversation_id: Uuid) -> Result<conversation::Model, Error> {
-        for _ in 0..PLANS {
+        for _ in 0..MAX_PLANS {
             let row = self.conversation(conversation_id).await?.ok_or(Error::NotFound("conversation"))?;
             match (row.deletion_id, row.path_target_id) {
                 (Some(root), _) => self.delete_in_steps(conversation_id, root).await?,
-                (None, Some(target)) => self.lead_in_steps(conversation_id, target).await?,
+                (None, Some(target)) => self.set_path_in_steps(conversation_id, target).await?,
                 (None, None) => return Ok(Arc::unwrap_or_clone(row)),
             }
         }
         Err(Error::Internal("the steps in a conversation do not end".to_owned()))
     }
 
-    /// Leads the active path to message `target`.
-    async fn lead_in_steps(&self, conversation_id: Uuid, target: Uuid) -> Result<(), Error> {
+    /// Sets the active path to message `target` and its newest descendant.
+    async fn set_path_in_steps(&self, conversation_id: Uuid, target: Uuid) -> Result<(), Error> {
         let position = self.message(target).await?.ok_or(Error::NotFound("message"))?.position;
-        // Nothing comes to hang below it before the last step.
-        let leaf = self.newest_of_many(conversation_id, target, position).await?;
-        let way = Arc::new(self.way_to(leaf.id, false).await?);
-        let mut joins = false;
+        // It gets no more descendants before the last step.
+        let leaf = self.newest_of_descendants(conversation_id, target, position).await?;
+        let plan = Arc::new(self.plan_branch(leaf.id, false).await?);
+        let mut extending = false;
         loop {
             let began = Instant::now();
-            let left = self
-                .write((way.clone(), joins), move |chat, write, (way, joins)| {
-                    Box::pin(async move {
-                        let left = chat.lead_step(write, conversation_id, target, way, *joins).await?;
-                        Ok((left, AfterCommit::default()))
-                    })
+            let state = self
+                .write((plan.clone(), extending), move |chat, write, (plan, extending)| {
+                    Box::pin(chat.path_step(write, conversation_id, target, plan, *extending))
                 })
                 .await?;
-            match left {
-                Left::Cut => {}
-                Left::Join => joins = true,
-                Left::Unplanned | Left::Nothing => return Ok(()),
+            match state {
+                PathState::Truncating => {}
+                PathState::Extending => extending = true,
+                PathState::Outdated | PathState::Done => return Ok(()),
             }
             pause(began).await;
         }
     }
 
-    async fn lead_step(
+    async fn path_step(
         &self,
         write: &Write,
         conversation_id: Uuid,
         target: Uuid,
-        way: &Way,
-        joins: bool,
-    ) -> Result<Left, Error> {
+        plan: &BranchPlan,
+        extending: bool,
+    ) -> Result<PathState, Error> {
         let row = self.conversation_within(write, conversation_id).await?;
         let last = row.last_position;
         if row.path_target_id != Some(target) {
-            return Ok(Left::Nothing);
+            return Ok(PathState::Done);
         }
-        if !joins && last > way.junction {
-            let keep = Ord::max(way.junction, last - STEP);
-            self.cut(write, conversation_id, keep).await?;
+        if !extending && last > plan.ancestor {
+            let keep = Ord::max(plan.ancestor, last - STEP);
+            self.truncate_path(write, conversation_id, keep).await?;
             let changes = [(Column::LastPosition, Expr::value(keep)), read_at_most(keep), step_at(write)];
             self.update_conversation(write, conversation_id, changes).await?;
-            return Ok(if keep == way.junction { Left::Join } else { Left::Cut });
+            return Ok(if keep == plan.ancestor { PathState::Extending } else { PathState::Truncating });
         }
-        let Some(stop) = way.stops.iter().find(|stop| stop.position > last) else {
-            self.update_conversation(write, conversation_id, no_target(last)).await?;
-            return Ok(Left::Nothing);
+        let Some(step_end) = plan.step_ends.iter().find(|step_end| step_end.position > last) else {
+            self.update_conversation(write, conversation_id, clear_target(last)).await?;
+            return Ok(PathState::Done);
         };
-        if stop.position - last > STEP {
-            return Ok(Left::Unplanned);
+        if step_end.position - last > STEP {
+            return Ok(PathState::Outdated);
         }
-        let standing = self.stand(write, conversation_id, Some(stop.id), stop.position).await?;
-        if standing.junction(Some(stop.id), stop.position).ok() != Some(last) {
-            return Ok(Left::Unplanned);
+        let branch_point =
+            self.read_branch_point(write, conversation_id, Some(step_end.id), step_end.position).await?;
+        if branch_point.ancestor(Some(step_end.id), step_end.position).ok() != Some(last) {
+            return Ok(PathState::Outdated);
         }
-        self.join(write, Some(stop.id)).await?;
-        let mut changes = vec![(Column::LastPosition, Expr::value(stop.position))];
-        let ends = way.stops.last().is_some_and(|last| last.id == stop.id);
+        self.activate_branch(write, Some(step_end.id)).await?;
+        let mut changes = vec![(Column::LastPosition, Expr::value(step_end.position))];
+        let ends = plan.step_ends.last().is_some_and(|last| last.id == step_end.id);
         if ends {
-            changes.extend(no_target(stop.position));
+            changes.extend(clear_target(step_end.position));
         } else {
             changes.push(step_at(write));
         }
         self.update_conversation(write, conversation_id, changes).await?;
-        Ok(if ends { Left::Nothing } else { Left::Join })
+        Ok(if ends { PathState::Done } else { PathState::Extending })
     }
 }
 
@@ -157,20 +154,20 @@ pub(super) async fn pause(began: Instant) {
     sleep(began.elapsed().min(PAUSE)).await;
 }
 
-/// The change of a conversation in which a step is taken now.
+/// The change of a conversation that says when the last step was taken.
 pub(super) fn step_at(write: &Write) -> (Column, SimpleExpr) {
     (Column::StepAt, Expr::value(write.now))
 }
 
-/// The changes of a conversation whose path is to be led to `target` and on to the newest message below it; it is read up to
-/// `read` then, or else as a whole.
-pub(super) fn new_target(write: &Write, target: Uuid, read: Option<SimpleExpr>) -> [(Column, SimpleExpr); 3] {
+/// The changes of a conversation whose path is to be set to `target` and its newest descendant in steps. The path is
+/// then read up to `read`, or else as a whole.
+pub(super) fn set_target(write: &Write, target: Uuid, read: Option<SimpleExpr>) -> [(Column, SimpleExpr); 3] {
     let read = read.unwrap_or_else(|| Expr::value(None::<i64>));
     [(Column::PathTargetId, Expr::value(target)), (Column::PathTargetRead, read), step_at(write)]
 }
 
-/// The changes of a conversation whose path of `length` messages is where it is to be.
-fn no_target(length: i64) -> [(Column, SimpleExpr); 4] {
+/// The changes of a conversation whose path of `length` messages is complete.
+fn clear_target(length: i64) -> [(Column, SimpleExpr); 4] {
     let read = Func::coalesce([Expr::col(Column::PathTargetRead), Expr::value(length)]);
     [
         (Column::ReadPosition, read.into()),
@@ -180,7 +177,7 @@ fn no_target(length: i64) -> [(Column, SimpleExpr); 4] {
     ]
 }
 
-/// Goes on with what servers have left undone when they died, beside requests, until `shutdown`.
+/// Continues the steps that lost servers have left, in the background, until `shutdown`.
 pub fn resume_steps(database: Database, replies: Replies, limits: Limits, shutdown: CancellationToken) {
     background::repeat(PERIOD, shutdown, move || {
         let (database, replies) = (database.clone(), replies.clone());
@@ -188,14 +185,14 @@ pub fn resume_steps(database: Database, replies: Replies, limits: Limits, shutdo
     });
 }
 
-/// Tells that there is no more to do: what it leaves has failed just now, and waits for the next time.
+/// Runs one pass. It always returns `false`, as steps that fail wait for the next period.
 async fn resume(database: &Database, replies: &Replies, limits: Limits) -> Result<bool, Error> {
     let silent = Entity::find()
         .select_only()
         .columns([Column::UserId, Column::Id])
         // Spelled out, as the databases must see that the partial index applies.
         .filter(Expr::cust("step_at IS NOT NULL"))
-        .filter(Expr::col(Column::StepAt).lt(database.clock().ago(SILENCE)))
+        .filter(Expr::col(Column::StepAt).lt(database.clock().ago(STEP_TIMEOUT)))
         .filter(Column::DeletedAt.is_null())
         .limit(BATCH);
     let found: Vec<(String, Uuid)> =
@@ -205,8 +202,8 @@ async fn resume(database: &Database, replies: &Replies, limits: Limits) -> Resul
         let viewer = Viewer::new(user, chrono::DateTime::<chrono::Utc>::MAX_UTC);
         let share = Memory::new(usize::MAX).share("", usize::MAX);
         let chat = Chat::new(database.clone(), replies.clone(), limits, viewer, share);
-        match chat.settle(id).await {
-            Ok(_) => tracing::info!(conversation = %id, "took the steps that another server had left"),
+        match chat.finish_steps(id).await {
+            Ok(_) => tracing::info!(conversation = %id, "took the steps that a lost server had left"),
             Err(error) => error.log(),
         }
     }

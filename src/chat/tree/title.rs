@@ -1,4 +1,4 @@
-//! Titles that were made from a first message, by its first words or by the assistant: they do not outlive it.
+//! Titles that were derived from a first message, by its first words or by the assistant, change with that message.
 
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ActiveEnum, QueryFilter, QuerySelect};
@@ -9,10 +9,10 @@ use crate::database::Write;
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::entity::message;
 use crate::error::Error;
-use crate::search;
+use crate::index;
 
-/// The changes of a conversation that now begins with `first`, if its title was made from how it began and not by
-/// the user: the title is derived from that, and there is none without it.
+/// The changes of a conversation that now begins with `first`. Unless the user has set the title, it is derived from
+/// `first`, and removed without one.
 pub(super) fn derived_title(first: Option<&str>) -> [(Column, SimpleExpr); 3] {
     let title = first.map(text::derive_title);
     let key = title.as_deref().map(text::title_key).unwrap_or_default();
@@ -28,17 +28,17 @@ pub(super) fn derived_title(first: Option<&str>) -> [(Column, SimpleExpr); 3] {
     ]
 }
 
-/// Makes a conversation findable by the title that was derived anew.
+/// Indexes the title that [`derived_title`] has set.
 pub(super) async fn index_derived_title(write: &Write, row: &conversation::Model) -> Result<(), Error> {
     match row.title_origin {
-        None | Some(TitleOrigin::Message) => search::index_title(write, row).await,
+        None | Some(TitleOrigin::Message) => index::index_title(write, row).await,
         Some(TitleOrigin::Assistant | TitleOrigin::User) => Ok(()),
     }
 }
 
 impl Chat {
     /// The text of the first message on the active path.
-    pub(super) async fn first_words(
+    pub(super) async fn first_text(
         &self,
         write: &Write,
         conversation_id: Uuid,

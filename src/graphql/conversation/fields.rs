@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Object};
 
 use super::Conversation;
-use crate::chat::Span;
+use crate::chat::PositionRange;
 use crate::error::Error;
 use crate::graphql::message::{self, Message, MessageConnection};
 use crate::graphql::shared::{ContextExt, DateTime, Json, Paging, read_metadata};
@@ -70,7 +70,7 @@ impl Conversation {
     /// The last message of the active path. It is `null` if the conversation has no messages.
     async fn last_message(&self, context: &Context<'_>) -> Option<Result<Message, Error>> {
         let load = async {
-            let rows = context.rows()?.load_one(Span::last_of(&self.row)).await?;
+            let rows = context.rows()?.load_one(PositionRange::last_of(&self.row)).await?;
             Ok(rows.and_then(|mut rows| rows.pop()).map(Message::from))
         };
         load.await.transpose()

@@ -60,7 +60,7 @@ impl ConversationLists {
             }
         }
         let page = chat.conversations(&filter, order, slice).await?;
-        Ok(Connection::with_fields(page, ConversationTotal(filter), |row| order.place(row).encode()))
+        Ok(Connection::with_fields(page, ConversationTotal(filter), |row| order.cursor(row).encode()))
     }
 }
 

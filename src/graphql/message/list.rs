@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::Message;
-use crate::chat::{Page, Span};
+use crate::chat::{Page, PositionRange};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 use crate::graphql::shared::{
@@ -98,7 +98,7 @@ pub(crate) async fn list(
             }
         }
     };
-    let span = Span::of(row.id, length, &slice);
+    let span = PositionRange::of(row.id, length, &slice);
     let items = match leaf {
         None => rows.load_one(span).await?.unwrap_or_default(),
         Some(leaf) => context.chat()?.branch(leaf, span).await?,

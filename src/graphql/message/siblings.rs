@@ -4,14 +4,14 @@ use async_graphql::Context;
 use futures_util::try_join;
 
 use super::list::{MessageConnection, MessageTotal};
-use crate::chat::{Page, SiblingPage, SiblingPlace, SiblingRank};
+use crate::chat::{Page, SiblingKey, SiblingPage, SiblingRank};
 use crate::entity::message;
 use crate::error::Error;
 use crate::graphql::shared::{Connection, ContextExt, Cursor, Paging, SiblingCursor};
 
 /// The position of a message among its siblings. Those of many messages are read together.
 pub(super) async fn rank(context: &Context<'_>, row: &message::Model) -> Result<SiblingRank, Error> {
-    let rank = context.rows()?.load_one(SiblingPlace::of(row)).await?;
+    let rank = context.rows()?.load_one(SiblingKey::of(row)).await?;
     // One that was deleted in between has no siblings but itself.
     Ok(rank.unwrap_or(SiblingRank { index: 0, count: 1 }))
 }

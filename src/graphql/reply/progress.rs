@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt};
 use crate::error::Error;
 use crate::graphql::message::Message;
 use crate::graphql::shared::{ContextExt, Cursor, ReplyCursor, require_id};
-use crate::reply::Event;
+use crate::reply::ProgressEvent;
 
 #[derive(Debug, Default)]
 pub(crate) struct ReplySubscriptions;
@@ -41,12 +41,14 @@ impl ReplySubscriptions {
             let (event, place) = event?;
             let cursor = ReplyCursor { reply: id, place }.encode();
             Ok(match event {
-                Event::Text(text) => {
+                ProgressEvent::Text(text) => {
                     chat.take(text.len())?;
                     ReplyEvent::Text(ReplyText { cursor, text })
                 }
-                Event::Restarted => ReplyEvent::Restarted(ReplyRestarted { cursor, attempt: place.attempt }),
-                Event::Ended(row) => ReplyEvent::Ended(ReplyEnded { cursor, message: (*row).into() }),
+                ProgressEvent::Restarted => {
+                    ReplyEvent::Restarted(ReplyRestarted { cursor, attempt: place.attempt })
+                }
+                ProgressEvent::Ended(row) => ReplyEvent::Ended(ReplyEnded { cursor, message: (*row).into() }),
             })
         }))
     }

@@ -9,7 +9,7 @@ use crate::chat::{
     ChangeCursor, ChangeKind, ConversationCursor, ConversationKey, ConversationOrder, SearchCursor,
 };
 use crate::error::Error;
-use crate::reply::Place;
+use crate::reply::ReplyPosition;
 
 /// A position in a list, written as base64url of its bytes. Clients keep cursors, so that the bytes must not change.
 pub(crate) trait Cursor: Sized {
@@ -165,12 +165,12 @@ impl Cursor for ChangeCursor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReplyCursor {
     pub(crate) reply: Uuid,
-    pub(crate) place: Place,
+    pub(crate) place: ReplyPosition,
 }
 
 impl Cursor for ReplyCursor {
     fn to_bytes(&self) -> Vec<u8> {
-        let Place { attempt, offset } = self.place;
+        let ReplyPosition { attempt, offset } = self.place;
         [b"r", &self.reply.as_bytes()[..], &attempt.to_be_bytes(), &(offset as u64).to_be_bytes()].concat()
     }
 
@@ -179,7 +179,7 @@ impl Cursor for ReplyCursor {
         let (attempt, offset) = place.split_at_checked(4)?;
         let attempt = i32::from_be_bytes(attempt.try_into().ok()?);
         let offset = usize::try_from(u64::from_be_bytes(offset.try_into().ok()?)).ok()?;
-        Some(Self { reply: Uuid::from_slice(reply).ok()?, place: Place { attempt, offset } })
+        Some(Self { reply: Uuid::from_slice(reply).ok()?, place: ReplyPosition { attempt, offset } })
     }
 }
 
@@ -236,7 +236,7 @@ mod tests {
                 let place = ChangeCursor { revision, kind, id };
                 prop_assert_eq!(ChangeCursor::decode(&place.encode()), Some(place));
             }
-            let place = ReplyCursor { reply: id, place: Place { attempt, offset } };
+            let place = ReplyCursor { reply: id, place: ReplyPosition { attempt, offset } };
             prop_assert_eq!(ReplyCursor::decode(&place.encode()), Some(place));
             prop_assert_eq!(ChangeCursor::decode(&place.encode()), None);
         }

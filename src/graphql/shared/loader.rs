@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::dataloader::Loader;
 use uuid::Uuid;
 
-use crate::chat::{Chat, Page, SiblingPage, SiblingPlace, SiblingRank, Span};
+use crate::chat::{Chat, Page, PositionRange, SiblingKey, SiblingPage, SiblingRank};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -51,20 +51,20 @@ impl Loader<MessageId> for Rows {
     }
 }
 
-impl Loader<Span> for Rows {
+impl Loader<PositionRange> for Rows {
     type Value = Vec<Arc<message::Model>>;
     type Error = Error;
 
-    async fn load(&self, keys: &[Span]) -> Result<HashMap<Span, Self::Value>, Error> {
-        self.chat.spans(keys).await
+    async fn load(&self, keys: &[PositionRange]) -> Result<HashMap<PositionRange, Self::Value>, Error> {
+        self.chat.message_ranges(keys).await
     }
 }
 
-impl Loader<SiblingPlace> for Rows {
+impl Loader<SiblingKey> for Rows {
     type Value = SiblingRank;
     type Error = Error;
 
-    async fn load(&self, keys: &[SiblingPlace]) -> Result<HashMap<SiblingPlace, Self::Value>, Error> {
+    async fn load(&self, keys: &[SiblingKey]) -> Result<HashMap<SiblingKey, Self::Value>, Error> {
         self.chat.sibling_ranks(keys).await
     }
 }

@@ -48,7 +48,7 @@ on_both_databases! {
         let attempt = script.next().await;
         attempt.say("hello");
         attempt.finish();
-        server.replies().ended("ann", reply.as_str().unwrap().parse().unwrap()).await.unwrap();
+        server.replies().wait_for_end("ann", reply.as_str().unwrap().parse().unwrap()).await.unwrap();
         assert_eq!(code(ann.clone(), &message, Some("UP"), "").await, "NOT_FOUND");
         assert_eq!(code(server.user("bob"), &reply, Some("UP"), "").await, "NOT_FOUND");
         assert_eq!(code(ann.clone(), &reply, None, "words alone").await, "BAD_USER_INPUT");

@@ -160,7 +160,7 @@ on_both_databases! {
         assert_eq!(titles(&ann, "filter: { archived: null }").await, ["one"]);
         other.say("theirs goes on");
         other.finish();
-        let ended = server.replies().ended("bob", theirs.as_str().unwrap().parse().unwrap()).await.unwrap();
+        let ended = server.replies().wait_for_end("bob", theirs.as_str().unwrap().parse().unwrap()).await.unwrap();
         assert_eq!(ended.content, "theirs goes on");
     }
 }

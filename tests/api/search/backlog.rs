@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use causerie::database::Database;
-use causerie::search::catch_up;
+use causerie::index::catch_up;
 use causerie::signal::{Hub, Signals, Topic};
 use sea_orm::{ConnectionTrait, Statement};
 use tokio_util::sync::{CancellationToken, DropGuard};

@@ -22,7 +22,7 @@ on_both_databases! {
         assert_eq!(count(&ann, "wisest").await, 0);
         attempt.finish();
         let reply = sent["reply"]["id"].as_str().unwrap();
-        server.replies().ended("ann", reply.parse().unwrap()).await.unwrap();
+        server.replies().wait_for_end("ann", reply.parse().unwrap()).await.unwrap();
         let hits = hits(&ann, "\"wisest answer\"", json!({})).await;
         assert_eq!(hits.len(), 1);
         assert_eq!(hits[0]["message"]["id"], reply);
@@ -39,7 +39,7 @@ on_both_databases! {
         first.say("outdated");
         let fail = Failure { code: FailureCode::AssistantRejected, message: "no more".to_owned(), retryable: true };
         first.send(Err(fail));
-        server.replies().ended("ann", reply.parse().unwrap()).await.unwrap();
+        server.replies().wait_for_end("ann", reply.parse().unwrap()).await.unwrap();
         assert_eq!(count(&ann, "outdated").await, 1);
         let retry = "mutation ($id: ID!) { retryReply(input: { messageId: $id, awaitReply: false }) { reply { id } } }";
         ann.data(retry, json!({ "id": reply })).await;
@@ -47,7 +47,7 @@ on_both_databases! {
         let second = script.next().await;
         second.say("renewed");
         second.finish();
-        server.replies().ended("ann", reply.parse().unwrap()).await.unwrap();
+        server.replies().wait_for_end("ann", reply.parse().unwrap()).await.unwrap();
         assert_eq!((count(&ann, "outdated").await, count(&ann, "renewed").await), (0, 1));
     }
 
@@ -116,7 +116,7 @@ on_both_databases! {
         let ann = server.user("ann");
         ann.start("kept").await;
         let result: Result<(), _> = server.database().write("ann", (), |write, ()| {
-            Box::pin(causerie::search::index_message(write, "ann", uuid::Uuid::now_v7(), "never"))
+            Box::pin(causerie::index::index_message(write, "ann", uuid::Uuid::now_v7(), "never"))
         }).await;
         assert!(result.is_err(), "an entry needs its message");
         assert_eq!(count(&ann, "never").await, 0);

@@ -3,7 +3,8 @@
 use causerie::database::Database;
 use causerie::entity::message::{Role, Status, ToolCalls};
 use causerie::entity::{conversation, message};
-use causerie::search::{Folded, index_message};
+use causerie::index::index_message;
+use causerie::search::Folded;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use sea_orm::{EntityTrait, IntoActiveModel};

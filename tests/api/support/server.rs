@@ -10,7 +10,7 @@ use causerie::database::{Database, statistics};
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http, receipts, search, trash};
+use causerie::{graphql, http, index, receipts, trash};
 use sea_orm::Statement;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -112,7 +112,7 @@ impl TestServer {
             }
             None => Arc::new(Hub::default()),
         };
-        tokio::spawn(search::catch_up(database.clone(), signals.clone(), shutdown.clone()));
+        tokio::spawn(index::catch_up(database.clone(), signals.clone(), shutdown.clone()));
         let replies = Replies::start(database.clone(), signals, settings.assistant, settings.replies);
         trash::start(database.clone(), settings.trash, shutdown.clone());
         receipts::start(database.clone(), settings.receipts, shutdown.clone());

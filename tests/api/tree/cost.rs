@@ -24,7 +24,7 @@ impl Counter {
         attempt.finish();
         let user = self.client.data("{ viewer { id } }", Value::Null).await["viewer"]["id"].take();
         let reply = id(reply).parse().unwrap();
-        self.server.replies().ended(user.as_str().unwrap(), reply).await.unwrap();
+        self.server.replies().wait_for_end(user.as_str().unwrap(), reply).await.unwrap();
     }
 
     /// A conversation of `turns` turns: its id, and the ids of its messages.

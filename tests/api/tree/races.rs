@@ -84,7 +84,7 @@ on_both_databases! {
                 act(&ann, REGENERATE, &reply, json!({})),
             );
             assert_eq!((&edited["reply"]["status"], &again["reply"]["status"]), (&json!("COMPLETE"), &json!("COMPLETE")));
-            servers[0].replies().ended("ann", reply.parse().unwrap()).await.unwrap();
+            servers[0].replies().wait_for_end("ann", reply.parse().unwrap()).await.unwrap();
             assert_sound(&database).await;
         }
     }

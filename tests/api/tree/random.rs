@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use causerie::auth::{UserId, Viewer};
 use causerie::chat::{
-    ActivateMessage, Change, ChangeCursor, Chat, DeleteMessage, EditMessage, Family, ForkConversation,
-    Limits, LongColumns, Metadata, OnBusy, RegenerateReply, SendMessage, SiblingPage, SiblingPlace, Slice,
-    Span,
+    ActivateMessage, Change, ChangeCursor, Chat, DeleteMessage, EditMessage, ForkConversation, Limits,
+    LongColumns, Metadata, OnBusy, PositionRange, RegenerateReply, SendMessage, SiblingGroup, SiblingKey,
+    SiblingPage, Slice,
 };
 use causerie::entity::message;
 use causerie::memory::Memory;
@@ -227,8 +227,8 @@ impl World<'_> {
             prop_assert_eq!(self.chat.fork_conversation(request).await.unwrap().id, fork.id);
         }
         let slice = Slice::new(Some(100), None, None, None).unwrap();
-        let span = Span::of(fork.id, fork.last_position, &slice);
-        let copies = self.chat.spans(&[span]).await.unwrap().remove(&span).unwrap();
+        let span = PositionRange::of(fork.id, fork.last_position, &slice);
+        let copies = self.chat.message_ranges(&[span]).await.unwrap().remove(&span).unwrap();
         let mut copy = Thread { id: fork.id, ..Thread::default() };
         let way = original.way_to(Some(serial));
         prop_assert_eq!(copies.len(), way.len());
@@ -252,20 +252,20 @@ impl World<'_> {
         let ids = |rows: &[Arc<message::Model>]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
         if let Some(thread) = self.threads.get(self.touched) {
             let row = self.chat.conversation(thread.id).await.unwrap().unwrap();
-            let span = Span::of(row.id, row.last_position, &slice);
-            let shown = self.chat.spans(&[span]).await.unwrap().remove(&span).unwrap();
+            let span = PositionRange::of(row.id, row.last_position, &slice);
+            let shown = self.chat.message_ranges(&[span]).await.unwrap().remove(&span).unwrap();
             prop_assert_eq!(ids(&shown), thread.ids(&thread.shown));
             let parents =
                 thread.nodes.values().map(|node| node.parent.map(|parent| thread.nodes[&parent].id));
             let siblings: Vec<SiblingPage> = parents
-                .map(|parent| SiblingPage { family: Family { conversation: thread.id, parent }, slice })
+                .map(|parent| SiblingPage { group: SiblingGroup { conversation: thread.id, parent }, slice })
                 .collect();
             let found = self.chat.sibling_pages(&siblings).await.unwrap();
-            let places: Vec<SiblingPlace> = thread
+            let places: Vec<SiblingKey> = thread
                 .nodes
                 .values()
                 .zip(&siblings)
-                .map(|(node, page)| SiblingPlace { family: page.family, id: node.id })
+                .map(|(node, page)| SiblingKey { group: page.group, id: node.id })
                 .collect();
             let ranks = self.chat.sibling_ranks(&places).await.unwrap();
             for (((serial, node), page), place) in thread.nodes.iter().zip(&siblings).zip(&places) {
@@ -279,7 +279,7 @@ impl World<'_> {
             // The branch to one of the messages, each time another.
             if let Some(serial) = thread.nodes.keys().nth(self.keys as usize % thread.nodes.len().max(1)) {
                 let way = thread.way_to(Some(*serial));
-                let span = Span::of(thread.id, i64::try_from(way.len()).unwrap(), &slice);
+                let span = PositionRange::of(thread.id, i64::try_from(way.len()).unwrap(), &slice);
                 let branch = self.chat.branch(thread.nodes[serial].id, span).await.unwrap();
                 prop_assert_eq!(ids(&branch), thread.ids(&way));
             }

@@ -26,7 +26,7 @@ async fn ask(client: &Client, content: &str, conversation: Option<&str>) -> Valu
 async fn finish(server: &TestServer, attempt: &ScriptedAttempt, text: &str, reply: &Value) {
     attempt.say(text);
     attempt.finish();
-    server.replies().ended("ann", id(reply).parse().unwrap()).await.unwrap();
+    server.replies().wait_for_end("ann", id(reply).parse().unwrap()).await.unwrap();
 }
 
 fn shown(attempt: &ScriptedAttempt) -> Vec<(Speaker, &str)> {
@@ -91,17 +91,17 @@ on_both_databases! {
         let waiting = act(&ann, EDIT, &id(&one["message"]), json!({ "content": "uno", "awaitReply": false })).await;
         assert_eq!(waiting["reply"]["status"], "QUEUED");
         let (replies, reply) = (server.replies().clone(), id(&one["reply"]).parse().unwrap());
-        let reader = tokio::spawn(async move { replies.ended("ann", reply).await });
+        let reader = tokio::spawn(async move { replies.wait_for_end("ann", reply).await });
         // Through another server than the one that writes; that one takes up what waits.
         act(&ann.at(elsewhere.url()), DELETE, &id(&one["message"]), json!({})).await;
-        let next = server.replies().ended("ann", id(&waiting["reply"]).parse().unwrap());
+        let next = server.replies().wait_for_end("ann", id(&waiting["reply"]).parse().unwrap());
         let status = ann.data("query($id: ID!) { message(id: $id) { status } }", json!({ "id": id(&waiting["reply"]) })).await;
         assert_ne!(status["message"]["status"], "QUEUED", "the deletion itself takes up what waits");
         next.await.unwrap();
         timeout(Duration::from_secs(5), running.dropped()).await.expect("the upstream is closed");
         let gone = timeout(Duration::from_secs(5), reader).await.expect("who waited learns of it").unwrap();
         assert!(matches!(gone, Err(causerie::error::Error::NotFound(_))));
-        let ended = elsewhere.replies().ended("ann", id(&waiting["reply"]).parse().unwrap()).await.unwrap();
+        let ended = elsewhere.replies().wait_for_end("ann", id(&waiting["reply"]).parse().unwrap()).await.unwrap();
         assert_eq!(contents(&ann, &conversation, None).await, ["uno".to_owned(), ended.content]);
     }
 
@@ -125,7 +125,7 @@ on_both_databases! {
             let again = act(&ann, REGENERATE, &last, input).await;
             running.dropped().await;
             running = script.next().await;
-            let stopped = server.replies().ended("ann", last.parse().unwrap()).await.unwrap();
+            let stopped = server.replies().wait_for_end("ann", last.parse().unwrap()).await.unwrap();
             assert_eq!(stopped.status, causerie::entity::message::Status::Stopped);
             assert_eq!(contents(&ann, &conversation, None).await, ["one", ""]);
             last = id(&again["reply"]);

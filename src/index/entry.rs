@@ -1,16 +1,15 @@
-//! Entries of the index, kept in the transaction of what they are of. The database deletes them with it.
+//! Entries of the index. Each is written in the transaction of its text, and the database deletes it with the row.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
 
-use super::folded::Folded;
-use super::offload::STORING;
-use super::token::{scope, tokens};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::error::Error;
+use crate::search::{Folded, scope, tokens};
+use crate::text_workers::STORING;
 
-/// What the index keeps of a text.
+/// The entry of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
     folded: String,
@@ -18,8 +17,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry of a text of `user`'s. It takes a processor for as long as the text is: for long ones see
-    /// [`Entry::prepare`].
+    /// Makes the entry of a text of `user`. The time grows with the text; for long texts use [`Entry::prepare`].
     #[must_use]
     pub fn of(user: &str, text: &str) -> Self {
         let folded = Folded::of(text).into_string();
@@ -27,7 +25,7 @@ impl Entry {
         Self { folded, tokens }
     }
 
-    /// As [`Entry::of`], beside the threads that requests run on. It belongs before a transaction, not into it.
+    /// As [`Entry::of`], on a blocking thread if the text is long. Call it before a transaction, not within one.
     ///
     /// # Errors
     /// [`Error::Internal`] if that fails.
@@ -36,38 +34,38 @@ impl Entry {
         STORING.run(user, text.len(), move |_| Self::of(&owner, &text)).await
     }
 
-    /// How many bytes it has.
+    /// The size in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.folded.len() + self.tokens.len()
     }
 }
 
-/// Makes a message that will not change any more findable by its text.
+/// Indexes a message whose text will not change any more.
 pub async fn index_message(write: &Write, user: &str, id: Uuid, content: &str) -> Result<(), Error> {
     store_message(write, user, id, &Entry::of(user, content)).await
 }
 
-/// As [`index_message`], with an entry that was made before.
+/// As [`index_message`], with a prepared entry.
 pub async fn store_message(write: &Write, user: &str, id: Uuid, entry: &Entry) -> Result<(), Error> {
     put(write, &MESSAGES, user, id, entry).await
 }
 
-/// Makes a conversation findable by the title that it now has, and by no other.
+/// Indexes the title of a conversation, in place of an earlier one.
 pub async fn index_title(write: &Write, conversation: &conversation::Model) -> Result<(), Error> {
     let title = conversation.title.as_deref().unwrap_or_default();
     let entry = Entry::of(&conversation.user_id, title);
     store_title(write, &conversation.user_id, conversation.id, &entry).await
 }
 
-/// As [`index_title`], with an entry that was made before.
+/// As [`index_title`], with a prepared entry.
 pub async fn store_title(write: &Write, user: &str, id: Uuid, entry: &Entry) -> Result<(), Error> {
     put(write, &TITLES, user, id, entry).await
 }
 
-/// The statement that makes the title of a user's conversation unfindable.
+/// The statement that deletes the entry of a conversation's title.
 #[must_use]
-pub fn erase_title(backend: DbBackend, user: &str, id: Uuid) -> Statement {
+pub fn delete_title(backend: DbBackend, user: &str, id: Uuid) -> Statement {
     Statement::from_sql_and_values(backend, TITLES.delete, [Value::from(user), Value::from(id)])
 }
 
@@ -108,27 +106,17 @@ const MESSAGES: Table = table!("message_search", "message_token");
 const TITLES: Table = table!("title_search", "title_token");
 
 async fn put(write: &Write, table: &Table, user: &str, id: Uuid, entry: &Entry) -> Result<(), Error> {
-    let Entry { folded, tokens } = entry.clone();
-    let empty = folded.is_empty();
-    let run = |sql: &'static str, texts: Vec<String>| {
-        let values =
-            [Value::from(user), Value::from(id)].into_iter().chain(texts.into_iter().map(Value::from));
-        write.execute_raw(Statement::from_sql_and_values(write.get_database_backend(), sql, values))
-    };
-    match write.get_database_backend() {
-        DbBackend::Postgres if !empty => {
-            run(table.upsert, vec![folded, tokens]).await?;
-        }
-        DbBackend::Postgres => {
-            run(table.delete, vec![]).await?;
-        }
-        _ => {
-            run(table.delete, vec![]).await?;
-            if !empty {
-                run(table.insert[0], vec![folded]).await?;
-                run(table.insert[1], vec![tokens]).await?;
-            }
-        }
+    let key = || [Value::from(user), Value::from(id)].into_iter();
+    let text = |text: &str| [Value::from(text)];
+    if entry.folded.is_empty() {
+        write.run(table.delete, key()).await?;
+    } else if write.get_database_backend() == DbBackend::Postgres {
+        let values = key().chain(text(&entry.folded)).chain(text(&entry.tokens));
+        write.run(table.upsert, values).await?;
+    } else {
+        write.run(table.delete, key()).await?;
+        write.run(table.insert[0], key().chain(text(&entry.folded))).await?;
+        write.run(table.insert[1], key().chain(text(&entry.tokens))).await?;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Some of a user's texts that wait to be indexed.
+//! A batch of one user's texts on the backlog.
 
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Statement, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::entry::{Entry, store_message, store_title};
@@ -12,27 +12,32 @@ use crate::database::{Database, Write};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
-/// How many bytes of text are indexed in one transaction, as the user's own writes wait for it; one text at least.
+/// How many bytes of text are indexed in one transaction, for which the user's own writes wait. One text may have more.
 const BYTES: i64 = 256 * 1024;
 
-/// How long a text that could not be indexed is left alone the first time; each time twice as long as before.
-const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(10);
+/// How long a text is postponed the first time. The time doubles with each failure.
+const RETRY_DELAY: TimeDelta = TimeDelta::minutes(10);
 
-/// How often the time doubles at most: to a week, about.
-const DOUBLINGS: i64 = 10;
+/// How often the time doubles at most, which is up to about a week.
+const MAX_DOUBLINGS: i64 = 10;
 
-/// The newest come first.
+/// The newest texts, and their lengths.
 const LENGTHS: &str = "
 SELECT backlog.id, CAST(COALESCE(octet_length(message.content), 0) AS BIGINT) FROM search_backlog AS backlog
 LEFT JOIN message ON message.user_id = backlog.user_id AND message.id = backlog.id
 WHERE backlog.user_id = $1 AND backlog.retry_at IS NULL ORDER BY backlog.id DESC LIMIT 32";
 
-const SET_ASIDE: &str = "
+const POSTPONE: &str = "
 UPDATE search_backlog SET attempts = attempts + 1, retry_at = $3 WHERE user_id = $1 AND id = $2";
 
 const ATTEMPTS: &str = "SELECT attempts FROM search_backlog WHERE user_id = $1 AND id = $2";
 
-/// Some of a user's texts that wait to be indexed, and their entries.
+#[derive(FromQueryResult)]
+struct Attempts {
+    attempts: i64,
+}
+
+/// Some of a user's texts on the backlog, and their entries.
 #[derive(Debug)]
 pub(super) struct Batch {
     user: String,
@@ -42,24 +47,23 @@ pub(super) struct Batch {
 #[derive(Debug)]
 struct Row {
     id: Uuid,
-    /// `None` if there is nothing to index: it is gone, or will be indexed when it has ended.
+    /// `None` if there is nothing to index: the row was deleted, or it is of a reply, which is indexed when it has
+    /// ended.
     found: Option<Found>,
 }
 
 #[derive(Debug)]
 struct Found {
     is_title: bool,
-    /// The revision that was read.
+    /// The revision of the row that was read.
     revision: i64,
     entry: Entry,
 }
 
-/// Which of `user`'s are next.
+/// The ids of `user`'s next batch.
 pub(super) async fn next(database: &Database, user: &str) -> Result<Vec<Uuid>, Error> {
-    let statement = Statement::from_sql_and_values(database.backend(), LENGTHS, [Value::from(user)]);
-    let rows = database.read(|connection| connection.query_all_raw(statement.clone())).await?;
     let (mut ids, mut bytes) = (Vec::new(), 0);
-    for row in rows {
+    for row in database.rows(database.statement(LENGTHS, [user.into()])).await? {
         bytes += row.try_get_by_index::<i64>(1)?;
         if bytes > BYTES && !ids.is_empty() {
             break;
@@ -70,7 +74,7 @@ pub(super) async fn next(database: &Database, user: &str) -> Result<Vec<Uuid>, E
 }
 
 impl Batch {
-    /// Reads these texts of `user`'s and folds them.
+    /// Reads and folds the texts of `ids`.
     pub(super) async fn read(database: &Database, user: &str, ids: &[Uuid]) -> Result<Self, Error> {
         let messages = message::Entity::find()
             .filter(message::Column::UserId.eq(user))
@@ -93,7 +97,8 @@ impl Batch {
         Ok(Self { user: user.to_owned(), rows })
     }
 
-    /// Stores the entries, whose texts then wait no longer. What has changed since it was read waits on.
+    /// Stores the entries, and takes their texts off the backlog. Texts that have changed since they were read stay on
+    /// it.
     pub(super) async fn store(&self, write: &Write) -> Result<(), Error> {
         let ids: Vec<Uuid> = self.rows.iter().map(|row| row.id).collect();
         let revisions = self.revisions(write, &ids).await?;
@@ -121,7 +126,7 @@ impl Batch {
         Ok(())
     }
 
-    /// The revisions of the rows that are there.
+    /// The revisions of those rows that exist.
     async fn revisions(&self, write: &Write, ids: &[Uuid]) -> Result<HashMap<Uuid, i64>, DbErr> {
         let messages = message::Entity::find()
             .select_only()
@@ -143,15 +148,11 @@ impl Batch {
     }
 }
 
-/// Leaves a text for later, each time for longer.
-pub(super) async fn set_aside(write: &Write, user: &str, id: Uuid) -> Result<(), Error> {
-    let backend = write.get_database_backend();
-    let key = [Value::from(user), Value::from(id)];
-    let attempts = Statement::from_sql_and_values(backend, ATTEMPTS, key.clone());
-    let Some(row) = write.query_one_raw(attempts).await? else { return Ok(()) };
-    let attempts = row.try_get_by_index::<i64>(0)?.clamp(0, DOUBLINGS);
-    let retry_at = write.now + AGAIN_AFTER * (1 << attempts);
-    let values = key.into_iter().chain([Value::from(retry_at)]);
-    write.execute_raw(Statement::from_sql_and_values(backend, SET_ASIDE, values)).await?;
+/// Postpones a text, each time for longer.
+pub(super) async fn postpone(write: &Write, user: &str, id: Uuid) -> Result<(), Error> {
+    let attempts: Option<Attempts> = write.first(ATTEMPTS, [user.into(), id.into()]).await?;
+    let Some(Attempts { attempts }) = attempts else { return Ok(()) };
+    let retry_at = write.now + RETRY_DELAY * (1 << attempts.clamp(0, MAX_DOUBLINGS));
+    write.run(POSTPONE, [user.into(), id.into(), retry_at.into()]).await?;
     Ok(())
 }

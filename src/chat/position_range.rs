@@ -1,16 +1,16 @@
-//! Stretches of a path through a conversation.
+//! Ranges of positions on a path through a conversation.
 
 use uuid::Uuid;
 
 use super::Slice;
 use crate::entity::{conversation, message};
 
-/// A stretch of a path through a conversation.
+/// A range of positions on a path through a conversation.
 ///
-/// Positions run from 1 to the path's last without a gap, so a page's bounds, and whether there is more
-/// on either side, are known before a message is read.
+/// Positions run from 1 to the path's length without gaps, so a page's bounds, and whether there is more on either
+/// side, are known before a message is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Span {
+pub struct PositionRange {
     /// The conversation.
     pub conversation: Uuid,
     /// The position of the first message.
@@ -19,9 +19,8 @@ pub struct Span {
     pub end: i64,
 }
 
-impl Span {
-    /// The part of a path through `conversation` with `length` messages that `slice`, whose places are positions,
-    /// asks for.
+impl PositionRange {
+    /// The range that `slice`, whose cursors are positions, asks for of a path with `length` messages.
     #[must_use]
     pub fn of(conversation: Uuid, length: i64, slice: &Slice<i64>) -> Self {
         let limit = i64::try_from(slice.limit).unwrap_or(i64::MAX);
@@ -37,7 +36,7 @@ impl Span {
         Self { conversation, start, end }
     }
 
-    /// The last message alone.
+    /// The range of the last message.
     #[must_use]
     pub fn last_of(conversation: &conversation::Model) -> Self {
         let end = conversation.last_position.saturating_add(1);
@@ -61,7 +60,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_span_is_what_slicing_the_list_of_positions_gives(
+        fn a_range_is_what_slicing_the_list_of_positions_gives(
             length in 0i64..12,
             after in prop::option::of(-2i64..14),
             before in prop::option::of(-2i64..14),
@@ -69,7 +68,7 @@ mod tests {
             from_end: bool,
         ) {
             let slice = Slice { after, before, limit, from_end };
-            let span = Span::of(Uuid::nil(), length, &slice);
+            let range = PositionRange::of(Uuid::nil(), length, &slice);
             let mut expected: Vec<i64> = (1..=length)
                 .filter(|place| after.is_none_or(|after| *place > after))
                 .filter(|place| before.is_none_or(|before| *place < before))
@@ -80,7 +79,7 @@ mod tests {
             } else {
                 expected.truncate(limit);
             }
-            prop_assert_eq!((span.start..span.end).collect::<Vec<_>>(), expected);
+            prop_assert_eq!((range.start..range.end).collect::<Vec<_>>(), expected);
         }
     }
 }

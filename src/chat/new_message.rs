@@ -1,0 +1,177 @@
+//! The rows of new messages and their replies.
+
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use uuid::Uuid;
+
+use super::receipt::Created;
+use super::{Chat, Metadata};
+use crate::database::Write;
+use crate::entity::conversation;
+use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
+use crate::error::Error;
+use crate::index::{self, Entry};
+use crate::reply::{Claim, Permit};
+use crate::signal::Topic;
+
+/// A stored message and its reply.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The conversation.
+    pub conversation: conversation::Model,
+    /// The user's message.
+    pub message: message::Model,
+    /// The reply, as it was when the request was answered.
+    pub reply: message::Model,
+}
+
+/// A new message of a user.
+pub(super) struct NewMessage<'r> {
+    /// The checked text.
+    pub(super) content: &'r str,
+    /// The client's metadata.
+    pub(super) metadata: Metadata,
+    /// The text's entry in the search index.
+    pub(super) entry: &'r Entry,
+}
+
+/// The slot of a new message at the end of a path. The conversation already counts it.
+pub(super) struct Slot {
+    /// The message before it.
+    pub(super) parent: Option<Uuid>,
+    /// Its position.
+    pub(super) position: i64,
+    /// Whether a reply has to be queued behind others of the conversation.
+    pub(super) busy: bool,
+    /// Whether the slot is on the active path. It is not yet if the path is moved there in steps.
+    pub(super) active: bool,
+}
+
+impl Chat {
+    /// Stores a user's message in `slot`, and its reply after it.
+    pub(super) async fn store_message_and_reply(
+        &self,
+        write: &Write,
+        conversation: conversation::Model,
+        slot: Slot,
+        new: NewMessage<'_>,
+        created: Created,
+    ) -> Result<Sent, Error> {
+        let mut message = self.new_message(write, conversation.id, created.message, &slot, Role::User);
+        new.content.clone_into(&mut message.content);
+        message.metadata = new.metadata.into_text();
+        message.status = Status::Complete;
+        message.finished_at = Some(write.now);
+        let after = Slot { parent: Some(message.id), position: slot.position + 1, ..slot };
+        let reply = self.new_reply(write, conversation.id, created.reply, &after).await?;
+        let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
+        Entity::insert_many(rows).exec_without_returning(&**write).await?;
+        index::store_message(write, self.user(), message.id, new.entry).await?;
+        Ok(Sent { conversation, message, reply })
+    }
+
+    /// The row of a new reply, which is not stored yet. It starts after the commit if there is a permit, and is queued
+    /// otherwise.
+    ///
+    /// # Errors
+    /// [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed.
+    pub(super) async fn new_reply(
+        &self,
+        write: &Write,
+        conversation_id: Uuid,
+        id: Option<Uuid>,
+        slot: &Slot,
+    ) -> Result<message::Model, Error> {
+        let permit = self.permit_reply(write, slot.busy).await?;
+        let mut reply = self.new_message(write, conversation_id, id, slot, Role::Assistant);
+        self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
+        if let Some(permit) = permit {
+            self.generate_after_commit(write, Claim { reply: reply.clone(), permit });
+        }
+        Ok(reply)
+    }
+
+    /// Takes a permit to start a reply at once. `None` if it has to be queued: because its conversation is `busy`, the
+    /// viewer has as many running replies as allowed, or the server has no permit left.
+    ///
+    /// # Errors
+    /// [`Error::TooManyQueued`] if it has to be queued, and the viewer has as many queued replies as allowed.
+    pub(super) async fn permit_reply(&self, write: &Write, busy: bool) -> Result<Option<Permit>, Error> {
+        let counts = self.replies.reply_counts(write, self.user()).await?;
+        if !busy && self.replies.may_generate(counts) {
+            if let Some(permit) = self.replies.permit() {
+                return Ok(Some(permit));
+            }
+            // Another server may have a permit.
+            self.signal_after_commit(write, Topic::Orphans);
+        }
+        let maximum = self.limits.user_queued;
+        if counts.queued < i64::from(maximum) { Ok(None) } else { Err(Error::TooManyQueued(maximum)) }
+    }
+
+    /// The rows that an earlier request has created, as they are now.
+    pub(super) async fn find_sent(&self, write: &Write, created: Created) -> Result<Sent, Error> {
+        let message = self.created_message(write, created.message).await?;
+        let reply = self.created_message(write, created.reply).await?;
+        let conversation = self.conversation_within(write, message.conversation_id).await?;
+        Ok(Sent { conversation, message, reply })
+    }
+
+    /// A message that an earlier request has created.
+    pub(super) async fn created_message(
+        &self,
+        write: &Write,
+        id: Option<Uuid>,
+    ) -> Result<message::Model, Error> {
+        let id = id.ok_or_else(|| Error::Internal("a receipt without its message".to_owned()))?;
+        self.message_within(write, id).await?.ok_or(Error::NotFound("message"))
+    }
+
+    /// A message of the viewer, read in the transaction.
+    pub(super) async fn message_within(
+        &self,
+        write: &Write,
+        id: Uuid,
+    ) -> Result<Option<message::Model>, Error> {
+        let query = self.own_messages().filter(Column::Id.eq(id));
+        Ok(query.one(&**write).await?)
+    }
+
+    /// The row of a new message, which is not stored yet.
+    fn new_message(
+        &self,
+        write: &Write,
+        conversation_id: Uuid,
+        id: Option<Uuid>,
+        slot: &Slot,
+        role: Role,
+    ) -> message::Model {
+        message::Model {
+            user_id: self.user().to_owned(),
+            id: id.unwrap_or_else(Uuid::now_v7),
+            conversation_id,
+            parent_id: slot.parent,
+            position: slot.position,
+            active: slot.active,
+            role,
+            status: Status::Queued,
+            content: String::new(),
+            tool_calls: ToolCalls::default(),
+            finish_reason: None,
+            failure: None,
+            model: None,
+            usage: None,
+            attempt: 0,
+            restarts_left: 0,
+            lease_owner: None,
+            lease_until: None,
+            stop_requested_at: None,
+            metadata: Metadata::default().into_text(),
+            rating: None,
+            rating_comment: None,
+            created_at: write.now,
+            finished_at: None,
+            created_revision: write.revision,
+            revision: write.revision,
+        }
+    }
+}

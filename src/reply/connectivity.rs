@@ -1,0 +1,78 @@
+//! Whether expired leases mean lost servers, and not a lost database.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A shorter time between two answers of the database never counts as an outage, as a busy machine may need as long.
+const MIN_GAP: Duration = Duration::from_secs(2);
+
+/// How long the database has answered without a gap. After an outage, or after this server's start, leases of living
+/// servers may have expired: those servers get the time of one lease to extend them.
+#[derive(Debug)]
+pub(super) struct Connectivity {
+    lease: Duration,
+    since: Instant,
+    last: Instant,
+}
+
+impl Connectivity {
+    pub(super) fn new(lease: Duration, now: Instant) -> Self {
+        Self { lease, since: now, last: now }
+    }
+
+    /// Notes that the database has answered.
+    pub(super) fn succeeded(&mut self, now: Instant) {
+        // A lease is extended after a third of its time, so no shorter gap can have made it expire.
+        if now - self.last > (self.lease / 2).max(MIN_GAP) {
+            self.since = now;
+        }
+        self.last = now;
+    }
+
+    /// Notes that the database did not answer.
+    pub(super) fn failed(&mut self, now: Instant) {
+        self.since = now;
+    }
+
+    /// Whether the database has answered for so long that only a lost server's lease can have expired.
+    pub(super) fn is_stable(&self) -> bool {
+        self.last.saturating_duration_since(self.since) >= self.lease
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_start_and_after_each_outage_a_lease_has_to_pass() {
+        let second = Duration::from_secs(1);
+        let mut now = Instant::now();
+        let mut connectivity = Connectivity::new(10 * second, now);
+        let mut looks = |connectivity: &mut Connectivity, count: u32, pause: Duration| {
+            for _ in 0..count {
+                now += pause;
+                connectivity.succeeded(now);
+            }
+            now
+        };
+        looks(&mut connectivity, 9, second);
+        assert!(!connectivity.is_stable());
+        let now = looks(&mut connectivity, 1, second);
+        assert!(connectivity.is_stable());
+
+        connectivity.failed(now);
+        assert!(!connectivity.is_stable());
+        looks(&mut connectivity, 9, second);
+        assert!(!connectivity.is_stable());
+        looks(&mut connectivity, 1, second);
+        assert!(connectivity.is_stable());
+
+        // The database did not say no, but nothing at all.
+        looks(&mut connectivity, 1, 6 * second);
+        assert!(!connectivity.is_stable());
+        looks(&mut connectivity, 10, second);
+        assert!(connectivity.is_stable());
+    }
+}
