@@ -33,7 +33,10 @@ async fn main() {
     let directory = tempfile::tempdir().unwrap();
     let url = |name: &str| format!("sqlite://{}?mode=rwc", directory.path().join(name).display());
     compare([&url("alone.db"), &url("among.db")], others).await;
-    let Ok(cluster) = std::env::var("TEST_POSTGRES_URL") else { return };
+    let Ok(cluster) = std::env::var("TEST_POSTGRES_URL") else {
+        println!("\nPostgreSQL: NOT MEASURED, TEST_POSTGRES_URL is not set; scripts/with-postgres sets it");
+        return;
+    };
     let administration = sea_orm::Database::connect(&cluster).await.unwrap();
     let run = async |sql: String| administration.execute_unprepared(&sql).await.unwrap();
     let names = ["alone", "among"].map(|name| format!("{name}_{}", Uuid::now_v7().simple()));
