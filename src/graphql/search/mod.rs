@@ -20,8 +20,8 @@ impl SearchQueries {
     /// newer one comes first.
     ///
     /// All words must be present. `"Words in quotes"` must be adjacent, `beginn*` matches every word with that prefix,
-    /// and `-word` or `-"a phrase"` must be absent. All other characters separate words, so that every text is a valid
-    /// query. Case, accents and punctuation are ignored. In Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese text,
+    /// and `-word` or `-"a phrase"` must be absent. Any other text stands for the words in it, so that every text is a
+    /// valid query. Case, accents and punctuation are ignored. In Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese text,
     /// and for emoji, any part of the text matches; in other scripts only whole words match.
     ///
     /// A query without words matches nothing. Words and phrases after the first 32 are ignored. A reply can be found once
