@@ -93,7 +93,7 @@ async fn serve(serve: Serve) -> Result<(), String> {
     statistics::keep(database.clone(), statistics::PERIOD, shutdown.clone());
     chat::resume_steps(database.clone(), replies.clone(), serve.limits(), shutdown.clone());
     let app = App::new(Parts {
-        schema: graphql::schema_with(http_options.limits.query),
+        schema: graphql::schema(),
         authenticator,
         database: database.clone(),
         replies,

@@ -89,6 +89,6 @@ fn chat(database: &Database) -> Chat {
         replies,
         Limits { message_chars: 1_000, user_queued: 500, trash: Duration::ZERO },
         viewer,
-        Memory::new(usize::MAX).share(USER, usize::MAX),
+        Memory::new(usize::MAX).budget(USER, usize::MAX),
     )
 }

@@ -43,7 +43,7 @@ pub use self::turn::Sent;
 use crate::auth::Viewer;
 use crate::database::{Database, Write};
 use crate::error::Error;
-use crate::memory::Share;
+use crate::memory::MemoryBudget;
 use crate::reply::{Claim, Replies};
 use crate::signal::Topic;
 
@@ -65,14 +65,20 @@ pub struct Chat {
     replies: Replies,
     limits: Limits,
     viewer: Viewer,
-    share: Share,
+    budget: MemoryBudget,
 }
 
 impl Chat {
-    /// Opens `viewer`'s conversations. What is read of them is taken out of `share`.
+    /// Opens `viewer`'s conversations. What is read of them is taken out of `budget`.
     #[must_use]
-    pub fn new(database: Database, replies: Replies, limits: Limits, viewer: Viewer, share: Share) -> Self {
-        Self { database, replies, limits, viewer, share }
+    pub fn new(
+        database: Database,
+        replies: Replies,
+        limits: Limits,
+        viewer: Viewer,
+        budget: MemoryBudget,
+    ) -> Self {
+        Self { database, replies, limits, viewer, budget }
     }
 
     /// Whose conversations these are.
@@ -84,9 +90,9 @@ impl Chat {
     /// Takes room for `bytes` of text that an answer repeats.
     ///
     /// # Errors
-    /// As [`Share::take`].
+    /// As [`MemoryBudget::take`].
     pub fn take(&self, bytes: usize) -> Result<(), Error> {
-        self.share.take(bytes)
+        self.budget.take(bytes)
     }
 
     fn user(&self) -> &str {

@@ -65,7 +65,7 @@ impl Chat {
     where
         M: FromQueryResult + Send + Texts,
     {
-        let room = self.share.left();
+        let room = self.budget.left();
         let (rows, bytes) = self
             .read(|connection| {
                 let statement = statement.clone();
@@ -82,7 +82,7 @@ impl Chat {
                 })
             })
             .await?;
-        self.share.take(bytes)?;
+        self.budget.take(bytes)?;
         Ok(rows.into_iter().map(Arc::new).collect())
     }
 }

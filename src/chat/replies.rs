@@ -38,7 +38,7 @@ impl Chat {
             // While the database is away a reader waits for the reply, as it does later on.
             Ok(Some(_)) | Err(_) => {}
         }
-        Ok(self.replies.progress(self.user(), id, after, self.share.clone()))
+        Ok(self.replies.progress(self.user(), id, after, self.budget.clone()))
     }
 
     /// Stops a reply, whichever server writes it, and returns it once it has ended. What it has of text is kept. A

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::duration_from;
-use crate::graphql::QueryLimits;
+use crate::admission::QueryLimits;
 use crate::http::{Introspection, Limits, Options, Origin, TrustedDocuments, TrustedProxy};
 
 /// Who may come.

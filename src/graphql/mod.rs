@@ -9,7 +9,6 @@ mod cursor;
 mod feedback;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
-pub mod guard;
 mod id;
 mod list;
 mod loader;
@@ -23,35 +22,29 @@ mod search;
 mod sibling;
 mod subscription;
 mod tree;
+mod validated;
 mod viewer;
 
 use async_graphql::SDLExportOptions;
 
 pub use self::batch::Batches;
 pub use self::context::Session;
-use self::guard::Guard;
-pub use self::guard::QueryLimits;
 pub use self::mutation::Mutation;
 pub use self::query::Query;
 pub use self::subscription::Subscription;
+use self::validated::SkipValidation;
+pub use self::validated::Validated;
 
 /// The executable schema. It holds no connection to a database: each request brings its own [`Session`].
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
-/// Builds the schema, with the default limits on queries.
+/// Builds the schema.
 #[must_use]
 pub fn schema() -> Schema {
-    schema_with(QueryLimits::default())
-}
-
-/// Builds the schema, with these limits on queries.
-#[must_use]
-pub fn schema_with(limits: QueryLimits) -> Schema {
-    // The guard is asked first; the library's own limit would only be another one.
-    let depth = usize::try_from(limits.depth).unwrap_or(usize::MAX).saturating_add(1);
     Schema::build(Query, Mutation, Subscription)
-        .extension(Guard::new(&sdl(), limits))
-        .limit_recursive_depth(depth)
+        .extension(SkipValidation)
+        // Admission bounds the depth of what it lets pass.
+        .limit_recursive_depth(usize::MAX)
         // They would show the schema where it may not be explored, and cost much for each unknown name.
         .disable_suggestions()
         .finish()

@@ -35,7 +35,8 @@ impl Notes {
     }
 
     /// Notes what is asked for. Names are the client's: only sane ones are logged.
-    pub(super) fn operation(&self, name: &str) {
+    pub(super) fn operation(&self, name: Option<&str>) {
+        let Some(name) = name else { return };
         let name = name.bytes().take(64).filter(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         let _ = self.0.operation.set(name.map(char::from).collect());
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::graphql::QueryLimits;
+use crate::admission::QueryLimits;
 
 /// How much of the server one client, one user and all of them together may take. All of it is counted by each
 /// server for itself.

@@ -2,8 +2,8 @@
 
 use super::address::TrustedProxy;
 use super::cors::Origin;
-use super::graphql::TrustedDocuments;
 use super::limits::Limits;
+use crate::admission::TrustedDocuments;
 
 /// How requests are served.
 #[derive(Debug, Default)]

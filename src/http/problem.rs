@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::admission::LimitExceeded;
 use crate::auth::Rejection;
 use crate::error::Error;
 
@@ -34,6 +35,14 @@ pub(super) fn not_found() -> Response {
 pub(super) fn method_not_allowed(method: &Method) -> Response {
     let message = format!("{method} is not possible at this address.");
     problem(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", &message)
+}
+
+impl IntoResponse for LimitExceeded {
+    fn into_response(self) -> Response {
+        let is_clients = self.code == "RATE_LIMITED";
+        let status = if is_clients { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::SERVICE_UNAVAILABLE };
+        retry(status, self.code, &self.message, self.retry_after())
+    }
 }
 
 impl IntoResponse for Error {

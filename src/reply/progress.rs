@@ -12,7 +12,7 @@ use super::live::Live;
 use super::piece::{Piece, State};
 use crate::entity::message::{self, Status};
 use crate::error::Error;
-use crate::memory::Share;
+use crate::memory::MemoryBudget;
 use crate::signal::{Listener, Topic};
 
 /// How often a reply that waits for its turn is looked at, should signals be lost.
@@ -47,24 +47,24 @@ pub enum Event {
 impl Replies {
     /// Follows a reply of `user` from `after` on, or from its start: first what is there, then what comes, then
     /// its end. The texts since the last [`Event::Restarted`] are the reply's content. Each of them is short; the row
-    /// that comes at the end is taken out of `share` before it is read.
+    /// that comes at the end is taken out of `budget` before it is read.
     ///
     /// The stream does nothing while nobody asks for its next event. While the database is away it waits. It fails
-    /// with [`Error::NotFound`] if the user has no such reply, or no longer, and as [`Share::take`] does.
+    /// with [`Error::NotFound`] if the user has no such reply, or no longer, and as [`MemoryBudget::take`] does.
     #[must_use]
     pub fn progress(
         &self,
         user: &str,
         id: Uuid,
         after: Option<Place>,
-        share: Share,
+        budget: MemoryBudget,
     ) -> BoxStream<'static, Result<(Event, Place), Error>> {
         let reader = Reader {
             replies: self.clone(),
             user: user.to_owned(),
             id,
             place: after,
-            share,
+            budget,
             listener: self.0.signals.listen(Topic::Reply(id)),
             known: false,
             charged: false,
@@ -83,11 +83,11 @@ struct Reader {
     user: String,
     id: Uuid,
     place: Option<Place>,
-    share: Share,
+    budget: MemoryBudget,
     listener: Listener,
     /// Whether the row was seen: nothing is told before that, as the reply might be somebody else's.
     known: bool,
-    /// Whether the row that comes at the end was taken out of the share.
+    /// Whether the row that comes at the end was taken out of the budget.
     charged: bool,
     ended: bool,
 }
@@ -170,7 +170,7 @@ impl Reader {
     /// reply has just been begun anew.
     async fn end(&mut self, length: usize) -> Result<Option<Event>, Error> {
         if !self.charged {
-            self.share.take(length)?;
+            self.budget.take(length)?;
             self.charged = true;
         }
         let row = match self.replies.find(&self.user, self.id).await {

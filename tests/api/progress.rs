@@ -76,7 +76,7 @@ async fn read(servers: [Replies; 2], id: Uuid, habits: Vec<Habit>) -> Result<(),
     let mut place: Option<Place> = None;
     for habit in habits.iter().cycle() {
         let mut events =
-            servers[habit.server].progress("ann", id, place, Memory::new(1 << 30).share("ann", 1 << 20));
+            servers[habit.server].progress("ann", id, place, Memory::new(1 << 30).budget("ann", 1 << 20));
         for _ in 0..habit.events {
             let next = timeout(Duration::from_secs(20), events.next()).await;
             let Some(event) = next.map_err(|_| TestCaseError::fail("a reader waits for ever"))? else {

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::{Change, ChangeCursor, LongColumns};
 use crate::chat::Chat;
 use crate::error::Error;
-use crate::memory::Load;
+use crate::memory::Reservation;
 use crate::signal::{Listener, Topic};
 
 /// How often a silent feed looks at the database, should signals be lost.
@@ -47,7 +47,7 @@ struct Feed {
     listener: Listener,
     pending: VecDeque<Change>,
     /// What they take of the server's memory.
-    load: Option<Load>,
+    load: Option<Reservation>,
 }
 
 impl Feed {
@@ -63,7 +63,7 @@ impl Feed {
             // A feed outlives an outage of the database, and waits while the viewer has too much in hand.
             match self.chat.changes_within(self.since, PAGE, self.columns, PAGE_BYTES).await {
                 Ok(page) if !page.items.is_empty() => {
-                    self.load = Some(self.chat.share.hand_over());
+                    self.load = Some(self.chat.budget.release());
                     self.pending = page.items.into();
                     continue;
                 }

@@ -127,7 +127,7 @@ impl Chat {
         columns: LongColumns,
         bytes: usize,
     ) -> Result<Page<Change>, Error> {
-        let scope = Scope { since, limit, columns, bytes: bytes.min(self.share.left() / PART) };
+        let scope = Scope { since, limit, columns, bytes: bytes.min(self.budget.left() / PART) };
         let statement = statement(self.database.backend(), self.user(), &scope);
         let rows: Vec<Arc<Row>> = self.gather(statement).await?;
         let has_next = rows.iter().any(|row| matches!(**row, Row::Next));
