@@ -91,7 +91,7 @@ impl Execution {
     pub(super) fn stream(self, app: &App) -> Answers {
         let is_subscription = self.is_subscription();
         let Admitted { request, budget, permit, expensive, .. } = self.admitted;
-        let answers = if is_subscription {
+        let stream = if is_subscription {
             until_error(self.batches.follow(app.0.schema.execute_stream(request)).boxed())
         } else {
             let app = app.clone();
@@ -101,7 +101,7 @@ impl Execution {
             };
             stream::once(answer).boxed()
         };
-        Answers { answers, budget: Some(budget), _permit: Some(permit) }
+        Answers { stream, budget: Some(budget), _permit: Some(permit) }
     }
 }
 
@@ -118,7 +118,7 @@ async fn execute(
 
 /// The answers of an operation, and what it holds until they are sent.
 pub(super) struct Answers {
-    answers: BoxStream<'static, Answer>,
+    stream: BoxStream<'static, Answer>,
     budget: Option<MemoryBudget>,
     _permit: Option<Permit>,
 }
@@ -126,12 +126,12 @@ pub(super) struct Answers {
 impl Answers {
     /// One answer, for which nothing was run.
     pub(super) fn one(answer: Answer) -> Self {
-        Self { answers: stream::once(ready(answer)).boxed(), budget: None, _permit: None }
+        Self { stream: stream::once(ready(answer)).boxed(), budget: None, _permit: None }
     }
 
     /// The next answer.
     pub(super) async fn next(&mut self) -> Option<Answer> {
-        self.answers.next().await
+        self.stream.next().await
     }
 
     /// How many bytes of text the last answer has, about.
