@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{Node, ast};
 use async_graphql::parser::types::{
-    Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, FragmentSpread,
+    BaseType, Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, FragmentSpread,
     InlineFragment, OperationDefinition, OperationType, Selection, SelectionSet, Type, TypeCondition,
     VariableDefinition,
 };
@@ -55,6 +55,16 @@ pub(super) fn value(value: &ast::Value) -> Value {
             Value::Object(fields.iter().map(|(name, value)| (Name::new(name), self::value(value))).collect())
         }
     }
+}
+
+fn var_type(var_type: &ast::Type) -> Type {
+    let base = match var_type {
+        ast::Type::Named(name) | ast::Type::NonNullNamed(name) => BaseType::Named(Name::new(name)),
+        ast::Type::List(inner) | ast::Type::NonNullList(inner) => {
+            BaseType::List(Box::new(self::var_type(inner)))
+        }
+    };
+    Type { base, nullable: !var_type.is_non_null() }
 }
 
 fn number(text: &str) -> Value {
@@ -121,11 +131,7 @@ impl Converter<'_> {
     fn variable(&mut self, node: &Node<ast::VariableDefinition>) -> Positioned<VariableDefinition> {
         let position = self.at(node.location());
         let name = self.name(&node.name);
-        let var_type = Type::new(&node.ty.to_string()).unwrap_or(Type {
-            base: async_graphql::parser::types::BaseType::Named(Name::new("")),
-            nullable: true,
-        });
-        let var_type = Positioned::new(var_type, self.at(node.ty.location()));
+        let var_type = Positioned::new(var_type(&node.ty), self.at(node.ty.location()));
         let default_value = node.default_value.as_ref().map(|default| {
             let value = value(default).into_const().unwrap_or_default();
             Positioned::new(value, self.at(default.location()))

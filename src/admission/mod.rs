@@ -3,7 +3,7 @@
 //! 1. [`Permits`]: a connection counts among those of its address.
 //! 2. [`Rates`]: a request counts for its address when its head has come, its body as it arrives, and all of it for its
 //!    user once the token is checked.
-//! 3. [`Memory`]: the body takes of what its address may hold.
+//! 3. [`Memory`]: the body takes of what its address may hold, and [`values`]: its JSON has not too many of them.
 //! 4. [`Admission::admit`], for requests of GraphQL, is a list of the rest.
 
 mod cache;
@@ -24,6 +24,7 @@ mod subscription;
 mod tokens;
 mod trusted;
 mod validation;
+pub(crate) mod values;
 mod variables;
 
 use std::net::IpAddr;
@@ -171,4 +172,52 @@ impl Admission {
 /// A request took longer than one may.
 pub(crate) fn timed_out() -> LimitExceeded {
     LimitExceeded::unavailable("TIMEOUT", "The request took too long.".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+
+    use super::*;
+    use crate::auth::UserId;
+
+    fn candidate(user: &str, text: &str) -> Candidate {
+        Candidate {
+            principal: Principal::User(UserId::new(user).unwrap()),
+            text: Some(text.to_owned()),
+            document: None,
+            operation_name: None,
+            variables: Variables::default(),
+            may_introspect: true,
+            may_write: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn one_expensive_query_of_a_user_runs_at_a_time() {
+        let admission = Admission::new(&Limits::default(), None);
+        let schema = |number| format!("s{number}: __schema {{ queryType {{ name }} }} ");
+        let expensive = format!("{{ {} }}", (0..3).map(schema).collect::<String>());
+        let first = admission.admit(candidate("ann", &expensive)).await.unwrap();
+        assert!(first.expensive.is_some());
+        let mut second = Box::pin(admission.admit(candidate("ann", &expensive)));
+        assert!(poll!(&mut second).is_pending());
+        let cheap = admission.admit(candidate("ann", "{ __typename }")).await.unwrap();
+        assert!(cheap.expensive.is_none());
+        drop(first.expensive);
+        assert!(second.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_the_operation() {
+        let admission = Admission::new(&Limits { user_requests: 0, ..Limits::default() }, None);
+        let refused = admission.admit(candidate("ann", "mutation M { nothing }")).await.err().unwrap();
+        assert!(matches!(refused.reason, Refusal::ReadOnly));
+        assert_eq!(
+            (refused.kind(), refused.operation.unwrap().name.as_deref()),
+            (OperationType::Mutation, Some("M"))
+        );
+        let refused = admission.admit(candidate("ann", "{ nothing }")).await.err().unwrap();
+        assert!(matches!(refused.reason, Refusal::Limit(limit) if limit.code == "RATE_LIMITED"));
+    }
 }

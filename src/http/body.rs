@@ -7,9 +7,10 @@ use bytes::BytesMut;
 use futures_util::TryStreamExt;
 use tokio::time::timeout;
 
+use super::App;
 use super::address::Client;
 use super::problem::problem;
-use super::{App, values};
+use crate::admission::values;
 use crate::memory::MemoryBudget;
 
 /// Reads a whole JSON body of `client`'s, whose bytes are taken out of `budget`. The error is the answer: 413, 408, 429,

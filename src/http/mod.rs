@@ -21,7 +21,6 @@ mod rest;
 mod serve;
 mod starting;
 mod streams;
-mod values;
 
 use std::sync::Arc;
 

@@ -118,7 +118,8 @@ async fn chat(
         response: reply.content,
         tool_calls: reply.tool_calls.0,
     };
-    let body = blocking::run(bytes, move || serde_json::to_vec(&answer)).await;
+    let held = budget.clone();
+    let (body, _) = blocking::run(bytes, move || (serde_json::to_vec(&answer), held)).await;
     let body = body.map_err(|error| Error::Internal(error.to_string()))?;
     // Written out, its text may take several times what it was.
     budget.take(body.len())?;

@@ -133,9 +133,10 @@ async fn respond(
                 Ok(answer) => answer,
                 Err(exceeded) => return exceeded.into_response(),
             };
-            let render = move || answer::render(media_type, answer, errors);
-            let response = blocking::run(budget.taken(), render).await;
-            response.map(|body| holding(body, (budget.release(), permit)))
+            let bytes = budget.taken();
+            let held = (budget.release(), permit);
+            let render = move || answer::render(media_type, answer, errors).map(|body| holding(body, held));
+            blocking::run(bytes, render).await
         }
     }
 }

@@ -92,8 +92,11 @@ impl Events {
                     return Some(Bytes::from_static(COMPLETE));
                 };
                 let (bytes, errors) = (self.answers.bytes(), self.errors);
-                self.reservation = self.answers.release();
-                Some(blocking::run(bytes, move || next(&answer, errors)).await.into())
+                let reservation = self.answers.release();
+                let write = move || (next(&answer, errors), reservation);
+                let (bytes, reservation) = blocking::run(bytes, write).await;
+                self.reservation = reservation;
+                Some(bytes.into())
             }
             () = self.closing.cancelled() => None,
             () = sleep(self.keep_alive) => Some(COMMENT),

@@ -82,10 +82,13 @@ impl Subscriber {
                 return Err(answer);
             }
             is_first = false;
-            let id = self.id.clone();
-            let write = move || Outgoing::Next { id: &id, payload: &Shape::new(&answer, errors) }.write();
-            let text = blocking::run(answers.bytes(), write).await;
-            self.send(text, false, answers.release()).await;
+            let (id, bytes, reservation) = (self.id.clone(), answers.bytes(), answers.release());
+            let write = move || {
+                let text = Outgoing::Next { id: &id, payload: &Shape::new(&answer, errors) }.write();
+                (text, reservation)
+            };
+            let (text, reservation) = blocking::run(bytes, write).await;
+            self.send(text, false, reservation).await;
         }
         Ok(())
     }
