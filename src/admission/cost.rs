@@ -8,6 +8,7 @@ use apollo_compiler::schema::FieldDefinition;
 use async_graphql::{ServerResult, Variables};
 use async_graphql_value::ConstValue;
 
+use super::executable;
 use super::limits::QueryLimits;
 use super::size::above;
 use crate::chat::{DEFAULT_PAGE, MAXIMUM_PAGE};
@@ -55,7 +56,7 @@ impl Cost {
     pub(super) fn of(document: &ExecutableDocument, variables: &Variables) -> Self {
         let mut walk = Walk { document, variables, defaults: HashMap::new(), fragments: HashMap::new() };
         for variable in document.operations.iter().flat_map(|operation| &operation.variables) {
-            let default = variable.default_value.as_deref();
+            let default = variable.default_value.as_deref().and_then(constant);
             walk.defaults.entry(variable.name.as_str()).or_default().push(default);
         }
         document
@@ -94,7 +95,7 @@ struct Walk<'d> {
     document: &'d ExecutableDocument,
     variables: &'d Variables,
     /// The default values of each variable, one for each operation that declares it.
-    defaults: HashMap<&'d str, Vec<Option<&'d Value>>>,
+    defaults: HashMap<&'d str, Vec<Option<ConstValue>>>,
     fragments: HashMap<&'d Name, Cost>,
 }
 
@@ -145,66 +146,43 @@ impl<'d> Walk<'d> {
             _ => {}
         }
         // What is null, or a variable without a value, counts as not given.
-        let given = ["first", "last"].into_iter().filter_map(|name| match argument(field, name)? {
-            Value::Variable(name) => self.variable(name, number, given_number, DEFAULT_PAGE),
-            value => number(value),
-        });
-        given.max().unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE)
+        let given = ["first", "last"].map(|name| self.argument(field, name, number, DEFAULT_PAGE));
+        given.into_iter().flatten().max().unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE)
     }
 
     /// What the words that the field searches for cost.
     fn words(&self, field: &Field) -> u64 {
-        let query = (field.name == "search").then(|| argument(field, "query")).flatten();
-        let cost = query.and_then(|query| match query {
-            Value::Variable(name) => self.variable(name, text, given_text, 0),
-            value => text(value),
-        });
-        cost.unwrap_or(0)
+        let is_search = field.name == "search";
+        is_search.then(|| self.argument(field, "query", words, 0)).flatten().unwrap_or(0)
     }
 
-    /// What `given` makes of a variable's value. Without one, what `read` makes of its defaults, of which the highest
+    /// What `read` makes of an argument. Of a variable without a value it takes the defaults, of which the highest
     /// counts, and `absent` if it has one in some operations only.
-    fn variable(
+    fn argument(
         &self,
+        field: &Field,
         name: &str,
-        read: fn(&Value) -> Option<u64>,
-        given: fn(&ConstValue) -> Option<u64>,
+        read: fn(&ConstValue) -> Option<u64>,
         absent: u64,
     ) -> Option<u64> {
-        if let Some(value) = self.variables.get(name) {
-            return given(value);
+        let argument = field.arguments.iter().find(|argument| argument.name == name)?;
+        let Value::Variable(name) = argument.value.as_ref() else { return read(&constant(&argument.value)?) };
+        if let Some(value) = self.variables.get(name.as_str()) {
+            return read(value);
         }
-        let defaults = self.defaults.get(name)?;
-        let highest = defaults.iter().flatten().filter_map(|value| read(value)).max()?;
+        let defaults = self.defaults.get(name.as_str())?;
+        let highest = defaults.iter().flatten().filter_map(read).max()?;
         Some(if defaults.contains(&None) { highest.max(absent) } else { highest })
     }
 }
 
-fn argument<'d>(field: &'d Field, name: &str) -> Option<&'d Value> {
-    field.arguments.iter().find(|argument| argument.name == name).map(|argument| argument.value.as_ref())
+fn constant(value: &Value) -> Option<ConstValue> {
+    executable::value(value).into_const()
 }
 
-fn number(value: &Value) -> Option<u64> {
-    match value {
-        Value::Int(number) => number.as_str().parse().ok(),
-        _ => None,
-    }
-}
-
-fn given_number(value: &ConstValue) -> Option<u64> {
+fn number(value: &ConstValue) -> Option<u64> {
     match value {
         ConstValue::Number(number) => number.as_u64(),
-        _ => None,
-    }
-}
-
-fn text(value: &Value) -> Option<u64> {
-    value.as_str().map(words)
-}
-
-fn given_text(value: &ConstValue) -> Option<u64> {
-    match value {
-        ConstValue::String(text) => Some(words(text)),
         _ => None,
     }
 }
@@ -226,12 +204,13 @@ fn is_page(definition: &FieldDefinition) -> bool {
     definition.argument_by_name("first").is_some()
 }
 
-/// What a search for `text` costs beyond one for a single word.
-fn words(text: &str) -> u64 {
+/// What a search for a text costs beyond one for a single word.
+fn words(value: &ConstValue) -> Option<u64> {
+    let ConstValue::String(text) = value else { return None };
     // It is refused when it is run; until then it is not looked through, as the same text may be asked for many times.
     if text.len() > MAX_CHARS * char::MAX_LEN_UTF8 {
-        return WORD * MAX_TERMS as u64;
+        return Some(WORD * MAX_TERMS as u64);
     }
     let spaced = text.split_whitespace().skip(1).take(MAX_TERMS).count();
-    WORD * spaced.max(text.len() / WORD_BYTES).min(MAX_TERMS) as u64
+    Some(WORD * spaced.max(text.len() / WORD_BYTES).min(MAX_TERMS) as u64)
 }

@@ -36,10 +36,12 @@ impl Documents {
         let not_found = || error("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", None);
         if let Some(trusted) = &self.trusted {
             return match (name, text) {
-                (Some(name), _) => {
-                    trusted.by_name(name.strip_prefix("sha256:").unwrap_or(name)).ok_or_else(not_found)
-                }
-                (None, Some(text)) if trusted.has(&text) => self.parse(text).await,
+                (Some(name), _) => trusted
+                    .by_name
+                    .get(name.strip_prefix("sha256:").unwrap_or(name))
+                    .cloned()
+                    .ok_or_else(not_found),
+                (None, Some(text)) if trusted.texts.contains(&hash(&text)) => self.parse(text).await,
                 _ => Err(error("PERSISTED_QUERY_ONLY", "PersistedQueryOnly", None)),
             };
         }

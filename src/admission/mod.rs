@@ -40,7 +40,7 @@ pub use self::cache::hash;
 pub use self::document::Operation;
 use self::documents::Documents;
 pub use self::limits::QueryLimits;
-pub(crate) use self::permits::{LimitKind, Permits};
+pub(crate) use self::permits::Permits;
 pub use self::principal::Principal;
 pub(crate) use self::rate::Rates;
 pub(crate) use self::refusal::error;
@@ -140,9 +140,9 @@ impl Admission {
         }
         // There are not too many others like it.
         let is_subscription = operation.kind == OperationType::Subscription;
-        let kind = if is_subscription { LimitKind::Subscription } else { LimitKind::Request };
+        let limit = if is_subscription { &self.permits.subscriptions } else { &self.permits.requests };
         let principal = &candidate.principal;
-        let permit = self.permits.acquire(principal, kind).map_err(|limit| refused(limit.into()))?;
+        let permit = limit.acquire(principal).map_err(|limit| refused(limit.into()))?;
         // The document is within its bounds and breaks no rule.
         let cost = document.cost(&candidate.variables).map_err(|errors| refused(Refusal::Invalid(errors)))?;
         cost.check(&self.query_limits).map_err(|error| refused(error.into()))?;

@@ -11,38 +11,15 @@ use crate::http::Limits;
 /// How many connections of one address may wait at a time for the rest of requests that nobody reads.
 const LINGERING: usize = 100;
 
-/// What is limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LimitKind {
-    Request,
-    Subscription,
-    Socket,
-    Connection,
-    /// A connection that is closed when its client has sent the rest of a request.
-    LingeringConnection,
-}
-
-/// One limit for each kind. Cloning it is cheap.
+/// What is limited. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub(crate) struct Permits {
-    requests: Limit,
-    subscriptions: Limit,
-    sockets: Limit,
-    connections: Limit,
-    lingering: Limit,
-}
-
-#[derive(Clone, Debug)]
-struct Limit {
-    name: &'static str,
-    each: usize,
-    permits: Arc<ConcurrencyLimit>,
-}
-
-impl Limit {
-    fn new(name: &'static str, each: usize, all: Option<usize>) -> Self {
-        Self { name, each, permits: Arc::new(ConcurrencyLimit::new(each, all)) }
-    }
+    pub(crate) requests: Limit,
+    pub(crate) subscriptions: Limit,
+    pub(crate) sockets: Limit,
+    pub(crate) connections: Limit,
+    /// Connections that are closed when their client has sent the rest of a request.
+    pub(crate) lingering: Limit,
 }
 
 impl Permits {
@@ -55,27 +32,32 @@ impl Permits {
             lingering: Limit::new("connections that are being closed", LINGERING, None),
         }
     }
+}
+
+/// How many of one kind there may be.
+#[derive(Clone, Debug)]
+pub(crate) struct Limit {
+    name: &'static str,
+    each: usize,
+    permits: Arc<ConcurrencyLimit>,
+}
+
+impl Limit {
+    fn new(name: &'static str, each: usize, all: Option<usize>) -> Self {
+        Self { name, each, permits: Arc::new(ConcurrencyLimit::new(each, all)) }
+    }
 
     /// Takes a permit for one more.
-    pub(crate) fn acquire(&self, principal: &Principal, kind: LimitKind) -> Result<Permit, LimitExceeded> {
-        let limit = match kind {
-            LimitKind::Request => &self.requests,
-            LimitKind::Subscription => &self.subscriptions,
-            LimitKind::Socket => &self.sockets,
-            LimitKind::Connection => &self.connections,
-            LimitKind::LingeringConnection => &self.lingering,
-        };
-        limit.permits.try_acquire(&principal.key(), 1).map_err(|full| match full {
+    pub(crate) fn acquire(&self, principal: &Principal) -> Result<Permit, LimitExceeded> {
+        self.permits.try_acquire(&principal.key(), 1).map_err(|full| match full {
             Full::Own => {
-                let message = format!(
-                    "You may have {} {} at a time; retry when one has ended.",
-                    limit.each, limit.name
-                );
+                let message =
+                    format!("You may have {} {} at a time; retry when one has ended.", self.each, self.name);
                 LimitExceeded::rate_limited(message, Duration::from_secs(1))
             }
             Full::All => {
                 let message =
-                    format!("The server is at its limit of concurrent {}; retry shortly.", limit.name);
+                    format!("The server is at its limit of concurrent {}; retry shortly.", self.name);
                 LimitExceeded::unavailable("UNAVAILABLE", message)
             }
         })

@@ -13,8 +13,8 @@ use super::limits::QueryLimits;
 /// The documents that are served when no others are.
 #[derive(Debug)]
 pub struct TrustedDocuments {
-    by_name: HashMap<String, Arc<Document>>,
-    texts: HashSet<[u8; 32]>,
+    pub(super) by_name: HashMap<String, Arc<Document>>,
+    pub(super) texts: HashSet<[u8; 32]>,
 }
 
 impl TrustedDocuments {
@@ -41,16 +41,6 @@ impl TrustedDocuments {
             return Err(wrong("it has no document".to_owned()));
         }
         Ok(trusted)
-    }
-
-    /// The document called `name`.
-    pub(super) fn by_name(&self, name: &str) -> Option<Arc<Document>> {
-        self.by_name.get(name).cloned()
-    }
-
-    /// Whether one of them has this text.
-    pub(super) fn has(&self, text: &str) -> bool {
-        self.texts.contains(&hash(text))
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::activity::Activity;
-use crate::admission::{LimitKind, Permits, Principal};
+use crate::admission::{Permits, Principal};
 use crate::concurrency::Permit;
 
 /// How long the rest of a request is waited for.
@@ -46,7 +46,7 @@ impl<S> Lingering<S> {
             return false;
         }
         let Some(principal) = &self.principal else { return true };
-        self.permit = self.permits.acquire(principal, LimitKind::LingeringConnection).ok();
+        self.permit = self.permits.lingering.acquire(principal).ok();
         self.permit.is_some()
     }
 }

@@ -19,7 +19,7 @@ use super::body;
 use super::graphql::check_content_type;
 use super::holding::holding;
 use super::problem::{not_found, problem};
-use crate::admission::{LimitKind, Principal, timed_out};
+use crate::admission::{Principal, timed_out};
 use crate::assistant::ToolCall;
 use crate::blocking;
 use crate::chat::{Metadata, OnBusy, SendMessage};
@@ -61,7 +61,7 @@ async fn chat(
     let principal = Principal::new(Some(&viewer), client.0);
     let length = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let charged = admission.rates.charge_request(&principal, length);
-    let permit = match charged.and_then(|()| admission.permits.acquire(&principal, LimitKind::Request)) {
+    let permit = match charged.and_then(|()| admission.permits.requests.acquire(&principal)) {
         Ok(permit) => permit,
         Err(exceeded) => return Ok(exceeded.into_response()),
     };

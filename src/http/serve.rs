@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::App;
 use super::address::TrustedProxy;
 use super::connection::{self, Peer, Place};
-use crate::admission::{LimitExceeded, LimitKind, Principal};
+use crate::admission::{LimitExceeded, Principal};
 
 /// How long streams, and requests whose time is over, may take to end once the replies that they wait for have, or were
 /// given up.
@@ -71,9 +71,8 @@ async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) 
     let serve = |stream: TcpStream, address: SocketAddr, among_all: OwnedSemaphorePermit| {
         let is_proxy = TrustedProxy::has(&app.0.options.trusted_proxies, address.ip());
         let principal = (!is_proxy).then(|| Principal::new(None, address.ip()));
-        let permits = &app.0.admission.permits;
-        let of_address =
-            principal.as_ref().map(|it| permits.acquire(it, LimitKind::Connection)).transpose()?;
+        let connections_of = &app.0.admission.permits.connections;
+        let of_address = principal.as_ref().map(|it| connections_of.acquire(it)).transpose()?;
         let place = Place { _among_all: among_all, _of_address: of_address };
         let peer = Peer { address, _place: Arc::new(place) };
         connections.spawn(connection::serve(

@@ -13,6 +13,7 @@ mod socket;
 mod sse;
 
 use async_graphql::Response as Answer;
+use async_graphql::parser::types::OperationType;
 use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -113,21 +114,22 @@ async fn respond(
     let execution = match app.admit(fields, viewer.as_ref(), principal, may_write).await {
         Ok(execution) => execution,
         Err(refused) => {
-            notes.operation(refused.operation.as_ref().and_then(|operation| operation.name.as_deref()));
+            notes.operation(refused.operation.as_ref());
             return refuse(app, accepted, refused);
         }
     };
-    notes.operation(execution.name());
+    notes.operation(Some(&execution.admitted.operation));
     let errors = app.0.options.limits.errors;
-    match accepted.media_type(execution.kind()) {
+    let kind = execution.admitted.operation.kind;
+    match accepted.media_type(kind) {
         None => sse::render(app, execution.stream(app), viewer.as_ref()),
-        Some(media_type) if execution.is_subscription() => {
+        Some(media_type) if kind == OperationType::Subscription => {
             let message = "Subscriptions need a WebSocket, or `Accept: text/event-stream`.";
             let answer = Answer::from_errors(vec![error("BAD_REQUEST", message, None)]);
             answer::render(media_type, answer, errors)
         }
         Some(media_type) => {
-            let budget = execution.budget().clone();
+            let budget = execution.admitted.budget.clone();
             let (answer, permit) = execution.run(app).await;
             let answer = match answer {
                 Ok(answer) => answer,

@@ -18,7 +18,7 @@ use crate::memory::{MemoryBudget, Reservation};
 
 /// A request that may run.
 pub(super) struct Execution {
-    admitted: Admitted,
+    pub(super) admitted: Admitted,
     batches: Batches,
 }
 
@@ -60,25 +60,6 @@ impl App {
 }
 
 impl Execution {
-    /// Its name, if it has one.
-    pub(super) fn name(&self) -> Option<&str> {
-        self.admitted.operation.name.as_deref()
-    }
-
-    /// Whether it reads, writes or subscribes.
-    pub(super) fn kind(&self) -> OperationType {
-        self.admitted.operation.kind
-    }
-
-    pub(super) fn is_subscription(&self) -> bool {
-        self.kind() == OperationType::Subscription
-    }
-
-    /// What it may hold of the server's memory.
-    pub(super) fn budget(&self) -> &MemoryBudget {
-        &self.admitted.budget
-    }
-
     /// Runs a query or a mutation. The permit is to be kept until the answer is sent.
     pub(super) async fn run(self, app: &App) -> (Result<Answer, LimitExceeded>, Permit) {
         let Admitted { request, permit, expensive, .. } = self.admitted;
@@ -89,7 +70,7 @@ impl Execution {
     /// Runs any operation: the answers of a subscription, or the one of something else. A subscription ends with the
     /// first answer that has errors.
     pub(super) fn stream(self, app: &App) -> Answers {
-        let is_subscription = self.is_subscription();
+        let is_subscription = self.admitted.operation.kind == OperationType::Subscription;
         let Admitted { request, budget, permit, expensive, .. } = self.admitted;
         let stream = if is_subscription {
             until_error(self.batches.follow(app.0.schema.execute_stream(request)).boxed())

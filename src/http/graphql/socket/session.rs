@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::close::Close;
 use super::message::{Incoming, Outgoing};
 use super::subscriber::{Event, Subscriber};
-use crate::admission::{LimitExceeded, LimitKind, Principal};
+use crate::admission::{LimitExceeded, Principal};
 use crate::auth::Viewer;
 use crate::concurrency::Permit;
 use crate::http::App;
@@ -121,7 +121,7 @@ impl Session {
 
     /// Counts the socket among those of its user, or of its address as long as nobody has signed in.
     fn take_permit(&mut self) -> Result<(), Close> {
-        let permit = self.app.0.admission.permits.acquire(&self.principal(), LimitKind::Socket);
+        let permit = self.app.0.admission.permits.sockets.acquire(&self.principal());
         self.permit = Some(permit.map_err(|_| Close::TOO_MANY_SOCKETS)?);
         Ok(())
     }

@@ -73,7 +73,7 @@ impl Subscriber {
             *name = refused.operation.and_then(|operation| operation.name);
             Answer::from_errors(refused.reason.into_errors())
         })?;
-        *name = execution.name().map(str::to_owned);
+        name.clone_from(&execution.admitted.operation.name);
         let mut answers = execution.stream(&self.app);
         let errors = self.app.0.options.limits.errors;
         let mut is_first = true;
