@@ -1,30 +1,36 @@
-//! How much of one user's may be under way at once, so that nobody uses up what all need.
+//! How much of one user's may be under way at once, and of everybody's together.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What is under way for each user, or whoever else is counted.
-#[derive(Debug)]
+/// A semaphore for each user, or whoever else is counted, and one for all of them.
 pub(crate) struct ConcurrencyLimit {
     each: usize,
     all: Option<Arc<Semaphore>>,
     users: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
+/// Without the users.
+impl fmt::Debug for ConcurrencyLimit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ConcurrencyLimit").field("each", &self.each).finish_non_exhaustive()
+    }
+}
+
 impl ConcurrencyLimit {
     /// At most `each` of one user at once, and `all` of everybody's if it is given.
     pub(crate) fn new(each: usize, all: Option<usize>) -> Self {
-        Self { each, all: all.map(Semaphore::new).map(Arc::new), users: Mutex::default() }
+        let most = |permits: usize| permits.min(Semaphore::MAX_PERMITS);
+        let all = all.map(|all| Arc::new(Semaphore::new(most(all))));
+        Self { each: most(each), all, users: Mutex::default() }
     }
 
     /// Waits for room among `user`'s.
     pub(crate) async fn acquire(self: &Arc<Self>, user: &str) -> Permit {
-        let new = || Arc::new(Semaphore::new(self.each));
-        let permits = self.users().entry(user.to_owned()).or_insert_with(new).clone();
-        // Made before the wait: who gives up waiting leaves nothing behind either.
-        let mut permit = Permit { own: None, among_all: None, user: user.to_owned(), limit: self.clone() };
+        let (mut permit, permits) = self.begin(user);
         // Neither is ever closed.
         permit.own = permits.acquire_owned().await.ok();
         if let Some(all) = &self.all {
@@ -34,9 +40,39 @@ impl ConcurrencyLimit {
         permit
     }
 
+    /// Takes `weight` of `user`'s without waiting.
+    ///
+    /// # Errors
+    /// Which of the two bounds there is no room in.
+    pub(crate) fn try_acquire(self: &Arc<Self>, user: &str, weight: u32) -> Result<Permit, Full> {
+        let (mut permit, permits) = self.begin(user);
+        permit.own = Some(permits.try_acquire_many_owned(weight).map_err(|_| Full::Own)?);
+        if let Some(all) = &self.all {
+            permit.among_all = Some(all.clone().try_acquire_many_owned(weight).map_err(|_| Full::All)?);
+        }
+        Ok(permit)
+    }
+
+    /// `user`'s semaphore, and a permit that holds nothing yet. It is made first, so that whoever is refused, or gives up
+    /// waiting, leaves nothing behind either.
+    fn begin(self: &Arc<Self>, user: &str) -> (Permit, Arc<Semaphore>) {
+        let new = || Arc::new(Semaphore::new(self.each));
+        let permits = self.users().entry(user.to_owned()).or_insert_with(new).clone();
+        (Permit { own: None, among_all: None, user: user.to_owned(), limit: self.clone() }, permits)
+    }
+
     fn users(&self) -> MutexGuard<'_, HashMap<String, Arc<Semaphore>>> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Why there is no permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The user has as much as one may.
+    Own,
+    /// All users together have as much as they may.
+    All,
 }
 
 /// The right to go on for a user, until it is dropped.
@@ -78,6 +114,18 @@ mod tests {
         drop(first);
         let third = limit.acquire("ann").await;
         drop((second, third));
+        assert!(limit.users().is_empty());
+    }
+
+    #[test]
+    fn permits_have_a_weight_and_are_given_back() {
+        let limit = Arc::new(ConcurrencyLimit::new(4, Some(6)));
+        let first = limit.try_acquire("ann", 3).unwrap();
+        assert_eq!(limit.try_acquire("ann", 2).unwrap_err(), Full::Own);
+        let second = limit.try_acquire("bob", 3).unwrap();
+        assert_eq!(limit.try_acquire("ann", 1).unwrap_err(), Full::All);
+        drop(second);
+        drop((limit.try_acquire("ann", 1).unwrap(), first));
         assert!(limit.users().is_empty());
     }
 

@@ -1,9 +1,10 @@
 //! causerie: a self-hosted GraphQL server for chat with an assistant.
 //!
-//! Dependencies point one way, `http → graphql → chat → entity`, with [`reply`] beside [`chat`]:
+//! Dependencies point one way, `http → admission → graphql → chat → entity`, with [`reply`] beside [`chat`]:
 //!
 //! - [`config`]: the command line, put together from the options that each part declares
 //! - [`http`]: router, GraphQL over HTTP, REST, pages, health
+//! - [`admission`]: whether a request may run, before anything of it does
 //! - [`graphql`]: names, shapes and documentation of the API
 //! - [`chat`]: what a viewer may do: every query and every rule
 //! - [`reply`]: the life of a reply: lease, checkpoints, takeover
@@ -15,12 +16,14 @@
 //! - [`signal`]: wake-ups between servers
 //! - [`database`]: the one door for statements: time limits, cancellation, permits, transactions
 //! - [`entity`]: rows, one file a table
-//! - [`memory`]: how much text is in hand
+//! - [`memory`]: how many bytes of text are held
 //! - [`error`]: what can go wrong, and how much of it a client is told
 
+pub mod admission;
 pub mod assistant;
 pub mod auth;
 mod background;
+mod blocking;
 pub mod chat;
 mod concurrency;
 pub mod config;
@@ -37,6 +40,7 @@ mod options;
 mod outage;
 mod outbound;
 mod random;
+mod rate;
 pub mod receipts;
 pub mod reply;
 pub mod search;

@@ -3,6 +3,7 @@
 mod run;
 
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -29,10 +30,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many threads work. A large answer keeps one of them busy for a while: with more of them than processors the
-/// system shares its time with the small ones.
+/// How many threads requests run on: one for each processor, and as many as expensive queries may keep busy while they
+/// put their answers together. What else takes long goes to blocking threads.
 fn workers() -> usize {
-    std::thread::available_parallelism().map_or(8, |processors| processors.get() * 4).clamp(8, 64)
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    processors + (processors / 2).max(1)
 }
 
 /// Says in one line what is wrong with the command line, or prints what it asks for.

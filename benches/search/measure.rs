@@ -89,6 +89,6 @@ fn chat(database: &Database) -> Chat {
         replies,
         Limits::default(),
         viewer,
-        Memory::new(usize::MAX).share(USER, usize::MAX),
+        Memory::new(usize::MAX).budget(USER, usize::MAX),
     )
 }

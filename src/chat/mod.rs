@@ -42,7 +42,7 @@ pub use self::tree::{
 use crate::auth::Viewer;
 use crate::database::{Database, Write};
 use crate::error::Error;
-use crate::memory::Share;
+use crate::memory::MemoryBudget;
 use crate::options::{self, size};
 use crate::reply::{Claim, Replies};
 use crate::signal::Topic;
@@ -82,14 +82,20 @@ pub struct Chat {
     replies: Replies,
     limits: Limits,
     viewer: Viewer,
-    share: Share,
+    budget: MemoryBudget,
 }
 
 impl Chat {
-    /// Opens `viewer`'s conversations. The rows that are read count against `share`.
+    /// Opens `viewer`'s conversations. The rows that are read count against `budget`.
     #[must_use]
-    pub fn new(database: Database, replies: Replies, limits: Limits, viewer: Viewer, share: Share) -> Self {
-        Self { database, replies, limits, viewer, share }
+    pub fn new(
+        database: Database,
+        replies: Replies,
+        limits: Limits,
+        viewer: Viewer,
+        budget: MemoryBudget,
+    ) -> Self {
+        Self { database, replies, limits, viewer, budget }
     }
 
     /// Whose conversations these are.
@@ -101,9 +107,9 @@ impl Chat {
     /// Takes `bytes` out of the share, for text that an answer repeats.
     ///
     /// # Errors
-    /// As [`Share::take`].
+    /// As [`MemoryBudget::take`].
     pub fn take(&self, bytes: usize) -> Result<(), Error> {
-        self.share.take(bytes)
+        self.budget.take(bytes)
     }
 
     fn user(&self) -> &str {

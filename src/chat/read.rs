@@ -74,7 +74,7 @@ impl Chat {
     where
         M: FromQueryResult + Send + RowSize,
     {
-        let room = self.share.left();
+        let room = self.budget.left();
         let (rows, bytes) = self
             .read(|connection| {
                 let statement = statement.clone();
@@ -91,7 +91,7 @@ impl Chat {
                 })
             })
             .await?;
-        self.share.take(bytes)?;
+        self.budget.take(bytes)?;
         Ok(rows.into_iter().map(Arc::new).collect())
     }
 }

@@ -38,7 +38,7 @@ impl Chat {
             // The reader waits while the database is unavailable, as it does later on.
             Ok(Some(_)) | Err(_) => {}
         }
-        Ok(self.replies.progress(self.user(), id, after, self.share.clone()))
+        Ok(self.replies.progress(self.user(), id, after, self.budget.clone()))
     }
 
     /// Stops a reply, on whichever server, and returns it once it has ended. Its text so far is kept. A reply that has

@@ -3,9 +3,10 @@
 //!
 //! Each function takes any bytes, and panics when a promise is broken.
 
+pub use crate::admission::fuzz::query_guard;
 pub use crate::assistant::openai::fuzz::sse;
 pub use crate::auth::fuzz::token;
-pub use crate::graphql::fuzz::{cursor, query_guard};
+pub use crate::graphql::fuzz::cursor;
 
 #[cfg(test)]
 mod tests;

@@ -4,25 +4,25 @@ mod change;
 mod conversation;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
-pub mod guard;
 mod message;
 mod node;
 mod reply;
 mod search;
 mod shared;
+mod validated;
 mod viewer;
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions};
 
 use self::change::{ChangeQueries, ChangeSubscriptions};
 use self::conversation::{ConversationLists, ConversationMutations, ConversationQueries, FilingMutations};
-use self::guard::Guard;
-pub use self::guard::QueryLimits;
 use self::message::{MessageMutations, MessageQueries};
 use self::node::NodeQueries;
 use self::reply::{FeedbackMutations, ReplyMutations, ReplySubscriptions};
 use self::search::SearchQueries;
 pub use self::shared::{Batches, Session};
+use self::validated::SkipValidation;
+pub use self::validated::Validated;
 use self::viewer::ViewerQueries;
 
 /// The queries. They return only what belongs to the viewer; what belongs to another user does not exist for them.
@@ -58,20 +58,13 @@ pub struct Subscription(ReplySubscriptions, ChangeSubscriptions);
 /// The executable schema. It holds no connection to a database: each request brings its own [`Session`].
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
-/// Builds the schema, with the default limits on queries.
+/// Builds the schema.
 #[must_use]
 pub fn schema() -> Schema {
-    schema_with(QueryLimits::default())
-}
-
-/// Builds the schema, with these limits on queries.
-#[must_use]
-pub fn schema_with(limits: QueryLimits) -> Schema {
-    // The guard is asked first; the library's own limit would only be another one.
-    let depth = usize::try_from(limits.depth).unwrap_or(usize::MAX).saturating_add(1);
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
-        .extension(Guard::new(&sdl(), limits))
-        .limit_recursive_depth(depth)
+        .extension(SkipValidation)
+        // Admission bounds the depth of what it lets pass.
+        .limit_recursive_depth(usize::MAX)
         // They would show the schema where it may not be explored, and cost much for each unknown name.
         .disable_suggestions()
         .finish()

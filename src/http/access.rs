@@ -14,6 +14,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::problem::problem;
+use crate::admission::Operation;
 use crate::auth::Viewer;
 use crate::error::{Code, Error};
 
@@ -36,7 +37,8 @@ impl Notes {
     }
 
     /// Notes what is asked for. Names are the client's: only sane ones are logged.
-    pub(super) fn operation(&self, name: &str) {
+    pub(super) fn operation(&self, operation: Option<&Operation>) {
+        let Some(name) = operation.and_then(|operation| operation.name.as_deref()) else { return };
         let name = name.bytes().take(64).filter(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         let _ = self.0.operation.set(name.map(char::from).collect());
     }

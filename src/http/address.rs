@@ -45,8 +45,8 @@ pub(super) async fn admit(State(app): State<App>, mut request: Request, next: Ne
     let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip());
     let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let address = client(peer, request.headers(), &app.0.options.trusted_proxies);
-    if let Err(refusal) = app.0.traffic.knock(address) {
-        return refusal.into_response();
+    if let Err(exceeded) = app.0.admission.rates.check_rate(address) {
+        return exceeded.into_response();
     }
     request.extensions_mut().insert(Client(address));
     next.run(request).await

@@ -6,16 +6,22 @@ use bytes::BytesMut;
 use futures_util::TryStreamExt;
 use tokio::time::timeout;
 
+use super::App;
 use super::address::Client;
 use super::problem::problem;
-use super::{App, values};
+use crate::admission::values;
 use crate::error::Code;
-use crate::memory::Share;
+use crate::memory::MemoryBudget;
 
-/// Reads a whole JSON body of `client`'s, whose bytes are taken out of `share`. The error is the answer: 413, 408, 429,
-/// 400, or what the share says.
-pub(super) async fn read(body: Body, app: &App, client: Client, share: &Share) -> Result<BytesMut, Response> {
-    let bytes = timeout(app.0.options.limits.body_time, collect(body, app, client, share));
+/// Reads a whole JSON body of `client`'s, whose bytes are taken out of `budget`. The error is the answer: 413, 408, 429,
+/// 400, or what the budget says.
+pub(super) async fn read(
+    body: Body,
+    app: &App,
+    client: Client,
+    budget: &MemoryBudget,
+) -> Result<BytesMut, Response> {
+    let bytes = timeout(app.0.options.limits.body_time, collect(body, app, client, budget));
     let bytes = bytes
         .await
         .unwrap_or_else(|_| Err(problem(Code::RequestTimeout, "The body took too long to arrive.")))?;
@@ -25,7 +31,7 @@ pub(super) async fn read(body: Body, app: &App, client: Client, share: &Share) -
     Ok(bytes)
 }
 
-async fn collect(body: Body, app: &App, client: Client, share: &Share) -> Result<BytesMut, Response> {
+async fn collect(body: Body, app: &App, client: Client, budget: &MemoryBudget) -> Result<BytesMut, Response> {
     let maximum = app.0.options.limits.body_bytes;
     let too_long = || {
         let message = format!("The body must have at most {maximum} bytes.");
@@ -40,15 +46,15 @@ async fn collect(body: Body, app: &App, client: Client, share: &Share) -> Result
     if expected > maximum {
         return Err(too_long());
     }
-    let mut weight = app.0.traffic.weigh(client.0);
-    weight.grow(expected).map_err(IntoResponse::into_response)?;
+    let mut charge = app.0.admission.rates.body(client.0);
+    charge.grow(expected).map_err(IntoResponse::into_response)?;
     let (mut chunks, mut bytes) = (body.into_data_stream(), BytesMut::new());
     while let Some(chunk) = chunks.try_next().await.map_err(broken)? {
         if chunk.len() > maximum - bytes.len() {
             return Err(too_long());
         }
-        weight.grow(bytes.len() + chunk.len()).map_err(IntoResponse::into_response)?;
-        share.take(chunk.len()).map_err(IntoResponse::into_response)?;
+        charge.grow(bytes.len() + chunk.len()).map_err(IntoResponse::into_response)?;
+        budget.take(chunk.len()).map_err(IntoResponse::into_response)?;
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)

@@ -25,7 +25,8 @@ use super::App;
 use super::activity::{Activity, Received, Sent};
 use super::limits::Limits;
 use super::linger::Lingering;
-use super::traffic::{Held, Who};
+use crate::admission::Principal;
+use crate::concurrency::Permit;
 
 /// How many requests one HTTP/2 connection may have in hand.
 const HTTP2_STREAMS: u32 = 100;
@@ -52,7 +53,7 @@ pub(super) struct Peer {
 pub(super) struct Place {
     pub(super) _among_all: OwnedSemaphorePermit,
     /// `None` for a proxy's, which may have any number.
-    pub(super) _of_address: Option<Held>,
+    pub(super) _of_address: Option<Permit>,
 }
 
 /// How connections are served. A head that does not come in time ends its connection.
@@ -69,14 +70,14 @@ pub(super) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
 }
 
 /// Serves a connection until it ends. One that has no request in hand for long is told to end, and so are all when the
-/// server stops. A client that reads nothing holds nothing for ever. `who` is at the other end, unless it is a proxy.
+/// server stops. A client that reads nothing holds nothing for ever. `principal` is at the other end, unless it is a proxy.
 pub(super) async fn serve(
     app: App,
     builder: Builder<TokioExecutor>,
     router: Router,
     stream: TcpStream,
     peer: Peer,
-    who: Option<Who>,
+    principal: Option<Principal>,
 ) {
     let limits = &app.0.options.limits;
     let stopping = &app.0.streams.stopping;
@@ -85,7 +86,8 @@ pub(super) async fn serve(
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.write_time));
     let activity = Activity::new();
-    let stream = Lingering::new(Box::pin(stream), activity.clone(), app.0.traffic.clone(), who);
+    let stream =
+        Lingering::new(Box::pin(stream), activity.clone(), app.0.admission.permits.clone(), principal);
     let service = service_fn({
         let activity = activity.clone();
         move |request| answer(router.clone(), peer.clone(), activity.clone(), request)

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::admission::QueryLimits;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
-use crate::graphql::QueryLimits;
 use crate::options::{self, at_least, size};
 
 const KIB: i64 = 1024;

@@ -13,7 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::activity::Activity;
-use super::traffic::{Held, Traffic, What, Who};
+use crate::admission::{Permits, Principal};
+use crate::concurrency::Permit;
 
 /// How long the rest of a request is waited for.
 const TIME: Duration = Duration::from_secs(5);
@@ -25,18 +26,18 @@ const BYTES: usize = 2 * 1024 * 1024;
 pub(super) struct Lingering<S> {
     stream: S,
     activity: Activity,
-    traffic: Traffic,
+    permits: Permits,
     /// `None` for a proxy, whose clients are not known here.
-    who: Option<Who>,
-    held: Option<Held>,
+    principal: Option<Principal>,
+    permit: Option<Permit>,
     discarded: usize,
     /// When to give up; there once the sending side is closed.
     end: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Lingering<S> {
-    pub(super) fn new(stream: S, activity: Activity, traffic: Traffic, who: Option<Who>) -> Self {
-        Self { stream, activity, traffic, who, held: None, discarded: 0, end: None }
+    pub(super) fn new(stream: S, activity: Activity, permits: Permits, principal: Option<Principal>) -> Self {
+        Self { stream, activity, permits, principal, permit: None, discarded: 0, end: None }
     }
 
     /// Whether to wait for the client. If so, it has a place among those of its address.
@@ -44,9 +45,9 @@ impl<S> Lingering<S> {
         if !self.activity.is_unread() {
             return false;
         }
-        let Some(who) = self.who.clone() else { return true };
-        self.held = self.traffic.hold(who, What::Lingering).ok();
-        self.held.is_some()
+        let Some(principal) = &self.principal else { return true };
+        self.permit = self.permits.lingering.acquire(principal).ok();
+        self.permit.is_some()
     }
 }
 

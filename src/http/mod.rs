@@ -10,6 +10,7 @@ mod cors;
 pub mod graphiql;
 mod graphql;
 mod health;
+mod holding;
 pub mod home;
 mod host;
 mod limits;
@@ -20,11 +21,7 @@ mod rest;
 mod serve;
 mod starting;
 mod streams;
-mod traffic;
-mod values;
-mod weight;
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use axum::Router;
@@ -32,24 +29,21 @@ use axum::http::Method;
 use axum::middleware;
 use axum::response::Response;
 
-use self::address::Client;
 pub use self::address::TrustedProxy;
 pub use self::cors::Origin;
-pub use self::graphql::TrustedDocuments;
 use self::health::Readiness;
 pub use self::limits::Limits;
 pub use self::options::{Introspection, Options};
 pub use self::serve::serve;
 pub use self::starting::answer_until;
 use self::streams::Streams;
-use self::traffic::{Traffic, Who};
+use crate::admission::Admission;
+pub use crate::admission::TrustedDocuments;
 use crate::auth::{Authenticator, Viewer};
 use crate::chat::{self, Chat};
-use crate::concurrency::ConcurrencyLimit;
 use crate::database::Database;
 use crate::graphql::Schema;
-use crate::graphql::guard::Documents;
-use crate::memory::{Memory, Share};
+use crate::memory::MemoryBudget;
 use crate::reply::Replies;
 
 /// What requests are answered from. Cloning it is cheap.
@@ -77,13 +71,10 @@ pub struct Parts {
 /// An [`App`]'s parts, and what it makes of them.
 struct Inner {
     parts: Parts,
-    documents: Documents,
+    /// Who judges requests.
+    admission: Admission,
     streams: Streams,
-    traffic: Traffic,
-    memory: Memory,
     readiness: Readiness,
-    /// Dear queries: one of each user, and no more in all than there are processors.
-    dear: Arc<ConcurrencyLimit>,
 }
 
 impl std::ops::Deref for Inner {
@@ -97,38 +88,19 @@ impl std::ops::Deref for Inner {
 impl App {
     /// An app of these parts.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
-        let documents = Documents::new(parts.options.limits.query);
-        let traffic = Traffic::new(&parts.options.limits);
-        let memory = Memory::new(parts.options.limits.memory_bytes);
-        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let dear = Arc::new(ConcurrencyLimit::new(1, Some(processors.div_ceil(2))));
+    pub fn new(mut parts: Parts) -> Self {
+        let admission = Admission::new(&parts.options.limits, parts.options.trusted_documents.take());
         Self(Arc::new(Inner {
             parts,
-            documents,
+            admission,
             streams: Streams::default(),
-            traffic,
-            memory,
             readiness: Readiness::default(),
-            dear,
         }))
     }
 
-    /// `viewer`'s conversations: the only way from a request to rows. What is read is taken out of `share`.
-    fn chat(&self, viewer: Viewer, share: Share) -> Chat {
-        Chat::new(self.0.database.clone(), self.0.replies.clone(), self.0.limits, viewer, share)
-    }
-
-    /// What a body from `client` may take of this server's memory.
-    fn body_share(&self, client: Client) -> Share {
-        self.0.memory.share(&Who::new(None, client.0).key(), self.0.options.limits.body_bytes)
-    }
-
-    /// What an answer to `who` may take of this server's memory. A large one counts for several requests.
-    fn share(&self, who: &Who) -> Share {
-        let (traffic, payer) = (self.0.traffic.clone(), who.clone());
-        let may = move |steps: usize| traffic.take_more(&payer, steps as u64).is_ok();
-        self.0.memory.share_if(&who.key(), self.0.options.limits.answer_bytes, may)
+    /// `viewer`'s conversations: the only way from a request to rows. What is read is taken out of `budget`.
+    fn chat(&self, viewer: Viewer, budget: MemoryBudget) -> Chat {
+        Chat::new(self.0.database.clone(), self.0.replies.clone(), self.0.limits, viewer, budget)
     }
 
     /// All routes.

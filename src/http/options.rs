@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 
 use super::address::TrustedProxy;
 use super::cors::Origin;
-use super::graphql::TrustedDocuments;
 use super::limits::Limits;
+use crate::admission::TrustedDocuments;
 use crate::options;
 
 /// How requests are served.

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::admission::LimitExceeded;
 use crate::auth::Rejection;
 use crate::error::{Code, Error};
 
@@ -34,6 +35,12 @@ pub(super) fn not_found() -> Response {
 pub(super) fn method_not_allowed(method: &Method) -> Response {
     let message = format!("{method} is not possible at this address.");
     problem(Code::MethodNotAllowed, &message)
+}
+
+impl IntoResponse for LimitExceeded {
+    fn into_response(self) -> Response {
+        retry(self.code, &self.message, self.retry_after())
+    }
 }
 
 impl IntoResponse for Error {

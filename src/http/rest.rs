@@ -17,10 +17,10 @@ use super::access::Notes;
 use super::address::Client;
 use super::body;
 use super::graphql::check_content_type;
-use super::problem::{not_found, problem, retry};
-use super::traffic::{What, Who};
-use super::weight::weighed;
-
+use super::holding::holding;
+use super::problem::{not_found, problem};
+use crate::admission::{Principal, timed_out};
+use crate::blocking;
 use crate::chat::{Metadata, OnBusy, SendMessage};
 use crate::entity::message::{self, Status, ToolCall};
 use crate::error::{Code, Error};
@@ -56,14 +56,15 @@ async fn chat(
     let Ok(Path(user_id)) = user_id else { return Ok(not_found()) };
     let viewer = app.viewer(&headers).await?.ok_or(Error::Unauthenticated)?;
     notes.user(&viewer);
-    let who = Who::new(Some(&viewer), client.0);
-    let share = app.share(&who);
+    let admission = &app.0.admission;
+    let principal = Principal::new(Some(&viewer), client.0);
     let length = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    let admitted = app.0.traffic.count(&who, length).and_then(|()| app.0.traffic.hold(who, What::Request));
-    let held = match admitted {
-        Ok(held) => held,
-        Err(refusal) => return Ok(refusal.into_response()),
+    let charged = admission.rates.charge_request(&principal, length);
+    let permit = match charged.and_then(|()| admission.permits.requests.acquire(&principal)) {
+        Ok(permit) => permit,
+        Err(exceeded) => return Ok(exceeded.into_response()),
     };
+    let budget = admission.budget(&principal);
     if viewer.id() != user_id {
         let message = "The token is not of the user in the address.";
         return Ok(problem(Code::Forbidden, message));
@@ -71,7 +72,7 @@ async fn chat(
     if let Err(refusal) = check_content_type(&headers) {
         return Ok(refusal);
     }
-    let bytes = match body::read(body, &app, client, &app.body_share(client)).await {
+    let bytes = match body::read(body, &app, client, &admission.body_budget(client.0)).await {
         Ok(bytes) => bytes,
         Err(refusal) => return Ok(refusal),
     };
@@ -91,7 +92,7 @@ async fn chat(
         Some(Err(_)) => return Err(Error::BadUserInput("`Idempotency-Key` must be ASCII.".to_owned())),
         None => None,
     };
-    let chat = app.chat(viewer, share.clone());
+    let chat = app.chat(viewer, budget.clone());
     let sent = chat
         .send(SendMessage {
             conversation_id,
@@ -102,25 +103,27 @@ async fn chat(
         })
         .await?;
     let Ok(reply) = timeout(app.0.options.limits.request_time, chat.reply_ended(sent.reply.id)).await else {
-        return Ok(retry(Code::Timeout, "The reply took too long.", 1));
+        return Ok(timed_out().into_response());
     };
     let reply = reply?;
     if reply.status == Status::Failed {
         let failure = reply.failure.map(|failure| failure.message).unwrap_or_default();
         return Ok(problem(Code::AssistantFailed, &failure));
     }
-    share.take(bytes_of(&reply))?;
+    let bytes = bytes_of(&reply);
+    budget.take(bytes)?;
     let answer = Answer {
         conversation_id: sent.conversation.id,
         response: reply.content,
         tool_calls: reply.tool_calls.0,
     };
-    let body = serde_json::to_vec(&answer).map_err(|error| Error::Internal(error.to_string()))?;
-    drop(answer);
+    let held = budget.clone();
+    let (body, _) = blocking::run(bytes, move || (serde_json::to_vec(&answer), held)).await;
+    let body = body.map_err(|error| Error::Internal(error.to_string()))?;
     // Written out, its text may take several times what it was.
-    share.take(body.len())?;
+    budget.take(body.len())?;
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-    Ok((headers, weighed(Body::from(body), (share.hand_over(), held))).into_response())
+    Ok((headers, holding(Body::from(body), (budget.release(), permit))).into_response())
 }
 
 /// How many bytes the texts of a reply have.

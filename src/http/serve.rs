@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::App;
 use super::address::TrustedProxy;
 use super::connection::{self, Peer, Place};
-use super::traffic::{Refusal, What, Who};
+use crate::admission::{LimitExceeded, Principal};
 
 /// How long streams, and requests whose time is over, may take to end once the replies that they wait for have, or were
 /// given up.
@@ -70,12 +70,20 @@ async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) 
     let mut exhausted: Option<Instant> = None;
     let serve = |stream: TcpStream, address: SocketAddr, among_all: OwnedSemaphorePermit| {
         let is_proxy = TrustedProxy::has(&app.0.options.trusted_proxies, address.ip());
-        let who = (!is_proxy).then(|| Who::new(None, address.ip()));
-        let held = who.clone().map(|who| app.0.traffic.hold(who, What::Connection)).transpose()?;
-        let place = Place { _among_all: among_all, _of_address: held };
+        let principal = (!is_proxy).then(|| Principal::new(None, address.ip()));
+        let connections_of = &app.0.admission.permits.connections;
+        let of_address = principal.as_ref().map(|it| connections_of.acquire(it)).transpose()?;
+        let place = Place { _among_all: among_all, _of_address: of_address };
         let peer = Peer { address, _place: Arc::new(place) };
-        connections.spawn(connection::serve(app.clone(), builder.clone(), router.clone(), stream, peer, who));
-        Ok::<_, Refusal>(())
+        connections.spawn(connection::serve(
+            app.clone(),
+            builder.clone(),
+            router.clone(),
+            stream,
+            peer,
+            principal,
+        ));
+        Ok::<_, LimitExceeded>(())
     };
     loop {
         let next = async {

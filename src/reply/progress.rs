@@ -12,7 +12,7 @@ use super::chunk::{Chunk, State};
 use super::live::Live;
 use crate::entity::message::{self, Status};
 use crate::error::Error;
-use crate::memory::Share;
+use crate::memory::MemoryBudget;
 use crate::signal::{Listener, Topic};
 
 /// How often a queued reply is checked, in case signals are lost.
@@ -47,24 +47,24 @@ pub enum ProgressEvent {
 impl Replies {
     /// Follows a reply of `user` from `after` on, or from its start: the text so far, then new text, then the end. The
     /// texts since the last [`ProgressEvent::Restarted`] are the reply's content. Each is short; the size of the row at
-    /// the end is taken out of `share` before the row is read.
+    /// the end is taken out of `budget` before the row is read.
     ///
     /// The stream does nothing until its next event is asked for, and waits while the database is unavailable. It fails
-    /// with [`Error::NotFound`] if the user has no such reply, or no longer, and as [`Share::take`] does.
+    /// with [`Error::NotFound`] if the user has no such reply, or no longer, and as [`MemoryBudget::take`] does.
     #[must_use]
     pub fn progress(
         &self,
         user: &str,
         id: Uuid,
         after: Option<ReplyPosition>,
-        share: Share,
+        budget: MemoryBudget,
     ) -> BoxStream<'static, Result<(ProgressEvent, ReplyPosition), Error>> {
         let reader = Reader {
             replies: self.clone(),
             user: user.to_owned(),
             id,
             position: after,
-            share,
+            budget,
             listener: self.0.signals.listen(Topic::Reply(id)),
             seen: false,
             charged: false,
@@ -83,11 +83,11 @@ struct Reader {
     user: String,
     id: Uuid,
     position: Option<ReplyPosition>,
-    share: Share,
+    budget: MemoryBudget,
     listener: Listener,
     /// Whether the row was read: no text is sent before that, as the reply might be another user's.
     seen: bool,
-    /// Whether the size of the row at the end was taken out of the share.
+    /// Whether the size of the row at the end was taken out of the budget.
     charged: bool,
     ended: bool,
 }
@@ -170,7 +170,7 @@ impl Reader {
     /// the reply has just been restarted.
     async fn end(&mut self, length: usize) -> Result<Option<ProgressEvent>, Error> {
         if !self.charged {
-            self.share.take(length)?;
+            self.budget.take(length)?;
             self.charged = true;
         }
         let row = match self.replies.find(&self.user, self.id).await {

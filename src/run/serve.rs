@@ -62,7 +62,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
     statistics::keep(database.clone(), statistics::PERIOD, shutdown.clone());
     chat::resume_steps(database.clone(), replies.clone(), serve.chat, shutdown.clone());
     let app = App::new(Parts {
-        schema: graphql::schema_with(http.limits.query),
+        schema: graphql::schema(),
         authenticator,
         database: database.clone(),
         replies,

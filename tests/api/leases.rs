@@ -218,7 +218,7 @@ async fn an_attempt_that_is_void_leaves_its_successor_to_its_readers() {
     // The next reply has the room of the void attempt, which is then over.
     server.user("bob").send("hello", json!({ "awaitReply": false })).await;
     let _next = script.next().await;
-    let share = causerie::memory::Memory::new(1 << 24).share("ann", 1 << 20);
+    let share = causerie::memory::Memory::new(1 << 24).budget("ann", 1 << 20);
     let mut events = server.replies().progress("ann", id, None, share);
     let next =
         timeout(Duration::from_secs(20), events.next()).await.expect("the text is here, though not stored");

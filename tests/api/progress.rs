@@ -76,7 +76,7 @@ async fn read(servers: [Replies; 2], id: Uuid, visits: Vec<Visit>) -> Result<(),
     let mut place: Option<ReplyPosition> = None;
     for visit in visits.iter().cycle() {
         let mut events =
-            servers[visit.server].progress("ann", id, place, Memory::new(1 << 30).share("ann", 1 << 20));
+            servers[visit.server].progress("ann", id, place, Memory::new(1 << 30).budget("ann", 1 << 20));
         for _ in 0..visit.events {
             let next = timeout(Duration::from_secs(20), events.next()).await;
             let Some(event) = next.map_err(|_| TestCaseError::fail("a reader waits for ever"))? else {

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::{Change, ChangeCursor, LongColumns};
 use crate::chat::Chat;
 use crate::error::Error;
-use crate::memory::Load;
+use crate::memory::Reservation;
 use crate::signal::{Listener, Topic};
 
 /// How often a feed without signals reads the database, in case signals are lost.
@@ -46,8 +46,8 @@ struct Feed {
     columns: LongColumns,
     listener: Listener,
     pending: VecDeque<Change>,
-    /// The memory that they take.
-    load: Option<Load>,
+    /// What they take of the server's memory.
+    load: Option<Reservation>,
 }
 
 impl Feed {
@@ -63,7 +63,7 @@ impl Feed {
             // A feed waits while the database is unavailable, and while the viewer's operations hold too much text.
             match self.chat.changes_within(self.since, PAGE, self.columns, PAGE_BYTES).await {
                 Ok(page) if !page.items.is_empty() => {
-                    self.load = Some(self.chat.share.hand_over());
+                    self.load = Some(self.chat.budget.release());
                     self.pending = page.items.into();
                     continue;
                 }

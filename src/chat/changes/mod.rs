@@ -128,7 +128,7 @@ impl Chat {
         bytes: usize,
     ) -> Result<Page<Change>, Error> {
         let request =
-            PageRequest { since, limit, columns, bytes: bytes.min(self.share.left() / SHARE_DIVISOR) };
+            PageRequest { since, limit, columns, bytes: bytes.min(self.budget.left() / SHARE_DIVISOR) };
         let statement = statement(self.database.backend(), self.user(), &request);
         let rows: Vec<Arc<Row>> = self.load(statement).await?;
         let has_next = rows.iter().any(|row| matches!(**row, Row::Next));

@@ -200,8 +200,8 @@ async fn resume(database: &Database, replies: &Replies, limits: Limits) -> Resul
     for (user, id) in found {
         let user = UserId::new(&user).map_err(Error::Internal)?;
         let viewer = Viewer::new(user, chrono::DateTime::<chrono::Utc>::MAX_UTC);
-        let share = Memory::new(usize::MAX).share("", usize::MAX);
-        let chat = Chat::new(database.clone(), replies.clone(), limits, viewer, share);
+        let budget = Memory::new(usize::MAX).budget("", usize::MAX);
+        let chat = Chat::new(database.clone(), replies.clone(), limits, viewer, budget);
         match chat.finish_steps(id).await {
             Ok(_) => tracing::info!(conversation = %id, "took the steps that a lost server had left"),
             Err(error) => error.log(),

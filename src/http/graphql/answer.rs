@@ -3,7 +3,7 @@
 use async_graphql::{Response as Answer, ServerError, Value as Data};
 use async_graphql_axum::GraphQLResponse;
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -43,15 +43,6 @@ impl<'a> Shape<'a> {
     pub(super) fn is_refusal(&self) -> bool {
         self.data.is_none()
     }
-
-    /// After how many seconds a refused request may come again.
-    fn retry_after(&self) -> u64 {
-        self.errors.first().and_then(|error| error["extensions"]["retryAfter"].as_u64()).unwrap_or(1)
-    }
-
-    fn first_code(&self) -> Option<&str> {
-        self.errors.first()?["extensions"]["code"].as_str()
-    }
 }
 
 /// Renders `answer` as `media_type`.
@@ -64,17 +55,10 @@ pub(super) fn render(media_type: MediaType, answer: Answer, errors: usize) -> Re
         return problem(Code::Internal, Error::INTERNAL);
     };
     let status = match (shape.is_refusal(), media_type) {
-        (true, _) if shape.first_code() == Some(Code::Timeout.as_str()) => StatusCode::SERVICE_UNAVAILABLE,
-        (true, _) if shape.first_code() == Some(Code::RateLimited.as_str()) => StatusCode::TOO_MANY_REQUESTS,
         (true, MediaType::GraphqlResponse) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
-    let retry_after = shape.retry_after();
-    let mut response = label(media_type, (status, Body::from(body)).into_response());
-    if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status) {
-        response.headers_mut().insert(RETRY_AFTER, retry_after.into());
-    }
-    response
+    label(media_type, (status, Body::from(body)).into_response())
 }
 
 /// Says what `response` is, and that it is nobody else's.
@@ -87,7 +71,7 @@ fn label(media_type: MediaType, mut response: Response) -> Response {
 }
 
 /// Whether the request was refused before anything of it was run. Errors of fields have a path.
-fn is_refusal(answer: &Answer) -> bool {
+pub(super) fn is_refusal(answer: &Answer) -> bool {
     !answer.errors.is_empty() && answer.errors.iter().all(|error| error.path.is_empty())
 }
 

@@ -1,10 +1,13 @@
 //! GraphQL at `/graphql`: over HTTP as the specification of that name asks, over server-sent events, and over
 //! WebSockets.
+//!
+//! `async-graphql-axum` writes answers without errors. It does the rest otherwise than is needed here: its extractor has
+//! no bound on bodies, takes any `Content-Type`, and runs mutations that come by GET; its responses have the status 200
+//! and `data` also where nothing was run; its WebSockets have no bounds, and its streams are multipart.
 
 mod answer;
 mod negotiation;
 mod operation;
-mod persisted;
 mod request;
 mod socket;
 mod sse;
@@ -23,17 +26,18 @@ use axum::{Extension, Router};
 
 use self::negotiation::Accepted;
 pub(super) use self::negotiation::check_content_type;
-pub use self::persisted::TrustedDocuments;
+use self::operation::Answers;
 use self::request::Fields;
 use super::App;
 use super::access::Notes;
 use super::address::Client;
 use super::body;
 use super::connection::Peer;
+use super::holding::holding;
 use super::problem::problem;
-use super::traffic::{What, Who};
-use super::weight::weighed;
+use crate::admission::{Principal, READ_ONLY, Refusal, Refused};
 use crate::auth::Rejection;
+use crate::blocking;
 use crate::error::{Code, Error};
 
 /// `/graphql`.
@@ -48,11 +52,11 @@ async fn by_post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let share = app.body_share(client);
+    let budget = app.0.admission.body_budget(client.0);
     let read = async {
         let accepted = negotiation::accepted(&headers)?;
         check_content_type(&headers)?;
-        let bytes = body::read(body, &app, client, &share).await?;
+        let bytes = body::read(body, &app, client, &budget).await?;
         Ok((accepted, Fields::from_body(&bytes).map_err(malformed)?))
     };
     match read.await {
@@ -96,7 +100,6 @@ async fn respond(
     fields: Fields,
     may_write: bool,
 ) -> Response {
-    let errors = app.0.options.limits.errors;
     let viewer = match app.viewer(headers).await {
         Ok(viewer) => viewer,
         Err(error) => return error.into_response(),
@@ -104,59 +107,57 @@ async fn respond(
     if let Some(viewer) = &viewer {
         notes.user(viewer);
     }
-    let who = Who::new(viewer.as_ref(), client.0);
-    if let Err(refusal) = app.0.traffic.count(&who, fields.bytes) {
-        return refusal.into_response();
+    let principal = Principal::new(viewer.as_ref(), client.0);
+    if let Err(exceeded) = app.0.admission.rates.charge_request(&principal, fields.bytes) {
+        return exceeded.into_response();
     }
-    let operation = match app.prepare(fields, viewer.as_ref(), &who) {
-        Ok(operation) => operation,
-        Err(error) => {
-            let answer = Answer::from_errors(vec![error]);
-            return match accepted.media_type(OperationType::Query) {
-                Some(media_type) => answer::render(media_type, answer, errors),
-                None => sse::render(app, once(answer), None, None, ()),
-            };
+    let execution = match app.admit(fields, viewer.as_ref(), principal, may_write).await {
+        Ok(execution) => execution,
+        Err(refused) => {
+            notes.operation(refused.operation.as_ref());
+            return refuse(app, accepted, refused);
         }
     };
-    if let Some(name) = &operation.selected.name {
-        notes.operation(name);
-    }
-    let kind = operation.selected.kind;
-    // A link must not change anything.
-    if kind == OperationType::Mutation && !may_write {
-        let message = "GET is for queries and subscriptions; send this by POST.";
-        let mut refusal = problem(Code::MethodNotAllowed, message);
-        refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-        return refusal;
-    }
-    let media_type = accepted.media_type(kind);
-    let is_subscription = operation.is_subscription();
-    let what = if is_subscription { What::Subscription } else { What::Request };
-    let held = match app.0.traffic.hold(who, what) {
-        Ok(held) => held,
-        Err(refusal) => return refusal.into_response(),
-    };
-    match media_type {
-        None => {
-            let share = operation.share.clone();
-            sse::render(app, app.stream(operation), viewer.as_ref(), Some(share), held)
-        }
-        Some(media_type) if is_subscription => {
+    notes.operation(Some(&execution.admitted.operation));
+    let errors = app.0.options.limits.errors;
+    let kind = execution.admitted.operation.kind;
+    match accepted.media_type(kind) {
+        None => sse::render(app, execution.stream(app), viewer.as_ref()),
+        Some(media_type) if kind == OperationType::Subscription => {
             let message = "Subscriptions need a WebSocket, or `Accept: text/event-stream`.";
             let answer = Answer::from_errors(vec![Code::BadRequest.error(message)]);
             answer::render(media_type, answer, errors)
         }
         Some(media_type) => {
-            let share = operation.share.clone();
-            let answer = app.run(operation).await;
-            let response = answer::render(media_type, answer, errors);
-            response.map(|body| weighed(body, (share.hand_over(), held)))
+            let budget = execution.admitted.budget.clone();
+            let (answer, permit) = execution.run(app).await;
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(exceeded) => return exceeded.into_response(),
+            };
+            let bytes = budget.taken();
+            let held = (budget.release(), permit);
+            let render = move || answer::render(media_type, answer, errors).map(|body| holding(body, held));
+            blocking::run(bytes, render).await
         }
     }
 }
 
-fn once(answer: Answer) -> futures_util::stream::BoxStream<'static, Answer> {
-    Box::pin(futures_util::stream::once(std::future::ready(answer)))
+/// Answers a request that is not run.
+fn refuse(app: &App, accepted: Accepted, refused: Refused) -> Response {
+    let media_type = accepted.media_type(refused.kind());
+    let answer = match refused.reason {
+        Refusal::Limit(exceeded) => return exceeded.into_response(),
+        Refusal::ReadOnly => {
+            let refusal = problem(Code::MethodNotAllowed, READ_ONLY);
+            return ([(ALLOW, HeaderValue::from_static("POST"))], refusal).into_response();
+        }
+        Refusal::Invalid(errors) => Answer::from_errors(errors),
+    };
+    match media_type {
+        Some(media_type) => answer::render(media_type, answer, app.0.options.limits.errors),
+        None => sse::render(app, Answers::one(answer), None),
+    }
 }
 
 fn malformed(message: impl AsRef<str>) -> Response {

@@ -1,103 +1,128 @@
 //! From a request to its answers, the same on every transport.
 
-use std::sync::Arc;
+use std::future::ready;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response as Answer, ServerError};
+use async_graphql::{Request, Response as Answer};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
 
-use super::persisted;
 use super::request::Fields;
+use crate::admission::{Admitted, Candidate, LimitExceeded, Principal, Refused, timed_out};
 use crate::auth::Viewer;
-use crate::error::Code;
-use crate::graphql::guard::{Selected, Toll, Turn};
+use crate::concurrency::Permit;
 use crate::graphql::{Batches, Session};
-use crate::http::traffic::Who;
 use crate::http::{App, Introspection};
-use crate::memory::Share;
+use crate::memory::{MemoryBudget, Reservation};
 
-/// A request that was read and can be run.
-pub(super) struct Operation {
-    request: Request,
+/// A request that may run.
+pub(super) struct Execution {
+    pub(super) admitted: Admitted,
     batches: Batches,
-    /// What it takes of the server's memory.
-    pub(super) share: Share,
-    pub(super) selected: Selected,
-}
-
-impl Operation {
-    pub(super) fn is_subscription(&self) -> bool {
-        self.selected.kind == OperationType::Subscription
-    }
 }
 
 impl App {
-    /// Finds the document and the operation that `fields` ask for.
-    pub(super) fn prepare(
+    /// Has the request that `fields` make judged.
+    pub(super) async fn admit(
         &self,
         fields: Fields,
         viewer: Option<&Viewer>,
-        who: &Who,
-    ) -> Result<Operation, ServerError> {
-        let options = &self.0.options;
-        let document = persisted::document(&fields, &self.0.documents, options.trusted_documents.as_ref())?;
-        let selected = document.select(fields.operation_name.as_deref())?;
-        let share = self.share(who);
-        let session = match viewer {
-            Some(viewer) => Session::of(self.chat(viewer.clone(), share.clone())),
-            None => Session::anonymous(),
-        };
-        let batches = session.batches();
-        let mut request = Request::new(document.text())
-            .variables(fields.variables)
-            .data(session)
-            .data(self.toll(who))
-            .data(Arc::clone(&document));
-        request.operation_name = fields.operation_name;
-        let may_explore = match options.introspection {
+        principal: Principal,
+        may_write: bool,
+    ) -> Result<Execution, Refused> {
+        let may_introspect = match self.0.options.introspection {
             Introspection::On => true,
             Introspection::SignedIn => viewer.is_some(),
             Introspection::Off => false,
         };
-        if !may_explore {
-            request = request.disable_introspection();
+        let candidate = Candidate {
+            principal,
+            text: fields.query,
+            document: fields.document,
+            operation_name: fields.operation_name,
+            variables: fields.variables,
+            may_introspect,
+            may_write,
+        };
+        let mut admitted = self.0.admission.admit(candidate).await?;
+        let session = match viewer {
+            Some(viewer) => Session::of(self.chat(viewer.clone(), admitted.budget.clone())),
+            None => Session::anonymous(),
+        };
+        let batches = session.batches();
+        admitted.request = admitted.request.data(session);
+        if !may_introspect {
+            admitted.request = admitted.request.disable_introspection();
         }
-        Ok(Operation { request, batches, share, selected })
+        Ok(Execution { admitted, batches })
     }
+}
 
-    /// Dear operations count for more than one.
-    fn toll(&self, who: &Who) -> Toll {
-        let (traffic, who) = (self.0.traffic.clone(), who.clone());
-        let (queue, payer) = (self.0.dear.clone(), who.clone());
-        Toll::new(
-            move |complexity| traffic.charge(&payer, complexity).map_err(|refusal| refusal.error()),
-            move || {
-                let (queue, key) = (queue.clone(), who.key());
-                Box::pin(async move { Box::new(queue.acquire(&key).await) as Turn })
-            },
-        )
-    }
-
-    /// Runs a query or a mutation.
-    pub(super) async fn run(&self, operation: Operation) -> Answer {
-        let answer = operation.batches.run(self.0.schema.execute(operation.request));
-        let answer = timeout(self.0.options.limits.request_time, answer);
-        answer
-            .await
-            .unwrap_or_else(|_| Answer::from_errors(vec![Code::Timeout.error("The request took too long.")]))
+impl Execution {
+    /// Runs a query or a mutation. The permit is to be kept until the answer is sent.
+    pub(super) async fn run(self, app: &App) -> (Result<Answer, LimitExceeded>, Permit) {
+        let Admitted { request, permit, expensive, .. } = self.admitted;
+        let answer = execute(app, self.batches, request, expensive).await;
+        (answer, permit)
     }
 
     /// Runs any operation: the answers of a subscription, or the one of something else. A subscription ends with the
     /// first answer that has errors.
-    pub(super) fn stream(&self, operation: Operation) -> BoxStream<'static, Answer> {
-        if operation.is_subscription() {
-            let answers = self.0.schema.execute_stream(operation.request);
-            return until_error(operation.batches.follow(answers).boxed());
-        }
-        let app = self.clone();
-        stream::once(async move { app.run(operation).await }).boxed()
+    pub(super) fn stream(self, app: &App) -> Answers {
+        let is_subscription = self.admitted.operation.kind == OperationType::Subscription;
+        let Admitted { request, budget, permit, expensive, .. } = self.admitted;
+        let stream = if is_subscription {
+            until_error(self.batches.follow(app.0.schema.execute_stream(request)).boxed())
+        } else {
+            let app = app.clone();
+            let answer = async move {
+                let answer = execute(&app, self.batches, request, expensive).await;
+                answer.unwrap_or_else(|exceeded| Answer::from_errors(vec![exceeded.error()]))
+            };
+            stream::once(answer).boxed()
+        };
+        Answers { stream, budget: Some(budget), _permit: Some(permit) }
+    }
+}
+
+/// Runs a query or a mutation, which holds its place among expensive ones meanwhile.
+async fn execute(
+    app: &App,
+    batches: Batches,
+    request: Request,
+    _expensive: Option<Permit>,
+) -> Result<Answer, LimitExceeded> {
+    let answer = batches.run(app.0.schema.execute(request));
+    timeout(app.0.options.limits.request_time, answer).await.map_err(|_| timed_out())
+}
+
+/// The answers of an operation, and what it holds until they are sent.
+pub(super) struct Answers {
+    stream: BoxStream<'static, Answer>,
+    budget: Option<MemoryBudget>,
+    _permit: Option<Permit>,
+}
+
+impl Answers {
+    /// One answer, for which nothing was run.
+    pub(super) fn one(answer: Answer) -> Self {
+        Self { stream: stream::once(ready(answer)).boxed(), budget: None, _permit: None }
+    }
+
+    /// The next answer.
+    pub(super) async fn next(&mut self) -> Option<Answer> {
+        self.stream.next().await
+    }
+
+    /// How many bytes of text the last answer has, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.budget.as_ref().map_or(0, MemoryBudget::taken)
+    }
+
+    /// What the last answer holds of the server's memory until it is sent.
+    pub(super) fn release(&self) -> Option<Reservation> {
+        self.budget.as_ref().map(MemoryBudget::release)
     }
 }
 

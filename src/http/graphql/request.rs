@@ -3,7 +3,7 @@
 use async_graphql::Variables;
 use serde_json::{Map, Value};
 
-use crate::http::values;
+use crate::admission::values;
 
 /// A request as the client wrote it.
 #[derive(Default)]

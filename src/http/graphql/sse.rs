@@ -9,35 +9,28 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream::{self, BoxStream};
-use futures_util::{Stream, StreamExt};
+use futures_util::stream;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::answer::Shape;
 use super::expired;
+use super::operation::Answers;
 use crate::auth::Viewer;
+use crate::blocking;
 use crate::http::App;
 use crate::http::streams::expiry;
-use crate::memory::{Load, Share};
+use crate::memory::Reservation;
 
 /// A response that sends each of `answers` as it comes.
 ///
 /// The stream ends early, with an error, when the viewer's token expires; and without a `complete` event, so that
-/// the client comes again, when the server stops. What `share` has taken for an answer is held until the answer is sent;
-/// `held` is let go with the stream.
-pub(super) fn render(
-    app: &App,
-    answers: BoxStream<'static, Answer>,
-    viewer: Option<&Viewer>,
-    share: Option<Share>,
-    held: impl Send + 'static,
-) -> Response {
+/// the client comes again, when the server stops. What an answer holds of the memory is held until it is sent.
+pub(super) fn render(app: &App, answers: Answers, viewer: Option<&Viewer>) -> Response {
     let events = Events {
         answers,
-        share,
-        load: None,
+        reservation: None,
         errors: app.0.options.limits.errors,
         expiry: viewer.and_then(expiry),
         keep_alive: app.0.options.limits.keep_alive,
@@ -46,6 +39,10 @@ pub(super) fn render(
         ended: false,
         _tracked: app.0.streams.tracker.token(),
     };
+    let events = stream::unfold(events, |mut events| async move {
+        let bytes = events.next().await?;
+        Some((Ok::<_, Infallible>(bytes), events))
+    });
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8")),
         (VARY, HeaderValue::from_static("Accept")),
@@ -53,14 +50,13 @@ pub(super) fn render(
         // nginx would keep events back until it has many.
         (axum::http::HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
-    (headers, Body::from_stream(into_stream(events, held))).into_response()
+    (headers, Body::from_stream(events)).into_response()
 }
 
 struct Events {
-    answers: BoxStream<'static, Answer>,
-    share: Option<Share>,
-    /// What the answer takes that is being sent.
-    load: Option<Load>,
+    answers: Answers,
+    /// What the answer holds that is being sent.
+    reservation: Option<Reservation>,
     errors: usize,
     expiry: Option<Instant>,
     keep_alive: Duration,
@@ -68,16 +64,6 @@ struct Events {
     begun: bool,
     ended: bool,
     _tracked: TaskTrackerToken,
-}
-
-fn into_stream(
-    events: Events,
-    held: impl Send + 'static,
-) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
-    stream::unfold((events, held), |(mut events, held)| async move {
-        let bytes = events.next().await?;
-        Some((Ok(bytes), (events, held)))
-    })
 }
 
 impl Events {
@@ -90,7 +76,7 @@ impl Events {
             self.begun = true;
             return Some(COMMENT);
         }
-        self.load = None;
+        self.reservation = None;
         let far = Instant::now() + Duration::from_hours(24);
         tokio::select! {
             biased;
@@ -101,12 +87,16 @@ impl Events {
                 Some(bytes.into())
             }
             answer = self.answers.next() => {
-                if let Some(answer) = answer {
-                    self.load = self.share.as_ref().map(Share::hand_over);
-                    return Some(next(&answer, self.errors).into());
-                }
-                self.ended = true;
-                Some(Bytes::from_static(COMPLETE))
+                let Some(answer) = answer else {
+                    self.ended = true;
+                    return Some(Bytes::from_static(COMPLETE));
+                };
+                let (bytes, errors) = (self.answers.bytes(), self.errors);
+                let reservation = self.answers.release();
+                let write = move || (next(&answer, errors), reservation);
+                let (bytes, reservation) = blocking::run(bytes, write).await;
+                self.reservation = reservation;
+                Some(bytes.into())
             }
             () = self.closing.cancelled() => None,
             () = sleep(self.keep_alive) => Some(COMMENT),

@@ -243,8 +243,8 @@ async fn one_operation_does_not_make_another_look_cheap() {
     };
     for way in Way::ALL {
         ways.ask(way, &run(" = 5")).await.data();
-        for dear in [" = 100", ""] {
-            ways.ask(way, &run(dear)).await.assert_too_large(VALIDATION, "complexity", 800);
+        for expensive in [" = 100", ""] {
+            ways.ask(way, &run(expensive)).await.assert_too_large(VALIDATION, "complexity", 800);
         }
     }
 }

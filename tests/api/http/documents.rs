@@ -1,7 +1,6 @@
 //! Which documents are served, to whom, and to which pages.
 
-use causerie::graphql::QueryLimits;
-use causerie::graphql::guard::hash;
+use causerie::admission::{QueryLimits, hash};
 use causerie::http::{Introspection, Limits, Options, TrustedDocuments};
 use serde_json::json;
 

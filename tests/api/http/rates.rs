@@ -255,7 +255,7 @@ async fn a_body_that_counts_for_more_than_may_come_at_once() {
 }
 
 #[tokio::test]
-async fn a_dear_query_counts_for_several() {
+async fn an_expensive_query_counts_for_several() {
     // Ten at once, of which a query with five searches takes six.
     let database = TestDatabase::sqlite();
     let server = limited(&database, per_user()).await;

@@ -124,7 +124,7 @@ impl TestServer {
         };
         resume_steps(database.clone(), replies.clone(), limits, shutdown.clone());
         let app = App::new(Parts {
-            schema: graphql::schema_with(settings.http.limits.query),
+            schema: graphql::schema(),
             authenticator: Authenticator::new(settings.auth).await.unwrap(),
             database: database.clone(),
             replies: replies.clone(),

@@ -337,7 +337,7 @@ async fn agree(database: &TestDatabase) {
             let user = UserId::new(&format!("user {}", users.fetch_add(1, Ordering::Relaxed))).unwrap();
             let viewer = Viewer::new(user, DateTime::<Utc>::MAX_UTC);
             let limits = Limits { message_chars: 1000, ..Limits::default() };
-            let share = Memory::new(usize::MAX).share("", usize::MAX);
+            let share = Memory::new(usize::MAX).budget("", usize::MAX);
             let (database, replies) = (server.database().clone(), server.replies().clone());
             let mut world = World {
                 chat: Chat::new(database, replies, limits, viewer, share),

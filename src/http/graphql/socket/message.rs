@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::close::Close;
+use crate::admission::values;
 use crate::http::graphql::answer::Shape;
 use crate::http::graphql::request::Fields;
-use crate::http::values;
 
 /// What a client may send.
 pub(super) enum Incoming {

@@ -1,7 +1,6 @@
 //! GraphQL over WebSockets: the protocol `graphql-transport-ws`.
 
 mod close;
-mod dialogue;
 mod message;
 mod session;
 mod subscriber;

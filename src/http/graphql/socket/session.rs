@@ -1,8 +1,9 @@
-//! A socket from its opening to its end.
+//! A socket from its opening to its end, and what it does with each message of its client.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use async_graphql::Response as Answer;
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
@@ -12,12 +13,15 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::close::Close;
 use super::message::{Incoming, Outgoing};
-use super::subscriber::Event;
+use super::subscriber::{Event, Subscriber};
+use crate::admission::{LimitExceeded, Principal};
 use crate::auth::Viewer;
+use crate::concurrency::Permit;
 use crate::http::App;
 use crate::http::address::Client;
+use crate::http::graphql::answer::Shape;
+use crate::http::graphql::request::Fields;
 use crate::http::streams::expiry;
-use crate::http::traffic::{Held, What};
 
 /// How many events wait for a slow reader. Operations wait after that.
 const QUEUE: usize = 8;
@@ -49,23 +53,23 @@ impl From<Gone> for End {
 }
 
 pub(super) struct Session {
-    pub(super) app: App,
+    app: App,
     socket: WebSocket,
-    pub(super) viewer: Option<Viewer>,
-    pub(super) client: Client,
+    viewer: Option<Viewer>,
+    client: Client,
     /// The socket's place among its user's, or its address's.
-    pub(super) place: Option<Held>,
-    pub(super) is_initialised: bool,
+    permit: Option<Permit>,
+    is_initialised: bool,
     /// The running operations by id, each with its serial number.
-    pub(super) running: HashMap<String, (u64, AbortHandle)>,
-    pub(super) serial: u64,
-    pub(super) tasks: JoinSet<()>,
-    pub(super) sender: Sender<Event>,
+    running: HashMap<String, (u64, AbortHandle)>,
+    serial: u64,
+    tasks: JoinSet<()>,
+    sender: Sender<Event>,
     events: Receiver<Event>,
     opened_at: Instant,
     /// How many pings were sent since the client was last heard.
     unanswered: u32,
-    pub(super) idle_since: Instant,
+    idle_since: Instant,
     ping_at: Instant,
 }
 
@@ -79,7 +83,7 @@ impl Session {
             socket,
             viewer,
             client,
-            place: None,
+            permit: None,
             is_initialised: false,
             running: HashMap::new(),
             serial: 0,
@@ -95,7 +99,7 @@ impl Session {
 
     /// Serves until there is a reason to close; `None` if the client has gone.
     pub(super) async fn run(&mut self) -> Option<Close> {
-        if let Err(close) = self.take_place() {
+        if let Err(close) = self.take_permit() {
             return Some(close);
         }
         loop {
@@ -116,9 +120,9 @@ impl Session {
     }
 
     /// Counts the socket among those of its user, or of its address as long as nobody has signed in.
-    pub(super) fn take_place(&mut self) -> Result<(), Close> {
-        let place = self.app.0.traffic.hold(self.who(), What::Socket);
-        self.place = Some(place.map_err(|_| Close::TOO_MANY_SOCKETS)?);
+    fn take_permit(&mut self) -> Result<(), Close> {
+        let permit = self.app.0.admission.permits.sockets.acquire(&self.principal());
+        self.permit = Some(permit.map_err(|_| Close::TOO_MANY_SOCKETS)?);
         Ok(())
     }
 
@@ -175,7 +179,10 @@ impl Session {
         match frame {
             Message::Text(text) => self.handle(Incoming::read(&text)?, text.len()).await,
             Message::Binary(_) => Err(Close::bad_request("Messages must be text.").into()),
-            Message::Ping(payload) | Message::Pong(payload) => Ok(self.count(payload.len())?),
+            Message::Ping(payload) | Message::Pong(payload) => {
+                self.charge_message(payload.len()).map_err(|_| Close::TOO_MANY_MESSAGES)?;
+                Ok(())
+            }
             Message::Close(_) => {
                 self.farewell().await;
                 Err(End::Gone)
@@ -203,7 +210,7 @@ impl Session {
         self.send(Message::Text(event.text.into())).await
     }
 
-    pub(super) async fn say(&mut self, message: &Outgoing<'_>) -> Result<(), Gone> {
+    async fn say(&mut self, message: &Outgoing<'_>) -> Result<(), Gone> {
         self.send(Message::Text(message.write().into())).await
     }
 
@@ -213,4 +220,113 @@ impl Session {
             Ok(Err(_)) | Err(_) => Err(Gone),
         }
     }
+
+    /// Does what `message` asks for, which was `bytes` long.
+    async fn handle(&mut self, message: Incoming, bytes: usize) -> Result<(), End> {
+        // One `subscribe` too many is answered, not punished.
+        if !matches!(message, Incoming::Subscribe { .. }) {
+            self.charge_message(bytes).map_err(|_| Close::TOO_MANY_MESSAGES)?;
+        }
+        match message {
+            Incoming::Init { .. } if self.is_initialised => Err(Close::INIT_AGAIN.into()),
+            Incoming::Init { authorization } => {
+                if let Some(authorization) = authorization {
+                    let viewer = authenticate(&self.app, &authorization).await?;
+                    // The handshake may have named somebody already.
+                    let known = self.viewer.replace(viewer);
+                    let changed =
+                        known.as_ref().map(Viewer::user_id) != self.viewer.as_ref().map(Viewer::user_id);
+                    if known.is_some() && changed {
+                        return Err(Close::OTHER_USER.into());
+                    }
+                    if changed {
+                        self.take_permit()?;
+                    }
+                }
+                self.is_initialised = true;
+                self.idle_since = Instant::now();
+                Ok(self.say(&Outgoing::ConnectionAck).await?)
+            }
+            Incoming::Ping { authorization } => {
+                if let Some(authorization) = authorization.filter(|_| self.is_initialised) {
+                    self.renew(&authorization).await?;
+                }
+                Ok(self.say(&Outgoing::Pong).await?)
+            }
+            Incoming::Pong => Ok(()),
+            Incoming::Subscribe { .. } if !self.is_initialised => Err(Close::UNAUTHORIZED.into()),
+            Incoming::Subscribe { id, fields } => self.subscribe(id, *fields, bytes).await,
+            Incoming::Complete { id } => {
+                if let Some((_, task)) = self.running.remove(&id) {
+                    task.abort();
+                    self.idle_since = Instant::now();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes a new token of the same user. Operations go on as they are.
+    async fn renew(&mut self, authorization: &str) -> Result<(), Close> {
+        let viewer = match authenticate(&self.app, authorization).await {
+            Ok(viewer) => viewer,
+            // The token that is there stays good as long as it is.
+            Err(close) if close == Close::UNAVAILABLE => return Ok(()),
+            Err(close) => return Err(close),
+        };
+        match &self.viewer {
+            Some(known) if known.user_id() == viewer.user_id() => {
+                self.viewer = Some(viewer);
+                Ok(())
+            }
+            _ => Err(Close::OTHER_USER),
+        }
+    }
+
+    fn charge_message(&self, bytes: usize) -> Result<(), LimitExceeded> {
+        self.app.0.admission.rates.charge_message(&self.principal(), bytes)
+    }
+
+    async fn subscribe(&mut self, id: String, fields: Fields, bytes: usize) -> Result<(), End> {
+        if self.running.contains_key(&id) {
+            return Err(Close::taken(&id).into());
+        }
+        if let Err(exceeded) = self.charge_message(bytes) {
+            return self.refuse(&id, &exceeded).await;
+        }
+        let maximum = self.app.0.options.limits.socket_operations;
+        if self.running.len() >= maximum {
+            let message =
+                format!("A WebSocket may have {maximum} operations at a time; retry when one has ended.");
+            let exceeded = LimitExceeded::rate_limited(message, Duration::from_secs(1));
+            return self.refuse(&id, &exceeded).await;
+        }
+        while self.tasks.try_join_next().is_some() {}
+        self.serial += 1;
+        let subscriber = Subscriber {
+            app: self.app.clone(),
+            viewer: self.viewer.clone(),
+            principal: self.principal(),
+            id: id.clone(),
+            serial: self.serial,
+            events: self.sender.clone(),
+        };
+        let task = self.tasks.spawn(subscriber.run(fields));
+        self.running.insert(id, (self.serial, task));
+        Ok(())
+    }
+
+    fn principal(&self) -> Principal {
+        Principal::new(self.viewer.as_ref(), self.client.0)
+    }
+
+    async fn refuse(&mut self, id: &str, exceeded: &LimitExceeded) -> Result<(), End> {
+        let answer = Answer::from_errors(vec![exceeded.error()]);
+        let shape = Shape::new(&answer, 1);
+        Ok(self.say(&Outgoing::Error { id, payload: &shape.errors }).await?)
+    }
+}
+
+async fn authenticate(app: &App, authorization: &str) -> Result<Viewer, Close> {
+    app.viewer_of(authorization).await.map_err(|error| Close::rejected(&error))
 }

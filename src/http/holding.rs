@@ -7,21 +7,21 @@ use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::http::traffic::Held;
-use crate::memory::Load;
+use crate::concurrency::Permit;
+use crate::memory::Reservation;
 
-/// `body`, which holds what it takes, and the request's place, until nearly all of it is sent: the connection gives it
-/// away in pieces, and drops it after the last one.
-pub(super) fn weighed(body: Body, held: (Load, Held)) -> Body {
-    Body::new(Weighed { body, _held: held })
+/// `body`, which holds its part of the memory, and the request's permit, until nearly all of it is sent: the connection
+/// gives it away in pieces, and drops it after the last one.
+pub(super) fn holding(body: Body, held: (Reservation, Permit)) -> Body {
+    Body::new(Holding { body, _held: held })
 }
 
-struct Weighed {
+struct Holding {
     body: Body,
-    _held: (Load, Held),
+    _held: (Reservation, Permit),
 }
 
-impl HttpBody for Weighed {
+impl HttpBody for Holding {
     type Data = Bytes;
     type Error = axum::Error;
 

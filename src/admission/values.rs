@@ -6,7 +6,7 @@ const VALUES: usize = 10_000;
 
 /// Whether `json` has more values than a client may send. It need not be valid: a parser gets no further in it than
 /// the place up to which this counts as it does.
-pub(super) fn are_too_many(json: &[u8]) -> bool {
+pub(crate) fn are_too_many(json: &[u8]) -> bool {
     let (mut count, mut bytes) = (0, json.iter());
     while let Some(byte) = bytes.next() {
         match byte {

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use async_graphql::parser::types::VariableDefinition;
-use async_graphql::registry::{MetaType, MetaTypeName, Registry};
+use async_graphql::registry::{MetaType, MetaTypeName};
 use async_graphql::{Positioned, ServerResult, Value, Variables};
 
-use super::refusal::refuse;
+use super::refusal::error;
+use super::schema::{is_scalar, type_named};
 use crate::error::Code;
 
 /// What does not fit, and where within the value.
@@ -26,7 +27,8 @@ impl Mismatch {
     }
 }
 
-/// Checks the values of all declared variables.
+/// Checks the values of all declared variables, and forgets all others: a subscription would keep them as long as it
+/// lives.
 ///
 /// The library would find most of this only while it runs the operation, when a missing or wrong variable can no
 /// longer refuse the request as a whole.
@@ -34,59 +36,54 @@ impl Mismatch {
 /// # Errors
 /// `BAD_USER_INPUT`, with the variable's name.
 pub(super) fn check(
-    registry: &Registry,
     definitions: &[Positioned<VariableDefinition>],
-    variables: &Variables,
+    variables: &mut Variables,
 ) -> ServerResult<()> {
     for definition in definitions {
         let variable = &definition.node;
         let type_name = variable.var_type.node.to_string();
         let checked = match variables.get(&variable.name.node) {
-            Some(value) => check_value(registry, &type_name, value),
+            Some(value) => check_value(&type_name, value),
             None if variable.default_value().is_some() => Ok(()),
             None => Err(Mismatch::new(format!("a value of type `{type_name}` is required"))),
         };
         checked.map_err(|mismatch| {
             let Mismatch { path, problem } = mismatch;
             let message = format!("Variable `${}{path}`: {problem}.", variable.name.node);
-            refuse(Code::BadUserInput.as_str(), message, Some(definition.pos))
+            error(Code::BadUserInput, message, Some(definition.pos))
         })?;
     }
+    variables.retain(|name, _| definitions.iter().any(|definition| definition.node.name.node == *name));
     Ok(())
 }
 
-/// Forgets what the operation has no use for: a subscription would keep it as long as it lives.
-pub(super) fn drop_undeclared(definitions: &[Positioned<VariableDefinition>], variables: &mut Variables) {
-    variables.retain(|name, _| definitions.iter().any(|definition| definition.node.name.node == *name));
-}
-
-fn check_value(registry: &Registry, type_name: &str, value: &Value) -> Result<(), Mismatch> {
+fn check_value(type_name: &str, value: &Value) -> Result<(), Mismatch> {
     match (MetaTypeName::create(type_name), value) {
         (MetaTypeName::NonNull(_), Value::Null) => {
             Err(Mismatch::new(format!("it must be `{type_name}`, not null")))
         }
-        (MetaTypeName::NonNull(inner), _) => check_value(registry, inner, value),
+        (MetaTypeName::NonNull(inner), _) => check_value(inner, value),
         (_, Value::Null) => Ok(()),
         (MetaTypeName::List(inner), Value::List(items)) => {
             items.iter().enumerate().try_for_each(|(index, item)| {
-                check_value(registry, inner, item).map_err(|mismatch| mismatch.below(&format!("[{index}]")))
+                check_value(inner, item).map_err(|mismatch| mismatch.below(&format!("[{index}]")))
             })
         }
         // One item stands for a list with it.
-        (MetaTypeName::List(inner), _) => check_value(registry, inner, value),
-        (MetaTypeName::Named(name), _) => match registry.types.get(name) {
-            Some(named) => check_named(registry, named, value),
+        (MetaTypeName::List(inner), _) => check_value(inner, value),
+        (MetaTypeName::Named(name), _) => match type_named(name) {
+            Some(named) => check_named(named, value),
             // Validation says that there is no such type.
             None => Ok(()),
         },
     }
 }
 
-fn check_named(registry: &Registry, named: &MetaType, value: &Value) -> Result<(), Mismatch> {
+fn check_named(named: &MetaType, value: &Value) -> Result<(), Mismatch> {
     let name = named.name();
     let fits = match (named, value) {
         (MetaType::Scalar { .. }, _) if name == "Int" => is_int(value),
-        (MetaType::Scalar { is_valid, .. }, _) => is_valid.as_ref().is_none_or(|is_valid| is_valid(value)),
+        (MetaType::Scalar { .. }, _) => is_scalar(name, value),
         (MetaType::Enum { enum_values, .. }, Value::String(text)) => enum_values.contains_key(text),
         (MetaType::InputObject { input_fields, oneof, .. }, Value::Object(fields)) => {
             if *oneof && (fields.len() != 1 || fields.values().any(|value| *value == Value::Null)) {
@@ -96,7 +93,7 @@ fn check_named(registry: &Registry, named: &MetaType, value: &Value) -> Result<(
             for field in input_fields.values() {
                 unknown.remove(field.name.as_str());
                 let checked = match fields.get(field.name.as_str()) {
-                    Some(value) => check_value(registry, &field.ty, value),
+                    Some(value) => check_value(&field.ty, value),
                     None if field.ty.ends_with('!') && field.default_value.is_none() => {
                         Err(Mismatch::new(format!("a value of type `{}` is required", field.ty)))
                     }
