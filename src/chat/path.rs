@@ -105,8 +105,12 @@ impl Chat {
             .exec_with_returning(&**write)
             .await?;
         let running = under_way("status = 'GENERATING'").exec_with_returning(&**write).await?;
-        waiting.iter().for_each(|reply| self.signal_after_commit(write, Topic::Reply(reply.id)));
-        running.iter().for_each(|reply| self.signal_after_commit(write, Topic::Stop(reply.id)));
+        for reply in &waiting {
+            self.signal_after_commit(write, Topic::Reply(reply.id));
+        }
+        for reply in &running {
+            self.signal_after_commit(write, Topic::Stop(reply.id));
+        }
         let active = waiting.iter().chain(&running).filter(|reply| reply.active);
         Ok(BusyOutcome {
             interrupted: active.map(|reply| reply.position).collect(),

@@ -1,7 +1,6 @@
 //! Actions that run once a transaction is committed.
 
 use std::fmt;
-use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The actions of one transaction.
@@ -26,8 +25,9 @@ impl AfterCommit {
     }
 
     pub(super) fn run(self) {
-        let actions = mem::take(&mut *self.lock());
-        actions.into_iter().for_each(|action| action());
+        for action in self.0.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            action();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Action>> {
