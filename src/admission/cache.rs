@@ -9,7 +9,7 @@ use lru::LruCache;
 use ring::digest;
 
 use super::document::Document;
-use super::limits::QueryLimits;
+use super::query_limits::QueryLimits;
 
 /// How many documents are kept.
 const DOCUMENTS: NonZeroUsize = NonZeroUsize::new(512).unwrap();

@@ -9,7 +9,7 @@ use async_graphql::{ServerResult, Variables};
 use async_graphql_value::ConstValue;
 
 use super::executable;
-use super::limits::QueryLimits;
+use super::query_limits::QueryLimits;
 use super::size::above;
 use crate::chat::{DEFAULT_PAGE, MAXIMUM_PAGE};
 use crate::search::{MAX_CHARS, MAX_TERMS};

@@ -13,7 +13,7 @@ use async_graphql::{Pos, ServerError, Variables};
 
 use super::cost::Cost;
 use super::executable::executable;
-use super::limits::QueryLimits;
+use super::query_limits::QueryLimits;
 use super::refusal::{error, invalid};
 use super::schema::schema;
 use super::{size, subscription, tokens, validation, variables};

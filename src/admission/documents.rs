@@ -6,7 +6,7 @@ use async_graphql::ServerError;
 
 use super::cache::{Cache, hash};
 use super::document::Document;
-use super::limits::QueryLimits;
+use super::query_limits::QueryLimits;
 use super::trusted::TrustedDocuments;
 use crate::blocking;
 use crate::error::Code;

@@ -4,7 +4,7 @@ use async_graphql::Variables;
 use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 
 use super::document::Document;
-use super::limits::QueryLimits;
+use super::query_limits::QueryLimits;
 
 /// Small enough that a fuzzer soon finds what is around them.
 const LIMITS: QueryLimits =

@@ -16,6 +16,7 @@ pub(crate) mod fuzz;
 mod limits;
 mod permits;
 mod principal;
+mod query_limits;
 mod rate;
 mod refusal;
 mod schema;
@@ -39,16 +40,16 @@ use tokio::time::timeout;
 pub use self::cache::hash;
 pub use self::document::Operation;
 use self::documents::Documents;
-pub use self::limits::QueryLimits;
+pub use self::limits::Limits;
 pub(crate) use self::permits::Permits;
 pub use self::principal::Principal;
+pub use self::query_limits::QueryLimits;
 pub(crate) use self::rate::Rates;
 pub use self::refusal::{LimitExceeded, READ_ONLY, Refusal, Refused};
 pub use self::trusted::TrustedDocuments;
 use crate::concurrency::{ConcurrencyLimit, Permit};
 use crate::error::Code;
 use crate::graphql::Validated;
-use crate::http::Limits;
 use crate::memory::{Memory, MemoryBudget};
 
 /// The complexity above which a query keeps a processor busy for so long that others would feel it.

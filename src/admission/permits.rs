@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::limits::Limits;
 use super::principal::Principal;
 use super::refusal::LimitExceeded;
 use crate::concurrency::{ConcurrencyLimit, Full, Permit};
 use crate::error::Code;
-use crate::http::Limits;
 
 /// How many connections of one address may wait at a time for the rest of requests that nobody reads.
 const LINGERING: usize = 100;

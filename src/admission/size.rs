@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use apollo_compiler::{Name, Node, ast};
 use async_graphql::{ServerError, ServerResult};
 
-use super::limits::QueryLimits;
+use super::query_limits::QueryLimits;
 use super::refusal::{invalid, too_large};
 use super::validation::position;
 use crate::error::Code;

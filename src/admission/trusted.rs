@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::cache::hash;
 use super::document::Document;
-use super::limits::QueryLimits;
+use super::query_limits::QueryLimits;
 
 /// The documents that are served when no others are.
 #[derive(Debug)]

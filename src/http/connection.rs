@@ -23,8 +23,8 @@ use tower::{Service, service_fn};
 
 use super::App;
 use super::activity::{Activity, Received, Sent};
-use super::limits::Limits;
 use super::linger::Lingering;
+use crate::admission::Limits;
 use crate::admission::Principal;
 use crate::concurrency::Permit;
 

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::address::TrustedProxy;
 use super::cors::Origin;
-use super::limits::Limits;
+use crate::admission::Limits;
 use crate::admission::TrustedDocuments;
 use crate::options;
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use causerie::http::{Limits, Options};
+use causerie::admission::Limits;
+use causerie::http::Options;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 

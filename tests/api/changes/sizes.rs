@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use causerie::http::{Limits, Options};
+use causerie::admission::Limits;
+use causerie::http::Options;
 use serde_json::{Value, json};
 
 use crate::support::{Client, Settings, TestDatabase, TestServer, on_both_databases};

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use causerie::http::{Limits, Options};
+use causerie::admission::Limits;
+use causerie::http::Options;
 use serde_json::{Value, json};
 
 use super::{FOREVER, Frame, QUERY, Socket, Way, Ways, code, limited, read_until, stream};

@@ -1,6 +1,6 @@
 //! Bodies that are not what their head says.
 
-use causerie::http::Limits;
+use causerie::admission::Limits;
 use tokio::io::AsyncWriteExt;
 
 use super::limited;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::http::Request;
 use bytes::Bytes;
-use causerie::http::{Limits, Options};
+use causerie::admission::Limits;
+use causerie::http::Options;
 use h2::client::SendRequest;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,7 +1,8 @@
 //! Which documents are served, to whom, and to which pages.
 
+use causerie::admission::Limits;
 use causerie::admission::{QueryLimits, hash};
-use causerie::http::{Introspection, Limits, Options, TrustedDocuments};
+use causerie::http::{Introspection, Options, TrustedDocuments};
 use serde_json::json;
 
 use super::{QUERY, Way, Ways, limited, with_options};

@@ -2,7 +2,7 @@
 
 use axum::http::Request;
 use bytes::Bytes;
-use causerie::http::Limits;
+use causerie::admission::Limits;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};

@@ -1,6 +1,6 @@
 //! Frames that break the rules of WebSockets themselves.
 
-use causerie::http::Limits;
+use causerie::admission::Limits;
 use tokio::io::AsyncWriteExt;
 
 use super::limited;

@@ -1,6 +1,6 @@
 //! What the head of a request may say, and what the head of an answer does.
 
-use causerie::http::Limits;
+use causerie::admission::Limits;
 use serde_json::{Value, json};
 
 use super::limited;

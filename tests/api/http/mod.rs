@@ -24,7 +24,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use causerie::http::{Limits, Options};
+use causerie::admission::Limits;
+use causerie::http::Options;
 use chrono::Utc;
 use ring::hmac;
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! Bodies and messages of very many values: in memory, each is many times what it is on the wire.
 
-use causerie::http::{Limits, Options};
+use causerie::admission::Limits;
+use causerie::http::Options;
 use serde_json::{Value, json};
 
 use super::{FOREVER, Socket, with_options};

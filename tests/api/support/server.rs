@@ -10,7 +10,7 @@ use causerie::database::{Database, statistics};
 use causerie::http::{App, Parts, graphiql};
 use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{graphql, http, index, receipts, trash};
+use causerie::{admission, graphql, http, index, receipts, trash};
 use sea_orm::Statement;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -67,7 +67,7 @@ impl Default for Settings {
             drain: Duration::from_secs(5),
             http: http::Options {
                 // Tests send as fast as they can, all of them from one address.
-                limits: http::Limits { user_rate: 0, address_rate: 0, ..http::Limits::default() },
+                limits: admission::Limits { user_rate: 0, address_rate: 0, ..admission::Limits::default() },
                 ..http::Options::default()
             },
         }
