@@ -307,7 +307,7 @@ impl Draft {
             Delta::ToolCall(call) => self.tool_calls.0.push(call),
             Delta::Model(model) => self.model = Some(model),
             Delta::Usage(usage) => self.usage = Some(usage),
-            Delta::Finish(reason) => self.finish_reason = Some(reason.into()),
+            Delta::Finish(reason) => self.finish_reason = Some(reason),
         }
     }
 
