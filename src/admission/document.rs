@@ -13,6 +13,7 @@ use async_graphql::{Pos, ServerError, Variables};
 
 use super::cost::Cost;
 use super::executable::executable;
+use super::operation::Operation;
 use super::query_limits::QueryLimits;
 use super::refusal::{error, invalid};
 use super::schema::schema;
@@ -33,15 +34,6 @@ impl fmt::Debug for Document {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Document").field("bytes", &self.bytes).finish_non_exhaustive()
     }
-}
-
-/// The operation of a document that a request asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operation {
-    /// Its name, if it has one.
-    pub name: Option<String>,
-    /// Whether it reads, writes or subscribes.
-    pub kind: OperationType,
 }
 
 impl Document {

@@ -14,6 +14,7 @@ mod executable;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod limits;
+mod operation;
 mod permits;
 mod principal;
 mod query_limits;
@@ -38,9 +39,9 @@ use async_graphql::{Request, Variables};
 use tokio::time::timeout;
 
 pub use self::cache::hash;
-pub use self::document::Operation;
 use self::documents::Documents;
 pub use self::limits::Limits;
+pub use self::operation::Operation;
 pub(crate) use self::permits::Permits;
 pub use self::principal::Principal;
 pub use self::query_limits::QueryLimits;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Pos, ServerError};
 
-use super::document::Operation;
+use super::operation::Operation;
 use crate::error::Code;
 
 /// A request that is not run.

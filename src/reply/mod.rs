@@ -10,6 +10,7 @@ mod ending;
 mod fence;
 mod generate;
 mod live;
+mod pending;
 mod permits;
 mod progress;
 mod prompt;

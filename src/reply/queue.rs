@@ -2,10 +2,13 @@
 
 use sea_orm::DbErr;
 
+use super::pending::PendingClaims;
 use super::permits::Permit;
-use super::sweep::{BATCH, PendingClaims};
 use super::{Claim, Replies};
 use crate::error::Error;
+
+/// How many replies one sweep takes over or starts; the next sweep takes more.
+pub(super) const BATCH: usize = 64;
 
 /// At most `$3` users after `$1`, in order of id, who have fewer than `$2` running replies, and a queued one in a
 /// conversation without a running one. Each step of the recursion finds the next user in the index, however many queued

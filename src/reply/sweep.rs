@@ -1,7 +1,5 @@
 //! Taking over replies whose leases have expired.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sea_orm::prelude::DateTimeUtc;
@@ -13,8 +11,9 @@ use uuid::Uuid;
 use super::connectivity::Connectivity;
 use super::ending::{Ending, close, interrupted};
 use super::fence::{Attempt, RELEASED, owned_by};
+use super::pending::{PendingClaim, PendingClaims};
 use super::permits::Permit;
-use super::queue::RoundRobin;
+use super::queue::{BATCH, RoundRobin};
 use super::{Claim, Replies};
 use crate::entity::message::{self, Column, Status};
 use crate::error::{Error, note_service};
@@ -24,9 +23,6 @@ use crate::signal::Topic;
 
 /// How often the database is checked.
 const PERIOD: Duration = Duration::from_secs(1);
-
-/// How many replies one sweep takes over or starts; the next sweep takes more.
-pub(super) const BATCH: usize = 64;
 
 /// How long a claim stays pending after it has failed.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
@@ -50,35 +46,6 @@ impl Orphan {
 
     fn attempt(&self) -> Attempt {
         Attempt { user: self.user_id.clone(), id: self.id, number: self.attempt, server: self.lease_owner }
-    }
-}
-
-/// The replies, and the users with queued replies, that this server is claiming. A slow claim is not begun again by the
-/// next sweep.
-#[derive(Clone, Default)]
-pub(super) struct PendingClaims(Arc<Mutex<HashSet<String>>>);
-
-impl PendingClaims {
-    /// Begins a claim; `None` if the same one is pending.
-    pub(super) fn begin(&self, what: &str) -> Option<PendingClaim> {
-        let new = self.lock().insert(what.to_owned());
-        new.then(|| PendingClaim { pending: self.clone(), what: what.to_owned() })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A claim that is pending until this is dropped.
-pub(super) struct PendingClaim {
-    pending: PendingClaims,
-    what: String,
-}
-
-impl Drop for PendingClaim {
-    fn drop(&mut self) {
-        self.pending.lock().remove(&self.what);
     }
 }
 

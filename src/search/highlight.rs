@@ -5,7 +5,12 @@ use std::ops::{ControlFlow, Range};
 
 use super::folded::fold_each;
 use super::query::Query;
-use super::snippet::{CHARS, LEAD};
+
+/// About how many characters a snippet has.
+pub(super) const CHARS: usize = 200;
+
+/// How many characters come before the first match.
+pub(super) const LEAD: usize = 40;
 
 /// How many characters after the first match are searched for the place where most terms are close together.
 const REACH: usize = 64 * 1024;

@@ -1,13 +1,7 @@
 //! Snippets: the part of a text that matches a query.
 
-use super::highlight::{Highlights, highlights};
+use super::highlight::{CHARS, Highlights, LEAD, highlights};
 use super::query::Query;
-
-/// About how many characters a snippet has.
-pub(super) const CHARS: usize = 200;
-
-/// How many characters come before the first match.
-pub(super) const LEAD: usize = 40;
 
 /// By how many characters a snippet's ends may move to the next gap between words.
 const SLACK: usize = 20;

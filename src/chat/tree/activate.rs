@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::super::receipt::{Created, IdempotentRequest};
 use super::super::{Chat, unchanged};
-use super::steps::{STEP, ensure_no_steps, set_target};
+use super::steps::{ensure_no_steps, set_target};
+use super::traversal::STEP;
 use super::traversal::nested_loop;
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::super::unread::read_at_most;
 use super::super::{Chat, Limits, run_detached};
-use super::traversal::BranchPlan;
+use super::traversal::{BranchPlan, STEP};
 use crate::auth::{UserId, Viewer};
 use crate::background;
 use crate::database::{Database, Write};
@@ -23,9 +23,6 @@ use crate::entity::conversation::{self, Column, Entity};
 use crate::error::Error;
 use crate::memory::Memory;
 use crate::reply::Replies;
-
-/// How many messages one transaction moves, copies or deletes at most: everybody else's commits wait for its writes.
-pub(super) const STEP: i64 = 250;
 
 /// How long the pause after a step may be at most.
 const PAUSE: Duration = Duration::from_secs(1);

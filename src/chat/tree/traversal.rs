@@ -4,8 +4,10 @@ use sea_orm::{DbBackend, FromQueryResult, Value};
 use uuid::Uuid;
 
 use super::super::Chat;
-use super::steps::STEP;
 use crate::error::Error;
+
+/// How many messages one transaction moves, copies or deletes at most: everybody else's commits wait for its writes.
+pub(super) const STEP: i64 = 250;
 
 /// How many levels one statement goes up or down.
 const MAX_LEVELS: i64 = 10_000;

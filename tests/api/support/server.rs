@@ -193,7 +193,7 @@ impl Drop for TestServer {
 
 /// Whether it is the sweep for orphans, which runs by the clock, that asks for a statement.
 pub fn is_sweep(statement: &Statement) -> bool {
-    ["\"lease_until\" <", "AS queued"].iter().any(|part| statement.sql.contains(part))
+    ["\"lease_until\" <", "message AS queued"].iter().any(|part| statement.sql.contains(part))
 }
 
 /// Whether something that is not asked for looks for work: a reply whether it is to stop, the index of the search

@@ -1,0 +1,12 @@
+//! Which operation of its document a request asks for.
+
+use async_graphql::parser::types::OperationType;
+
+/// The operation of a document that a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Whether it reads, writes or subscribes.
+    pub kind: OperationType,
+}
