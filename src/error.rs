@@ -24,8 +24,8 @@ pub(crate) fn note_service() {
 pub enum Error {
     /// `UNAUTHENTICATED`: the request has no token and needs one.
     Unauthenticated,
-    /// `UNAUTHENTICATED`, HTTP 401: the request has a token that is not valid. HTTP 503: the keys to check it with are
-    /// not available.
+    /// `UNAUTHENTICATED`, HTTP 401: the request has a token that is not valid. `UNAVAILABLE`: the keys to check it with
+    /// are not available.
     Rejected(Rejection),
     /// `NOT_FOUND`: there is no such row, or it is another user's; nobody can tell which.
     NotFound(&'static str),
@@ -45,7 +45,7 @@ pub enum Error {
     TooLarge(usize),
     /// `RATE_LIMITED`, HTTP 429: the viewer's operations hold as much text as one user's may, or read too much of it in
     /// a short time.
-    TooMuchInHand,
+    TooManyBytesInFlight,
     /// `UNAVAILABLE`: the database is too busy, or something took too long; the same request may succeed later.
     Unavailable(String),
     /// `UNAVAILABLE`: the database cannot be reached, or cannot serve. Waiting for it longer is useless.
@@ -60,14 +60,17 @@ impl Error {
     /// The code for programs.
     pub(crate) fn code(&self) -> Code {
         match self {
+            Self::Rejected(Rejection::KeysUnavailable)
+            | Self::Unavailable(_)
+            | Self::Unreachable(_)
+            | Self::Conflict(_) => Code::Unavailable,
             Self::Unauthenticated | Self::Rejected(_) => Code::Unauthenticated,
             Self::NotFound(_) => Code::NotFound,
             Self::BadUserInput(_) => Code::BadUserInput,
             Self::IdempotencyMismatch => Code::IdempotencyMismatch,
             Self::ConversationBusy => Code::ConversationBusy,
-            Self::TooManyQueued(_) | Self::TooMuchInHand => Code::RateLimited,
+            Self::TooManyQueued(_) | Self::TooManyBytesInFlight => Code::RateLimited,
             Self::TooLarge(_) => Code::AnswerTooLarge,
-            Self::Unavailable(_) | Self::Unreachable(_) | Self::Conflict(_) => Code::Unavailable,
             Self::TooManyMessages | Self::Internal(_) => Code::Internal,
         }
     }
@@ -78,6 +81,9 @@ impl Error {
         let message = match self {
             Self::Unauthenticated => "Authentication is required; send a bearer token.",
             Self::Rejected(Rejection::Expired) => "The token has expired.",
+            Self::Rejected(Rejection::KeysUnavailable) => {
+                "Tokens cannot be checked at present; retry shortly."
+            }
             Self::Rejected(_) => "The token is not valid.",
             Self::NotFound(what) => return format!("There is no such {what}."),
             Self::BadUserInput(message) => message,
@@ -96,7 +102,7 @@ impl Error {
             Self::TooLarge(maximum) => {
                 return format!("The texts of the response exceed {maximum} bytes; request fewer at a time.");
             }
-            Self::TooMuchInHand => "Too much response data in flight; retry shortly.",
+            Self::TooManyBytesInFlight => "Too much response data in flight; retry shortly.",
             Self::Unavailable(_) | Self::Unreachable(_) | Self::Conflict(_) => {
                 "The service is temporarily unavailable; retry shortly."
             }
@@ -114,13 +120,12 @@ impl Error {
         match self {
             // A reply takes some seconds, and then the next one begins.
             Self::TooManyQueued(_) => Some(5),
-            Self::TooMuchInHand => Some(1),
+            Self::TooManyBytesInFlight => Some(1),
             _ => None,
         }
     }
-
-    /// Writes what the client is not told to the log. Called once, where the error leaves the server. Of
-    /// [`Error::Unavailable`] the log is told when it begins, and now and then, and not each time.
+    /// Writes to the log what the client is not shown. Called once, where the error leaves the server.
+    /// [`Error::Unavailable`] is logged when an outage begins, and every 30 seconds while it lasts.
     pub fn log(&self) {
         match self {
             Self::Unavailable(cause) | Self::Unreachable(cause) | Self::Conflict(cause) => {

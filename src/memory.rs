@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::rate::RateLimiter;
 
 /// What each budget has without asking: answers of the usual size are given however much others hold.
-const FREE: usize = 64 * 1024;
+const UNRESERVED_BYTES: usize = 64 * 1024;
 
 /// In what steps a budget reserves more.
 const STEP: usize = 256 * 1024;
@@ -30,11 +30,11 @@ impl Memory {
     /// An empty budget of `holder`'s that may come to `maximum` bytes.
     #[must_use]
     pub fn budget(&self, holder: &str, maximum: usize) -> MemoryBudget {
-        self.budget_at(holder, maximum, None)
+        self.rated_budget(holder, maximum, None)
     }
 
     /// As [`Memory::budget`]; each 256 KiB beyond the first 64 KiB counts once in the holder's `rate`.
-    pub(crate) fn budget_at(
+    pub(crate) fn rated_budget(
         &self,
         holder: &str,
         maximum: usize,
@@ -89,7 +89,7 @@ impl MemoryBudget {
     /// Takes `bytes` more.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if they are more than the budget may come to; [`Error::TooMuchInHand`] if its holder has as
+    /// [`Error::TooLarge`] if they are more than the budget may come to; [`Error::TooManyBytesInFlight`] if its holder has as
     /// much as one may have, or takes too much in a short time; [`Error::Unavailable`] if the server has as much as it
     /// can.
     pub fn take(&self, bytes: usize) -> Result<(), Error> {
@@ -98,7 +98,8 @@ impl MemoryBudget {
         if taken > state.maximum {
             return Err(Error::TooLarge(state.maximum));
         }
-        let steps = taken.saturating_sub(FREE).div_ceil(STEP).saturating_sub(state.reserved.steps);
+        let steps =
+            taken.saturating_sub(UNRESERVED_BYTES).div_ceil(STEP).saturating_sub(state.reserved.steps);
         if steps > 0 {
             state.reserve(steps)?;
         }
@@ -122,12 +123,12 @@ impl MemoryBudget {
 impl State {
     fn reserve(&mut self, steps: usize) -> Result<(), Error> {
         if self.rate.as_ref().is_some_and(|rate| rate.check(&self.holder, steps as u64).is_err()) {
-            return Err(Error::TooMuchInHand);
+            return Err(Error::TooManyBytesInFlight);
         }
         let weight = u32::try_from(steps).unwrap_or(u32::MAX);
         let permit = self.memory.0.try_acquire(&self.holder, weight).map_err(|full| match full {
-            Full::Own => Error::TooMuchInHand,
-            Full::All => Error::Unavailable("as many bytes of text are held as may be".to_owned()),
+            Full::Own => Error::TooManyBytesInFlight,
+            Full::All => Error::Unavailable("the memory budget (--max-memory) is used up".to_owned()),
         })?;
         self.reserved.permits.push(permit);
         self.reserved.steps += steps;
@@ -170,7 +171,7 @@ mod tests {
             budget
         });
         let late = memory.budget("zoe", MEGABYTE);
-        late.take(FREE).expect("a little there always is");
+        late.take(UNRESERVED_BYTES).expect("a little there always is");
         assert_eq!(late.take(MEGABYTE / 2).unwrap_err().code(), Code::Unavailable);
         drop(others);
         late.take(MEGABYTE / 2).unwrap();

@@ -40,7 +40,7 @@ impl Document {
     /// Parses `text`, unless it is too much, and then looks whether it is within `limits` and breaks no rule.
     ///
     /// # Errors
-    /// `GRAPHQL_Code::ParseFailed`, with at most 20 characters of the text. What else is wrong is told when the document is
+    /// `GRAPHQL_PARSE_FAILED`, with at most 20 characters of the text. What else is wrong is told when the document is
     /// asked for its [errors](Document::errors).
     pub(super) fn parse(text: &str, limits: &QueryLimits) -> Result<Self, ServerError> {
         let tokens = tokens::count(text, limits.tokens)?;

@@ -90,28 +90,28 @@ pub struct Limits {
     /// waits for that. Otherwise the answer is 503, `TIMEOUT`.
     #[arg(long = "request-timeout", env = "CAUSERIE_REQUEST_TIMEOUT", value_name = "DURATION",
         default_value = "15m", value_parser = at_least(SHORTEST))]
-    pub request_time: Duration,
+    pub request_timeout: Duration,
     /// A request body must arrive within this time. A slower one is refused with 408.
     #[arg(long = "body-timeout", env = "CAUSERIE_BODY_TIMEOUT", value_name = "DURATION",
         default_value = "15s", value_parser = at_least(SHORTEST))]
-    pub body_time: Duration,
+    pub body_timeout: Duration,
     /// The `connection_init` of a WebSocket must arrive within this time. Otherwise the socket is closed with code 4408.
     #[arg(long = "init-timeout", env = "CAUSERIE_INIT_TIMEOUT", value_name = "DURATION",
         default_value = "5s", value_parser = at_least(SHORTEST))]
-    pub init_time: Duration,
+    pub init_timeout: Duration,
     /// A connection may be open this long without a request, and the head of a request must arrive within this time.
     /// Otherwise the connection is closed. A proxy should close its idle connections sooner.
     #[arg(long = "idle-timeout", env = "CAUSERIE_IDLE_TIMEOUT", value_name = "DURATION",
         default_value = "75s", value_parser = at_least(SHORTEST))]
-    pub idle_time: Duration,
+    pub idle_timeout: Duration,
     /// A client may leave unread for this long what is sent to it. Then its connection is closed.
     #[arg(long = "write-timeout", env = "CAUSERIE_WRITE_TIMEOUT", value_name = "DURATION",
         default_value = "30s", value_parser = at_least(SHORTEST))]
-    pub write_time: Duration,
+    pub write_timeout: Duration,
     /// A WebSocket may be open this long without an operation. Then it is closed with code 1000.
     #[arg(long = "socket-idle-timeout", env = "CAUSERIE_SOCKET_IDLE_TIMEOUT", value_name = "DURATION",
         default_value = "1h", value_parser = at_least(SHORTEST))]
-    pub socket_idle_time: Duration,
+    pub socket_idle_timeout: Duration,
     /// The server sends a comment on an event stream, or a ping on a WebSocket, after this long without a message. A WebSocket
     /// that sends nothing for three times as long is closed.
     #[arg(long, env = "CAUSERIE_KEEP_ALIVE", value_name = "DURATION", default_value = "12s",

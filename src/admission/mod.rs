@@ -63,7 +63,7 @@ pub(crate) struct Admission {
     query_limits: QueryLimits,
     answer_bytes: usize,
     body_bytes: usize,
-    request_time: Duration,
+    request_timeout: Duration,
     pub(crate) rates: Rates,
     pub(crate) permits: Permits,
     memory: Memory,
@@ -72,7 +72,7 @@ pub(crate) struct Admission {
 }
 
 /// A request of GraphQL.
-pub(crate) struct Candidate {
+pub(crate) struct AdmissionRequest {
     /// Who sends it.
     pub(crate) principal: Principal,
     /// The text of the document.
@@ -109,7 +109,7 @@ impl Admission {
             query_limits: limits.query,
             answer_bytes: limits.answer_bytes,
             body_bytes: limits.body_bytes,
-            request_time: limits.request_time,
+            request_timeout: limits.request_timeout,
             rates: Rates::new(limits.user_rate, limits.address_rate),
             permits: Permits::new(limits),
             memory: Memory::new(limits.memory_bytes),
@@ -124,11 +124,11 @@ impl Admission {
 
     /// What an answer to `principal` may take of this server's memory. A large one counts for several requests.
     pub(crate) fn budget(&self, principal: &Principal) -> MemoryBudget {
-        self.memory.budget_at(&principal.key(), self.answer_bytes, self.rates.of(principal).cloned())
+        self.memory.rated_budget(&principal.key(), self.answer_bytes, self.rates.of(principal).cloned())
     }
 
     /// Judges a request.
-    pub(crate) async fn admit(&self, candidate: Candidate) -> Result<Admitted, Refused> {
+    pub(crate) async fn admit(&self, candidate: AdmissionRequest) -> Result<Admitted, Refused> {
         let early = |error| Refused { operation: None, reason: Refusal::from(error) };
         // The text is within its bounds, and a document.
         let document =
@@ -149,16 +149,18 @@ impl Admission {
         let cost = document.cost(&candidate.variables).map_err(|errors| refused(Refusal::Invalid(errors)))?;
         cost.check(&self.query_limits).map_err(|error| refused(error.into()))?;
         if cost.introspections > 0 && !candidate.may_introspect {
-            return Err(refused(refusal::invalid("The schema cannot be explored here.", None).into()));
+            return Err(refused(
+                refusal::invalid("Introspection is not allowed for this request.", None).into(),
+            ));
         }
         // The variables are what the operation declares.
         let mut variables = candidate.variables;
         document.check_variables(&operation, &mut variables).map_err(|error| refused(error.into()))?;
         // What it costs is not too much for its user's rate.
         self.rates.charge_cost(principal, cost.complexity).map_err(|limit| refused(limit.into()))?;
-        // It is its turn. Mutations do not wait here: they may wait for replies, and would be in the way.
+        // An expensive query waits for its permit. Mutations do not wait here: they may wait for replies, and would be in the way.
         let expensive = if operation.kind == OperationType::Query && cost.complexity > EXPENSIVE {
-            let permit = timeout(self.request_time, self.expensive.acquire(&principal.key())).await;
+            let permit = timeout(self.request_timeout, self.expensive.acquire(&principal.key())).await;
             Some(permit.map_err(|_| refused(timed_out().into()))?)
         } else {
             None
@@ -183,8 +185,8 @@ mod tests {
     use super::*;
     use crate::auth::UserId;
 
-    fn candidate(user: &str, text: &str) -> Candidate {
-        Candidate {
+    fn candidate(user: &str, text: &str) -> AdmissionRequest {
+        AdmissionRequest {
             principal: Principal::User(UserId::new(user).unwrap()),
             text: Some(text.to_owned()),
             document: None,

@@ -103,7 +103,7 @@ impl Scalars<'_> {
             (Some(ExtendedType::Scalar(_)), _) => match executable::value(value).into_const() {
                 Some(constant) if !is_scalar(name, &constant) => {
                     let position = position(value.line_column_range(&self.document.sources));
-                    Err(invalid(format!("A value here must be `{name}`."), position))
+                    Err(invalid(format!("The value must be of the type `{name}`."), position))
                 }
                 _ => Ok(()),
             },

@@ -102,7 +102,7 @@ fn check_named(named: &MetaType, value: &Value) -> Result<(), Mismatch> {
                 checked.map_err(|mismatch| mismatch.below(&format!(".{}", field.name)))?;
             }
             if !unknown.is_empty() {
-                return Err(Mismatch::new(format!("`{name}` has no such field as one of those given")));
+                return Err(Mismatch::new(format!("`{name}` has no field of one of the given names")));
             }
             true
         }

@@ -24,7 +24,7 @@ pub fn tokens(text: &str) -> u32 {
 
 /// A number of tokens that hardly any model needs fewer of for prose or code: one for eight characters of ASCII,
 /// or for four others. A provider that reports less has not read all of `text`.
-pub(crate) fn at_least(text: &str) -> u64 {
+pub(crate) fn minimum_tokens(text: &str) -> u64 {
     let eighths: usize = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
     (eighths / 8) as u64
 }
@@ -65,8 +65,8 @@ mod tests {
     #[test]
     fn the_floor_is_below_the_estimate() {
         for text in ["", "word", "a sentence of plain words", "你好，世界！", "{\"a\": [1, 2, 3]}"] {
-            assert!(at_least(text) <= u64::from(tokens(text)), "{text:?}");
+            assert!(minimum_tokens(text) <= u64::from(tokens(text)), "{text:?}");
         }
-        assert_eq!(at_least(&"word ".repeat(1600)), 1000);
+        assert_eq!(minimum_tokens(&"word ".repeat(1600)), 1000);
     }
 }

@@ -96,16 +96,16 @@ impl Shared {
         if started {
             // A task of its own: the request that asked may go away, and the others would then have waited
             // for nothing.
-            let attempt = Attempt(Arc::clone(self));
+            let attempt = PendingFetch(Arc::clone(self));
             tokio::spawn(async move { attempt.run().await });
         }
     }
 }
 
 /// A fetch under way; whatever becomes of it, those who wait are let go.
-struct Attempt(Arc<Shared>);
+struct PendingFetch(Arc<Shared>);
 
-impl Attempt {
+impl PendingFetch {
     async fn run(self) {
         let result = self.0.endpoint.fetch().await;
         self.0.state.send_modify(|state| match result {
@@ -131,7 +131,7 @@ impl Attempt {
     }
 }
 
-impl Drop for Attempt {
+impl Drop for PendingFetch {
     fn drop(&mut self) {
         self.0.state.send_modify(|state| state.fetching = false);
     }

@@ -113,7 +113,9 @@ impl Database {
         I: Sync,
         T: Send,
     {
-        let mut queue = self.queues.enter(user).await?;
+        let turn = timeout(OPERATION_TIMEOUT, self.queues.enter(user)).await;
+        let busy = || Error::Unavailable("earlier writes of the user take too long".to_owned());
+        let mut queue = turn.unwrap_or_else(|_| Err(busy()))?;
         let deadline = Instant::now() + OPERATION_TIMEOUT;
         let result = loop {
             match self.write_once(user, input, work, early, deadline).await {

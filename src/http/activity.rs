@@ -52,7 +52,7 @@ impl Activity {
     }
 
     /// Takes note of bytes that came.
-    pub(super) fn hear(&self) {
+    pub(super) fn mark_unread(&self) {
         self.state().unread = true;
     }
 

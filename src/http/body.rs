@@ -21,12 +21,12 @@ pub(super) async fn read(
     client: Client,
     budget: &MemoryBudget,
 ) -> Result<BytesMut, Response> {
-    let bytes = timeout(app.0.options.limits.body_time, collect(body, app, client, budget));
-    let bytes = bytes
-        .await
-        .unwrap_or_else(|_| Err(problem(Code::RequestTimeout, "The body took too long to arrive.")))?;
+    let bytes = timeout(app.0.options.limits.body_timeout, collect(body, app, client, budget));
+    let bytes = bytes.await.unwrap_or_else(|_| {
+        Err(problem(Code::RequestTimeout, "The body did not arrive in time; send it again."))
+    })?;
     if values::are_too_many(&bytes) {
-        return Err(problem(Code::BadRequest, "The body has too many values."));
+        return Err(problem(Code::BadRequest, "The body has more than 10,000 JSON values; send fewer."));
     }
     Ok(bytes)
 }
@@ -38,7 +38,7 @@ async fn collect(body: Body, app: &App, client: Client, budget: &MemoryBudget) -
         problem(Code::PayloadTooLarge, &message)
     };
     let broken = |_| {
-        let message = "The body breaks off, or is not in the chunks that it was to come in.";
+        let message = "The body ended early, or its chunked encoding is invalid.";
         problem(Code::BadRequest, message)
     };
     // What says that it is too long, or for which it is too early, is not even begun.

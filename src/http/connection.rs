@@ -45,12 +45,12 @@ const SMALL_REST: u64 = 4 * 1024;
 pub(super) struct Peer {
     pub(super) address: SocketAddr,
     /// The connection's place among all. A socket holds it for as long as it lives.
-    pub(super) _place: Arc<Place>,
+    pub(super) _place: Arc<ConnectionPermits>,
 }
 
 /// A connection's place among all, and among those of its address.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionPermits {
     pub(super) _among_all: OwnedSemaphorePermit,
     /// `None` for a proxy's, which may have any number.
     pub(super) _of_address: Option<Permit>,
@@ -59,7 +59,7 @@ pub(super) struct Place {
 /// How connections are served. A head that does not come in time ends its connection.
 pub(super) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle_time).max_buf_size(BUFFER);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout).max_buf_size(BUFFER);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -84,7 +84,7 @@ pub(super) async fn serve(
     // Answers are written whole: waiting for more only delays them.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(limits.write_time));
+    stream.set_write_timeout(Some(limits.write_timeout));
     let activity = Activity::new();
     let stream =
         Lingering::new(Box::pin(stream), activity.clone(), app.0.admission.permits.clone(), principal);
@@ -94,13 +94,13 @@ pub(super) async fn serve(
     });
     let service = TowerToHyperService::new(service);
     let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
-    let mut limit = limits.idle_time;
+    let mut limit = limits.idle_timeout;
     let mut is_closing = false;
     loop {
         tokio::select! {
             // How it ends is the client's business: most of them just go.
             _ = connection.as_mut() => return,
-            () = activity.stalled(limits.write_time) => return,
+            () = activity.stalled(limits.write_timeout) => return,
             () = activity.idle(limit) => if is_closing { return },
             () = stopping.cancelled(), if !is_closing => {}
         }

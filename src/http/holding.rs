@@ -12,16 +12,16 @@ use crate::memory::Reservation;
 
 /// `body`, which holds its part of the memory, and the request's permit, until nearly all of it is sent: the connection
 /// gives it away in pieces, and drops it after the last one.
-pub(super) fn holding(body: Body, held: (Reservation, Permit)) -> Body {
-    Body::new(Holding { body, _held: held })
+pub(super) fn hold_until_sent(body: Body, held: (Reservation, Permit)) -> Body {
+    Body::new(HeldBody { body, _held: held })
 }
 
-struct Holding {
+struct HeldBody {
     body: Body,
     _held: (Reservation, Permit),
 }
 
-impl HttpBody for Holding {
+impl HttpBody for HeldBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -79,7 +79,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
         let before = buffer.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
         if buffer.filled().len() > before {
-            self.activity.hear();
+            self.activity.mark_unread();
         }
         Poll::Ready(read)
     }

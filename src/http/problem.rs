@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::admission::LimitExceeded;
-use crate::auth::Rejection;
 use crate::error::{Code, Error};
 
 /// What is wrong now may be right the next time: caches would go on saying it.
@@ -26,14 +25,14 @@ pub(super) fn retry(code: Code, message: &str, seconds: u64) -> Response {
     (code.status(), UNSTORED, [(RETRY_AFTER, HeaderValue::from(seconds))], Json(body)).into_response()
 }
 
-/// There is nothing at this address.
+/// There is no resource at this URL.
 pub(super) fn not_found() -> Response {
-    problem(Code::NotFound, "There is nothing at this address.")
+    problem(Code::NotFound, "There is no resource at this URL.")
 }
 
 /// The address does not know this method. The router adds `Allow`.
 pub(super) fn method_not_allowed(method: &Method) -> Response {
-    let message = format!("{method} is not possible at this address.");
+    let message = format!("The method {method} is not supported at this URL.");
     problem(Code::MethodNotAllowed, &message)
 }
 
@@ -50,9 +49,6 @@ impl IntoResponse for Error {
             return retry(self.code(), &self.message(), seconds);
         }
         let mut response = problem(self.code(), &self.message());
-        if matches!(self, Self::Rejected(Rejection::KeysUnavailable)) {
-            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        }
         let status = response.status();
         let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {

@@ -17,7 +17,7 @@ use super::access::Notes;
 use super::address::Client;
 use super::body;
 use super::graphql::check_content_type;
-use super::holding::holding;
+use super::holding::hold_until_sent;
 use super::problem::{not_found, problem};
 use crate::admission::{Principal, timed_out};
 use crate::blocking;
@@ -66,13 +66,14 @@ async fn chat(
     };
     let budget = admission.budget(&principal);
     if viewer.id() != user_id {
-        let message = "The token is not of the user in the address.";
+        let message = "The token belongs to another user than the one in the URL.";
         return Ok(problem(Code::Forbidden, message));
     }
     if let Err(refusal) = check_content_type(&headers) {
         return Ok(refusal);
     }
-    let bytes = match body::read(body, &app, client, &admission.body_budget(client.0)).await {
+    let body_budget = admission.body_budget(client.0);
+    let bytes = match body::read(body, &app, client, &body_budget).await {
         Ok(bytes) => bytes,
         Err(refusal) => return Ok(refusal),
     };
@@ -83,6 +84,7 @@ async fn chat(
                 .to_owned(),
         )
     })?;
+    drop((bytes, body_budget));
     let conversation_id = match question.conversation_id.as_deref() {
         Some(id) => Some(Uuid::try_parse(id).map_err(|_| Error::NotFound("conversation"))?),
         None => None,
@@ -102,7 +104,8 @@ async fn chat(
             metadata: Metadata::default(),
         })
         .await?;
-    let Ok(reply) = timeout(app.0.options.limits.request_time, chat.reply_ended(sent.reply.id)).await else {
+    let Ok(reply) = timeout(app.0.options.limits.request_timeout, chat.reply_ended(sent.reply.id)).await
+    else {
         return Ok(timed_out().into_response());
     };
     let reply = reply?;
@@ -123,7 +126,7 @@ async fn chat(
     // Written out, its text may take several times what it was.
     budget.take(body.len())?;
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-    Ok((headers, holding(Body::from(body), (budget.release(), permit))).into_response())
+    Ok((headers, hold_until_sent(Body::from(body), (budget.release(), permit))).into_response())
 }
 
 /// How many bytes the texts of a reply have.

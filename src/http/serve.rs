@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::App;
 use super::address::TrustedProxy;
-use super::connection::{self, Peer, Place};
+use super::connection::{self, ConnectionPermits, Peer};
 use crate::admission::{LimitExceeded, Principal};
 
 /// How long streams, and requests whose time is over, may take to end once the replies that they wait for have, or were
@@ -21,13 +21,13 @@ use crate::admission::{LimitExceeded, Principal};
 const GRACE: Duration = Duration::from_secs(3);
 
 /// How long readers are left to see the end of replies that have just ended.
-const SETTLE: Duration = Duration::from_millis(300);
+const LAST_EVENT_PAUSE: Duration = Duration::from_millis(300);
 
-/// How often it is told that connections were closed at the limit of their address, or cannot be accepted.
-const TELL: Duration = Duration::from_mins(1);
+/// How often the log says that connections were closed at the limit of their address, or cannot be accepted.
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How long to wait when the system has no more file descriptors.
-const EXHAUSTED: Duration = Duration::from_millis(200);
+const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves `app` on `listener` until `shutdown`; then accepts nothing more, gives replies and requests in flight
 /// `drain` to end, and closes streams and sockets after their last event.
@@ -48,7 +48,7 @@ pub async fn serve(
     connections.close();
     app.0.replies.drain(drain).await;
     if !streams.tracker.is_empty() {
-        sleep(SETTLE).await;
+        sleep(LAST_EVENT_PAUSE).await;
     }
     streams.closing.cancel();
     let end = Instant::now() + GRACE;
@@ -73,7 +73,7 @@ async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) 
         let principal = (!is_proxy).then(|| Principal::new(None, address.ip()));
         let connections_of = &app.0.admission.permits.connections;
         let of_address = principal.as_ref().map(|it| connections_of.acquire(it)).transpose()?;
-        let place = Place { _among_all: among_all, _of_address: of_address };
+        let place = ConnectionPermits { _among_all: among_all, _of_address: of_address };
         let peer = Peer { address, _place: Arc::new(place) };
         connections.spawn(connection::serve(
             app.clone(),
@@ -100,13 +100,13 @@ async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) 
                     refused.count();
                 }
             }
-            Err(error) if is_the_clients(&error) => {}
+            Err(error) if is_client_error(&error) => {}
             Err(error) => {
-                if exhausted.is_none_or(|told| told.elapsed() > TELL) {
+                if exhausted.is_none_or(|logged_at| logged_at.elapsed() > LOG_INTERVAL) {
                     tracing::error!(%error, "cannot accept connections");
                     exhausted = Some(Instant::now());
                 }
-                sleep(EXHAUSTED).await;
+                sleep(ACCEPT_RETRY_PAUSE).await;
             }
         }
     }
@@ -116,24 +116,24 @@ async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) 
 #[derive(Default)]
 struct Refused {
     since: usize,
-    told: Option<Instant>,
+    logged_at: Option<Instant>,
 }
 
 impl Refused {
     /// Counts one, and tells of them now and then.
     fn count(&mut self) {
         self.since += 1;
-        if self.told.is_none_or(|told| told.elapsed() > TELL) {
+        if self.logged_at.is_none_or(|logged_at| logged_at.elapsed() > LOG_INTERVAL) {
             tracing::warn!(
                 connections = self.since,
-                "closed, as their address has as many as --max-address-connections allows"
+                "connections closed: their address has reached --max-address-connections"
             );
-            *self = Self { since: 0, told: Some(Instant::now()) };
+            *self = Self { since: 0, logged_at: Some(Instant::now()) };
         }
     }
 }
 
-fn is_the_clients(error: &io::Error) -> bool {
+fn is_client_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -57,6 +57,6 @@ async fn serve(stream: TcpStream, router: Router) {
 }
 
 async fn unready() -> Response {
-    let message = "The server waits for its database; try again.";
+    let message = "The server is waiting for its database; retry shortly.";
     problem::retry(Code::Unavailable, message, 1)
 }

@@ -1,6 +1,6 @@
 //! Reading a reply's text in chunks.
 
-use sea_orm::{DbBackend, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
 use uuid::Uuid;
 
 use super::Replies;
@@ -105,7 +105,8 @@ impl Replies {
         let number = |bytes: usize| Value::from(i32::try_from(bytes).unwrap_or(i32::MAX - 1));
         let values = [user.into(), id.into(), attempt.into(), number(offset), number(count)];
         let statement = self.0.database.statement(sql.replace("{visible}", VISIBLE), values);
-        let row = self.0.database.row(statement).await?;
+        let row =
+            self.0.database.read_for(user, |connection| connection.query_one_raw(statement.clone())).await?;
         let Some(row) = row else { return Ok(None) };
         let row = Row::from_query_result(&row, "")?;
         let length = usize::try_from(row.length).unwrap_or_default();

@@ -75,7 +75,7 @@ impl Replies {
                 self.store(reply, &live, ending).await
             }
             AttemptOutcome::Fenced => {
-                tracing::info!(reply = %reply.id, attempt = reply.attempt, "reply is no longer this server's");
+                tracing::info!(reply = %reply.id, attempt = reply.attempt, "reply lease lost to another server");
                 None
             }
             AttemptOutcome::Released => {
@@ -279,7 +279,7 @@ async fn wait_if_some<T>(slot: &mut Option<Work<'_, T>>) -> T {
 fn timed_out() -> Failure {
     Failure {
         code: FailureCode::AssistantTimeout,
-        message: "The assistant took too long.".to_owned(),
+        message: "The assistant did not finish in time.".to_owned(),
         retryable: true,
     }
 }

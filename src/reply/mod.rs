@@ -36,6 +36,7 @@ pub(crate) use self::permits::Permit;
 use self::permits::Permits;
 pub use self::progress::{ProgressEvent, ReplyPosition};
 use crate::assistant::Assistant;
+use crate::concurrency::ConcurrencyLimit;
 use crate::database::Database;
 use crate::entity::message;
 use crate::error::Error;
@@ -44,6 +45,10 @@ use crate::signal::{Listener, Signals, Topic};
 
 /// How long a stopping server may take to release its replies.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How many titles this server requests at once, and how many of them for one user.
+const TITLES: usize = 16;
+const USER_TITLES: usize = 2;
 
 /// How long a stopping server may take to send its last signals.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -130,6 +135,8 @@ struct Inner {
     server: Uuid,
     running: Mutex<HashMap<Uuid, Arc<Live>>>,
     permits: Arc<Permits>,
+    /// The titles that are requested at present.
+    titles: Arc<ConcurrencyLimit>,
     tasks: TaskTracker,
     draining: CancellationToken,
     released: CancellationToken,
@@ -147,6 +154,7 @@ impl Replies {
         let tasks = TaskTracker::new();
         let replies = Self(Arc::new(Inner {
             permits: Permits::new(options.replies, tasks.clone()),
+            titles: Arc::new(ConcurrencyLimit::new(USER_TITLES, Some(TITLES))),
             database,
             signals,
             assistant,
@@ -242,7 +250,7 @@ impl Replies {
             .columns(rest)
             .expr_as(Expr::cust(text), "content")
             .filter(message::visible());
-        self.0.database.read(|connection| Box::pin(query.clone().one(connection))).await
+        self.0.database.read_for(user, |connection| Box::pin(query.clone().one(connection))).await
     }
 
     fn is_running(&self, id: Uuid) -> bool {

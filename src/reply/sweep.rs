@@ -166,7 +166,7 @@ impl Replies {
         };
         tracing::info!(
             reply = %orphan.id, attempt = orphan.attempt, ended = orphan.must_end(), taken_over = next.is_some(),
-            "a reply's server is gone",
+            "reply lease expired",
         );
         self.signal_change(&orphan.user_id, orphan.id);
         Ok(next.zip(permit).map(|(reply, permit)| Claim { reply, permit }))

@@ -46,8 +46,11 @@ impl Replies {
         if reply.position > LAST_POSITION {
             return;
         }
+        // Beyond the limit there is no better title; the conversation's next reply asks again.
+        let Ok(permit) = self.0.titles.try_acquire(&reply.user_id, 1) else { return };
         let (replies, reply) = (self.clone(), reply.clone());
         self.0.tasks.spawn(async move {
+            let _permit = permit;
             tokio::select! {
                 result = replies.improve_title(&*assistant, &reply) => {
                     if let Err(error) = result {

@@ -38,11 +38,11 @@ const CHECK_AFTER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Postgres {
     hub: Hub,
-    outgoing: mpsc::Sender<Outgoing>,
+    outgoing: mpsc::Sender<QueuedSignal>,
 }
 
 #[derive(Debug)]
-enum Outgoing {
+enum QueuedSignal {
     Topic(Topic),
     /// A caller that waits for the signals before it.
     Flush(oneshot::Sender<()>),
@@ -71,7 +71,7 @@ impl Signals for Postgres {
     fn send(&self, topic: Topic) {
         self.hub.send(topic);
         // If the queue is full, the database is unavailable or slow, and listeners read it from time to time.
-        let _ = self.outgoing.try_send(Outgoing::Topic(topic));
+        let _ = self.outgoing.try_send(QueuedSignal::Topic(topic));
     }
 
     fn listen(&self, topic: Topic) -> Listener {
@@ -81,7 +81,7 @@ impl Signals for Postgres {
     fn flush(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             let (done, sent) = oneshot::channel();
-            if self.outgoing.send(Outgoing::Flush(done)).await.is_ok() {
+            if self.outgoing.send(QueuedSignal::Flush(done)).await.is_ok() {
                 let _ = sent.await;
             }
         })
@@ -101,7 +101,7 @@ async fn limited<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, E
 }
 
 /// Sends the topics that have gathered since the last notification as one notification.
-async fn forward(options: PgConnectOptions, mut incoming: mpsc::Receiver<Outgoing>) {
+async fn forward(options: PgConnectOptions, mut incoming: mpsc::Receiver<QueuedSignal>) {
     // A pool would ping the connection without a time limit before closing it.
     let mut connection: Option<PgConnection> = None;
     let mut gathered = Vec::new();
@@ -110,8 +110,8 @@ async fn forward(options: PgConnectOptions, mut incoming: mpsc::Receiver<Outgoin
         let (mut topics, mut flushed) = (HashSet::new(), Vec::new());
         for outgoing in gathered.drain(..) {
             match outgoing {
-                Outgoing::Topic(topic) => drop(topics.insert(topic)),
-                Outgoing::Flush(done) => flushed.push(done),
+                QueuedSignal::Topic(topic) => drop(topics.insert(topic)),
+                QueuedSignal::Flush(done) => flushed.push(done),
             }
         }
         if topics.is_empty() {

@@ -107,7 +107,7 @@ impl Accumulator {
     /// Ends the reply: nothing more comes.
     pub(super) fn finish(&mut self, out: &mut VecDeque<Delta>) -> Result<(), TryError> {
         if !self.has_ended() {
-            let message = "The assistant's reply broke off before its end.";
+            let message = "The assistant's reply ended before it was complete.";
             return Err(TryError::new(FailureCode::Truncated, true, message).with_retry());
         }
         let held = self.think.finish();
@@ -133,7 +133,7 @@ impl Accumulator {
                     let message = "The assistant reached its limit of tokens before it wrote a word.";
                     TryError::new(FailureCode::Empty, true, message)
                 }
-                _ => TryError::new(FailureCode::Empty, true, "The assistant ended without a word."),
+                _ => TryError::new(FailureCode::Empty, true, "The assistant returned no text."),
             });
         }
         out.push_back(Delta::Finish(finish));
@@ -198,7 +198,7 @@ fn parse_finish_reason(reason: &str) -> Result<FinishReason, TryError> {
         "tool_calls" | "function_call" | "tool_use" => Ok(FinishReason::ToolCalls),
         "content_filter" => Ok(FinishReason::ContentFilter),
         "error" | "insufficient_system_resource" => {
-            Err(TryError::unavailable("The assistant broke off with an error."))
+            Err(TryError::unavailable("The assistant stopped with an error."))
         }
         _ => Ok(FinishReason::Other),
     }

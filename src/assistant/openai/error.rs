@@ -114,7 +114,7 @@ impl ProviderError {
             429 => TryError::new(
                 AssistantRateLimited,
                 true,
-                format!("The assistant takes no more requests for now{number}."),
+                format!("The assistant's provider is rate limiting requests{number}."),
             )
             .with_retry(),
             408 | 504 | 524 => TryError::new(
@@ -124,15 +124,18 @@ impl ProviderError {
             )
             .with_retry(),
             409 | 500.. => {
-                let message = format!("The assistant is overloaded or broken{number}.");
+                let message =
+                    format!("The assistant's provider reported an internal error or is overloaded{number}.");
                 TryError::new(AssistantUnavailable, true, message).with_retry()
             }
-            300..400 => rejected("The assistant's address leads elsewhere, and redirects are not followed"),
+            300..400 => rejected("The assistant's address answered with a redirect, which is not followed"),
             400.. => rejected("The assistant's provider refused the request"),
-            _ if has(&["rate_limit", "ratelimit", "too_many_requests", "throttl"]) => {
-                TryError::new(AssistantRateLimited, true, "The assistant takes no more requests for now.")
-                    .with_retry()
-            }
+            _ if has(&["rate_limit", "ratelimit", "too_many_requests", "throttl"]) => TryError::new(
+                AssistantRateLimited,
+                true,
+                "The assistant's provider is rate limiting requests.",
+            )
+            .with_retry(),
             _ if has(&["invalid_request", "authentication", "permission", "not_found"]) => {
                 rejected("The assistant's provider refused the request")
             }

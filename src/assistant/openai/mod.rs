@@ -85,7 +85,7 @@ impl OpenAi {
 
 impl Assistant for OpenAi {
     fn reply(&self, prompt: Prompt) -> BoxStream<'static, Result<Delta, Failure>> {
-        let prompt_tokens = prompt.turns.iter().map(|turn| estimate::at_least(&turn.content)).sum();
+        let prompt_tokens = prompt.turns.iter().map(|turn| estimate::minimum_tokens(&turn.content)).sum();
         let Ok(body) = request::body(&self.upstream.options, &prompt) else {
             let message = "The conversation cannot be written as a request.";
             let error = TryError::new(FailureCode::AssistantRejected, false, message);

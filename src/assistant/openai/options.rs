@@ -62,7 +62,7 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// After the first token: the longest time without an event, whatever keeps the connection alive.
     #[arg(skip = Duration::from_mins(5))]
-    pub silence_timeout: Duration,
+    pub event_timeout: Duration,
     /// The longest time for the whole reply, tries and pauses included.
     #[arg(skip = Duration::from_mins(30))]
     pub total_timeout: Duration,
@@ -91,7 +91,7 @@ impl Options {
             &mut self.connect_timeout,
             &mut self.first_token_timeout,
             &mut self.idle_timeout,
-            &mut self.silence_timeout,
+            &mut self.event_timeout,
             &mut self.total_timeout,
             &mut self.retry_delay,
             &mut self.max_retry_after,

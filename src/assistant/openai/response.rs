@@ -122,7 +122,7 @@ fn too_long() -> TryError {
     TryError::new(
         FailureCode::AssistantUnavailable,
         false,
-        "The assistant sent more at once than a reply can hold.",
+        "The assistant sent a line or an event that is too large.",
     )
 }
 
@@ -154,7 +154,7 @@ impl Deadlines {
             (end + USAGE_WAIT.min(options.idle_timeout), Timeout::Idle)
         } else if reply.has_started() {
             let idle = (self.byte + options.idle_timeout, Timeout::Idle);
-            let silent = (self.event + options.silence_timeout, Timeout::Silent);
+            let silent = (self.event + options.event_timeout, Timeout::Silent);
             if idle.0 < silent.0 { idle } else { silent }
         } else {
             (self.first_token, Timeout::FirstToken)
@@ -168,7 +168,7 @@ impl Timeout {
         let (what, limit) = match self {
             Self::FirstToken => ("did not begin to answer within", options.first_token_timeout),
             Self::Idle => ("fell silent for", options.idle_timeout),
-            Self::Silent => ("wrote nothing for", options.silence_timeout),
+            Self::Silent => ("wrote nothing for", options.event_timeout),
             Self::Total => ("did not finish within", options.total_timeout),
         };
         let message = format!("The assistant {what} {}.", humantime::format_duration(limit));

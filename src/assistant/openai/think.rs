@@ -22,7 +22,7 @@ enum Phase {
     Inside,
     /// Between the closing tag and the first word of the answer.
     After,
-    ResponseReader,
+    Answer,
 }
 
 impl ThinkFilter {
@@ -35,7 +35,7 @@ impl ThinkFilter {
                 self.held = inside.to_owned();
                 self.phase = Phase::Inside;
             } else if !OPEN.starts_with(begun) {
-                self.phase = Phase::ResponseReader;
+                self.phase = Phase::Answer;
             }
         }
         if self.phase == Phase::Inside {
@@ -50,10 +50,10 @@ impl ThinkFilter {
         if self.phase == Phase::After {
             self.held = self.held.trim_start().to_owned();
             if !self.held.is_empty() {
-                self.phase = Phase::ResponseReader;
+                self.phase = Phase::Answer;
             }
         }
-        if self.phase == Phase::ResponseReader { mem::take(&mut self.held) } else { String::new() }
+        if self.phase == Phase::Answer { mem::take(&mut self.held) } else { String::new() }
     }
 
     /// Takes the end of the raw text and returns what was held back, if it was answer after all.

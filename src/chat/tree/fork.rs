@@ -147,7 +147,7 @@ impl Chat {
         message_id: Uuid,
         idempotent: Option<IdempotentRequest>,
     ) -> Result<conversation::Model, Error> {
-        let chat = self.clone();
+        let chat = self.unbudgeted();
         run_detached(async move { chat.take_fork_steps(message_id, idempotent).await }).await
     }
 

@@ -1,7 +1,7 @@
 //! The tree of a conversation's messages: versions, branches, and the active path through them.
 //!
 //! A message's parent and position never change. Only the set of messages on the active path changes: first messages
-//! leave the path, then others enter it. More than a thousand messages are moved, deleted or copied in [`steps`].
+//! leave the path, then others enter it. More than [`traversal::STEP`] messages are moved, deleted or copied in [`steps`].
 
 mod activate;
 mod branch;

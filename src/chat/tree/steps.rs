@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
-use tokio::time::{Instant, sleep};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ use crate::background;
 use crate::database::{Database, Write};
 use crate::entity::conversation::{self, Column, Entity};
 use crate::error::Error;
-use crate::memory::Memory;
+use crate::memory::{Memory, MemoryBudget};
 use crate::reply::Replies;
 
 /// How long the pause after a step may be at most.
@@ -59,10 +59,20 @@ pub(in super::super) fn ensure_no_steps(row: conversation::Model) -> Result<conv
     if row.step_at.is_some() { Err(Error::ConversationBusy) } else { Ok(row) }
 }
 
+/// A budget for work that no request may stop half-way.
+fn unlimited() -> MemoryBudget {
+    Memory::new(usize::MAX).budget("", usize::MAX)
+}
+
 impl Chat {
+    /// The same, but what it reads is not taken out of the request's budget.
+    pub(super) fn unbudgeted(&self) -> Self {
+        Self { budget: unlimited(), ..self.clone() }
+    }
+
     /// Takes all steps that are left in a conversation, even if the caller drops the future, and returns it.
     pub(super) async fn finish_steps(&self, conversation_id: Uuid) -> Result<conversation::Model, Error> {
-        let chat = self.clone();
+        let chat = self.unbudgeted();
         run_detached(async move { chat.take_steps(conversation_id).await }).await
     }
 
@@ -182,6 +192,20 @@ pub fn resume_steps(database: Database, replies: Replies, limits: Limits, shutdo
     });
 }
 
+/// Takes over the steps of a conversation, unless another server has since. It counts as a step: if the next one fails,
+/// other conversations come first.
+async fn claim(database: &Database, user: &str, id: Uuid) -> Result<bool, Error> {
+    let claim = Query::update()
+        .table(Entity)
+        .value(Column::StepAt, database.clock().now())
+        .and_where(Column::UserId.eq(user))
+        .and_where(Column::Id.eq(id))
+        .and_where(Expr::col(Column::StepAt).lt(database.clock().ago(STEP_TIMEOUT)))
+        .returning_col(Column::Id)
+        .to_owned();
+    Ok(database.update(database.backend().build(&claim)).await?.is_some())
+}
+
 /// Runs one pass. It always returns `false`, as steps that fail wait for the next period.
 async fn resume(database: &Database, replies: &Replies, limits: Limits) -> Result<bool, Error> {
     let silent = Entity::find()
@@ -191,17 +215,23 @@ async fn resume(database: &Database, replies: &Replies, limits: Limits) -> Resul
         .filter(Expr::cust("step_at IS NOT NULL"))
         .filter(Expr::col(Column::StepAt).lt(database.clock().ago(STEP_TIMEOUT)))
         .filter(Column::DeletedAt.is_null())
+        // Those that keep failing come last.
+        .order_by_asc(Column::StepAt)
         .limit(BATCH);
     let found: Vec<(String, Uuid)> =
         database.read(|connection| Box::pin(silent.clone().into_tuple().all(connection))).await?;
     for (user, id) in found {
-        let user = UserId::new(&user).map_err(Error::Internal)?;
-        let viewer = Viewer::new(user, chrono::DateTime::<chrono::Utc>::MAX_UTC);
-        let budget = Memory::new(usize::MAX).budget("", usize::MAX);
-        let chat = Chat::new(database.clone(), replies.clone(), limits, viewer, budget);
-        match chat.finish_steps(id).await {
-            Ok(_) => tracing::info!(conversation = %id, "took the steps that a lost server had left"),
-            Err(error) => error.log(),
+        let owner = UserId::new(&user).map_err(Error::Internal)?;
+        let viewer = Viewer::new(owner, chrono::DateTime::<chrono::Utc>::MAX_UTC);
+        if !claim(database, &user, id).await? {
+            continue;
+        }
+        let chat = Chat::new(database.clone(), replies.clone(), limits, viewer, unlimited());
+        // Whatever takes longer continues beside the others.
+        match timeout(PERIOD, chat.finish_steps(id)).await {
+            Ok(Ok(_)) => tracing::info!(conversation = %id, "took the steps that a lost server had left"),
+            Ok(Err(error)) => error.log(),
+            Err(_) => {}
         }
     }
     Ok(false)

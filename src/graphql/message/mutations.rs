@@ -237,8 +237,8 @@ struct DeleteMessageInput {
 /// The payload of `deleteMessage`.
 #[derive(SimpleObject)]
 struct DeleteMessagePayload {
-    /// The id of the deleted message. `changes` returns the ids of the messages below it; if there were more than a
-    /// thousand, some with cursors before this one's.
+    /// The id of the deleted message. `changes` returns the ids of the messages below it; if there were more than
+    /// 250, some with cursors before this one's.
     deleted_message_id: ID,
     /// The conversation with its remaining messages.
     conversation: Conversation,

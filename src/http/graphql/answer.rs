@@ -18,7 +18,7 @@ const MESSAGE_CHARS: usize = 300;
 
 /// An answer as the specification shapes it.
 #[derive(Serialize)]
-pub(super) struct Shape<'a> {
+pub(super) struct ResponseShape<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Data>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -27,7 +27,7 @@ pub(super) struct Shape<'a> {
     extensions: Option<Value>,
 }
 
-impl<'a> Shape<'a> {
+impl<'a> ResponseShape<'a> {
     /// The shape of `answer`, with at most `errors` errors.
     pub(super) fn new(answer: &'a Answer, errors: usize) -> Self {
         let refused = is_refusal(answer);
@@ -50,7 +50,7 @@ pub(super) fn render(media_type: MediaType, answer: Answer, errors: usize) -> Re
     if answer.is_ok() {
         return label(media_type, GraphQLResponse::from(answer).into_response());
     }
-    let shape = Shape::new(&answer, errors);
+    let shape = ResponseShape::new(&answer, errors);
     let Ok(body) = serde_json::to_vec(&shape) else {
         return problem(Code::Internal, Error::INTERNAL);
     };

@@ -33,7 +33,7 @@ use super::access::Notes;
 use super::address::Client;
 use super::body;
 use super::connection::Peer;
-use super::holding::holding;
+use super::holding::hold_until_sent;
 use super::problem::problem;
 use crate::admission::{Principal, READ_ONLY, Refusal, Refused};
 use crate::auth::Rejection;
@@ -137,7 +137,8 @@ async fn respond(
             };
             let bytes = budget.taken();
             let held = (budget.release(), permit);
-            let render = move || answer::render(media_type, answer, errors).map(|body| holding(body, held));
+            let render =
+                move || answer::render(media_type, answer, errors).map(|body| hold_until_sent(body, held));
             blocking::run(bytes, render).await
         }
     }

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
 
 use super::request::Fields;
-use crate::admission::{Admitted, Candidate, LimitExceeded, Principal, Refused, timed_out};
+use crate::admission::{AdmissionRequest, Admitted, LimitExceeded, Principal, Refused, timed_out};
 use crate::auth::Viewer;
 use crate::concurrency::Permit;
 use crate::graphql::{Batches, Session};
@@ -36,7 +36,7 @@ impl App {
             Introspection::SignedIn => viewer.is_some(),
             Introspection::Off => false,
         };
-        let candidate = Candidate {
+        let candidate = AdmissionRequest {
             principal,
             text: fields.query,
             document: fields.document,
@@ -94,7 +94,7 @@ async fn execute(
     _expensive: Option<Permit>,
 ) -> Result<Answer, LimitExceeded> {
     let answer = batches.run(app.0.schema.execute(request));
-    timeout(app.0.options.limits.request_time, answer).await.map_err(|_| timed_out())
+    timeout(app.0.options.limits.request_timeout, answer).await.map_err(|_| timed_out())
 }
 
 /// The answers of an operation, and what it holds until they are sent.
@@ -126,8 +126,8 @@ impl Answers {
     }
 }
 
-/// `answers` up to the first one with errors. The library would go on after it, and its source with it: what that
-/// answer was to tell would never be told. So the client comes again, with the cursor of the last event that it has.
+/// `answers` up to the first one with errors. The library would continue after it, and the event that failed would be
+/// lost; the client subscribes again with the cursor of the last event that it has.
 fn until_error(answers: BoxStream<'static, Answer>) -> BoxStream<'static, Answer> {
     stream::unfold(Some(answers), |answers| async {
         let mut answers = answers?;

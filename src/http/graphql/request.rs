@@ -42,7 +42,7 @@ impl Fields {
                 "query" | "operationName" | "documentId" => Value::String(value.into_owned()),
                 "variables" | "extensions" => {
                     if values::are_too_many(value.as_bytes()) {
-                        return Err(format!("`{name}` has too many values."));
+                        return Err(format!("`{name}` has more than 10,000 JSON values; send fewer."));
                     }
                     serde_json::from_str(&value).map_err(|_| format!("`{name}` is not valid JSON."))?
                 }

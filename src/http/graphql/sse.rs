@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::answer::Shape;
+use super::answer::ResponseShape;
 use super::expired;
 use super::operation::Answers;
 use crate::auth::Viewer;
@@ -112,7 +112,7 @@ const COMPLETE: &[u8] = b"event: complete\ndata: \n\n";
 fn next(answer: &Answer, errors: usize) -> Vec<u8> {
     let mut bytes = b"event: next\ndata: ".to_vec();
     // JSON of serde's has no line breaks, so one line holds it all.
-    let written = serde_json::to_writer(&mut bytes, &Shape::new(answer, errors));
+    let written = serde_json::to_writer(&mut bytes, &ResponseShape::new(answer, errors));
     if let Err(error) = written {
         tracing::error!(%error, "an answer could not be written");
     }

@@ -99,7 +99,7 @@ async fn limits_without_end_are_allowed() {
         connect_timeout: Duration::MAX,
         first_token_timeout: Duration::MAX,
         idle_timeout: Duration::MAX,
-        silence_timeout: Duration::MAX,
+        event_timeout: Duration::MAX,
         total_timeout: Duration::MAX,
         ..options
     };

@@ -93,7 +93,7 @@ async fn requests_of_all() {
 
 #[tokio::test]
 async fn time_of_a_request() {
-    let limits = Limits { request_time: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits { request_timeout: Duration::from_millis(200), ..Limits::default() };
     let (server, _script) = led(&TestDatabase::sqlite(), limits).await;
     let ann = server.user("ann");
     let (status, retry_after, body) = post(&ann, SEND).await;

@@ -26,7 +26,7 @@ async fn read_to_end(connection: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn connections_that_send_no_head_are_closed() {
-    let server = limited(&TestDatabase::sqlite(), Limits { idle_time: SOON, ..Limits::default() }).await;
+    let server = limited(&TestDatabase::sqlite(), Limits { idle_timeout: SOON, ..Limits::default() }).await;
     for start in [
         "",
         "P",
@@ -46,7 +46,7 @@ async fn connections_that_send_no_head_are_closed() {
 
 #[tokio::test]
 async fn bodies_must_come_in_time() {
-    let server = limited(&TestDatabase::sqlite(), Limits { body_time: SOON, ..Limits::default() }).await;
+    let server = limited(&TestDatabase::sqlite(), Limits { body_timeout: SOON, ..Limits::default() }).await;
     for path in ["/graphql", "/api/ann/chat"] {
         let mut connection = connect(server.url()).await;
         let head = format!(
@@ -63,7 +63,7 @@ async fn bodies_must_come_in_time() {
 
 #[tokio::test]
 async fn sockets_must_introduce_themselves_in_time() {
-    let server = limited(&TestDatabase::sqlite(), Limits { init_time: SOON, ..Limits::default() }).await;
+    let server = limited(&TestDatabase::sqlite(), Limits { init_timeout: SOON, ..Limits::default() }).await;
     let mut socket = Socket::open(server.url()).await;
     socket.send(json!({ "type": "ping" })).await;
     assert_eq!(socket.message().await["type"], "pong");
@@ -96,7 +96,7 @@ async fn sockets_without_a_sign_of_life_are_closed() {
 #[tokio::test]
 async fn sockets_without_an_operation_are_closed() {
     let server =
-        limited(&TestDatabase::sqlite(), Limits { socket_idle_time: SOON, ..Limits::default() }).await;
+        limited(&TestDatabase::sqlite(), Limits { socket_idle_timeout: SOON, ..Limits::default() }).await;
     let mut socket = Socket::signed_in(&server.user("ann")).await;
     assert_eq!(socket.run("1", QUERY).await.len(), 2);
     assert_eq!(socket.closed().await, 1000);
@@ -186,7 +186,7 @@ fn request(client: &Client, query: &str) -> (Request<()>, Bytes) {
 
 #[tokio::test]
 async fn http2_connections_without_a_request_are_told_to_go() {
-    let server = limited(&TestDatabase::sqlite(), Limits { idle_time: SOON, ..Limits::default() }).await;
+    let server = limited(&TestDatabase::sqlite(), Limits { idle_timeout: SOON, ..Limits::default() }).await;
     let (_unused, end) = http2(&server).await;
     timeout(PATIENCE, end).await.expect("it is never closed").unwrap().expect("it is told");
 
@@ -200,7 +200,7 @@ async fn http2_connections_without_a_request_are_told_to_go() {
 
 #[tokio::test]
 async fn http2_connections_live_as_long_as_a_stream() {
-    let server = limited(&TestDatabase::sqlite(), Limits { idle_time: SOON, ..Limits::default() }).await;
+    let server = limited(&TestDatabase::sqlite(), Limits { idle_timeout: SOON, ..Limits::default() }).await;
     let (sender, end) = http2(&server).await;
     let mut sender = sender.ready().await.unwrap();
     let (head, body) = request(&server.user("ann"), FOREVER);
@@ -216,7 +216,7 @@ async fn http2_connections_live_as_long_as_a_stream() {
 
 #[tokio::test]
 async fn http2_streams_that_nobody_reads_are_cut_off() {
-    let limits = Limits { write_time: SOON, user_requests: 1, ..Limits::default() };
+    let limits = Limits { write_timeout: SOON, user_requests: 1, ..Limits::default() };
     let server = limited(&TestDatabase::sqlite(), limits).await;
     let ann = server.user("ann");
     let conversation = ann.start(&"x".repeat(30_000)).await;

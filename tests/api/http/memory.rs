@@ -151,8 +151,8 @@ async fn answers_that_nobody_reads_count_until_they_are_read_or_given_up() {
 
 #[tokio::test]
 async fn who_reads_nothing_is_cut_off() {
-    let write_time = std::time::Duration::from_millis(200);
-    let (server, query) = narrow(Limits { write_time, user_requests: 1, ..Limits::default() }).await;
+    let write_timeout = std::time::Duration::from_millis(200);
+    let (server, query) = narrow(Limits { write_timeout, user_requests: 1, ..Limits::default() }).await;
     let ann = server.user("ann");
     let mut connection = sluggard(&ann, &query).await;
     // Until then its request is in hand.

@@ -30,7 +30,7 @@ async fn a_body_has_so_many_and_no_more() {
         (response.status().as_u16(), response.json::<Value>().await.unwrap())
     };
     assert_eq!(post("/graphql", &request(MANY)).await.0, 200);
-    let message = "The body has too many values.";
+    let message = "The body has more than 10,000 JSON values; send fewer.";
     let refusal = json!({ "errors": [{ "message": message, "extensions": { "code": "BAD_REQUEST" } }] });
     assert_eq!(post("/graphql", &request(MANY + 1)).await, (400, refusal.clone()));
     let objects =
@@ -55,7 +55,7 @@ async fn an_address_has_no_more_either() {
     assert_eq!(get(MANY).await.0, 200);
     let (status, text) = get(MANY + 1).await;
     assert_eq!(status, 400);
-    assert!(text.contains("`variables` has too many values."), "{text}");
+    assert!(text.contains("`variables` has more than 10,000 JSON values; send fewer."), "{text}");
 }
 
 #[tokio::test]

@@ -22,8 +22,8 @@ impl Close {
         Self { code, reason: Cow::Borrowed(reason) }
     }
 
-    pub(super) const IDLE: Self = Self::new(1000, "No operation for a long time");
-    pub(super) const STOPPING: Self = Self::new(1001, "The server stops");
+    pub(super) const IDLE: Self = Self::new(1000, "Idle timeout");
+    pub(super) const STOPPING: Self = Self::new(1001, "The server is shutting down");
     pub(super) const PROTOCOL: Self = Self::new(1002, "The frame breaks the protocol");
     pub(super) const NOT_UTF_8: Self = Self::new(1007, "The text is not UTF-8");
     pub(super) const TOO_LARGE: Self = Self::new(1009, "The message is too large");
@@ -53,7 +53,6 @@ impl Close {
     pub(super) fn rejected(error: &Error) -> Self {
         match error {
             Error::Rejected(Rejection::Expired) => Self::EXPIRED,
-            Error::Rejected(Rejection::KeysUnavailable) => Self::UNAVAILABLE,
             error if error.is_unavailable() => Self::UNAVAILABLE,
             _ => Self::UNAUTHORIZED,
         }

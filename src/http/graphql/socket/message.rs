@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::close::Close;
 use crate::admission::values;
-use crate::http::graphql::answer::Shape;
+use crate::http::graphql::answer::ResponseShape;
 use crate::http::graphql::request::Fields;
 
 /// What a client may send.
@@ -21,7 +21,7 @@ impl Incoming {
     /// Reads a text message.
     pub(super) fn read(text: &str) -> Result<Self, Close> {
         if values::are_too_many(text.as_bytes()) {
-            return Err(Close::bad_request("The message has too many values."));
+            return Err(Close::bad_request("The message has more than 10,000 JSON values; send fewer."));
         }
         let Ok(Value::Object(mut message)) = serde_json::from_str(text) else {
             return Err(Close::bad_request("A message must be a JSON object."));
@@ -78,7 +78,7 @@ fn authorization(payload: Option<Map<String, Value>>) -> Result<Option<String>, 
 pub(super) enum Outgoing<'a> {
     ConnectionAck,
     Pong,
-    Next { id: &'a str, payload: &'a Shape<'a> },
+    Next { id: &'a str, payload: &'a ResponseShape<'a> },
     Error { id: &'a str, payload: &'a [Value] },
     Complete { id: &'a str },
 }

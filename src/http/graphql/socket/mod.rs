@@ -38,9 +38,9 @@ pub(super) fn is_handshake(headers: &HeaderMap) -> bool {
 /// Answers a handshake that is not in good form.
 pub(super) fn refuse(headers: &HeaderMap) -> Response {
     if headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == VERSION) {
-        return problem(Code::BadRequest, "This is not a good WebSocket handshake.");
+        return problem(Code::BadRequest, "The WebSocket handshake is invalid.");
     }
-    let message = "WebSockets are of version 13 here.";
+    let message = "Only version 13 of the WebSocket protocol is supported.";
     let refusal = problem(Code::UpgradeRequired, message);
     let offer = [(SEC_WEBSOCKET_VERSION, VERSION), (UPGRADE, "websocket"), (CONNECTION, "upgrade")];
     (offer, refusal).into_response()

@@ -19,7 +19,7 @@ use crate::auth::Viewer;
 use crate::concurrency::Permit;
 use crate::http::App;
 use crate::http::address::Client;
-use crate::http::graphql::answer::Shape;
+use crate::http::graphql::answer::ResponseShape;
 use crate::http::graphql::request::Fields;
 use crate::http::streams::expiry;
 
@@ -33,11 +33,11 @@ const UNANSWERED: u32 = 2;
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// Ends a session without a word: there is nobody to tell.
-pub(super) struct Gone;
+pub(super) struct Disconnected;
 
 pub(super) enum End {
     Close(Close),
-    Gone,
+    Disconnected,
 }
 
 impl From<Close> for End {
@@ -46,9 +46,9 @@ impl From<Close> for End {
     }
 }
 
-impl From<Gone> for End {
-    fn from(_: Gone) -> Self {
-        Self::Gone
+impl From<Disconnected> for End {
+    fn from(_: Disconnected) -> Self {
+        Self::Disconnected
     }
 }
 
@@ -106,7 +106,7 @@ impl Session {
             match self.step().await {
                 Ok(()) => {}
                 Err(End::Close(close)) => return Some(close),
-                Err(End::Gone) => return None,
+                Err(End::Disconnected) => return None,
             }
         }
     }
@@ -115,7 +115,7 @@ impl Session {
     pub(super) async fn close(&mut self, close: &Close) {
         self.tasks.abort_all();
         if self.send(close.frame()).await.is_ok() {
-            self.farewell().await;
+            self.await_close().await;
         }
     }
 
@@ -132,12 +132,12 @@ impl Session {
         tokio::select! {
             event = self.events.recv() => match event {
                 Some(event) => Ok(self.forward(event).await?),
-                None => Err(End::Gone),
+                None => Err(End::Disconnected),
             },
             frame = self.socket.next() => match frame {
                 Some(Ok(frame)) => self.receive(frame).await,
-                Some(Err(error)) => Err(Close::misread(&error).map_or(End::Gone, End::Close)),
-                None => Err(End::Gone),
+                Some(Err(error)) => Err(Close::misread(&error).map_or(End::Disconnected, End::Close)),
+                None => Err(End::Disconnected),
             },
             () = sleep_until(deadline) => Err(at_deadline.into()),
             () = sleep_until(self.ping_at) => self.ping().await,
@@ -154,12 +154,12 @@ impl Session {
     /// When the socket is to be closed unless something happens before, and why.
     fn deadline(&self) -> (Instant, Close) {
         if !self.is_initialised {
-            return (self.opened_at + self.app.0.options.limits.init_time, Close::INIT_TIMEOUT);
+            return (self.opened_at + self.app.0.options.limits.init_timeout, Close::INIT_TIMEOUT);
         }
         let idle = self
             .running
             .is_empty()
-            .then(|| (self.idle_since + self.app.0.options.limits.socket_idle_time, Close::IDLE));
+            .then(|| (self.idle_since + self.app.0.options.limits.socket_idle_timeout, Close::IDLE));
         let expiry = self.viewer.as_ref().and_then(expiry).map(|at| (at, Close::EXPIRED));
         let far = (Instant::now() + Duration::from_hours(24), Close::IDLE);
         idle.into_iter().chain(expiry).min_by_key(|(at, _)| *at).unwrap_or(far)
@@ -167,7 +167,7 @@ impl Session {
 
     async fn ping(&mut self) -> Result<(), End> {
         if self.unanswered >= UNANSWERED {
-            return Err(End::Gone);
+            return Err(End::Disconnected);
         }
         self.unanswered += 1;
         self.ping_at = Instant::now() + self.app.0.options.limits.keep_alive;
@@ -184,21 +184,21 @@ impl Session {
                 Ok(())
             }
             Message::Close(_) => {
-                self.farewell().await;
-                Err(End::Gone)
+                self.await_close().await;
+                Err(End::Disconnected)
             }
         }
     }
 
     /// Reads to the end: that also answers the client's close frame.
-    async fn farewell(&mut self) {
+    async fn await_close(&mut self) {
         let end = async { while let Some(Ok(_)) = self.socket.next().await {} };
         let _ = timeout(CLOSE_TIME, end).await;
     }
 
     /// Sends an event, unless its operation has been completed by the client. The id is free before the client can
     /// know that the operation has ended.
-    async fn forward(&mut self, event: Event) -> Result<(), Gone> {
+    async fn forward(&mut self, event: Event) -> Result<(), Disconnected> {
         let is_running = self.running.get(&event.id).is_some_and(|(serial, _)| *serial == event.serial);
         if !is_running {
             return Ok(());
@@ -210,14 +210,14 @@ impl Session {
         self.send(Message::Text(event.text.into())).await
     }
 
-    async fn say(&mut self, message: &Outgoing<'_>) -> Result<(), Gone> {
+    async fn say(&mut self, message: &Outgoing<'_>) -> Result<(), Disconnected> {
         self.send(Message::Text(message.write().into())).await
     }
 
-    async fn send(&mut self, frame: Message) -> Result<(), Gone> {
-        match timeout(self.app.0.options.limits.write_time, self.socket.send(frame)).await {
+    async fn send(&mut self, frame: Message) -> Result<(), Disconnected> {
+        match timeout(self.app.0.options.limits.write_timeout, self.socket.send(frame)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Gone),
+            Ok(Err(_)) | Err(_) => Err(Disconnected),
         }
     }
 
@@ -322,7 +322,7 @@ impl Session {
 
     async fn refuse(&mut self, id: &str, exceeded: &LimitExceeded) -> Result<(), End> {
         let answer = Answer::from_errors(vec![exceeded.error()]);
-        let shape = Shape::new(&answer, 1);
+        let shape = ResponseShape::new(&answer, 1);
         Ok(self.say(&Outgoing::Error { id, payload: &shape.errors }).await?)
     }
 }

@@ -13,7 +13,7 @@ use crate::auth::Viewer;
 use crate::blocking;
 use crate::error::{Code, Error};
 use crate::http::App;
-use crate::http::graphql::answer::{Shape, is_refusal};
+use crate::http::graphql::answer::{ResponseShape, is_refusal};
 use crate::http::graphql::request::Fields;
 use crate::memory::Reservation;
 
@@ -50,7 +50,7 @@ impl Subscriber {
         let status = if ended.is_err() { "refused" } else { "complete" };
         let text = match &ended {
             Err(answer) => {
-                let shape = Shape::new(answer, self.app.0.options.limits.errors);
+                let shape = ResponseShape::new(answer, self.app.0.options.limits.errors);
                 Outgoing::Error { id: &self.id, payload: &shape.errors }.write()
             }
             Ok(()) => Outgoing::Complete { id: &self.id }.write(),
@@ -83,7 +83,7 @@ impl Subscriber {
             is_first = false;
             let (id, bytes, reservation) = (self.id.clone(), answers.bytes(), answers.release());
             let write = move || {
-                let text = Outgoing::Next { id: &id, payload: &Shape::new(&answer, errors) }.write();
+                let text = Outgoing::Next { id: &id, payload: &ResponseShape::new(&answer, errors) }.write();
                 (text, reservation)
             };
             let (text, reservation) = blocking::run(bytes, write).await;
