@@ -59,7 +59,7 @@ pub struct Options {
     /// After the first token, the provider may be silent for at most this long.
     #[arg(long = "assistant-idle-timeout", env = "CAUSERIE_ASSISTANT_IDLE_TIMEOUT", value_name = "DURATION",
         default_value = "2m", value_parser = humantime::parse_duration)]
-    pub idle_timeout: Duration,
+    pub next_token_timeout: Duration,
     /// After the first token: the longest time without an event, whatever keeps the connection alive.
     #[arg(skip = Duration::from_mins(5))]
     pub event_timeout: Duration,
@@ -90,7 +90,7 @@ impl Options {
         for duration in [
             &mut self.connect_timeout,
             &mut self.first_token_timeout,
-            &mut self.idle_timeout,
+            &mut self.next_token_timeout,
             &mut self.event_timeout,
             &mut self.total_timeout,
             &mut self.retry_delay,

@@ -151,9 +151,9 @@ impl Deadlines {
     fn next(&self, reply: &Accumulator, options: &Options) -> (Instant, Timeout) {
         let total = (self.total, Timeout::Total);
         let next = if let Some(end) = self.end {
-            (end + USAGE_WAIT.min(options.idle_timeout), Timeout::Idle)
+            (end + USAGE_WAIT.min(options.next_token_timeout), Timeout::Idle)
         } else if reply.has_started() {
-            let idle = (self.byte + options.idle_timeout, Timeout::Idle);
+            let idle = (self.byte + options.next_token_timeout, Timeout::Idle);
             let silent = (self.event + options.event_timeout, Timeout::Silent);
             if idle.0 < silent.0 { idle } else { silent }
         } else {
@@ -167,7 +167,7 @@ impl Timeout {
     pub(super) fn error(self, options: &Options) -> TryError {
         let (what, limit) = match self {
             Self::FirstToken => ("did not begin to answer within", options.first_token_timeout),
-            Self::Idle => ("fell silent for", options.idle_timeout),
+            Self::Idle => ("fell silent for", options.next_token_timeout),
             Self::Silent => ("wrote nothing for", options.event_timeout),
             Self::Total => ("did not finish within", options.total_timeout),
         };

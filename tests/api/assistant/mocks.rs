@@ -44,7 +44,7 @@ async fn aimock_is_understood() {
 #[tokio::test]
 #[ignore = "needs servers: run tests/clients/assistant/run.mjs"]
 async fn llmock_finds_the_client_well_behaved() {
-    let limits = |options| Options { idle_timeout: Duration::from_millis(300), ..options };
+    let limits = |options| Options { next_token_timeout: Duration::from_millis(300), ..options };
     assert!(ask("LLMOCK_URL", limits, "a first word").await.text.contains("a first word"));
 
     for (said, behaviour, code) in [

@@ -69,7 +69,7 @@ impl Outcome {
 fn options(provider: &Provider) -> Options {
     Options {
         first_token_timeout: Duration::from_secs(5),
-        idle_timeout: Duration::from_secs(5),
+        next_token_timeout: Duration::from_secs(5),
         retry_delay: Duration::from_millis(1),
         ..Options::new(provider.url(), "a-model")
     }

@@ -98,7 +98,7 @@ async fn limits_without_end_are_allowed() {
     let endless = |options| Options {
         connect_timeout: Duration::MAX,
         first_token_timeout: Duration::MAX,
-        idle_timeout: Duration::MAX,
+        next_token_timeout: Duration::MAX,
         event_timeout: Duration::MAX,
         total_timeout: Duration::MAX,
         ..options

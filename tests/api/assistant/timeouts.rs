@@ -26,7 +26,7 @@ async fn the_first_token_may_take_its_time_but_not_for_ever() {
     // The other limits do not count yet.
     let script = Script::open([role]).wait(SHORT).send(&(text("Hello") + DONE));
     let provider = Provider::start(vec![script]);
-    let patient = Options { idle_timeout: SHORT / 2, event_timeout: SHORT / 2, ..options(&provider) };
+    let patient = Options { next_token_timeout: SHORT / 2, event_timeout: SHORT / 2, ..options(&provider) };
     assert_eq!(Outcome::of(start(patient)).await.text, "Hello");
 }
 
@@ -42,7 +42,7 @@ async fn silence_after_the_first_token_is_noticed_with_and_without_keepalives() 
         ),
     ] {
         let mut provider = Provider::start(vec![script]);
-        let limits = Options { idle_timeout: idle, event_timeout: silence, ..options(&provider) };
+        let limits = Options { next_token_timeout: idle, event_timeout: silence, ..options(&provider) };
         let outcome = Outcome::of(start(limits)).await;
         let failure = outcome.failure.expect("a failure");
         assert_eq!((failure.code, failure.retryable), (FailureCode::AssistantTimeout, true));
@@ -59,7 +59,7 @@ async fn a_slow_but_steady_reply_is_not_cut() {
         script = script.send(&text("tick ")).wait(SHORT);
     }
     let provider = Provider::start(vec![script.send(DONE)]);
-    let limits = Options { idle_timeout: SHORT * 6, event_timeout: SHORT * 6, ..options(&provider) };
+    let limits = Options { next_token_timeout: SHORT * 6, event_timeout: SHORT * 6, ..options(&provider) };
     assert_eq!(Outcome::of(start(limits)).await.text, "tick ".repeat(8));
 }
 
@@ -79,7 +79,7 @@ async fn a_reply_that_never_ends_is_ended() {
 async fn a_connection_left_open_after_the_end_holds_nothing_up() {
     for last in [&*finish("stop"), DONE] {
         let mut provider = Provider::start(vec![Script::open([&*text("Hello"), last]).hold()]);
-        let outcome = Outcome::of(start(Options { idle_timeout: SHORT, ..options(&provider) })).await;
+        let outcome = Outcome::of(start(Options { next_token_timeout: SHORT, ..options(&provider) })).await;
         assert_eq!((&*outcome.text, outcome.finish), ("Hello", Some(FinishReason::Stop)));
         provider.request().await;
         provider.closed().await;
