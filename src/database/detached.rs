@@ -22,14 +22,20 @@ impl EarlyAnswer {
 }
 
 impl Database {
-    /// Runs `work` in a task of its own, so that dropping the returned future does not drop the work.
-    pub(super) async fn run_detached<T, F>(&self, work: impl FnOnce(EarlyAnswer) -> F) -> Result<T, Error>
+    /// Runs `work` in a task of its own, so that dropping the returned future does not drop the work. The caller may be
+    /// answered `early`.
+    pub(super) async fn run_detached<T, F>(
+        &self,
+        early: bool,
+        work: impl FnOnce(EarlyAnswer) -> F,
+    ) -> Result<T, Error>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let (sender, failed) = oneshot::channel();
-        let task = self.tasks.spawn(work(EarlyAnswer(Mutex::new(Some(sender)))).in_current_span());
+        let answer = EarlyAnswer(Mutex::new(early.then_some(sender)));
+        let task = self.tasks.spawn(work(answer).in_current_span());
         tokio::select! {
             biased;
             result = task => {

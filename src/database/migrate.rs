@@ -27,7 +27,7 @@ impl Database {
     /// [`Error::Internal`] if the database is too new for this binary; [`Error::Unavailable`] if it cannot be reached.
     pub async fn migrate_up(&self) -> Result<(), Error> {
         let database = self.clone();
-        self.run_detached(|_| async move {
+        self.run_detached(false, |_| async move {
             let transaction = database.begin_exclusive().await?;
             let applied = compatible(Applied::read(&transaction).await?)?;
             if applied.newer.is_empty() {
@@ -49,7 +49,7 @@ impl Database {
     /// can revert it.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), Error> {
         let database = self.clone();
-        self.run_detached(|_| async move {
+        self.run_detached(false, |_| async move {
             let transaction = database.begin_exclusive().await?;
             let applied = compatible(Applied::read(&transaction).await?)?;
             if let Some((step, _)) = applied.newer.last() {

@@ -164,8 +164,27 @@ impl Database {
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
         let (database, user) = (self.clone(), user.to_owned());
-        self.run_detached(|early| async move { database.write_queued(&user, &input, &work, &early).await })
-            .await
+        self.run_detached(
+            true,
+            |early| async move { database.write_queued(&user, &input, &work, &early).await },
+        )
+        .await
+    }
+
+    /// As [`Database::write`], for writes that no request waits for: if the answer to the commit is lost, it waits until
+    /// the outcome is known, so that nothing that was committed is left without whoever goes on with it.
+    pub(crate) async fn write_to_outcome<I, T, W>(&self, user: &str, input: I, work: W) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
+    {
+        let (database, user) = (self.clone(), user.to_owned());
+        self.run_detached(
+            false,
+            |early| async move { database.write_queued(&user, &input, &work, &early).await },
+        )
+        .await
     }
 
     /// Runs the one-row update `statement` without raising a revision, for changes that other devices need not learn
@@ -173,7 +192,7 @@ impl Database {
     /// the future. Returns the row that the statement returns.
     pub async fn update(&self, statement: Statement) -> Result<Option<QueryResult>, Error> {
         let database = self.clone();
-        self.run_detached(|_| async move {
+        self.run_detached(false, |_| async move {
             retry_until(Instant::now() + OPERATION_TIMEOUT, || async {
                 let connection = database.writers.acquire(None).await?;
                 // All rows are fetched, as SQLite commits when a statement has run to its end.

@@ -43,7 +43,7 @@ impl Replies {
         let (closed, next) = self
             .0
             .database
-            .write(&reply.user_id, input, move |write, (replies, reply, ending)| {
+            .write_to_outcome(&reply.user_id, input, move |write, (replies, reply, ending)| {
                 Box::pin(async move {
                     if !close(write, reply, &ending.0, &ending.1).await? {
                         return Ok((false, None));

@@ -94,7 +94,7 @@ impl Replies {
         let reply = self
             .0
             .database
-            .write(user, input, |write, (replies, user)| Box::pin(replies.promote(write, user)))
+            .write_to_outcome(user, input, |write, (replies, user)| Box::pin(replies.promote(write, user)))
             .await?;
         Ok(reply.map(|reply| {
             self.signal_change(user, reply.id);

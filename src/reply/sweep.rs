@@ -190,7 +190,7 @@ impl Replies {
         };
         self.0
             .database
-            .write(&orphan.user_id, (self.clone(), row, ending, entry), move |write, input| {
+            .write_to_outcome(&orphan.user_id, (self.clone(), row, ending, entry), move |write, input| {
                 Box::pin(async move {
                     let (replies, row, ending, entry) = input;
                     // Its server may have extended the lease meanwhile, or another one taken it.
@@ -212,22 +212,26 @@ impl Replies {
     async fn restart(&self, orphan: &Orphan) -> Result<Option<message::Model>, Error> {
         self.0
             .database
-            .write(&orphan.user_id, (self.clone(), orphan.attempt()), |write, (replies, attempt)| {
-                Box::pin(async move {
-                    let restarted = message::Entity::update_many()
-                        .col_expr(Column::Attempt, Expr::col(Column::Attempt).add(1))
-                        .col_expr(Column::RestartsLeft, Expr::col(Column::RestartsLeft).sub(1))
-                        .col_expr(Column::LeaseOwner, Expr::value(replies.0.server))
-                        .col_expr(Column::LeaseUntil, Expr::value(write.now + replies.0.options.lease))
-                        .col_expr(Column::Content, Expr::value(""))
-                        .col_expr(Column::Revision, Expr::value(write.revision))
-                        .filter(owned_by(attempt.clone()))
-                        .filter(Column::LeaseUntil.lt(write.now))
-                        .exec_with_returning(&**write)
-                        .await?;
-                    Ok(restarted.into_iter().next())
-                })
-            })
+            .write_to_outcome(
+                &orphan.user_id,
+                (self.clone(), orphan.attempt()),
+                |write, (replies, attempt)| {
+                    Box::pin(async move {
+                        let restarted = message::Entity::update_many()
+                            .col_expr(Column::Attempt, Expr::col(Column::Attempt).add(1))
+                            .col_expr(Column::RestartsLeft, Expr::col(Column::RestartsLeft).sub(1))
+                            .col_expr(Column::LeaseOwner, Expr::value(replies.0.server))
+                            .col_expr(Column::LeaseUntil, Expr::value(write.now + replies.0.options.lease))
+                            .col_expr(Column::Content, Expr::value(""))
+                            .col_expr(Column::Revision, Expr::value(write.revision))
+                            .filter(owned_by(attempt.clone()))
+                            .filter(Column::LeaseUntil.lt(write.now))
+                            .exec_with_returning(&**write)
+                            .await?;
+                        Ok(restarted.into_iter().next())
+                    })
+                },
+            )
             .await
     }
 }
