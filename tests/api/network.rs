@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::support::{Process, ScriptedAssistant, Settings, TestDatabase, TestServer};
 
@@ -71,38 +71,6 @@ async fn a_reply_whose_end_is_not_answered_leads_to_the_next_one() {
     first.say("One.");
     first.finish();
     // The end gave the second reply to this server.
-    let second = timeout(Duration::from_secs(15), script.next()).await.expect("nobody waits for a lease");
-    second.say("Two.");
-    second.finish();
-    database.becomes("SELECT count(*) FROM message WHERE status = 'COMPLETE'", 4).await;
-    assert_eq!(database.number(AGAIN).await, 0, "nothing was begun again");
-}
-
-/// Nobody can say for longer than a request is kept waiting whether the end was stored.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs PostgreSQL: make api"]
-async fn a_reply_whose_end_stays_unknown_for_long_leads_to_the_next_one() {
-    let (database, proxy, behind) = TestDatabase::behind_a_proxy().await;
-    let (assistant, script) = ScriptedAssistant::new();
-    let mut settings = Settings { assistant, ..Settings::default() };
-    settings.replies.lease = Duration::from_mins(1);
-    let server = TestServer::with(&behind, settings).await;
-    let ann = server.user("ann");
-    let sent = ann.send("first", json!({ "awaitReply": false })).await;
-    let first = script.next().await;
-    let id = sent["conversation"]["id"].clone();
-    ann.send("second", json!({ "conversationId": id, "awaitReply": false })).await;
-    // The commit has arrived and its answer is under way.
-    proxy.delay(Duration::from_millis(150));
-    first.say("One.");
-    first.finish();
-    database
-        .becomes("SELECT count(*) FROM message WHERE role = 'ASSISTANT' AND status = 'COMPLETE'", 1)
-        .await;
-    proxy.cut();
-    sleep(Duration::from_secs(6)).await;
-    proxy.delay(Duration::ZERO);
-    proxy.mend();
     let second = timeout(Duration::from_secs(15), script.next()).await.expect("nobody waits for a lease");
     second.say("Two.");
     second.finish();
