@@ -1,7 +1,7 @@
 //! How large a document is, each of its fragments visited once.
 //!
 //! Others follow every fragment spread: a document of two kilobytes, each fragment spreading the next one twice, would
-//! keep them busy for ever. So nothing else walks a document before this has.
+//! keep them busy for ever. So nothing else follows the spreads before this has measured it.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What a connection has in hand: by it, one that is in use is told from one that only takes up room.
+//! What a connection has in flight, to tell one that is in use from an idle one.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 /// How much of an answer is given away at a time. A client that takes so much in the time to write is not cut off.
 const PIECE: usize = 16 * 1024;
 
-/// What a connection has in hand. Clones share it.
+/// What a connection has in flight. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Activity(Arc<Mutex<State>>);
 
@@ -62,7 +62,7 @@ impl Activity {
         state.unread && !state.multiplexed
     }
 
-    /// Waits until there was no request in hand for `limit`.
+    /// Waits until there was no request in flight for `limit`.
     pub(super) async fn idle(&self, limit: Duration) {
         self.wait(limit, |state| (state.requests == 0).then_some(state.since)).await;
     }
@@ -84,7 +84,7 @@ impl Activity {
         }
     }
 
-    /// Takes a request in hand, until the returned value is dropped.
+    /// Counts a request as in flight until the returned value is dropped.
     pub(super) fn begin(&self, multiplexed: bool) -> Work {
         let mut state = self.state();
         state.requests += 1;
@@ -101,7 +101,7 @@ impl Activity {
     }
 }
 
-/// A request in hand.
+/// A request in flight.
 #[derive(Debug)]
 pub(super) struct Work {
     activity: Activity,
@@ -164,7 +164,7 @@ impl HttpBody for Received {
     }
 }
 
-/// The body of an answer, which has its request in hand until it is given away.
+/// The body of an answer, whose request is in flight until it is given away.
 pub(super) struct Sent {
     body: Body,
     /// What came of the body and is not given away yet.

@@ -28,13 +28,13 @@ use crate::admission::Limits;
 use crate::admission::Principal;
 use crate::concurrency::Permit;
 
-/// How many requests one HTTP/2 connection may have in hand.
+/// How many requests one HTTP/2 connection may have in flight.
 const HTTP2_STREAMS: u32 = 100;
 
 /// How many bytes the head of a request may have on HTTP/1, and how many of a body are read at a time.
 const BUFFER: usize = 64 * 1024;
 
-/// How long a connection that was told to end, and has no request in hand, may take to do so.
+/// How long a connection that was told to end, and has no request in flight, may take to do so.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 /// How many bytes of a body that nobody reads may be left for the connection to go on: so many come with the head.
@@ -69,7 +69,7 @@ pub(super) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
 }
 
-/// Serves a connection until it ends. One that has no request in hand for long is told to end, and so are all when the
+/// Serves a connection until it ends. One that has no request in flight for long is told to end, and so are all when the
 /// server stops. A client that reads nothing holds nothing for ever. `principal` is at the other end, unless it is a proxy.
 pub(super) async fn serve(
     app: App,

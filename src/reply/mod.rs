@@ -50,9 +50,6 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 const TITLES: usize = 16;
 const USER_TITLES: usize = 2;
 
-/// How long a stopping server may take to send its last signals.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// How replies are written.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Replies")]
@@ -179,7 +176,7 @@ impl Replies {
         self.0.released.cancel();
         // Each release is one statement. If the database is unavailable, the leases expire instead.
         let _ = timeout(RELEASE_TIMEOUT, self.0.tasks.wait()).await;
-        let _ = timeout(FLUSH_TIMEOUT, self.0.signals.flush()).await;
+        self.0.signals.flush().await;
     }
 
     /// The id under which this process holds leases.

@@ -1,7 +1,6 @@
 //! A server, put together from its parts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use causerie::auth::Authenticator;
 use causerie::config::Serve;
@@ -13,15 +12,11 @@ use causerie::{chat, graphql, http, index, receipts, trash};
 use sea_orm::DbBackend;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::announcement::announce;
 use super::database::{connect, prepare};
 use super::{issuer, logging};
-
-/// How long the last signals may take to leave.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves until the process is told to stop.
 pub(super) async fn serve(serve: Serve) -> Result<(), String> {
@@ -79,7 +74,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
         .await
         .map_err(|error| format!("cannot serve any more: {error}"))?;
     // Writes that ended after the drain have signals too.
-    let _ = timeout(FLUSH_TIMEOUT, signals.flush()).await;
+    signals.flush().await;
     drained.cancel();
     tracing::info!("stopped");
     Ok(())

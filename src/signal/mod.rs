@@ -21,7 +21,7 @@ pub trait Signals: fmt::Debug + Send + Sync + 'static {
     /// Listens to `topic` from now on.
     fn listen(&self, topic: Topic) -> Listener;
 
-    /// Waits until the signals sent so far have left this server or are lost.
+    /// Waits until the signals sent so far have left this server or are lost, one second at most.
     fn flush(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }

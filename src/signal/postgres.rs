@@ -34,6 +34,9 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the listening connection may be idle before it is checked.
 const CHECK_AFTER: Duration = Duration::from_secs(2);
 
+/// How long a stopping server may take to send its last signals.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Wakes listeners in all servers on one database.
 #[derive(Debug)]
 pub struct Postgres {
@@ -80,10 +83,13 @@ impl Signals for Postgres {
 
     fn flush(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            let (done, sent) = oneshot::channel();
-            if self.outgoing.send(QueuedSignal::Flush(done)).await.is_ok() {
-                let _ = sent.await;
-            }
+            let flush = async {
+                let (done, sent) = oneshot::channel();
+                if self.outgoing.send(QueuedSignal::Flush(done)).await.is_ok() {
+                    let _ = sent.await;
+                }
+            };
+            let _ = timeout(FLUSH_TIMEOUT, flush).await;
         })
     }
 }

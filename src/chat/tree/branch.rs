@@ -6,8 +6,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use uuid::Uuid;
 
 use super::super::{Chat, PositionRange};
-use super::traversal::STEP;
-use super::traversal::nested_loop;
+use super::traversal::{STEP, nested_loop};
 use crate::database::Write;
 use crate::entity::message;
 use crate::error::Error;
