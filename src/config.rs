@@ -50,7 +50,7 @@ pub enum Command {
         ttl: Duration,
         /// Whose tokens are accepted.
         #[command(flatten)]
-        issuer: auth::Issuer,
+        issuer: auth::IssuerOptions,
         /// The database, beside which `serve --dev` keeps its secret.
         #[command(flatten)]
         database: database::Options,
@@ -94,7 +94,7 @@ pub struct Serve {
     pub no_migrate: bool,
     /// Whose tokens are accepted.
     #[command(flatten)]
-    pub issuer: auth::Issuer,
+    pub issuer: auth::IssuerOptions,
     /// Which assistant writes.
     #[command(flatten)]
     pub assistant: assistant::Options,

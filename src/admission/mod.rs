@@ -95,9 +95,9 @@ pub(crate) struct Admitted {
     pub(crate) request: Request,
     /// What it may hold of the server's memory.
     pub(crate) budget: MemoryBudget,
-    /// Its place among its user's requests or subscriptions, until its answer is sent.
+    /// Its permit among its user's requests or subscriptions, until its answer is sent.
     pub(crate) permit: Permit,
-    /// Its place among expensive queries, if it is one, until it has been executed.
+    /// Its permit among expensive queries, if it is one, until it has been executed.
     pub(crate) expensive: Option<Permit>,
 }
 

@@ -30,6 +30,6 @@ mod viewer;
 pub use authenticator::Authenticator;
 pub use claims::{ClaimRules, LEEWAY};
 pub use mint::mint;
-pub use options::{Issuer, Options, Secret, Source};
+pub use options::{IssuerOptions, Options, Secret, Source};
 pub use rejection::Rejection;
 pub use viewer::{UserId, Viewer};

@@ -69,7 +69,7 @@ impl fmt::Debug for Source {
 #[derive(Args)]
 #[command(next_help_heading = "Authentication")]
 #[group(skip)]
-pub struct Issuer {
+pub struct IssuerOptions {
     /// The secret shared with the issuer of HS256 tokens, at least 32 bytes. Better given by the environment.
     #[arg(long, env = "CAUSERIE_AUTH_SECRET", value_name = "SECRET", hide_env_values = true,
         value_parser = |text: &str| Secret::new(text))]
@@ -88,7 +88,7 @@ pub struct Issuer {
     pub claims: ClaimRules,
 }
 
-impl Issuer {
+impl IssuerOptions {
     /// Where its keys come from; `None` if nothing says it, and an error if two do: the tokens of the weaker source would
     /// speak for the users of the other.
     ///
@@ -174,7 +174,7 @@ mod tests {
         let secret = "--auth-secret=swordfish-swordfish-swordfish-32";
         let url = "--auth-jwks-url=https://issuer.example/jwks";
         let file = "--auth-jwks-file=jwks.json";
-        let source = |flags: &[&str]| parse::<Issuer>(flags).unwrap().source();
+        let source = |flags: &[&str]| parse::<IssuerOptions>(flags).unwrap().source();
         assert!(source(&[]).unwrap().is_none());
         assert!(matches!(source(&[secret]), Ok(Some(Source::Secret(_)))));
         assert!(matches!(source(&[url]), Ok(Some(Source::JwksUrl(_)))));

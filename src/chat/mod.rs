@@ -104,7 +104,7 @@ impl Chat {
         &self.viewer
     }
 
-    /// Takes `bytes` out of the share, for text that an answer repeats.
+    /// Takes `bytes` out of the memory budget, for text that an answer repeats.
     ///
     /// # Errors
     /// As [`MemoryBudget::take`].
@@ -147,7 +147,7 @@ impl Chat {
 }
 
 /// Runs `work` in a task of its own, so that dropping the returned future does not drop it.
-async fn run_detached<T: Send + 'static>(
+async fn spawn_and_wait<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::spawn(work).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))

@@ -10,7 +10,7 @@ use crate::entity::conversation;
 use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
 use crate::error::Error;
 use crate::index::{self, Entry};
-use crate::reply::{Claim, Permit};
+use crate::reply::{Claim, ReplyPermit};
 use crate::signal::Topic;
 
 /// A stored message and its reply.
@@ -95,14 +95,14 @@ impl Chat {
     ///
     /// # Errors
     /// [`Error::TooManyQueued`] if it has to be queued, and the viewer has as many queued replies as allowed.
-    pub(super) async fn permit_reply(&self, write: &Write, busy: bool) -> Result<Option<Permit>, Error> {
+    pub(super) async fn permit_reply(&self, write: &Write, busy: bool) -> Result<Option<ReplyPermit>, Error> {
         let counts = self.replies.reply_counts(write, self.user()).await?;
         if !busy && self.replies.may_generate(counts) {
             if let Some(permit) = self.replies.permit() {
                 return Ok(Some(permit));
             }
             // Another server may have a permit.
-            self.signal_after_commit(write, Topic::Orphans);
+            self.signal_after_commit(write, Topic::Claimable);
         }
         let maximum = self.limits.user_queued;
         if counts.queued < i64::from(maximum) { Ok(None) } else { Err(Error::TooManyQueued(maximum)) }

@@ -68,7 +68,7 @@ impl Chat {
         self.load(query.build(self.database.backend())).await
     }
 
-    /// The rows of `statement`, which count against the request's share. Reading stops when the share is used up, and
+    /// The rows of `statement`, which count against the request's memory budget. Reading stops when the budget is used up, and
     /// fails. The rows are shared, however often an answer repeats them.
     pub(super) async fn load<M>(&self, statement: Statement) -> Result<Vec<Arc<M>>, Error>
     where

@@ -20,7 +20,7 @@ use self::message::{MessageMutations, MessageQueries};
 use self::node::NodeQueries;
 use self::reply::{FeedbackMutations, ReplyMutations, ReplySubscriptions};
 use self::search::SearchQueries;
-pub use self::shared::{Batches, Session};
+pub use self::shared::{Batches, RequestContext};
 use self::validated::SkipValidation;
 pub use self::validated::Validated;
 use self::viewer::ViewerQueries;
@@ -55,7 +55,7 @@ pub struct Mutation(
 #[derive(Debug, Default, MergedSubscription)]
 pub struct Subscription(ReplySubscriptions, ChangeSubscriptions);
 
-/// The executable schema. It holds no connection to a database: each request brings its own [`Session`].
+/// The executable schema. It holds no connection to a database: each request brings its own [`RequestContext`].
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// Builds the schema.

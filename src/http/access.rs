@@ -22,7 +22,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What handlers add to their request's log line.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Notes(Arc<Inner>);
+pub(super) struct LogFields(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -30,7 +30,7 @@ struct Inner {
     operation: OnceLock<String>,
 }
 
-impl Notes {
+impl LogFields {
     /// Notes who asks, as a hash.
     pub(super) fn user(&self, viewer: &Viewer) {
         let _ = self.0.user.set(viewer.log_id());
@@ -51,7 +51,7 @@ pub(super) async fn log(mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     // The route, not the path: a path may hold a user's id.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
-    let notes = Notes::default();
+    let notes = LogFields::default();
     request.extensions_mut().insert(notes.clone());
     let span = tracing::info_span!("request", id);
     let handled = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span).await;

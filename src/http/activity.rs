@@ -85,7 +85,7 @@ impl Activity {
     }
 
     /// Counts a request as in flight until the returned value is dropped.
-    pub(super) fn begin(&self, multiplexed: bool) -> Work {
+    pub(super) fn begin(&self, multiplexed: bool) -> RequestInFlight {
         let mut state = self.state();
         state.requests += 1;
         state.since = Instant::now();
@@ -93,7 +93,7 @@ impl Activity {
         state.answers += 1;
         let number = state.answers;
         drop(state);
-        Work { activity: self.clone(), number, multiplexed }
+        RequestInFlight { activity: self.clone(), number, multiplexed }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -103,13 +103,13 @@ impl Activity {
 
 /// A request in flight.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct RequestInFlight {
     activity: Activity,
     number: u64,
     multiplexed: bool,
 }
 
-impl Drop for Work {
+impl Drop for RequestInFlight {
     fn drop(&mut self) {
         let mut state = self.activity.state();
         state.requests -= 1;
@@ -119,13 +119,13 @@ impl Drop for Work {
 }
 
 /// The body of a request, which tells when it has been read to its end.
-pub(super) struct Received {
+pub(super) struct RequestBody {
     body: Body,
     activity: Activity,
     is_read: Arc<AtomicBool>,
 }
 
-impl Received {
+impl RequestBody {
     /// `body`, and what tells whether it has been read to its end.
     pub(super) fn new(body: Body, activity: &Activity) -> (Self, Arc<AtomicBool>) {
         let is_read = Arc::new(AtomicBool::new(false));
@@ -142,7 +142,7 @@ impl Received {
     }
 }
 
-impl HttpBody for Received {
+impl HttpBody for RequestBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -165,15 +165,15 @@ impl HttpBody for Received {
 }
 
 /// The body of an answer, whose request is in flight until it is given away.
-pub(super) struct Sent {
+pub(super) struct ResponseBody {
     body: Body,
     /// What came of the body and is not given away yet.
     rest: Bytes,
-    work: Work,
+    work: RequestInFlight,
 }
 
-impl Sent {
-    pub(super) fn new(body: Body, work: Work) -> Self {
+impl ResponseBody {
+    pub(super) fn new(body: Body, work: RequestInFlight) -> Self {
         Self { body, rest: Bytes::new(), work }
     }
 
@@ -189,7 +189,7 @@ impl Sent {
     }
 }
 
-impl HttpBody for Sent {
+impl HttpBody for ResponseBody {
     type Data = Bytes;
     type Error = axum::Error;
 

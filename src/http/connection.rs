@@ -22,7 +22,7 @@ use tokio_io_timeout::TimeoutStream;
 use tower::{Service, service_fn};
 
 use super::App;
-use super::activity::{Activity, Received, Sent};
+use super::activity::{Activity, RequestBody, ResponseBody};
 use super::linger::Lingering;
 use crate::admission::Limits;
 use crate::admission::Principal;
@@ -44,11 +44,11 @@ const SMALL_REST: u64 = 4 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub(super) address: SocketAddr,
-    /// The connection's place among all. A socket holds it for as long as it lives.
-    pub(super) _place: Arc<ConnectionPermits>,
+    /// The connection's permit among all. A socket holds it for as long as it lives.
+    pub(super) _permit: Arc<ConnectionPermits>,
 }
 
-/// A connection's place among all, and among those of its address.
+/// A connection's permit among all, and among those of its address.
 #[derive(Debug)]
 pub(super) struct ConnectionPermits {
     pub(super) _among_all: OwnedSemaphorePermit,
@@ -122,7 +122,7 @@ async fn answer(
     let work = activity.begin(is_multiplexed);
     let is_small = request.body().size_hint().upper().is_some_and(|bytes| bytes <= SMALL_REST);
     let (head, body) = request.into_parts();
-    let (body, is_read) = Received::new(Body::new(body), &activity);
+    let (body, is_read) = RequestBody::new(Body::new(body), &activity);
     let mut request = Request::from_parts(head, Body::new(body));
     request.extensions_mut().insert(peer);
     let mut response = router.call(request).await?;
@@ -130,5 +130,5 @@ async fn answer(
     if !is_read && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(response.map(|body| Body::new(Sent::new(body, work))))
+    Ok(response.map(|body| Body::new(ResponseBody::new(body, work))))
 }

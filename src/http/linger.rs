@@ -40,7 +40,7 @@ impl<S> Lingering<S> {
         Self { stream, activity, permits, principal, permit: None, discarded: 0, end: None }
     }
 
-    /// Whether to wait for the client. If so, it has a place among those of its address.
+    /// Whether to wait for the client. If so, it has a permit among those of its address.
     fn may_linger(&mut self) -> bool {
         if !self.activity.is_unread() {
             return false;

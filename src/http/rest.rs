@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::App;
-use super::access::Notes;
+use super::access::LogFields;
 use super::address::Client;
 use super::body;
 use super::graphql::check_content_type;
@@ -47,7 +47,7 @@ struct Answer {
 async fn chat(
     State(app): State<App>,
     user_id: Result<Path<String>, PathRejection>,
-    Extension(notes): Extension<Notes>,
+    Extension(notes): Extension<LogFields>,
     Extension(client): Extension<Client>,
     headers: HeaderMap,
     body: Body,

@@ -64,17 +64,17 @@ pub async fn serve(
 async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) -> TaskTracker {
     let limits = &app.0.options.limits;
     let (router, builder) = (app.router(), connection::builder(limits));
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let permits = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
-    let mut refused = Refused::default();
+    let mut refused = RefusedConnections::default();
     let mut exhausted: Option<Instant> = None;
     let serve = |stream: TcpStream, address: SocketAddr, among_all: OwnedSemaphorePermit| {
         let is_proxy = TrustedProxy::has(&app.0.options.trusted_proxies, address.ip());
         let principal = (!is_proxy).then(|| Principal::new(None, address.ip()));
         let connections_of = &app.0.admission.permits.connections;
         let of_address = principal.as_ref().map(|it| connections_of.acquire(it)).transpose()?;
-        let place = ConnectionPermits { _among_all: among_all, _of_address: of_address };
-        let peer = Peer { address, _place: Arc::new(place) };
+        let permit = ConnectionPermits { _among_all: among_all, _of_address: of_address };
+        let peer = Peer { address, _permit: Arc::new(permit) };
         connections.spawn(connection::serve(
             app.clone(),
             builder.clone(),
@@ -87,16 +87,16 @@ async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) 
     };
     loop {
         let next = async {
-            let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
-            listener.accept().await.map(|(stream, address)| (stream, address, place))
+            let permit = permits.clone().acquire_owned().await.map_err(io::Error::other)?;
+            listener.accept().await.map(|(stream, address)| (stream, address, permit))
         };
         let accepted = tokio::select! {
             accepted = next => accepted,
             () = shutdown.cancelled() => return connections,
         };
         match accepted {
-            Ok((stream, address, place)) => {
-                if serve(stream, address, place).is_err() {
+            Ok((stream, address, permit)) => {
+                if serve(stream, address, permit).is_err() {
                     refused.count();
                 }
             }
@@ -114,12 +114,12 @@ async fn accept(app: &App, listener: TcpListener, shutdown: &CancellationToken) 
 
 /// Connections that were closed as their address had too many.
 #[derive(Default)]
-struct Refused {
+struct RefusedConnections {
     since: usize,
     logged_at: Option<Instant>,
 }
 
-impl Refused {
+impl RefusedConnections {
     /// Counts one, and tells of them now and then.
     fn count(&mut self) {
         self.since += 1;

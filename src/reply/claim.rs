@@ -4,7 +4,7 @@ use sea_orm::FromQueryResult;
 use sea_orm::prelude::DateTimeUtc;
 
 use super::Replies;
-use super::permits::Permit;
+use super::permits::ReplyPermit;
 use crate::database::Write;
 use crate::entity::message::{self, Status};
 use crate::error::Error;
@@ -19,7 +19,7 @@ pub(crate) struct Claim {
     /// The reply, as it is stored.
     pub(crate) reply: message::Model,
     /// Counts it among the server's running replies.
-    pub(crate) permit: Permit,
+    pub(crate) permit: ReplyPermit,
 }
 
 /// How many of a user's replies have not ended, on all servers.
@@ -44,7 +44,7 @@ impl Replies {
     }
 
     /// Takes a permit for a new reply; `None` if this server has none left.
-    pub(crate) fn permit(&self) -> Option<Permit> {
+    pub(crate) fn permit(&self) -> Option<ReplyPermit> {
         self.0.permits.take()
     }
 
@@ -52,7 +52,7 @@ impl Replies {
     pub(crate) fn lease_or_queue(
         &self,
         reply: &mut message::Model,
-        permit: Option<&Permit>,
+        permit: Option<&ReplyPermit>,
         now: DateTimeUtc,
     ) {
         let attempts = i32::try_from(self.options().attempts).unwrap_or(i32::MAX);

@@ -59,7 +59,7 @@ impl Replies {
             self.request_title(reply);
         }
         if !reuse_permit {
-            self.signal(Topic::Orphans);
+            self.signal(Topic::Claimable);
         }
         Ok(next)
     }

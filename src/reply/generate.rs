@@ -254,7 +254,7 @@ impl Replies {
             .to_owned();
         let statement = self.0.database.backend().build(&update);
         match self.0.database.update(statement).await {
-            Ok(_) => self.signal(Topic::Orphans),
+            Ok(_) => self.signal(Topic::Claimable),
             Err(error) => error.log(),
         }
     }

@@ -32,8 +32,8 @@ use uuid::Uuid;
 
 pub(crate) use self::claim::Claim;
 use self::live::Live;
-pub(crate) use self::permits::Permit;
-use self::permits::Permits;
+pub(crate) use self::permits::ReplyPermit;
+use self::permits::ReplyPermits;
 pub use self::progress::{ProgressEvent, ReplyPosition};
 use crate::assistant::Assistant;
 use crate::concurrency::ConcurrencyLimit;
@@ -131,7 +131,7 @@ struct Inner {
     /// The id under which this process holds leases. A restarted server has a new one.
     server: Uuid,
     running: Mutex<HashMap<Uuid, Arc<Live>>>,
-    permits: Arc<Permits>,
+    permits: Arc<ReplyPermits>,
     /// The titles that are requested at present.
     titles: Arc<ConcurrencyLimit>,
     tasks: TaskTracker,
@@ -150,7 +150,7 @@ impl Replies {
     ) -> Self {
         let tasks = TaskTracker::new();
         let replies = Self(Arc::new(Inner {
-            permits: Permits::new(options.replies, tasks.clone()),
+            permits: ReplyPermits::new(options.replies, tasks.clone()),
             titles: Arc::new(ConcurrencyLimit::new(USER_TITLES, Some(TITLES))),
             database,
             signals,

@@ -8,7 +8,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The permits of a server. A new reply gets none while queued replies wait for one.
 #[derive(Debug)]
-pub(super) struct Permits {
+pub(super) struct ReplyPermits {
     maximum: usize,
     state: Mutex<State>,
     freed: Notify,
@@ -25,19 +25,19 @@ struct State {
 
 /// The permission to generate replies in this server, one after another. The server's stop waits until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Permit {
-    permits: Arc<Permits>,
+pub(crate) struct ReplyPermit {
+    permits: Arc<ReplyPermits>,
     _task: TaskTrackerToken,
 }
 
-impl Permits {
+impl ReplyPermits {
     /// Makes `maximum` permits. Each counts as a task of `tasks` while it is held.
     pub(super) fn new(maximum: usize, tasks: TaskTracker) -> Arc<Self> {
         Arc::new(Self { maximum, state: Mutex::default(), freed: Notify::new(), tasks })
     }
 
     /// Takes a permit for a new reply. If there is none, the reply is queued and waits for one.
-    pub(super) fn take(self: &Arc<Self>) -> Option<Permit> {
+    pub(super) fn take(self: &Arc<Self>) -> Option<ReplyPermit> {
         let mut state = self.state();
         if state.awaited || state.given >= self.maximum {
             state.awaited = true;
@@ -47,7 +47,7 @@ impl Permits {
     }
 
     /// Takes a permit for a queued reply.
-    pub(super) fn take_for_queued(self: &Arc<Self>) -> Option<Permit> {
+    pub(super) fn take_for_queued(self: &Arc<Self>) -> Option<ReplyPermit> {
         let mut state = self.state();
         if state.given >= self.maximum {
             state.awaited = true;
@@ -56,12 +56,12 @@ impl Permits {
         self.give(&mut state)
     }
 
-    fn give(self: &Arc<Self>, state: &mut State) -> Option<Permit> {
+    fn give(self: &Arc<Self>, state: &mut State) -> Option<ReplyPermit> {
         if state.closed {
             return None;
         }
         state.given += 1;
-        Some(Permit { permits: self.clone(), _task: self.tasks.token() })
+        Some(ReplyPermit { permits: self.clone(), _task: self.tasks.token() })
     }
 
     /// Whether the holder of a permit may use it for another reply of the same user; false while other replies wait.
@@ -101,7 +101,7 @@ impl Permits {
     }
 }
 
-impl Drop for Permit {
+impl Drop for ReplyPermit {
     fn drop(&mut self) {
         let mut state = self.permits.state();
         state.given -= 1;
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_new_reply_does_not_overtake_those_that_wait() {
-        let permits = Permits::new(1, TaskTracker::new());
+        let permits = ReplyPermits::new(1, TaskTracker::new());
         let first = permits.take().unwrap();
         assert!(permits.may_be_reused(), "nobody waits");
         assert!(permits.take().is_none());
@@ -137,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn a_stop_waits_for_what_was_permitted_and_permits_nothing_more() {
         let tasks = TaskTracker::new();
-        let permits = Permits::new(2, tasks.clone());
+        let permits = ReplyPermits::new(2, tasks.clone());
         let permit = permits.take().unwrap();
         permits.close();
         tasks.close();

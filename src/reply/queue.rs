@@ -3,7 +3,7 @@
 use sea_orm::DbErr;
 
 use super::pending::PendingClaims;
-use super::permits::Permit;
+use super::permits::ReplyPermit;
 use super::{Claim, Replies};
 use crate::error::Error;
 
@@ -89,7 +89,7 @@ impl Replies {
     }
 
     /// Leases the next queued reply of `user` to this server.
-    async fn start_next(&self, user: &str, permit: Permit) -> Result<Option<Claim>, Error> {
+    async fn start_next(&self, user: &str, permit: ReplyPermit) -> Result<Option<Claim>, Error> {
         let input = (self.clone(), user.to_owned());
         let reply = self
             .0

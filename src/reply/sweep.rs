@@ -12,7 +12,7 @@ use super::connectivity::Connectivity;
 use super::ending::{Ending, close, interrupted};
 use super::fence::{Attempt, RELEASED, owned_by};
 use super::pending::{PendingClaim, PendingClaims};
-use super::permits::Permit;
+use super::permits::ReplyPermit;
 use super::queue::{BATCH, RoundRobin};
 use super::{Claim, Replies};
 use crate::entity::message::{self, Column, Status};
@@ -29,7 +29,7 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
 /// A running reply whose lease has expired.
 #[derive(FromQueryResult)]
-struct Orphan {
+struct ExpiredReply {
     user_id: String,
     id: Uuid,
     attempt: i32,
@@ -38,7 +38,7 @@ struct Orphan {
     stop_requested_at: Option<DateTimeUtc>,
 }
 
-impl Orphan {
+impl ExpiredReply {
     /// Whether it is closed in place of being restarted.
     fn must_end(&self) -> bool {
         self.stop_requested_at.is_some() || self.restarts_left <= 0
@@ -53,7 +53,7 @@ impl Replies {
     /// Takes over expired replies and starts queued ones until the server drains: about once a second, and at once when
     /// a server releases replies or this one has a permit for queued ones.
     pub(super) async fn sweep(self) {
-        let mut listener = self.0.signals.listen(Topic::Orphans);
+        let mut listener = self.0.signals.listen(Topic::Claimable);
         let pending = PendingClaims::default();
         let mut connectivity = Connectivity::new(self.0.options.lease, Instant::now());
         let mut round_robin = RoundRobin::default();
@@ -83,20 +83,20 @@ impl Replies {
         pending: &PendingClaims,
         connectivity: &mut Connectivity,
     ) -> Result<(), Error> {
-        let orphans = self.expired(connectivity.is_stable()).await?;
+        let expired_replies = self.expired(connectivity.is_stable()).await?;
         connectivity.succeeded(Instant::now());
-        for orphan in orphans {
+        for expired in expired_replies {
             // The database may have been unavailable; the next checkpoint extends the lease.
-            let mine = orphan.lease_owner == Some(self.0.server) && self.is_running(orphan.id);
-            if mine || !(connectivity.is_stable() || orphan.lease_owner == Some(RELEASED)) {
+            let mine = expired.lease_owner == Some(self.0.server) && self.is_running(expired.id);
+            if mine || !(connectivity.is_stable() || expired.lease_owner == Some(RELEASED)) {
                 continue;
             }
-            let Some(guard) = pending.begin(&orphan.id.to_string()) else { continue };
-            let must_end = orphan.must_end();
+            let Some(guard) = pending.begin(&expired.id.to_string()) else { continue };
+            let must_end = expired.must_end();
             let permit = if must_end { self.0.permits.take() } else { self.0.permits.take_for_queued() };
             if must_end || permit.is_some() {
                 let replies = self.clone();
-                self.spawn_claim(guard, async move { replies.take_over(&orphan, permit).await });
+                self.spawn_claim(guard, async move { replies.take_over(&expired, permit).await });
             }
         }
         Ok(())
@@ -129,7 +129,7 @@ impl Replies {
 
     /// Running replies whose leases have expired; unless the connection is `stable`, only this server's and released
     /// ones. Those that need a permit are left out while there is none.
-    async fn expired(&self, stable: bool) -> Result<Vec<Orphan>, Error> {
+    async fn expired(&self, stable: bool) -> Result<Vec<ExpiredReply>, Error> {
         let mut query = message::Entity::find()
             .select_only()
             .columns([
@@ -158,27 +158,35 @@ impl Replies {
 
     /// Restarts the reply in this server, or closes it if it has no attempts left. Returns what this server generates
     /// next: the reply's next attempt, or the user's next queued reply.
-    async fn take_over(&self, orphan: &Orphan, permit: Option<Permit>) -> Result<Option<Claim>, Error> {
-        let next = if orphan.must_end() {
-            self.end_orphan(orphan, permit.is_some()).await?
+    async fn take_over(
+        &self,
+        expired: &ExpiredReply,
+        permit: Option<ReplyPermit>,
+    ) -> Result<Option<Claim>, Error> {
+        let next = if expired.must_end() {
+            self.end_expired(expired, permit.is_some()).await?
         } else {
-            self.restart(orphan).await?
+            self.restart(expired).await?
         };
         tracing::info!(
-            reply = %orphan.id, attempt = orphan.attempt, ended = orphan.must_end(), taken_over = next.is_some(),
+            reply = %expired.id, attempt = expired.attempt, ended = expired.must_end(), taken_over = next.is_some(),
             "reply lease expired",
         );
-        self.signal_change(&orphan.user_id, orphan.id);
+        self.signal_change(&expired.user_id, expired.id);
         Ok(next.zip(permit).map(|(reply, permit)| Claim { reply, permit }))
     }
 
     /// Closes a reply with the text that was stored. Returns the user's next queued reply if this server `has_permit`.
-    async fn end_orphan(&self, orphan: &Orphan, has_permit: bool) -> Result<Option<message::Model>, Error> {
-        let row = message::Entity::find().filter(owned_by(orphan.attempt()));
+    async fn end_expired(
+        &self,
+        expired: &ExpiredReply,
+        has_permit: bool,
+    ) -> Result<Option<message::Model>, Error> {
+        let row = message::Entity::find().filter(owned_by(expired.attempt()));
         let row = self.0.database.read(|connection| Box::pin(row.clone().one(connection))).await?;
         let Some(row) = row else { return Ok(None) };
         let entry = Entry::prepare(&row.user_id, row.content.clone()).await?;
-        let stopped = orphan.stop_requested_at.is_some();
+        let stopped = expired.stop_requested_at.is_some();
         let ending = Ending {
             status: if stopped { Status::Stopped } else { Status::Failed },
             content: row.content.clone(),
@@ -190,7 +198,7 @@ impl Replies {
         };
         self.0
             .database
-            .write_to_outcome(&orphan.user_id, (self.clone(), row, ending, entry), move |write, input| {
+            .write_to_outcome(&expired.user_id, (self.clone(), row, ending, entry), move |write, input| {
                 Box::pin(async move {
                     let (replies, row, ending, entry) = input;
                     // Its server may have extended the lease meanwhile, or another one taken it.
@@ -209,12 +217,12 @@ impl Replies {
 
     /// Leases the reply's next attempt to this server. Returns it, unless another server was quicker or the lease was
     /// extended meanwhile.
-    async fn restart(&self, orphan: &Orphan) -> Result<Option<message::Model>, Error> {
+    async fn restart(&self, expired: &ExpiredReply) -> Result<Option<message::Model>, Error> {
         self.0
             .database
             .write_to_outcome(
-                &orphan.user_id,
-                (self.clone(), orphan.attempt()),
+                &expired.user_id,
+                (self.clone(), expired.attempt()),
                 |write, (replies, attempt)| {
                     Box::pin(async move {
                         let restarted = message::Entity::update_many()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use causerie::auth::{self, Issuer, Source, UserId, mint};
+use causerie::auth::{self, IssuerOptions, Source, UserId, mint};
 use causerie::config::Serve;
 use causerie::database;
 
@@ -40,7 +40,7 @@ pub(super) fn options(serve: &Serve) -> Result<(auth::Options, Option<String>), 
 pub(super) fn token(
     user: &str,
     ttl: Duration,
-    issuer: &Issuer,
+    issuer: &IssuerOptions,
     database: &database::Options,
 ) -> Result<String, String> {
     let user = UserId::new(user)?;

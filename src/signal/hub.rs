@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn topics_go_with_their_last_listener() {
         let hub = Hub::default();
-        let (one, two) = (hub.listen(Topic::Orphans), hub.listen(Topic::Orphans));
+        let (one, two) = (hub.listen(Topic::Claimable), hub.listen(Topic::Claimable));
         drop(one);
         assert_eq!(hub.topics.lock().unwrap().len(), 1);
         drop(two);

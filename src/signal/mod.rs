@@ -37,7 +37,7 @@ pub enum Topic {
     /// A user's revision was raised; the number is [`Topic::of_user`]'s.
     User(u64),
     /// There are released or queued replies for any server to generate.
-    Orphans,
+    Claimable,
     /// The backlog of the search index has grown.
     Backlog,
 }

@@ -219,7 +219,7 @@ fn encode(topics: &HashSet<Topic>) -> String {
             Topic::Reply(id) => writeln!(text, "r{}", id.simple()),
             Topic::Stop(id) => writeln!(text, "s{}", id.simple()),
             Topic::User(hash) => writeln!(text, "u{hash:x}"),
-            Topic::Orphans => writeln!(text, "o"),
+            Topic::Claimable => writeln!(text, "o"),
             Topic::Backlog => writeln!(text, "b"),
         };
         text
@@ -231,7 +231,7 @@ fn decode(payload: &str) -> impl Iterator<Item = Topic> {
         ("r", id) => Uuid::try_parse(id).ok().map(Topic::Reply),
         ("s", id) => Uuid::try_parse(id).ok().map(Topic::Stop),
         ("u", hash) => u64::from_str_radix(hash, 16).ok().map(Topic::User),
-        ("o", "") => Some(Topic::Orphans),
+        ("o", "") => Some(Topic::Claimable),
         ("b", "") => Some(Topic::Backlog),
         _ => None,
     })
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn topics_survive_the_journey_and_fit() {
         let mut topics: HashSet<_> = (0..97).map(|_| Topic::Reply(Uuid::now_v7())).collect();
-        topics.extend([Topic::Orphans, Topic::Backlog, Topic::of_user("ann")]);
+        topics.extend([Topic::Claimable, Topic::Backlog, Topic::of_user("ann")]);
         let payload = encode(&topics);
         assert!(payload.len() < 7_000, "{}", payload.len());
         assert_eq!(decode(&payload).collect::<HashSet<_>>(), topics);
@@ -253,6 +253,6 @@ mod tests {
     #[test]
     fn what_a_newer_server_says_is_passed_over() {
         let topics: Vec<_> = decode("x1\no\n\nrnonsense\nu\né\nuff\n").collect();
-        assert_eq!(topics, [Topic::Orphans, Topic::User(0xff)]);
+        assert_eq!(topics, [Topic::Claimable, Topic::User(0xff)]);
     }
 }

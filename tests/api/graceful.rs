@@ -257,5 +257,5 @@ async fn a_server_flushes_its_wake_ups_after_it_has_given_up_its_replies() {
     server.user("ann").send("hello", json!({ "awaitReply": false })).await;
     let _attempt = script.next().await;
     server.stop().await;
-    assert!(signals.flushed.lock().unwrap().contains(&Topic::Orphans), "they wait to be sent");
+    assert!(signals.flushed.lock().unwrap().contains(&Topic::Claimable), "they wait to be sent");
 }

@@ -29,7 +29,7 @@ struct Lossy {
 impl Signals for Lossy {
     fn send(&self, topic: Topic) {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
-        if count.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63 == 0 || topic == Topic::Orphans {
+        if count.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63 == 0 || topic == Topic::Claimable {
             self.hub.send(topic);
         }
     }
@@ -179,7 +179,7 @@ impl World {
             let sql =
                 format!("UPDATE message SET lease_until = {past}, lease_owner = {nobody} WHERE id = {id}");
             connection.execute_unprepared(&sql).await.unwrap();
-            self.signals.send(Topic::Orphans);
+            self.signals.send(Topic::Claimable);
             // A checkpoint of the old writer may have come in between and extended the lease.
             let pause = Duration::from_millis(300);
             let next = async {

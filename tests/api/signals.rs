@@ -184,7 +184,7 @@ async fn wake_ups_are_back_soon_after_a_machine_has_vanished() {
     both_ways().await;
 
     proxy.black_hole();
-    here.send(Topic::Orphans);
+    here.send(Topic::Claimable);
     proxy.mend();
     let back = timeout(Duration::from_secs(10), both_ways()).await;
     shutdown.cancel();

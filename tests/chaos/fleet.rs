@@ -27,12 +27,12 @@ pub struct Fleet {
     /// Servers start one after another, so that the time in a name tells whose it is.
     starting: tokio::sync::Mutex<()>,
     urls: Mutex<Vec<String>>,
-    lives: Mutex<Vec<Life>>,
+    lifetimes: Mutex<Vec<Lifetime>>,
 }
 
 /// What is known of one process.
 #[derive(Clone, Debug)]
-struct Life {
+struct Lifetime {
     born: (u64, u64),
     /// Since when it is known.
     since: Instant,
@@ -42,7 +42,7 @@ struct Life {
     leaving: bool,
 }
 
-impl Life {
+impl Lifetime {
     /// Whether it was never without life from one instant to the other.
     fn was_there(&self, from: Instant, to: Instant) -> bool {
         !self.absences.iter().any(|(left, back)| *left <= to && back.is_none_or(|back| back >= from))
@@ -51,7 +51,7 @@ impl Life {
 
 /// A server in its place.
 #[derive(Debug)]
-pub struct Post {
+pub struct ServerSlot {
     place: usize,
     life: usize,
     server: Server,
@@ -59,12 +59,12 @@ pub struct Post {
 
 impl Fleet {
     pub fn new(database: String, arguments: Vec<String>, logs: PathBuf, journal: Arc<Journal>) -> Self {
-        let (starting, urls, lives) = Default::default();
-        Self { database, arguments, logs, journal, starting, urls, lives }
+        let (starting, urls, lifetimes) = Default::default();
+        Self { database, arguments, logs, journal, starting, urls, lifetimes }
     }
 
     /// Starts a server, again and again while the database is away.
-    pub async fn start(&self, place: usize) -> Post {
+    pub async fn start(&self, place: usize) -> ServerSlot {
         let _one = self.starting.lock().await;
         let log = self.logs.join(format!("server-{place}.log"));
         loop {
@@ -75,7 +75,7 @@ impl Fleet {
                         urls.resize(place + 1, String::new());
                     }
                     server.url().clone_into(&mut urls[place]);
-                    return Post { place, life: self.note(server.born, Instant::now()), server };
+                    return ServerSlot { place, life: self.note(server.born, Instant::now()), server };
                 }
                 Err(_) => sleep(Duration::from_millis(100)).await,
             }
@@ -85,9 +85,9 @@ impl Fleet {
     /// Notes a process that made its name up between two instants, in Unix milliseconds, and lives since a third one.
     /// Returns its number.
     pub fn note(&self, born: (u64, u64), since: Instant) -> usize {
-        let mut lives = self.lives.lock().unwrap();
-        lives.push(Life { born, since, absences: Vec::new(), leaving: false });
-        lives.len() - 1
+        let mut lifetimes = self.lifetimes.lock().unwrap();
+        lifetimes.push(Lifetime { born, since, absences: Vec::new(), leaving: false });
+        lifetimes.len() - 1
     }
 
     /// The address of any server, perhaps a dead one; not `but` if there is another.
@@ -98,43 +98,43 @@ impl Fleet {
     }
 
     /// `kill -9`, and a new one after `pause`.
-    pub async fn kill(&self, post: &mut Post, pause: Duration) {
+    pub async fn kill(&self, slot: &mut ServerSlot, pause: Duration) {
         self.journal.count("kills");
-        self.die(post.life, Instant::now());
-        post.server.kill().await;
+        self.die(slot.life, Instant::now());
+        slot.server.kill().await;
         sleep(pause).await;
-        *post = self.start(post.place).await;
+        *slot = self.start(slot.place).await;
     }
 
     /// No life for so long.
-    pub async fn freeze(&self, post: &mut Post, time: Duration) {
+    pub async fn freeze(&self, slot: &mut ServerSlot, time: Duration) {
         self.journal.count("freezes");
-        self.die(post.life, Instant::now());
-        post.server.signal("STOP").await;
+        self.die(slot.life, Instant::now());
+        slot.server.signal("STOP").await;
         sleep(time).await;
-        post.server.signal("CONT").await;
-        self.revive(post.life);
+        slot.server.signal("CONT").await;
+        self.revive(slot.life);
     }
 
     /// SIGTERM, and a new one once it has gone, as a rolling update does. It must go as promised.
-    pub async fn renew(&self, post: &mut Post) {
+    pub async fn renew(&self, slot: &mut ServerSlot) {
         self.journal.count("graceful stops");
-        self.stop(post).await;
-        *post = self.start(post.place).await;
+        self.stop(slot).await;
+        *slot = self.start(slot.place).await;
     }
 
     /// SIGTERM, to the end.
-    pub async fn stop(&self, post: &mut Post) {
-        self.lives.lock().unwrap()[post.life].leaving = true;
+    pub async fn stop(&self, slot: &mut ServerSlot) {
+        self.lifetimes.lock().unwrap()[slot.life].leaving = true;
         let began = Instant::now();
-        post.server.signal("TERM").await;
-        let status = post.server.wait(STOP_PATIENCE).await;
+        slot.server.signal("TERM").await;
+        let status = slot.server.wait(STOP_PATIENCE).await;
         self.journal.time("time to a graceful stop", began.elapsed());
-        self.die(post.life, Instant::now());
+        self.die(slot.life, Instant::now());
         match status {
             None => {
                 self.journal.violation("a server that was told to stop did not");
-                post.server.kill().await;
+                slot.server.kill().await;
             }
             Some(status) if !status.success() => {
                 self.journal.violation(&format!("a server that was told to stop ended with {status}"));
@@ -144,28 +144,28 @@ impl Fleet {
     }
 
     /// Whether the server has ended though nobody told it to.
-    pub fn check(&self, post: &mut Post) {
-        if let Some(status) = post.server.ended() {
+    pub fn check(&self, slot: &mut ServerSlot) {
+        if let Some(status) = slot.server.ended() {
             self.journal.violation(&format!("a server ended by itself: {status}"));
         }
     }
 
     /// Notes that a process is without life from an instant on.
     pub fn die(&self, life: usize, from: Instant) {
-        self.lives.lock().unwrap()[life].absences.push((from, None));
+        self.lifetimes.lock().unwrap()[life].absences.push((from, None));
     }
 
     /// Notes that it has come back to life.
     fn revive(&self, life: usize) {
-        if let Some(absence) = self.lives.lock().unwrap()[life].absences.last_mut() {
+        if let Some(absence) = self.lifetimes.lock().unwrap()[life].absences.last_mut() {
             absence.1 = Some(Instant::now());
         }
     }
 
     /// Since when the server that holds leases under `name` has been without life, if it is at `now`.
     pub fn absent_since(&self, name: Uuid, now: Instant) -> Option<Instant> {
-        let lives = self.lives.lock().unwrap();
-        let life = life_of(&lives, name)?;
+        let lifetimes = self.lifetimes.lock().unwrap();
+        let life = lifetime_of(&lifetimes, name)?;
         let absence = life.absences.iter().find(|(from, to)| *from <= now && to.is_none_or(|to| now < to))?;
         Some(absence.0)
     }
@@ -173,14 +173,14 @@ impl Fleet {
     /// Whether the server that holds leases under `name` has lived from one instant to the other, and had no reason to
     /// give its replies away.
     pub fn lived(&self, name: Uuid, from: Instant, to: Instant) -> bool {
-        let lives = self.lives.lock().unwrap();
-        life_of(&lives, name).is_some_and(|life| !life.leaving && life.was_there(from, to))
+        let lifetimes = self.lifetimes.lock().unwrap();
+        lifetime_of(&lifetimes, name).is_some_and(|life| !life.leaving && life.was_there(from, to))
     }
 
     /// Whether there was a server from one instant to the other that could take replies over.
     pub fn anybody_lived(&self, from: Instant, to: Instant) -> bool {
-        let lives = self.lives.lock().unwrap();
-        lives.iter().any(|life| !life.leaving && life.since <= from && life.was_there(from, to))
+        let lifetimes = self.lifetimes.lock().unwrap();
+        lifetimes.iter().any(|life| !life.leaving && life.since <= from && life.was_there(from, to))
     }
 
     /// Where the servers' logs are.
@@ -189,13 +189,13 @@ impl Fleet {
     }
 }
 
-fn life_of(lives: &[Life], name: Uuid) -> Option<&Life> {
+fn lifetime_of(lifetimes: &[Lifetime], name: Uuid) -> Option<&Lifetime> {
     let (seconds, nanoseconds) = name.get_timestamp()?.to_unix();
     let time = seconds * 1000 + u64::from(nanoseconds) / 1_000_000;
-    lives.iter().find(|life| (life.born.0..=life.born.1).contains(&time))
+    lifetimes.iter().find(|life| (life.born.0..=life.born.1).contains(&time))
 }
 
-impl Post {
+impl ServerSlot {
     /// The address that it serves.
     pub fn url(&self) -> &str {
         self.server.url()

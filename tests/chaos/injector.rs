@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::database::{Database, Network, Traffic};
 use crate::fault::{Fault, deck, first};
-use crate::fleet::Post;
+use crate::fleet::ServerSlot;
 use crate::recovery;
 use crate::settings::{LEASE, TAKEOVER_SLACK};
 use crate::world::World;
@@ -25,23 +25,27 @@ const SLOW: Duration = Duration::from_secs(6);
 
 /// Makes faults for as long as the settings say, on a slow machine for longer, and then lets everything recover. One
 /// server at least is always whole, as somebody has to take over, unless it is the only one.
-pub async fn inject_faults(world: &Arc<World>, posts: Vec<Post>, database: &Database) -> Vec<Post> {
+pub async fn inject_faults(
+    world: &Arc<World>,
+    slots: Vec<ServerSlot>,
+    database: &Database,
+) -> Vec<ServerSlot> {
     let (settings, fleet, journal) = (&world.settings, &world.fleet, &world.journal);
     let mut chance = settings.chance("injector");
     let end = Instant::now() + Duration::from_secs(settings.seconds);
     let last = end + OVERTIME;
     let least = if settings.servers > 1 { 2 } else { 1 };
-    let mut whole = posts;
-    let mut broken: JoinSet<Post> = JoinSet::new();
+    let mut whole = slots;
+    let mut broken: JoinSet<ServerSlot> = JoinSet::new();
     // Even the shortest run has these.
     let mut faults = first(&settings.faults);
     sleep(Duration::from_millis(800)).await;
     while Instant::now() < end || (journal.missing().is_some() && Instant::now() < last) {
-        while let Some(post) = broken.try_join_next() {
-            whole.push(post.unwrap());
+        while let Some(slot) = broken.try_join_next() {
+            whole.push(slot.unwrap());
         }
-        for post in &mut whole {
-            fleet.check(post);
+        for slot in &mut whole {
+            fleet.check(slot);
         }
         let Some(fault) = faults.pop() else {
             faults.extend(deck(&settings.faults));
@@ -53,8 +57,8 @@ pub async fn inject_faults(world: &Arc<World>, posts: Vec<Post>, database: &Data
                 while whole.len() < least {
                     whole.push(broken.join_next().await.unwrap().unwrap());
                 }
-                let post = whole.swap_remove(chance.usize(0..whole.len()));
-                broken.spawn(break_server(world.clone(), post, fault, chance.fork()));
+                let slot = whole.swap_remove(chance.usize(0..whole.len()));
+                broken.spawn(break_server(world.clone(), slot, fault, chance.fork()));
                 if settings.servers == 1 {
                     // Nobody else takes over: it waits for a lease until it does, and then is to have time to write.
                     whole.push(broken.join_next().await.unwrap().unwrap());
@@ -65,10 +69,10 @@ pub async fn inject_faults(world: &Arc<World>, posts: Vec<Post>, database: &Data
                 let disturbance = journal.disturb();
                 // To stop must not take longer because the database is away.
                 if fault != Fault::Restart && fault != Fault::Latency && whole.len() > 1 {
-                    let post = whole.swap_remove(chance.usize(0..whole.len()));
-                    broken.spawn(break_server(world.clone(), post, Fault::Renew, chance.fork()));
+                    let slot = whole.swap_remove(chance.usize(0..whole.len()));
+                    broken.spawn(break_server(world.clone(), slot, Fault::Renew, chance.fork()));
                 }
-                let urls: Vec<_> = whole.iter().map(|post| post.url().to_owned()).collect();
+                let urls: Vec<_> = whole.iter().map(|slot| slot.url().to_owned()).collect();
                 if let Err(error) = break_database(world, fault, network, &urls, &mut chance).await {
                     journal.violation(&format!("the run itself is broken: {error}"));
                 }
@@ -81,24 +85,29 @@ pub async fn inject_faults(world: &Arc<World>, posts: Vec<Post>, database: &Data
         }
         sleep(Duration::from_millis(chance.u64(200..1600))).await;
     }
-    while let Some(post) = broken.join_next().await {
-        whole.push(post.unwrap());
+    while let Some(slot) = broken.join_next().await {
+        whole.push(slot.unwrap());
     }
     whole
 }
 
 /// Does something to one server, and brings it back.
-async fn break_server(world: Arc<World>, mut post: Post, fault: Fault, mut chance: fastrand::Rng) -> Post {
+async fn break_server(
+    world: Arc<World>,
+    mut slot: ServerSlot,
+    fault: Fault,
+    mut chance: fastrand::Rng,
+) -> ServerSlot {
     let (fleet, time) = (&world.fleet, Duration::from_millis(chance.u64(0..1500)));
     match fault {
-        Fault::Kill => fleet.kill(&mut post, time).await,
-        Fault::Freeze => fleet.freeze(&mut post, LEASE + Duration::from_millis(300) + time).await,
+        Fault::Kill => fleet.kill(&mut slot, time).await,
+        Fault::Freeze => fleet.freeze(&mut slot, LEASE + Duration::from_millis(300) + time).await,
         _ => {
             sleep(time).await;
-            fleet.renew(&mut post).await;
+            fleet.renew(&mut slot).await;
         }
     }
-    post
+    slot
 }
 
 /// Does something to the database, or to the way to it, until a primary can be reached again.

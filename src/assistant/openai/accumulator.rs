@@ -126,11 +126,11 @@ impl Accumulator {
         if !self.has_text && !called {
             return Err(match finish {
                 FinishReason::ContentFilter => {
-                    let message = "The content filter of the assistant's provider let nothing through.";
+                    let message = "The provider's content filter removed the whole reply.";
                     TryError::new(FailureCode::ContentFiltered, false, message)
                 }
                 FinishReason::Length => {
-                    let message = "The assistant reached its limit of tokens before it wrote a word.";
+                    let message = "The reply reached the provider's token limit before any text; raise the limit or ask for less.";
                     TryError::new(FailureCode::Empty, true, message)
                 }
                 _ => TryError::new(FailureCode::Empty, true, "The assistant returned no text."),
@@ -153,7 +153,7 @@ impl Accumulator {
         let added: usize = chunk.fragments.iter().map(Fragment::bytes).sum();
         self.bytes += chunk.text.len() + added;
         if self.bytes > MAX_REPLY {
-            let message = "The assistant's reply was longer than 4 MiB and was cut off.";
+            let message = "The reply exceeded 4 MiB and was cut off.";
             return Err(TryError::new(FailureCode::Truncated, false, message));
         }
         let text = self.think.push(&chunk.text);

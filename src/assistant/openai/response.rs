@@ -167,8 +167,8 @@ impl Timeout {
     pub(super) fn error(self, options: &Options) -> TryError {
         let (what, limit) = match self {
             Self::FirstToken => ("did not begin to answer within", options.first_token_timeout),
-            Self::Idle => ("fell silent for", options.next_token_timeout),
-            Self::Silent => ("wrote nothing for", options.event_timeout),
+            Self::Idle => ("sent nothing more for", options.next_token_timeout),
+            Self::Silent => ("sent no event for", options.event_timeout),
             Self::Total => ("did not finish within", options.total_timeout),
         };
         let message = format!("The assistant {what} {}.", humantime::format_duration(limit));

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::receipt::{Created, IdempotentRequest};
-use super::super::{Chat, run_detached, text, unchanged};
+use super::super::{Chat, spawn_and_wait, text, unchanged};
 use super::branch::{BRANCH, WHOLE_BRANCH};
 use super::steps::pause;
 use super::traversal::{STEP, nested_loop};
@@ -147,7 +147,7 @@ impl Chat {
         idempotent: Option<IdempotentRequest>,
     ) -> Result<conversation::Model, Error> {
         let chat = self.unbudgeted();
-        run_detached(async move { chat.take_fork_steps(message_id, idempotent).await }).await
+        spawn_and_wait(async move { chat.take_fork_steps(message_id, idempotent).await }).await
     }
 
     async fn take_fork_steps(

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::super::unread::read_at_most;
-use super::super::{Chat, Limits, run_detached};
+use super::super::{Chat, Limits, spawn_and_wait};
 use super::traversal::{BranchPlan, STEP};
 use crate::auth::{UserId, Viewer};
 use crate::background;
@@ -73,7 +73,7 @@ impl Chat {
     /// Takes all steps that are left in a conversation, even if the caller drops the future, and returns it.
     pub(super) async fn finish_steps(&self, conversation_id: Uuid) -> Result<conversation::Model, Error> {
         let chat = self.unbudgeted();
-        run_detached(async move { chat.take_steps(conversation_id).await }).await
+        spawn_and_wait(async move { chat.take_steps(conversation_id).await }).await
     }
 
     async fn take_steps(&self, conversation_id: Uuid) -> Result<conversation::Model, Error> {

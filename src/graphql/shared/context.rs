@@ -9,7 +9,7 @@ use crate::chat::Chat;
 use crate::error::Error;
 
 /// The viewer of one operation, if any, and what its fields read through.
-pub struct Session {
+pub struct RequestContext {
     signed_in: Option<SignedIn>,
     batches: Batches,
 }
@@ -19,7 +19,7 @@ struct SignedIn {
     rows: DataLoader<Rows>,
 }
 
-impl Session {
+impl RequestContext {
     /// A session of a viewer.
     #[must_use]
     pub fn of(chat: Chat) -> Self {
@@ -62,6 +62,6 @@ impl<'c> ContextExt<'c> for Context<'c> {
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that the rule sends everyone to")]
 fn signed_in<'c>(context: &Context<'c>) -> Result<&'c SignedIn, Error> {
-    let session = context.data_opt::<Session>();
+    let session = context.data_opt::<RequestContext>();
     session.and_then(|session| session.signed_in.as_ref()).ok_or(Error::Unauthenticated)
 }

@@ -29,7 +29,7 @@ pub(super) use self::negotiation::check_content_type;
 use self::operation::Answers;
 use self::request::Fields;
 use super::App;
-use super::access::Notes;
+use super::access::LogFields;
 use super::address::Client;
 use super::body;
 use super::connection::Peer;
@@ -47,7 +47,7 @@ pub(super) fn router() -> Router<App> {
 
 async fn by_post(
     State(app): State<App>,
-    Extension(notes): Extension<Notes>,
+    Extension(notes): Extension<LogFields>,
     Extension(client): Extension<Client>,
     headers: HeaderMap,
     body: Body,
@@ -67,7 +67,7 @@ async fn by_post(
 
 async fn by_get(
     State(app): State<App>,
-    Extension(notes): Extension<Notes>,
+    Extension(notes): Extension<LogFields>,
     Extension(client): Extension<Client>,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
@@ -93,7 +93,7 @@ async fn by_get(
 
 async fn respond(
     app: &App,
-    notes: &Notes,
+    notes: &LogFields,
     client: Client,
     headers: &HeaderMap,
     accepted: Accepted,

@@ -43,7 +43,7 @@ pub(super) fn accepted(headers: &HeaderMap) -> Result<Accepted, Response> {
     let accept: Vec<&str> =
         headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or_default()).collect();
     Accepted::read(&accept.join(",")).ok_or_else(|| {
-        let message = "Answers are application/json, application/graphql-response+json or text/event-stream.";
+        let message = "`Accept` names no type that this server returns: application/json, application/graphql-response+json or text/event-stream.";
         problem(Code::NotAcceptable, message)
     })
 }

@@ -12,7 +12,7 @@ use super::request::Fields;
 use crate::admission::{AdmissionRequest, Admitted, LimitExceeded, Principal, Refused, timed_out};
 use crate::auth::Viewer;
 use crate::concurrency::Permit;
-use crate::graphql::{Batches, Session};
+use crate::graphql::{Batches, RequestContext};
 use crate::http::{App, Introspection};
 use crate::memory::{MemoryBudget, Reservation};
 
@@ -47,8 +47,8 @@ impl App {
         };
         let mut admitted = self.0.admission.admit(candidate).await?;
         let session = match viewer {
-            Some(viewer) => Session::of(self.chat(viewer.clone(), admitted.budget.clone())),
-            None => Session::anonymous(),
+            Some(viewer) => RequestContext::of(self.chat(viewer.clone(), admitted.budget.clone())),
+            None => RequestContext::anonymous(),
         };
         let batches = session.batches();
         admitted.request = admitted.request.data(session);
@@ -86,7 +86,7 @@ impl Execution {
     }
 }
 
-/// Runs a query or a mutation, which holds its place among expensive ones meanwhile.
+/// Runs a query or a mutation, which holds its permit among expensive ones meanwhile.
 async fn execute(
     app: &App,
     batches: Batches,

@@ -33,12 +33,17 @@ async fn the_first_token_may_take_its_time_but_not_for_ever() {
 #[tokio::test]
 async fn silence_after_the_first_token_is_noticed_with_and_without_keepalives() {
     for (script, idle, silence, message) in [
-        (Script::open([text("Hello")]).hold(), SHORT, SHORT * 100, "The assistant fell silent for 60ms."),
+        (
+            Script::open([text("Hello")]).hold(),
+            SHORT,
+            SHORT * 100,
+            "The assistant sent nothing more for 60ms.",
+        ),
         (
             Script::open([text("Hello")]).repeat(":\n\n", TICK),
             SHORT * 100,
             SHORT,
-            "The assistant wrote nothing for 60ms.",
+            "The assistant sent no event for 60ms.",
         ),
     ] {
         let mut provider = Provider::start(vec![script]);

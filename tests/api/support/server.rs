@@ -191,7 +191,7 @@ impl Drop for TestServer {
     }
 }
 
-/// Whether it is the sweep for orphans, which runs by the clock, that asks for a statement.
+/// Whether it is the sweep for expired leases, which runs by the clock, that asks for a statement.
 pub fn is_sweep(statement: &Statement) -> bool {
     ["\"lease_until\" <", "message AS queued"].iter().any(|part| statement.sql.contains(part))
 }

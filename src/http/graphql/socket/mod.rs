@@ -15,7 +15,7 @@ use self::close::Close;
 use self::session::Session;
 use crate::error::Code;
 use crate::http::App;
-use crate::http::access::Notes;
+use crate::http::access::LogFields;
 use crate::http::address::Client;
 use crate::http::connection::Peer;
 use crate::http::problem::problem;
@@ -49,7 +49,7 @@ pub(super) fn refuse(headers: &HeaderMap) -> Response {
 /// Answers a handshake. A token in its header counts as one in `connection_init`.
 pub(super) async fn upgrade(
     app: &App,
-    notes: &Notes,
+    notes: &LogFields,
     client: Client,
     peer: Option<Extension<Peer>>,
     headers: &HeaderMap,

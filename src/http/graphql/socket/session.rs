@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::close::Close;
 use super::message::{Incoming, Outgoing};
-use super::subscriber::{Event, Subscriber};
+use super::subscriber::{OperationMessage, Subscriber};
 use crate::admission::{LimitExceeded, Principal};
 use crate::auth::Viewer;
 use crate::concurrency::Permit;
@@ -57,15 +57,15 @@ pub(super) struct Session {
     socket: WebSocket,
     viewer: Option<Viewer>,
     client: Client,
-    /// The socket's place among its user's, or its address's.
+    /// The socket's permit among its user's, or its address's.
     permit: Option<Permit>,
     is_initialised: bool,
     /// The running operations by id, each with its serial number.
     running: HashMap<String, (u64, AbortHandle)>,
     serial: u64,
     tasks: JoinSet<()>,
-    sender: Sender<Event>,
-    events: Receiver<Event>,
+    sender: Sender<OperationMessage>,
+    events: Receiver<OperationMessage>,
     opened_at: Instant,
     /// How many pings were sent since the client was last heard.
     unanswered: u32,
@@ -198,7 +198,7 @@ impl Session {
 
     /// Sends an event, unless its operation has been completed by the client. The id is free before the client can
     /// know that the operation has ended.
-    async fn forward(&mut self, event: Event) -> Result<(), Disconnected> {
+    async fn forward(&mut self, event: OperationMessage) -> Result<(), Disconnected> {
         let is_running = self.running.get(&event.id).is_some_and(|(serial, _)| *serial == event.serial);
         if !is_running {
             return Ok(());

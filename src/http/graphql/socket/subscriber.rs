@@ -18,7 +18,7 @@ use crate::http::graphql::request::Fields;
 use crate::memory::Reservation;
 
 /// What an operation tells its socket.
-pub(super) struct Event {
+pub(super) struct OperationMessage {
     pub(super) id: String,
     /// Which of the socket's operations it was: a client may use an id again.
     pub(super) serial: u64,
@@ -37,7 +37,7 @@ pub(super) struct Subscriber {
     pub(super) principal: Principal,
     pub(super) id: String,
     pub(super) serial: u64,
-    pub(super) events: Sender<Event>,
+    pub(super) events: Sender<OperationMessage>,
 }
 
 impl Subscriber {
@@ -93,8 +93,13 @@ impl Subscriber {
     }
 
     async fn send(&self, text: String, ended: bool, reservation: Option<Reservation>) {
-        let event =
-            Event { id: self.id.clone(), serial: self.serial, text, ended, _reservation: reservation };
+        let event = OperationMessage {
+            id: self.id.clone(),
+            serial: self.serial,
+            text,
+            ended,
+            _reservation: reservation,
+        };
         // The socket may be gone: then nobody listens, and this task is about to be aborted.
         let _ = self.events.send(event).await;
     }
