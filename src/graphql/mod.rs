@@ -20,7 +20,7 @@ use self::message::{MessageMutations, MessageQueries};
 use self::node::NodeQueries;
 use self::reply::{FeedbackMutations, ReplyMutations, ReplySubscriptions};
 use self::search::SearchQueries;
-pub use self::shared::{Batches, RequestContext};
+pub use self::shared::{Batches, RequestContext, StartCursor};
 use self::validated::SkipValidation;
 pub use self::validated::Validated;
 use self::viewer::ViewerQueries;

@@ -206,6 +206,7 @@ fn conversation_of(user_id: String) -> conversation::Model {
         erasing_at: None,
         erased_at: None,
         restored_revision: None,
+        path_revision: None,
         path_target_id: None,
         path_target_read: None,
         deletion_id: None,

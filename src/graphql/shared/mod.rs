@@ -7,6 +7,7 @@ mod cursor;
 mod id;
 mod loader;
 mod scalar;
+mod start;
 
 pub use self::batch::Batches;
 pub(super) use self::connection::{Connection, Listed, Paging};
@@ -16,3 +17,4 @@ pub(super) use self::cursor::{Cursor, PositionCursor, ReplyCursor, SiblingCursor
 pub(super) use self::id::{parse_id, require_id};
 pub(super) use self::loader::{ConversationId, MessageId};
 pub(super) use self::scalar::{DateTime, Json, parse_metadata, read_metadata};
+pub use self::start::StartCursor;
