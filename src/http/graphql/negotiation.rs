@@ -137,7 +137,7 @@ impl MediaRange {
                 "q" => quality = read_quality(value)?,
                 "charset" if !is_utf8(value) => return None,
                 "subscriptionspec" => {
-                    is_subscription = name == "multipart/mixed" && value.trim_matches('"') == "1.0"
+                    is_subscription = name == "multipart/mixed" && value.trim_matches('"') == "1.0";
                 }
                 _ => {}
             }

@@ -17,7 +17,8 @@ use super::framing::Framing;
 use super::operation::Answers;
 use super::{expired, stopping};
 use crate::auth::Viewer;
-use crate::blocking;
+use crate::blocking::TRANSPORT;
+use crate::error::Error;
 use crate::http::App;
 use crate::http::streams::expiry;
 use crate::memory::Reservation;
@@ -92,8 +93,10 @@ impl AnswerStream {
                 };
                 let (bytes, errors, framing) = (self.answers.bytes(), self.errors, self.framing);
                 let reservation = self.answers.release();
-                let write = move || (framing.answer(&answer, errors), reservation);
-                let (bytes, reservation) = blocking::run(bytes, write).await;
+                let write = move |_: &_| (framing.answer(&answer, errors), reservation);
+                let written = TRANSPORT.run(self.answers.principal(), bytes, write).await;
+                // The stream then breaks off, and the client comes again.
+                let (bytes, reservation) = written.inspect_err(Error::log).ok()?;
                 self.reservation = reservation;
                 Some(bytes)
             }
