@@ -61,7 +61,7 @@ impl MessageMutations {
                 on_busy: input.on_busy.unwrap_or_default().into(),
                 metadata: parse_metadata(input.metadata)?,
             };
-            let sent = chat.edit_message(request).await?;
+            let sent = Box::pin(chat.edit_message(request)).await?;
             let reply = await_reply(chat, sent.reply, input.await_reply).await?;
             Ok(EditMessagePayload {
                 conversation: sent.conversation.into(),
