@@ -72,7 +72,7 @@ fn script(prompt: &Prompt) -> VecDeque<Result<Delta, Failure>> {
     if said == "/tool" {
         finish = FinishReason::ToolCalls;
         steps.push_back(Ok(Delta::ToolCall(ToolCall {
-            id: "call_echo".to_owned(),
+            call_id: "call_echo".to_owned(),
             name: "echo".to_owned(),
             arguments: r#"{"text":"/tool"}"#.to_owned(),
         })));
