@@ -20,7 +20,7 @@ use super::graphql::check_content_type;
 use super::holding::hold_until_sent;
 use super::problem::{not_found, problem};
 use crate::admission::{Principal, timed_out};
-use crate::blocking;
+use crate::blocking::TRANSPORT;
 use crate::chat::{Metadata, OnBusy, SendMessage};
 use crate::entity::message::{self, Status, ToolCall};
 use crate::error::{Code, Error};
@@ -135,7 +135,8 @@ async fn chat(
         tool_calls: reply.parts.tool_calls().map(RestCall::from).collect(),
     };
     let held = budget.clone();
-    let (body, _) = blocking::run(bytes, move || (serde_json::to_vec(&answer), held)).await;
+    let write = move |_: &_| (serde_json::to_vec(&answer), held);
+    let (body, _) = TRANSPORT.run(budget.holder(), bytes, write).await?;
     let body = body.map_err(|error| Error::Internal(error.to_string()))?;
     // Written out, its text may take several times what it was.
     budget.take(body.len())?;

@@ -37,7 +37,7 @@ use super::holding::hold_until_sent;
 use super::problem::problem;
 use crate::admission::{Principal, READ_ONLY, Refusal, Refused};
 use crate::auth::Rejection;
-use crate::blocking;
+use crate::blocking::TRANSPORT;
 use crate::error::{Code, Error};
 
 /// `/graphql`.
@@ -137,9 +137,11 @@ async fn respond(
             };
             let bytes = budget.taken();
             let held = (budget.release(), permit);
-            let render =
-                move || answer::render(media_type, answer, errors).map(|body| hold_until_sent(body, held));
-            blocking::run(bytes, render).await
+            let render = move |_: &_| {
+                answer::render(media_type, answer, errors).map(|body| hold_until_sent(body, held))
+            };
+            let rendered = TRANSPORT.run(budget.holder(), bytes, render).await;
+            rendered.unwrap_or_else(IntoResponse::into_response)
         }
     }
 }

@@ -18,7 +18,8 @@ use super::answer::ResponseShape;
 use super::expired;
 use super::operation::Answers;
 use crate::auth::Viewer;
-use crate::blocking;
+use crate::blocking::TRANSPORT;
+use crate::error::Error;
 use crate::http::App;
 use crate::http::streams::expiry;
 use crate::memory::Reservation;
@@ -93,8 +94,10 @@ impl Events {
                 };
                 let (bytes, errors) = (self.answers.bytes(), self.errors);
                 let reservation = self.answers.release();
-                let write = move || (next(&answer, errors), reservation);
-                let (bytes, reservation) = blocking::run(bytes, write).await;
+                let write = move |_: &_| (next(&answer, errors), reservation);
+                let written = TRANSPORT.run(self.answers.principal(), bytes, write).await;
+                // The stream then breaks off, and the client comes again.
+                let (bytes, reservation) = written.inspect_err(Error::log).ok()?;
                 self.reservation = reservation;
                 Some(bytes.into())
             }
