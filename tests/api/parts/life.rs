@@ -66,7 +66,7 @@ on_both_databases! {
     }
 
     async fn a_successor_begins_without_the_parts_and_a_last_attempt_keeps_them(database) {
-        let replies = causerie::reply::Options { attempts: 2, lease: Duration::from_secs(60), ..options() };
+        let replies = reply::Options { attempts: 2, lease: Duration::from_mins(1), ..options() };
         let (server, script) = scripted(&database, replies).await;
         let ann = server.user("ann");
         let (id, first) = ask(&ann, &script).await;
@@ -98,7 +98,7 @@ on_both_databases! {
     }
 
     async fn a_reply_that_takes_too_long_says_how_long_it_had(database) {
-        let replies = causerie::reply::Options { timeout: Duration::from_millis(300), ..options() };
+        let replies = reply::Options { timeout: Duration::from_millis(300), ..options() };
         let (server, script) = scripted(&database, replies).await;
         let ann = server.user("ann");
         let (id, attempt) = ask(&ann, &script).await;

@@ -64,7 +64,7 @@ on_both_databases! {
     }
 
     async fn reasoning_is_left_out_if_the_operator_says_so(database) {
-        let replies = causerie::reply::Options { no_reasoning: true, ..options() };
+        let replies = reply::Options { no_reasoning: true, ..options() };
         let (server, script) = scripted(&database, replies).await;
         let ann = server.user("ann");
         let (id, attempt) = ask(&ann, &script).await;
