@@ -45,5 +45,4 @@ pub mod receipts;
 pub mod reply;
 pub mod search;
 pub mod signal;
-mod text_workers;
 pub mod trash;

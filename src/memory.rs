@@ -40,25 +40,20 @@ impl Memory {
         maximum: usize,
         rate: Option<Arc<RateLimiter>>,
     ) -> MemoryBudget {
-        let state = State {
-            memory: self.clone(),
-            holder: holder.into(),
-            rate,
-            maximum,
-            taken: 0,
-            reserved: Reservation::default(),
-        };
-        MemoryBudget(Arc::new(Mutex::new(state)))
+        let state = State { memory: self.clone(), rate, maximum, taken: 0, reserved: Reservation::default() };
+        MemoryBudget { holder: holder.into(), state: Arc::new(Mutex::new(state)) }
     }
 }
 
 /// How many bytes one operation may hold. Clones share it.
 #[derive(Clone)]
-pub struct MemoryBudget(Arc<Mutex<State>>);
+pub struct MemoryBudget {
+    holder: Arc<str>,
+    state: Arc<Mutex<State>>,
+}
 
 struct State {
     memory: Memory,
-    holder: Box<str>,
     rate: Option<Arc<RateLimiter>>,
     maximum: usize,
     taken: usize,
@@ -73,6 +68,11 @@ impl fmt::Debug for MemoryBudget {
 }
 
 impl MemoryBudget {
+    /// Whose it is.
+    pub(crate) fn holder(&self) -> &str {
+        &self.holder
+    }
+
     /// How many bytes more it may take.
     #[must_use]
     pub fn left(&self) -> usize {
@@ -101,7 +101,7 @@ impl MemoryBudget {
         let steps =
             taken.saturating_sub(UNRESERVED_BYTES).div_ceil(STEP).saturating_sub(state.reserved.steps);
         if steps > 0 {
-            state.reserve(steps)?;
+            state.reserve(&self.holder, steps)?;
         }
         state.taken = taken;
         Ok(())
@@ -116,20 +116,21 @@ impl MemoryBudget {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn reserve(&mut self, steps: usize) -> Result<(), Error> {
-        if self.rate.as_ref().is_some_and(|rate| rate.check(&self.holder, steps as u64).is_err()) {
-            return Err(Error::TooManyBytesInFlight);
-        }
+    fn reserve(&mut self, holder: &str, steps: usize) -> Result<(), Error> {
         let weight = u32::try_from(steps).unwrap_or(u32::MAX);
-        let permit = self.memory.0.try_acquire(&self.holder, weight).map_err(|full| match full {
+        let permit = self.memory.0.try_acquire(holder, weight).map_err(|full| match full {
             Full::Own => Error::TooManyBytesInFlight,
             Full::All => Error::Unavailable("the memory budget (--max-memory) is used up".to_owned()),
         })?;
+        // Only what there is room for counts in the rate, however often it is tried.
+        if self.rate.as_ref().is_some_and(|rate| rate.check(holder, steps as u64).is_err()) {
+            return Err(Error::TooManyBytesInFlight);
+        }
         self.reserved.permits.push(permit);
         self.reserved.steps += steps;
         Ok(())

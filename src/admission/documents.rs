@@ -6,9 +6,10 @@ use async_graphql::ServerError;
 
 use super::cache::{Cache, hash};
 use super::document::Document;
+use super::principal::Principal;
 use super::query_limits::QueryLimits;
 use super::trusted::TrustedDocuments;
-use crate::blocking;
+use crate::blocking::TRANSPORT;
 use crate::error::Code;
 
 /// The documents that are served: any, or those of a list.
@@ -23,13 +24,14 @@ impl Documents {
         Self { cache: Arc::new(Cache::new(limits)), trusted: trusted.map(Arc::new) }
     }
 
-    /// The document with this text, or of this name.
+    /// The document with this text, or of this name, for `principal`.
     ///
     /// # Errors
     /// `PERSISTED_QUERY_NOT_FOUND` and `PERSISTED_QUERY_ONLY` in the words that clients of Apollo's protocol look for,
     /// `BAD_USER_INPUT` if text and name differ, and what is wrong with the text.
     pub(super) async fn find(
         &self,
+        principal: &Principal,
         text: Option<String>,
         name: Option<&str>,
     ) -> Result<Arc<Document>, ServerError> {
@@ -41,15 +43,20 @@ impl Documents {
                     .get(name.strip_prefix("sha256:").unwrap_or(name))
                     .cloned()
                     .ok_or_else(not_found),
-                (None, Some(text)) if trusted.texts.contains(&hash(&text)) => self.parse(text).await,
+                (None, Some(text)) if trusted.texts.contains(&hash(&text)) => {
+                    self.parse(principal, text).await
+                }
                 _ => Err(Code::PersistedQueryOnly.error("PersistedQueryOnly")),
             };
         }
         match (text, name) {
-            (Some(text), None) => self.parse(text).await,
-            (Some(text), Some(name)) if read_hash(name) == Some(hash(&text)) => self.parse(text).await,
+            (Some(text), None) => self.parse(principal, text).await,
+            (Some(text), Some(name)) if read_hash(name) == Some(hash(&text)) => {
+                self.parse(principal, text).await
+            }
             (Some(_), Some(_)) => {
-                Err(Code::BadUserInput.error("The document's name is not the SHA-256 of its text."))
+                let field = "extensions.persistedQuery.sha256Hash".to_owned();
+                Err(Code::input_error(field, "The document's name is not the SHA-256 of its text."))
             }
             (None, Some(name)) => {
                 read_hash(name).and_then(|hash| self.cache.by_hash(&hash)).ok_or_else(not_found)
@@ -58,9 +65,13 @@ impl Documents {
         }
     }
 
-    async fn parse(&self, text: String) -> Result<Arc<Document>, ServerError> {
+    async fn parse(&self, principal: &Principal, text: String) -> Result<Arc<Document>, ServerError> {
         let cache = self.cache.clone();
-        blocking::run(text.len(), move || cache.parse(&text)).await
+        let parsed = TRANSPORT.run(&principal.key(), text.len(), move |_| cache.parse(&text)).await;
+        parsed.unwrap_or_else(|error| {
+            error.log();
+            Err(error.code().error(error.message()))
+        })
     }
 }
 

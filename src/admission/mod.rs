@@ -130,9 +130,13 @@ impl Admission {
     /// Judges a request.
     pub(crate) async fn admit(&self, candidate: AdmissionRequest) -> Result<Admitted, Refused> {
         let early = |error| Refused { operation: None, reason: Refusal::from(error) };
+        let principal = &candidate.principal;
         // The text is within its bounds, and a document.
-        let document =
-            self.documents.find(candidate.text, candidate.document.as_deref()).await.map_err(early)?;
+        let document = self
+            .documents
+            .find(principal, candidate.text, candidate.document.as_deref())
+            .await
+            .map_err(early)?;
         // It has the operation that is meant.
         let operation = document.select(candidate.operation_name.as_deref()).map_err(early)?;
         let refused = |reason| Refused { operation: Some(operation.clone()), reason };
@@ -143,7 +147,6 @@ impl Admission {
         // There are not too many others like it.
         let is_subscription = operation.kind == OperationType::Subscription;
         let limit = if is_subscription { &self.permits.subscriptions } else { &self.permits.requests };
-        let principal = &candidate.principal;
         let permit = limit.acquire(principal).map_err(|limit| refused(limit.into()))?;
         // The document is within its bounds and breaks no rule.
         let cost = document.cost(&candidate.variables).map_err(|errors| refused(Refusal::Invalid(errors)))?;

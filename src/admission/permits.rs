@@ -18,6 +18,7 @@ pub(crate) struct Permits {
     pub(crate) requests: Limit,
     pub(crate) subscriptions: Limit,
     pub(crate) sockets: Limit,
+    socket_operations: usize,
     pub(crate) connections: Limit,
     /// Connections that are closed when their client has sent the rest of a request.
     pub(crate) lingering: Limit,
@@ -29,9 +30,21 @@ impl Permits {
             requests: Limit::new("requests", limits.user_requests, Some(limits.requests)),
             subscriptions: Limit::new("subscriptions", limits.user_subscriptions, None),
             sockets: Limit::new("WebSockets", limits.user_sockets, None),
+            socket_operations: limits.socket_operations,
             connections: Limit::new("connections", limits.address_connections, None),
             lingering: Limit::new("connections that are being closed", LINGERING, None),
         }
+    }
+
+    /// Judges one more operation on a socket that has `running` of them. A socket counts its own: nobody else does.
+    pub(crate) fn check_socket_operations(&self, running: usize) -> Result<(), LimitExceeded> {
+        let maximum = self.socket_operations;
+        if running < maximum {
+            return Ok(());
+        }
+        let message =
+            format!("A WebSocket may have {maximum} operations at a time; retry when one has ended.");
+        Err(LimitExceeded::rate_limited(message, Duration::from_secs(1)))
     }
 }
 

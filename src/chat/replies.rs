@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::tree::ensure_no_steps;
 use super::{Chat, unchanged};
 use crate::database::Write;
-use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
+use crate::entity::message::{self, Column, Entity, Parts, Role, Status};
 use crate::error::Error;
 use crate::index::{self, Entry};
 use crate::reply::{Claim, ProgressEvent, ReplyPosition};
@@ -79,7 +79,7 @@ impl Chat {
     /// running does not change.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the viewer has no such reply; [`Error::BadUserInput`] if it is complete;
+    /// [`Error::NotFound`] if the viewer has no such reply; [`Error::InvalidState`] if it is complete;
     /// [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed.
     pub async fn retry_reply(&self, id: Uuid) -> Result<message::Model, Error> {
         self.write(id, |chat, write, &id| Box::pin(chat.retry(write, id))).await
@@ -90,8 +90,7 @@ impl Chat {
         match reply.status {
             Status::Queued | Status::Generating => return Ok(unchanged(write, reply)),
             Status::Complete => {
-                let message = "Only a reply that failed or was stopped can be retried.";
-                return Err(Error::BadUserInput(message.to_owned()));
+                return Err(Error::InvalidState("Only a reply that failed or was stopped can be retried."));
             }
             Status::Stopped | Status::Failed => {}
         }
@@ -103,7 +102,8 @@ impl Chat {
         self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
         if permit.is_some() {
             reply.content.clear();
-            reply.tool_calls = ToolCalls::default();
+            reply.reasoning.clear();
+            reply.parts = Parts::default();
             reply.model = None;
             index::store_message(write, self.user(), id, &Entry::default()).await?;
         }

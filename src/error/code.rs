@@ -16,6 +16,7 @@ pub(crate) enum Code {
     ValidationFailed,
     IdempotencyMismatch,
     Internal,
+    InvalidState,
     MethodNotAllowed,
     NotAcceptable,
     NotFound,
@@ -55,6 +56,7 @@ impl Code {
             Self::ValidationFailed => ("GRAPHQL_VALIDATION_FAILED", StatusCode::BAD_REQUEST),
             Self::IdempotencyMismatch => ("IDEMPOTENCY_MISMATCH", StatusCode::CONFLICT),
             Self::Internal => ("INTERNAL_SERVER_ERROR", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::InvalidState => ("INVALID_STATE", StatusCode::CONFLICT),
             Self::MethodNotAllowed => ("METHOD_NOT_ALLOWED", StatusCode::METHOD_NOT_ALLOWED),
             Self::NotAcceptable => ("NOT_ACCEPTABLE", StatusCode::NOT_ACCEPTABLE),
             Self::NotFound => ("NOT_FOUND", StatusCode::NOT_FOUND),
@@ -76,6 +78,15 @@ impl Code {
     pub(crate) fn error(self, message: impl Into<String>) -> ServerError {
         let mut error = ServerError::new(message, None);
         error.extensions = Some(self.extensions(None));
+        error
+    }
+
+    /// The error of a request that is refused because of its argument or variable `field`.
+    pub(crate) fn input_error(field: String, message: impl Into<String>) -> ServerError {
+        let mut error = Self::BadUserInput.error(message);
+        if let Some(extensions) = &mut error.extensions {
+            extensions.set("field", field);
+        }
         error
     }
 

@@ -20,7 +20,7 @@ use super::graphql::check_content_type;
 use super::holding::hold_until_sent;
 use super::problem::{not_found, problem};
 use crate::admission::{Principal, timed_out};
-use crate::blocking;
+use crate::blocking::TRANSPORT;
 use crate::chat::{Metadata, OnBusy, SendMessage};
 use crate::entity::message::{self, Status, ToolCall};
 use crate::error::{Code, Error};
@@ -41,7 +41,21 @@ struct Question {
 struct Answer {
     conversation_id: Uuid,
     response: String,
-    tool_calls: Vec<ToolCall>,
+    tool_calls: Vec<RestCall>,
+}
+
+#[derive(Serialize)]
+struct RestCall {
+    id: String,
+    name: String,
+    arguments: String,
+}
+
+impl From<&ToolCall> for RestCall {
+    fn from(call: &ToolCall) -> Self {
+        let ToolCall { call_id, name, arguments } = call.clone();
+        Self { id: call_id, name, arguments }
+    }
 }
 
 async fn chat(
@@ -78,10 +92,10 @@ async fn chat(
         Err(refusal) => return Ok(refusal),
     };
     let question: Question = serde_json::from_slice(&bytes).map_err(|_| {
-        Error::BadUserInput(
+        Error::input(
+            "body",
             "The body must be a JSON object with `message`, a string, and, if wanted, `conversation_id`, \
-             a string or null."
-                .to_owned(),
+             a string or null.",
         )
     })?;
     drop((bytes, body_budget));
@@ -91,7 +105,7 @@ async fn chat(
     };
     let idempotency_key = match headers.get("idempotency-key").map(|key| key.to_str()) {
         Some(Ok(key)) => Some(key.to_owned()),
-        Some(Err(_)) => return Err(Error::BadUserInput("`Idempotency-Key` must be ASCII.".to_owned())),
+        Some(Err(_)) => return Err(Error::input("Idempotency-Key", "`Idempotency-Key` must be ASCII.")),
         None => None,
     };
     let chat = app.chat(viewer, budget.clone());
@@ -118,10 +132,11 @@ async fn chat(
     let answer = Answer {
         conversation_id: sent.conversation.id,
         response: reply.content,
-        tool_calls: reply.tool_calls.0,
+        tool_calls: reply.parts.tool_calls().map(RestCall::from).collect(),
     };
     let held = budget.clone();
-    let (body, _) = blocking::run(bytes, move || (serde_json::to_vec(&answer), held)).await;
+    let write = move |_: &_| (serde_json::to_vec(&answer), held);
+    let (body, _) = TRANSPORT.run(budget.holder(), bytes, write).await?;
     let body = body.map_err(|error| Error::Internal(error.to_string()))?;
     // Written out, its text may take several times what it was.
     budget.take(body.len())?;
@@ -131,6 +146,5 @@ async fn chat(
 
 /// How many bytes the texts of a reply have.
 fn bytes_of(reply: &message::Model) -> usize {
-    let calls = reply.tool_calls.0.iter().map(|call| call.name.len() + call.arguments.len());
-    reply.content.len() + calls.sum::<usize>()
+    reply.content.len() + reply.parts.bytes()
 }

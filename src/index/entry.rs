@@ -3,11 +3,11 @@
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
 
+use crate::blocking::STORING;
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::error::Error;
 use crate::search::{Folded, scope, tokens};
-use crate::text_workers::STORING;
 
 /// The entry of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

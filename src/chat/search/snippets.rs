@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
+use crate::blocking::{Cancelled, READING};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 use crate::search::{Query, Snippet};
-use crate::text_workers::{Cancelled, READING};
 
 /// The snippets of a page of hits, which are made once.
 pub(super) struct Snippets {

@@ -1,16 +1,17 @@
-//! GraphQL at `/graphql`: over HTTP as the specification of that name asks, over server-sent events, and over
-//! WebSockets.
+//! GraphQL at `/graphql`: over HTTP as the specification of that name asks, as streams of server-sent events or of parts, and
+//! over WebSockets.
 //!
 //! `async-graphql-axum` writes answers without errors. It does the rest otherwise than is needed here: its extractor has
 //! no bound on bodies, takes any `Content-Type`, and runs mutations that come by GET; its responses have the status 200
-//! and `data` also where nothing was run; its WebSockets have no bounds, and its streams are multipart.
+//! and `data` also where nothing was run; its WebSockets and streams have no bounds, and it has no server-sent events.
 
 mod answer;
+mod framing;
 mod negotiation;
 mod operation;
 mod request;
 mod socket;
-mod sse;
+mod stream;
 
 use async_graphql::Response as Answer;
 use async_graphql::parser::types::OperationType;
@@ -24,8 +25,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 
-use self::negotiation::Accepted;
 pub(super) use self::negotiation::check_content_type;
+use self::negotiation::{Accepted, Form};
 use self::operation::Answers;
 use self::request::Fields;
 use super::App;
@@ -37,7 +38,7 @@ use super::holding::hold_until_sent;
 use super::problem::problem;
 use crate::admission::{Principal, READ_ONLY, Refusal, Refused};
 use crate::auth::Rejection;
-use crate::blocking;
+use crate::blocking::TRANSPORT;
 use crate::error::{Code, Error};
 
 /// `/graphql`.
@@ -121,14 +122,15 @@ async fn respond(
     notes.operation(Some(&execution.admitted.operation));
     let errors = app.0.options.limits.errors;
     let kind = execution.admitted.operation.kind;
-    match accepted.media_type(kind) {
-        None => sse::render(app, execution.stream(app), viewer.as_ref()),
-        Some(media_type) if kind == OperationType::Subscription => {
-            let message = "Subscriptions need a WebSocket, or `Accept: text/event-stream`.";
+    match accepted.form(kind) {
+        Form::Stream(framing) => stream::render(app, framing, execution.stream(app), viewer.as_ref()),
+        Form::Single(media_type) if kind == OperationType::Subscription => {
+            let message = "Subscriptions need a WebSocket, or `Accept: text/event-stream` or \
+                           `multipart/mixed;subscriptionSpec=1.0`.";
             let answer = Answer::from_errors(vec![Code::BadRequest.error(message)]);
             answer::render(media_type, answer, errors)
         }
-        Some(media_type) => {
+        Form::Single(media_type) => {
             let budget = execution.admitted.budget.clone();
             let (answer, permit) = execution.run(app).await;
             let answer = match answer {
@@ -137,16 +139,18 @@ async fn respond(
             };
             let bytes = budget.taken();
             let held = (budget.release(), permit);
-            let render =
-                move || answer::render(media_type, answer, errors).map(|body| hold_until_sent(body, held));
-            blocking::run(bytes, render).await
+            let render = move |_: &_| {
+                answer::render(media_type, answer, errors).map(|body| hold_until_sent(body, held))
+            };
+            let rendered = TRANSPORT.run(budget.holder(), bytes, render).await;
+            rendered.unwrap_or_else(IntoResponse::into_response)
         }
     }
 }
 
 /// Answers a request that is not run.
 fn refuse(app: &App, accepted: Accepted, refused: Refused) -> Response {
-    let media_type = accepted.media_type(refused.kind());
+    let form = accepted.form(refused.kind());
     let answer = match refused.reason {
         Refusal::Limit(exceeded) => return exceeded.into_response(),
         Refusal::ReadOnly => {
@@ -155,9 +159,9 @@ fn refuse(app: &App, accepted: Accepted, refused: Refused) -> Response {
         }
         Refusal::Invalid(errors) => Answer::from_errors(errors),
     };
-    match media_type {
-        Some(media_type) => answer::render(media_type, answer, app.0.options.limits.errors),
-        None => sse::render(app, Answers::one(answer), None),
+    match form {
+        Form::Single(media_type) => answer::render(media_type, answer, app.0.options.limits.errors),
+        Form::Stream(framing) => stream::render(app, framing, Answers::one(answer), None),
     }
 }
 
@@ -169,4 +173,9 @@ fn malformed(message: impl AsRef<str>) -> Response {
 fn expired() -> Answer {
     let error = Error::Rejected(Rejection::Expired);
     Answer::from_errors(vec![error.code().error(error.message())])
+}
+
+/// The answer with which a stream ends when the server does.
+fn stopping() -> Answer {
+    Answer::from_errors(vec![Code::Unavailable.error("The server stops; subscribe again.")])
 }

@@ -5,6 +5,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
+use super::framing::Framing;
 use crate::error::Code;
 use crate::http::problem::problem;
 
@@ -28,12 +29,22 @@ impl MediaType {
     }
 }
 
+/// The form in which an operation is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One answer, of this type.
+    Single(MediaType),
+    /// Any number of answers, told apart like this.
+    Stream(Framing),
+}
+
 /// How well the client likes each media type, in thousandths. At least one of them is above 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Accepted {
     json: u16,
     graphql: u16,
     events: u16,
+    multipart: u16,
     /// Whether the newer type is named before the older one.
     prefers_graphql: bool,
 }
@@ -43,7 +54,8 @@ pub(super) fn accepted(headers: &HeaderMap) -> Result<Accepted, Response> {
     let accept: Vec<&str> =
         headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or_default()).collect();
     Accepted::read(&accept.join(",")).ok_or_else(|| {
-        let message = "`Accept` names no type that this server returns: application/json, application/graphql-response+json or text/event-stream.";
+        let message = "Answers are application/json, application/graphql-response+json, text/event-stream or \
+                       multipart/mixed;subscriptionSpec=1.0.";
         problem(Code::NotAcceptable, message)
     })
 }
@@ -51,65 +63,91 @@ pub(super) fn accepted(headers: &HeaderMap) -> Result<Accepted, Response> {
 impl Accepted {
     fn read(accept: &str) -> Option<Self> {
         if accept.trim().is_empty() {
-            return Some(Self { json: 1000, graphql: 0, events: 0, prefers_graphql: false });
+            return Some(Self { json: 1000, graphql: 0, events: 0, multipart: 0, prefers_graphql: false });
         }
+        let ranges: Vec<MediaRange> = accept.split(',').filter_map(MediaRange::read).collect();
         // The most specific range that fits a type says how well it is liked.
         let quality = |wanted: &str| {
             let any = wanted.split_once('/').map_or("", |(kind, _)| kind);
-            let ranges = accept.split(',').filter_map(read_range);
-            let fitting = ranges.filter_map(|(range, quality)| {
-                let specificity = match range.split_once('/') {
+            let fitting = ranges.iter().filter_map(|range| {
+                let specificity = match range.name.split_once('/') {
                     Some(("*", "*")) => 0,
                     Some((kind, "*")) if kind == any => 1,
-                    _ if range == wanted => 2,
+                    _ if range.name == wanted => 2,
                     _ => return None,
                 };
-                Some((specificity, quality))
+                Some((specificity, range.quality))
             });
             fitting.max_by_key(|(specificity, _)| *specificity).map_or(0, |(_, quality)| quality)
         };
+        // The same type means other things as well: its protocol must be named.
+        let multipart = ranges.iter().filter(|range| range.is_subscription);
+        let mut named = ranges.iter().filter(|range| range.names_application());
         let accepted = Self {
             json: quality("application/json"),
             graphql: quality("application/graphql-response+json"),
             events: quality("text/event-stream"),
-            prefers_graphql: names_graphql_response(accept),
+            multipart: multipart.map(|range| range.quality).max().unwrap_or(0),
+            prefers_graphql: named.next().is_some_and(|range| range.name.ends_with("/graphql-response+json")),
         };
-        (accepted.json > 0 || accepted.graphql > 0 || accepted.events > 0).then_some(accepted)
+        (accepted.json.max(accepted.graphql).max(accepted.stream()) > 0).then_some(accepted)
     }
 
-    /// The media type for the answer to an operation; `None` for a stream of events. Subscriptions are streamed
-    /// whenever the client takes streams at all, everything else only if it likes them best.
-    pub(super) fn media_type(self, kind: OperationType) -> Option<MediaType> {
+    fn stream(self) -> u16 {
+        self.events.max(self.multipart)
+    }
+
+    /// The form of the answer to an operation. Subscriptions are streamed whenever the client takes streams at all; everything
+    /// else as events, only if the client likes them best.
+    pub(super) fn form(self, kind: OperationType) -> Form {
         let best = self.json.max(self.graphql);
-        if self.events > best || (kind == OperationType::Subscription && self.events > 0) {
-            return None;
+        if kind == OperationType::Subscription && self.stream() > 0 {
+            // Who names Apollo's protocol knows no other one.
+            let multipart = self.multipart > 0 && self.multipart >= self.events;
+            return Form::Stream(if multipart { Framing::Multipart } else { Framing::Events });
+        }
+        if self.events > best {
+            return Form::Stream(Framing::Events);
         }
         // Named at the same quality, the newer type is the one that the client went out of its way to name.
         let graphql = self.graphql > self.json || (self.graphql == self.json && self.prefers_graphql);
-        Some(if graphql { MediaType::GraphqlResponse } else { MediaType::Json })
+        Form::Single(if graphql { MediaType::GraphqlResponse } else { MediaType::Json })
     }
 }
 
-fn names_graphql_response(accept: &str) -> bool {
-    let mut ranges = accept.split(',').filter_map(read_range).map(|(range, _)| range);
-    ranges.find(|range| range.starts_with("application/") && !range.ends_with("/*"))
-        == Some("application/graphql-response+json".to_owned())
+/// One of the types, or kinds of types, that a client names.
+struct MediaRange {
+    /// In lower case, without its parameters.
+    name: String,
+    /// In thousandths.
+    quality: u16,
+    /// Whether it is Apollo's protocol for subscriptions.
+    is_subscription: bool,
 }
 
-/// A media range in lower case, without its parameters, and its quality in thousandths.
-fn read_range(text: &str) -> Option<(String, u16)> {
-    let mut parts = text.split(';').map(str::trim);
-    let range = parts.next().filter(|range| range.contains('/'))?.to_ascii_lowercase();
-    let mut quality = 1000;
-    for parameter in parts {
-        let Some((name, value)) = parameter.split_once('=') else { continue };
-        match name.trim().to_ascii_lowercase().as_str() {
-            "q" => quality = read_quality(value.trim())?,
-            "charset" if !is_utf8(value) => return None,
-            _ => {}
+impl MediaRange {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let name = parts.next().filter(|range| range.contains('/'))?.to_ascii_lowercase();
+        let (mut quality, mut is_subscription) = (1000, false);
+        for parameter in parts {
+            let Some((parameter, value)) = parameter.split_once('=') else { continue };
+            let value = value.trim();
+            match parameter.trim().to_ascii_lowercase().as_str() {
+                "q" => quality = read_quality(value)?,
+                "charset" if !is_utf8(value) => return None,
+                "subscriptionspec" => {
+                    is_subscription = name == "multipart/mixed" && value.trim_matches('"') == "1.0";
+                }
+                _ => {}
+            }
         }
+        Some(Self { name, quality, is_subscription })
     }
-    Some((range, quality))
+
+    fn names_application(&self) -> bool {
+        self.name.starts_with("application/") && !self.name.ends_with("/*")
+    }
 }
 
 /// `0`, `0.5`, `1.000`: a number from 0 to 1 of at most three decimals, in thousandths.
@@ -174,6 +212,11 @@ mod tests {
             ("application/json;q=0.5, application/graphql-response+json;q=0.6", Some(GraphqlResponse)),
             ("application/json;q=0, */*", Some(GraphqlResponse)),
             ("application/graphql-response+json;q=0.1, application/json;q=1.0", Some(Json)),
+            ("multipart/mixed;subscriptionSpec=1.0", Some(Json)),
+            ("multipart/mixed", None),
+            ("multipart/mixed;deferSpec=20220824", None),
+            ("multipart/mixed;subscriptionSpec=2.0", None),
+            ("multipart/mixed;subscriptionSpec=1.0;q=0", None),
             ("text/html", None),
             ("application/json;q=0", None),
             ("application/json;q=7", None),
@@ -181,27 +224,45 @@ mod tests {
             ("nonsense", None),
         ];
         for (accept, expected) in cases {
-            let chosen = Accepted::read(accept).map(|accepted| accepted.media_type(OperationType::Query));
-            assert_eq!(chosen, expected.map(Some), "{accept}");
+            let chosen = Accepted::read(accept).map(|accepted| accepted.form(OperationType::Query));
+            assert_eq!(chosen, expected.map(Form::Single), "{accept}");
         }
     }
 
     #[test]
     fn subscriptions_are_streamed() {
-        let chosen = |accept| {
-            let accepted = Accepted::read(accept).unwrap();
-            let is_stream = |kind| accepted.media_type(kind).is_none();
-            (is_stream(OperationType::Query), is_stream(OperationType::Subscription))
+        use Framing::{Events, Multipart};
+        let framing = |accept, kind| match Accepted::read(accept).unwrap().form(kind) {
+            Form::Stream(framing) => Some(framing),
+            Form::Single(_) => None,
         };
-        assert_eq!(chosen("text/event-stream"), (true, true));
-        assert_eq!(chosen("application/json, text/event-stream;q=0.5"), (false, true));
-        assert_eq!(chosen("application/json;q=0.5, text/event-stream"), (true, true));
-        assert_eq!(
-            chosen("application/graphql-response+json, application/json, text/event-stream"),
-            (false, true)
-        );
-        assert_eq!(chosen("*/*"), (false, true));
-        assert_eq!(chosen("application/json, text/event-stream;q=0"), (false, false));
-        assert_eq!(chosen(""), (false, false));
+        let cases = [
+            ("text/event-stream", Some(Events), Some(Events)),
+            ("application/json, text/event-stream;q=0.5", None, Some(Events)),
+            ("application/json;q=0.5, text/event-stream", Some(Events), Some(Events)),
+            ("application/graphql-response+json, application/json, text/event-stream", None, Some(Events)),
+            ("*/*", None, Some(Events)),
+            ("application/json, text/event-stream;q=0", None, None),
+            ("", None, None),
+            // What Apollo Client sends, and what its documentation says.
+            (
+                "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/graphql-response+json,\
+                 application/json;q=0.9",
+                None,
+                Some(Multipart),
+            ),
+            (
+                "multipart/mixed; boundary=\"graphql\"; subscriptionSpec=\"1.0\", application/json",
+                None,
+                Some(Multipart),
+            ),
+            ("application/json, multipart/mixed;subscriptionSpec=1.0;q=0.1", None, Some(Multipart)),
+            ("multipart/mixed;subscriptionSpec=1.0, */*", None, Some(Multipart)),
+            ("multipart/mixed;subscriptionSpec=1.0;q=0.5, text/event-stream", Some(Events), Some(Events)),
+        ];
+        for (accept, query, subscription) in cases {
+            assert_eq!(framing(accept, OperationType::Query), query, "{accept}");
+            assert_eq!(framing(accept, OperationType::Subscription), subscription, "{accept}");
+        }
     }
 }

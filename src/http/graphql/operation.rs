@@ -115,6 +115,11 @@ impl Answers {
         self.stream.next().await
     }
 
+    /// Whose they are; nobody's if nothing was run.
+    pub(super) fn principal(&self) -> &str {
+        self.budget.as_ref().map_or("", MemoryBudget::holder)
+    }
+
     /// How many bytes of text the last answer has, about.
     pub(super) fn bytes(&self) -> usize {
         self.budget.as_ref().map_or(0, MemoryBudget::taken)

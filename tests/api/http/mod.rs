@@ -11,6 +11,7 @@ mod expiry;
 mod frames;
 mod heads;
 mod memory;
+mod multipart;
 mod rates;
 mod shutdown;
 mod sizes;
@@ -32,7 +33,7 @@ use serde_json::{Value, json};
 
 use self::socket::Frame;
 pub use self::socket::Socket;
-pub use self::ways::{Way, Ways};
+pub use self::ways::{APOLLO, PARTS, Way, Ways, parts};
 use crate::support::{Client, SECRET, Settings, TestDatabase, TestServer};
 
 /// How long anything may take that is certain to come.

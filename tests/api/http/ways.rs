@@ -17,6 +17,8 @@ pub enum Way {
     Get,
     /// By POST, for a stream of events.
     Events,
+    /// By POST, for a stream of parts. Only subscriptions are answered so.
+    Parts,
     /// On a WebSocket.
     Socket,
 }
@@ -26,7 +28,7 @@ impl Way {
     /// What a mutation may come by.
     pub const WRITING: [Self; 3] = [Self::Post, Self::Events, Self::Socket];
     /// What a subscription may come by.
-    pub const STREAMS: [Self; 2] = [Self::Events, Self::Socket];
+    pub const STREAMS: [Self; 3] = [Self::Events, Self::Parts, Self::Socket];
 }
 
 /// All ways of one client to its server. The socket is the same one throughout: a refusal must not close it.
@@ -72,6 +74,7 @@ impl Ways {
         let request = match way {
             Way::Get => self.client.get(&path(fields)).header("accept", "application/json"),
             Way::Events => self.client.post("/graphql").header("accept", "text/event-stream").json(fields),
+            Way::Parts => self.client.post("/graphql").header("accept", APOLLO).json(fields),
             _ => self.client.post("/graphql").header("accept", GRAPHQL).json(fields),
         };
         let response = request.send().await.unwrap();
@@ -80,7 +83,13 @@ impl Ways {
         let kind = header("content-type").unwrap();
         let text = response.text().await.unwrap();
         let is_stream = kind.starts_with("text/event-stream");
-        let body = if is_stream { only_event(&text) } else { serde_json::from_str(&text).unwrap() };
+        let body = if is_stream {
+            only_event(&text)
+        } else if kind == PARTS {
+            only_part(&text)
+        } else {
+            serde_json::from_str(&text).unwrap()
+        };
         match (way, status) {
             (Way::Post, 200 | 400) => {
                 assert!(kind.starts_with(GRAPHQL), "{kind}");
@@ -88,6 +97,7 @@ impl Ways {
             }
             (Way::Get, 200) => assert!(kind.starts_with("application/json"), "{kind}"),
             (Way::Events, 200) => assert!(is_stream, "{kind}: {body}"),
+            (Way::Parts, 200) => assert_eq!(kind, PARTS, "{body}"),
             _ => {
                 assert_eq!(kind, "application/json", "{status}: what HTTP itself refuses is plain JSON");
                 assert_eq!(body.get("data"), None);
@@ -111,6 +121,13 @@ impl Ways {
 
 const GRAPHQL: &str = "application/graphql-response+json";
 
+/// What Apollo Client accepts for a subscription.
+pub const APOLLO: &str = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/graphql-response+json,\
+                          application/json;q=0.9";
+
+/// The type of a stream of parts.
+pub const PARTS: &str = "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0";
+
 fn path(fields: &Value) -> String {
     let fields = fields.as_object().unwrap().iter();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -125,6 +142,24 @@ fn only_event(text: &str) -> Value {
     let events = text.trim_start_matches(":\n\n").strip_prefix("event: next\ndata: ");
     let json = events.and_then(|rest| rest.strip_suffix("\n\nevent: complete\ndata: \n\n"));
     serde_json::from_str(json.unwrap_or_else(|| panic!("not one answer and the end: {text}"))).unwrap()
+}
+
+/// The one answer of a stream of parts that has ended, signs of life aside.
+fn only_part(text: &str) -> Value {
+    let mut parts = parts(text);
+    assert_eq!(parts.len(), 1, "not one answer and the end: {text}");
+    parts[0]["payload"].take()
+}
+
+/// What the parts of a stream that has ended say, signs of life aside.
+pub fn parts(text: &str) -> Vec<Value> {
+    let (parts, end) =
+        text.rsplit_once("\r\n--graphql--\r\n").unwrap_or_else(|| panic!("not the end: {text}"));
+    assert_eq!(end, "");
+    let mut parts = parts.split("\r\n--graphql");
+    assert_eq!(parts.next(), Some(""), "{text}");
+    let contents = parts.map(|part| part.strip_prefix("\r\ncontent-type: application/json\r\n\r\n").unwrap());
+    contents.map(|json| serde_json::from_str(json).unwrap()).filter(|part| *part != json!({})).collect()
 }
 
 impl Told {

@@ -44,6 +44,11 @@ impl ScriptedAttempt {
         self.send(Ok(Delta::Text(text.to_owned())));
     }
 
+    /// Writes reasoning.
+    pub fn reason(&self, text: &str) {
+        self.send(Ok(Delta::Reasoning(text.to_owned())));
+    }
+
     /// Sends anything.
     pub fn send(&self, item: Item) {
         let deltas = self.deltas.lock().unwrap();
@@ -55,6 +60,11 @@ impl ScriptedAttempt {
     pub fn finish(&self) {
         self.send(Ok(Delta::Usage(Usage::default())));
         self.send(Ok(Delta::Finish(FinishReason::Stop)));
+        self.close();
+    }
+
+    /// Says that nothing more comes.
+    pub fn close(&self) {
         self.deltas.lock().unwrap().take();
     }
 

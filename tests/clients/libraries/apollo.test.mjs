@@ -1,4 +1,4 @@
-// Apollo Client, with subscriptions over WebSockets, and with automatic persisted queries.
+// Apollo Client, with subscriptions over WebSockets or as parts over HTTP, and with automatic persisted queries.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
@@ -37,6 +37,40 @@ const functions = (client) => ({
 });
 
 test('Apollo Client', (t) => converse(functions(connect(t))));
+
+/** A client with nothing but Apollo's `HttpLink`, and what it has received. */
+function connectByHttp() {
+  const received = [];
+  const link = new HttpLink({
+    uri: url,
+    headers: { authorization },
+    fetch: async (...request) => {
+      const response = await fetch(...request);
+      received.push(response.headers.get('content-type'));
+      return response;
+    },
+  });
+  return { received, client: new ApolloClient({ link, cache: new InMemoryCache() }) };
+}
+
+test('Apollo Client with nothing but its HttpLink', async () => {
+  const { client, received } = connectByHttp();
+  await converse(functions(client));
+  assert.match(received.at(-1), /^multipart\/mixed/);
+});
+
+test('errors of a subscription over HTTP are told as Apollo Client knows them', async () => {
+  const { client, received } = connectByHttp();
+  const subscribe = (query) =>
+    new Promise((resolve, reject) => {
+      client.subscribe({ query: gql(query) }).subscribe({ next: resolve, error: reject, complete: () => reject(new Error('no event')) });
+    });
+  const failed = await subscribe('subscription { changes(since: "x") { __typename } }');
+  assert.equal(failed.error.errors[0].extensions.code, 'BAD_USER_INPUT');
+  const refused = await subscribe('subscription { nonsense }');
+  assert.equal(refused.error.errors[0].extensions.code, 'GRAPHQL_VALIDATION_FAILED');
+  for (const type of received) assert.match(type, /^multipart\/mixed/);
+});
 
 test('Apollo Client with automatic persisted queries', async (t) => {
   const sha256 = (text) => createHash('sha256').update(text).digest('hex');

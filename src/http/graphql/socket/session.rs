@@ -291,14 +291,10 @@ impl Session {
         if self.running.contains_key(&id) {
             return Err(Close::taken(&id).into());
         }
-        if let Err(exceeded) = self.charge_message(bytes) {
-            return self.refuse(&id, &exceeded).await;
-        }
-        let maximum = self.app.0.options.limits.socket_operations;
-        if self.running.len() >= maximum {
-            let message =
-                format!("A WebSocket may have {maximum} operations at a time; retry when one has ended.");
-            let exceeded = LimitExceeded::rate_limited(message, Duration::from_secs(1));
+        let permits = &self.app.0.admission.permits;
+        let judged =
+            self.charge_message(bytes).and_then(|()| permits.check_socket_operations(self.running.len()));
+        if let Err(exceeded) = judged {
             return self.refuse(&id, &exceeded).await;
         }
         while self.tasks.try_join_next().is_some() {}

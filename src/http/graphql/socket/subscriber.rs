@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Sender;
 use super::message::Outgoing;
 use crate::admission::Principal;
 use crate::auth::Viewer;
-use crate::blocking;
+use crate::blocking::TRANSPORT;
 use crate::error::{Code, Error};
 use crate::http::App;
 use crate::http::graphql::answer::{ResponseShape, is_refusal};
@@ -82,11 +82,15 @@ impl Subscriber {
             }
             is_first = false;
             let (id, bytes, reservation) = (self.id.clone(), answers.bytes(), answers.release());
-            let write = move || {
+            let write = move |_: &_| {
                 let text = Outgoing::Next { id: &id, payload: &ResponseShape::new(&answer, errors) }.write();
                 (text, reservation)
             };
-            let (text, reservation) = blocking::run(bytes, write).await;
+            let written = TRANSPORT.run(answers.principal(), bytes, write).await;
+            let (text, reservation) = written.map_err(|error| {
+                error.log();
+                Answer::from_errors(vec![error.code().error(error.message())])
+            })?;
             self.send(text, false, reservation).await;
         }
         Ok(())
