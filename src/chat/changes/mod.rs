@@ -12,6 +12,7 @@
 //! messages, so that activating another version is one change, however many messages it moves.
 
 mod feed;
+mod replies;
 mod statement;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
 
+pub use self::replies::{FeedContent, FeedEvent};
 use self::statement::{PageRequest, Row, statement};
 use super::{Chat, Page};
 use crate::entity::{account, conversation, deleted_message, message};
@@ -38,6 +40,11 @@ pub struct ChangeCursor {
     pub kind: ChangeKind,
     /// The row.
     pub id: Uuid,
+}
+
+impl ChangeCursor {
+    /// Before all changes.
+    pub(super) const START: Self = Self { revision: 0, kind: ChangeKind::Conversation, id: Uuid::nil() };
 }
 
 /// The table of a changed row.
