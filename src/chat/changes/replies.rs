@@ -184,7 +184,9 @@ impl Feed {
             Change::Conversation(row) if row.deleted_at.is_some() => {
                 self.replies.retain(|reply| reply.conversation_id != row.id);
             }
-            Change::Conversation(_) | Change::Restored(_) | Change::ActivePath(_) => {}
+            // Its messages are to be read again, and what they have by then is not known here.
+            Change::Restored(row) => self.replies.retain(|reply| reply.conversation_id != row.id),
+            Change::Conversation(_) | Change::ActivePath(_) => {}
         }
         self.cursor = cursor;
         Some(FeedContent::Change(change))
