@@ -42,15 +42,21 @@ pub enum OnBusy {
     Rollback,
 }
 
+impl SendMessage {
+    /// Its receipt. The text is checked.
+    pub(super) fn idempotent(&self) -> Result<Option<IdempotentRequest>, Error> {
+        let conversation_id = self.conversation_id.unwrap_or(Uuid::nil());
+        let arguments = [conversation_id.as_bytes(), self.content.as_bytes(), self.metadata.bytes()];
+        IdempotentRequest::new(self.idempotency_key.as_deref(), "sendMessage", &arguments)
+    }
+}
+
 impl Chat {
     /// Stores a message and its reply's row in one transaction, has the reply generated, and returns at once. All of
     /// that is done even if the caller drops the future.
     pub async fn send(&self, mut request: SendMessage) -> Result<Sent, Error> {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
-        let conversation_id = request.conversation_id.unwrap_or(Uuid::nil());
-        let arguments = [conversation_id.as_bytes(), request.content.as_bytes(), request.metadata.bytes()];
-        let idempotent =
-            IdempotentRequest::new(request.idempotency_key.as_deref(), "sendMessage", &arguments)?;
+        let idempotent = request.idempotent()?;
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
         let created =
             Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };

@@ -28,6 +28,14 @@ pub struct EditMessage {
     pub metadata: Metadata,
 }
 
+impl EditMessage {
+    /// Its receipt. The text is checked.
+    pub(in crate::chat) fn idempotent(&self) -> Result<Option<IdempotentRequest>, Error> {
+        let arguments = [self.message_id.as_bytes(), self.content.as_bytes(), self.metadata.bytes()];
+        IdempotentRequest::new(self.idempotency_key.as_deref(), "editMessage", &arguments)
+    }
+}
+
 impl Chat {
     /// Stores another version of a user's message with a reply of its own, puts both on the active path, has the reply
     /// generated, and returns at once. The old version and its descendants stay.
@@ -36,9 +44,7 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such message, or it is a reply.
     pub async fn edit_message(&self, mut request: EditMessage) -> Result<Sent, Error> {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
-        let arguments = [request.message_id.as_bytes(), request.content.as_bytes(), request.metadata.bytes()];
-        let idempotent =
-            IdempotentRequest::new(request.idempotency_key.as_deref(), "editMessage", &arguments)?;
+        let idempotent = request.idempotent()?;
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
         let created =
             Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };

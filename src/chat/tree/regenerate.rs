@@ -33,6 +33,14 @@ pub struct Regenerated {
     pub reply: message::Model,
 }
 
+impl RegenerateReply {
+    /// Its receipt.
+    pub(in crate::chat) fn idempotent(&self) -> Result<Option<IdempotentRequest>, Error> {
+        let arguments = [self.message_id.as_bytes().as_slice()];
+        IdempotentRequest::new(self.idempotency_key.as_deref(), "regenerateReply", &arguments)
+    }
+}
+
 impl Chat {
     /// Stores another reply to the same message, puts it on the active path, has it generated, and returns at once. The
     /// old reply and its descendants stay.
@@ -40,9 +48,7 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply.
     pub async fn regenerate_reply(&self, request: RegenerateReply) -> Result<Regenerated, Error> {
-        let arguments = [request.message_id.as_bytes().as_slice()];
-        let idempotent =
-            IdempotentRequest::new(request.idempotency_key.as_deref(), "regenerateReply", &arguments)?;
+        let idempotent = request.idempotent()?;
         let created = Created { reply: Some(Uuid::now_v7()), ..Created::default() };
         let regenerated = self.write((request, idempotent), move |chat, write, (request, idempotent)| {
             Box::pin(async move {

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
-use crate::chat::{self, Chat, RegenerateReply};
+use crate::chat::{self, Chat, RegenerateReply, RetryReply, StopReply};
 use crate::entity::message;
 use crate::error::Error;
 use crate::graphql::conversation::Conversation;
@@ -22,7 +22,11 @@ impl ReplyMutations {
         #[graphql(desc = "The input of the mutation.")] input: StopReplyInput,
     ) -> Result<StopReplyPayload, Error> {
         let chat = context.chat()?;
-        let row = chat.stop_reply(require_id(&input.message_id, "reply")?).await?;
+        let request = StopReply {
+            message_id: require_id(&input.message_id, "reply")?,
+            idempotency_key: input.idempotency_key,
+        };
+        let row = chat.stop_reply(request).await?;
         Ok(StopReplyPayload { reply: row.into() })
     }
 
@@ -34,8 +38,9 @@ impl ReplyMutations {
         #[graphql(desc = "The input of the mutation.")] input: RetryReplyInput,
     ) -> Result<RetryReplyPayload, Error> {
         let chat = context.chat()?;
-        let row = chat.retry_reply(require_id(&input.message_id, "reply")?).await?;
-        let row = await_reply(chat, row, input.await_reply).await?;
+        let wait = input.await_reply;
+        let row = chat.retry_reply(input.into_request()?).await?;
+        let row = await_reply(chat, row, wait).await?;
         Ok(RetryReplyPayload { reply: row.into() })
     }
 
@@ -47,13 +52,9 @@ impl ReplyMutations {
         #[graphql(desc = "The input of the mutation.")] input: RegenerateReplyInput,
     ) -> Result<RegenerateReplyPayload, Error> {
         let chat = context.chat()?;
-        let request = RegenerateReply {
-            message_id: require_id(&input.message_id, "reply")?,
-            idempotency_key: input.idempotency_key,
-            on_busy: input.on_busy.unwrap_or_default().into(),
-        };
-        let regenerated = chat.regenerate_reply(request).await?;
-        let reply = await_reply(chat, regenerated.reply, input.await_reply).await?;
+        let wait = input.await_reply;
+        let regenerated = chat.regenerate_reply(input.into_request()?).await?;
+        let reply = await_reply(chat, regenerated.reply, wait).await?;
         Ok(RegenerateReplyPayload { conversation: regenerated.conversation.into(), reply: reply.into() })
     }
 }
@@ -63,6 +64,9 @@ impl ReplyMutations {
 struct StopReplyInput {
     /// The id of the reply.
     message_id: ID,
+    /// The client's key for this request; see `SendMessageInput.idempotencyKey`. A request that is repeated with it stops
+    /// nothing, and returns when the reply has ended.
+    idempotency_key: Option<String>,
 }
 
 /// The payload of `stopReply`.
@@ -74,12 +78,23 @@ struct StopReplyPayload {
 
 /// The input of `retryReply`.
 #[derive(InputObject)]
-struct RetryReplyInput {
+pub(super) struct RetryReplyInput {
     /// The id of the reply, whose status must not be `COMPLETE`.
     message_id: ID,
+    /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
+    idempotency_key: Option<String>,
     /// Whether to return only when the reply has ended.
     #[graphql(default_with = "Some(true)")]
     await_reply: Option<bool>,
+}
+
+impl RetryReplyInput {
+    pub(super) fn into_request(self) -> Result<RetryReply, Error> {
+        Ok(RetryReply {
+            message_id: require_id(&self.message_id, "reply")?,
+            idempotency_key: self.idempotency_key,
+        })
+    }
 }
 
 /// The payload of `retryReply`.
@@ -91,7 +106,7 @@ struct RetryReplyPayload {
 
 /// The input of `regenerateReply`.
 #[derive(InputObject)]
-struct RegenerateReplyInput {
+pub(super) struct RegenerateReplyInput {
     /// The id of the reply, which may have any status. It need not be on the active path.
     message_id: ID,
     /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
@@ -103,6 +118,16 @@ struct RegenerateReplyInput {
     /// previous version and the messages after it leave the active path in any case.
     #[graphql(default_with = "Some(OnBusy::Enqueue)")]
     on_busy: Option<OnBusy>,
+}
+
+impl RegenerateReplyInput {
+    pub(super) fn into_request(self) -> Result<RegenerateReply, Error> {
+        Ok(RegenerateReply {
+            message_id: require_id(&self.message_id, "reply")?,
+            idempotency_key: self.idempotency_key,
+            on_busy: self.on_busy.unwrap_or_default().into(),
+        })
+    }
 }
 
 /// The payload of `regenerateReply`.

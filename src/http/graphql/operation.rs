@@ -71,9 +71,10 @@ impl Execution {
     /// first answer that has errors.
     pub(super) fn stream(self, app: &App) -> Answers {
         let is_subscription = self.admitted.operation.kind == OperationType::Subscription;
-        let Admitted { request, budget, permit, expensive, .. } = self.admitted;
+        let Admitted { request, budget, permit, mut writing, expensive, .. } = self.admitted;
         let stream = if is_subscription {
-            until_error(self.batches.follow(app.0.schema.execute_stream(request)).boxed())
+            let answers = self.batches.follow(app.0.schema.execute_stream(request));
+            until_error(answers.inspect(move |_| drop(writing.take())).boxed())
         } else {
             let app = app.clone();
             let answer = async move {
