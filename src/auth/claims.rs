@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     rejection::Cause,
+    required_claim::RequiredClaim,
     viewer::{UserId, Viewer},
 };
 use crate::options;
@@ -34,6 +35,16 @@ pub struct ClaimRules {
         default_value = "sub"
     )]
     pub user_claim: String,
+    /// A claim that every token must have, such as `token_use=access`. May be given several times, or as a list with
+    /// commas; all must hold. A text, a boolean or a number must be exactly the value, and a list must contain it. Dots
+    /// lead into nested objects, as in `--auth-user-claim`. None unless given.
+    #[arg(
+        long = "auth-required-claim",
+        env = "CAUSERIE_AUTH_REQUIRED_CLAIM",
+        value_name = "NAME=VALUE",
+        value_delimiter = ','
+    )]
+    pub required: Vec<RequiredClaim>,
 }
 
 impl Default for ClaimRules {
@@ -56,6 +67,9 @@ impl ClaimRules {
             && !claims.get("aud").is_some_and(|aud| names(aud, audience))
         {
             return Err(Cause::Audience);
+        }
+        if !self.required.iter().all(|claim| claim.holds(claims)) {
+            return Err(Cause::RequiredClaim);
         }
         let user = find(claims, &self.user_claim).and_then(user_id).ok_or(Cause::User)?;
         let expires_at = claims.get("exp").and_then(instant).ok_or(Cause::Expiry)?;
@@ -81,7 +95,7 @@ fn names(aud: &Value, audience: &str) -> bool {
 
 /// The value at `path`. Names may have dots of their own (`https://issuer.example/claims`), so the longest name
 /// that exists is followed first.
-fn find<'c>(claims: &'c Map<String, Value>, path: &str) -> Option<&'c Value> {
+pub(super) fn find<'c>(claims: &'c Map<String, Value>, path: &str) -> Option<&'c Value> {
     if let Some(value) = claims.get(path) {
         return Some(value);
     }

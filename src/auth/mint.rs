@@ -22,6 +22,9 @@ pub fn mint(secret: &Secret, rules: &ClaimRules, user: &UserId, ttl: Duration) -
     if let Some(audience) = &rules.audience {
         claims.insert("aud".into(), audience.as_str().into());
     }
+    for claim in &rules.required {
+        claim.insert(&mut claims);
+    }
     claims.insert(rules.user_claim.clone(), user.as_str().into());
 
     let header = URL_SAFE_NO_PAD.encode(json!({"alg": "HS256", "typ": "JWT"}).to_string());

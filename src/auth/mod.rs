@@ -4,7 +4,8 @@
 //! Tokens (JWS compact form) from one issuer, whose keys are a shared secret, a key set in a file, or a key set
 //! that the issuer publishes and rotates.
 //!
-//! - `token` takes a token apart; `claims` holds its claims to the rules; `mint` makes one.
+//! - `token` takes a token apart; `claims` holds its claims to the rules, those of `required_claim`
+//!   among them; `mint` makes one.
 //! - `keys` checks signatures; `jwk` reads published keys; `endpoint` fetches them once; `jwks` keeps
 //!   them current.
 //! - `options`, `rejection` and `viewer` are what callers see besides the [`Authenticator`].
@@ -24,6 +25,7 @@ mod mint;
 mod object;
 mod options;
 mod rejection;
+mod required_claim;
 mod token;
 mod viewer;
 
@@ -32,4 +34,5 @@ pub use claims::{ClaimRules, LEEWAY};
 pub use mint::mint;
 pub use options::{IssuerOptions, Options, Secret, Source};
 pub use rejection::Rejection;
+pub use required_claim::RequiredClaim;
 pub use viewer::{UserId, Viewer};

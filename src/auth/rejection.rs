@@ -42,6 +42,7 @@ pub(super) enum Cause {
     NotBefore,
     Issuer,
     Audience,
+    RequiredClaim,
     User,
 }
 
@@ -62,6 +63,7 @@ impl fmt::Display for Cause {
             Self::NotBefore => "`nbf` is in the future or not a number",
             Self::Issuer => "`iss` is not the configured issuer",
             Self::Audience => "`aud` does not name the configured audience",
+            Self::RequiredClaim => "a required claim is missing or has another value",
             Self::User => "the user claim is missing or no user id",
         })
     }

@@ -3,6 +3,7 @@
 use futures_util::stream::BoxStream;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::receipt::{Created, IdempotentRequest};
@@ -16,28 +17,29 @@ use crate::reply::{Claim, ProgressEvent, ReplyPosition};
 use crate::signal::Topic;
 
 /// A reply to stop.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct StopReply {
     /// The reply.
     pub message_id: Uuid,
     /// The idempotency key: a second request with the same key stops nothing, and waits as the first one does.
+    #[serde(skip)]
     pub idempotency_key: Option<String>,
 }
 
 /// A reply to begin again.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct RetryReply {
     /// The reply.
     pub message_id: Uuid,
     /// The idempotency key: a second request with the same key returns the reply as it is.
+    #[serde(skip)]
     pub idempotency_key: Option<String>,
 }
 
 impl RetryReply {
     /// Its receipt.
     pub(super) fn idempotent(&self) -> Result<Option<IdempotentRequest>, Error> {
-        let arguments = [self.message_id.as_bytes().as_slice()];
-        IdempotentRequest::new(self.idempotency_key.as_deref(), "retryReply", &arguments)
+        IdempotentRequest::new(self.idempotency_key.as_deref(), "retryReply", self)
     }
 }
 
@@ -75,8 +77,8 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such reply.
     pub async fn stop_reply(&self, request: StopReply) -> Result<message::Model, Error> {
         let id = request.message_id;
-        let arguments = [id.as_bytes().as_slice()];
-        let idempotent = IdempotentRequest::new(request.idempotency_key.as_deref(), "stopReply", &arguments)?;
+        let idempotent =
+            IdempotentRequest::new(request.idempotency_key.as_deref(), "stopReply", &request)?;
         let created = Created { message: Some(id), reply: Some(id), ..Created::default() };
         self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
@@ -118,7 +120,7 @@ impl Chat {
     /// running does not change.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the viewer has no such reply; [`Error::BadUserInput`] if it is complete;
+    /// [`Error::NotFound`] if the viewer has no such reply; [`Error::InvalidState`] if it is complete;
     /// [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed.
     pub async fn retry_reply(&self, request: RetryReply) -> Result<message::Model, Error> {
         let (id, idempotent) = (request.message_id, request.idempotent()?);
@@ -139,8 +141,7 @@ impl Chat {
         match reply.status {
             Status::Queued | Status::Generating => return Ok(unchanged(write, reply)),
             Status::Complete => {
-                let message = "Only a reply that failed or was stopped can be retried.";
-                return Err(Error::BadUserInput(message.to_owned()));
+                return Err(Error::InvalidState("Only a reply that failed or was stopped can be retried."));
             }
             Status::Stopped | Status::Failed => {}
         }

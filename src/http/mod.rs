@@ -108,7 +108,7 @@ impl App {
             .merge(rest::router())
             .method_not_allowed_fallback(method_not_allowed)
             .layer(middleware::from_fn_with_state(self.clone(), address::admit));
-        if let Some(cors) = cors::layer(&self.0.options.cors_origins) {
+        if let Some(cors) = cors::layer(&self.0.options.cors_origins, self.0.options.local_origins) {
             api = api.layer(cors);
         }
         Router::new()

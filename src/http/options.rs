@@ -19,6 +19,9 @@ pub struct Options {
     /// times, or as a list with commas. None unless given.
     #[arg(long = "cors-origin", env = "CAUSERIE_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origins: Vec<Origin>,
+    /// Whether pages of this machine may use the API too, on whichever port: for development.
+    #[arg(skip)]
+    pub local_origins: bool,
     /// A proxy whose `X-Forwarded-For` is believed: an address, or a network such as `10.0.0.0/8`. May be given
     /// several times, or as a list with commas. None unless given.
     #[arg(

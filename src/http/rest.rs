@@ -92,10 +92,10 @@ async fn chat(
         Err(refusal) => return Ok(refusal),
     };
     let question: Question = serde_json::from_slice(&bytes).map_err(|_| {
-        Error::BadUserInput(
+        Error::input(
+            "body",
             "The body must be a JSON object with `message`, a string, and, if wanted, `conversation_id`, \
-             a string or null."
-                .to_owned(),
+             a string or null.",
         )
     })?;
     drop((bytes, body_budget));
@@ -105,7 +105,7 @@ async fn chat(
     };
     let idempotency_key = match headers.get("idempotency-key").map(|key| key.to_str()) {
         Some(Ok(key)) => Some(key.to_owned()),
-        Some(Err(_)) => return Err(Error::BadUserInput("`Idempotency-Key` must be ASCII.".to_owned())),
+        Some(Err(_)) => return Err(Error::input("Idempotency-Key", "`Idempotency-Key` must be ASCII.")),
         None => None,
     };
     let chat = app.chat(viewer, budget.clone());

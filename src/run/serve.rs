@@ -29,7 +29,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
     let (auth, dev_token) = issuer::options(&serve)?;
     let title_assistant = serve.assistant.title_assistant(allow_plaintext)?;
     let assistant = serve.assistant.assistant(serve.reply.timeout, allow_plaintext)?;
-    let http = serve.http.load()?;
+    let http = http::Options { local_origins: serve.dev, ..serve.http.load()? };
     let authenticator = Authenticator::new(auth).await?;
     let listener = TcpListener::bind(serve.listen)
         .await

@@ -34,6 +34,7 @@ mod pagination;
 mod progress;
 mod queue;
 mod replies;
+mod reply_requests;
 mod rest;
 mod room;
 mod search;

@@ -1,6 +1,7 @@
 //! Editing: another version of a user's message.
 
 use sea_orm::sea_query::Expr;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::super::new_message::{NewMessage, Sent};
@@ -13,13 +14,14 @@ use crate::error::Error;
 use crate::index::Entry;
 
 /// Another version of a user's message.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct EditMessage {
     /// The message.
     pub message_id: Uuid,
     /// The new version's text.
     pub content: String,
     /// The idempotency key: a second request with the same key returns the first one's rows.
+    #[serde(skip)]
     pub idempotency_key: Option<String>,
     /// What to do if a reply is queued or running in the conversation. [`OnBusy::Rollback`] is the same as
     /// [`OnBusy::Interrupt`] here: the messages after this one leave the active path in any case.
@@ -31,8 +33,7 @@ pub struct EditMessage {
 impl EditMessage {
     /// Its receipt. The text is checked.
     pub(in crate::chat) fn idempotent(&self) -> Result<Option<IdempotentRequest>, Error> {
-        let arguments = [self.message_id.as_bytes(), self.content.as_bytes(), self.metadata.bytes()];
-        IdempotentRequest::new(self.idempotency_key.as_deref(), "editMessage", &arguments)
+        IdempotentRequest::new(self.idempotency_key.as_deref(), "editMessage", self)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::entity::message;
 use crate::error::Error;
 use crate::graphql::conversation::Conversation;
 use crate::graphql::message::Message;
-use crate::graphql::shared::{ContextExt, require_id};
+use crate::graphql::shared::{ContextExt, Json, Payload, parse_metadata, payload, require_id};
 
 #[derive(Debug, Default)]
 pub(crate) struct ReplyMutations;
@@ -20,28 +20,33 @@ impl ReplyMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: StopReplyInput,
-    ) -> Result<StopReplyPayload, Error> {
-        let chat = context.chat()?;
-        let request = StopReply {
-            message_id: require_id(&input.message_id, "reply")?,
-            idempotency_key: input.idempotency_key,
-        };
-        let row = chat.stop_reply(request).await?;
-        Ok(StopReplyPayload { reply: row.into() })
+    ) -> Payload<StopReplyPayload> {
+        payload(async {
+            let request = StopReply {
+                message_id: require_id(&input.message_id, "reply")?,
+                idempotency_key: input.idempotency_key,
+            };
+            let row = context.chat()?.stop_reply(request).await?;
+            Ok(StopReplyPayload { reply: row.into() })
+        })
+        .await
     }
 
     /// Restarts a reply that failed or was stopped, as a new attempt of the same reply. A reply that has not ended does
-    /// not change. The mutation fails with `BAD_USER_INPUT` if the reply is complete.
+    /// not change. The mutation fails with `INVALID_STATE` if the reply is complete.
     async fn retry_reply(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: RetryReplyInput,
-    ) -> Result<RetryReplyPayload, Error> {
-        let chat = context.chat()?;
-        let wait = input.await_reply;
-        let row = chat.retry_reply(input.into_request()?).await?;
-        let row = await_reply(chat, row, wait).await?;
-        Ok(RetryReplyPayload { reply: row.into() })
+    ) -> Payload<RetryReplyPayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let wait = input.await_reply;
+            let row = chat.retry_reply(input.into_request()?).await?;
+            let row = await_reply(chat, row, wait).await?;
+            Ok(RetryReplyPayload { reply: row.into() })
+        })
+        .await
     }
 
     /// Requests a new version of a reply, which joins the active path. The previous version and the messages below it
@@ -50,12 +55,15 @@ impl ReplyMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: RegenerateReplyInput,
-    ) -> Result<RegenerateReplyPayload, Error> {
-        let chat = context.chat()?;
-        let wait = input.await_reply;
-        let regenerated = chat.regenerate_reply(input.into_request()?).await?;
-        let reply = await_reply(chat, regenerated.reply, wait).await?;
-        Ok(RegenerateReplyPayload { conversation: regenerated.conversation.into(), reply: reply.into() })
+    ) -> Payload<RegenerateReplyPayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let wait = input.await_reply;
+            let regenerated = chat.regenerate_reply(input.into_request()?).await?;
+            let reply = await_reply(chat, regenerated.reply, wait).await?;
+            Ok(RegenerateReplyPayload { conversation: regenerated.conversation.into(), reply: reply.into() })
+        })
+        .await
     }
 }
 
@@ -118,6 +126,9 @@ pub(super) struct RegenerateReplyInput {
     /// previous version and the messages after it leave the active path in any case.
     #[graphql(default_with = "Some(OnBusy::Enqueue)")]
     on_busy: Option<OnBusy>,
+    /// The client's own JSON object for the new version; see `SendMessageInput.metadata`. It is not copied from the
+    /// previous version.
+    metadata: Option<Json>,
 }
 
 impl RegenerateReplyInput {
@@ -126,6 +137,7 @@ impl RegenerateReplyInput {
             message_id: require_id(&self.message_id, "reply")?,
             idempotency_key: self.idempotency_key,
             on_busy: self.on_busy.unwrap_or_default().into(),
+            metadata: parse_metadata(self.metadata)?,
         })
     }
 }

@@ -87,22 +87,23 @@ async fn request(
     request: Result<ReplyRequest, Error>,
     after: Option<String>,
 ) -> Result<Events, Error> {
-    let (chat, request) = (context.chat()?, request?);
+    let within = |error: Error| error.within("input");
+    let (chat, request) = (context.chat()?, request.map_err(within)?);
     if request.idempotency_key().is_none() {
         let message = "A subscription that requests a reply needs an `idempotencyKey`: clients repeat it by themselves.";
-        return Err(Error::BadUserInput(message.to_owned()));
+        return Err(Error::input("input.idempotencyKey", message));
     }
     let after = ReplyCursor::parse("after", after.as_deref())?;
     if let Some(ReplyCursor { reply, position }) = after {
-        if !chat.has_requested(request, reply).await? {
+        if !chat.has_requested(request, reply).await.map_err(within)? {
             let message = "`after` is no cursor of what this `idempotencyKey` has requested; use one of the same request, \
                            or omit it.";
-            return Err(Error::BadUserInput(message.to_owned()));
+            return Err(Error::input("after", message));
         }
         let events = chat.reply_progress(reply, Some(position)).await?;
         return Ok(events.map(move |event| Ok(ReplyEvent::new(reply, event?))).boxed());
     }
-    let Requested { conversation, message, reply } = chat.request_reply(request).await?;
+    let Requested { conversation, message, reply } = chat.request_reply(request).await.map_err(within)?;
     let id = reply.id;
     let requested = ReplyRequested {
         reply: reply.into(),

@@ -6,7 +6,7 @@ use causerie::auth::{ClaimRules, Rejection, Secret, UserId, mint};
 use chrono::Utc;
 use serde_json::{Value, json};
 
-use super::{SECRET, signer::Signer, user, with_secret};
+use super::{SECRET, claims, signer::Signer, user, with_secret};
 
 fn signed(claims: &Value) -> String {
     Signer::hmac("HS256", SECRET.as_bytes()).token_with(&json!({"alg": "HS256"}), claims)
@@ -146,6 +146,7 @@ async fn minted_tokens_satisfy_their_own_rules() {
         issuer: Some("https://us.example".into()),
         audience: Some("chat".into()),
         user_claim: "user.id".into(),
+        required: vec!["token.use=access".parse().unwrap(), "level=2".parse().unwrap()],
     };
     for rules in [ClaimRules::default(), strict] {
         let authenticator = with_secret(rules.clone()).await;
@@ -159,4 +160,33 @@ async fn minted_tokens_satisfy_their_own_rules() {
     let token = mint(&other, &ClaimRules::default(), &UserId::new("ada").unwrap(), Duration::from_hours(1));
     let authenticator = with_secret(ClaimRules::default()).await;
     assert_eq!(user(&authenticator, &token).await, Err(Rejection::Invalid));
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_the_same_key_is_refused() {
+    let exp = Utc::now().timestamp() + 900;
+    let token = |token_use: Value| signed(&json!({"sub": "ada", "exp": exp, "token_use": token_use}));
+    let rules = |required: &[&str]| ClaimRules {
+        required: required.iter().map(|claim| claim.parse().unwrap()).collect(),
+        ..ClaimRules::default()
+    };
+    let lax = with_secret(ClaimRules::default()).await;
+    assert_eq!(user(&lax, &token(json!("refresh"))).await, Ok("ada".into()));
+    let strict = with_secret(rules(&["token_use=access"])).await;
+    assert_eq!(user(&strict, &token(json!("access"))).await, Ok("ada".into()));
+    assert_eq!(user(&strict, &token(json!(["access", "chat"]))).await, Ok("ada".into()));
+    for bad in [json!("refresh"), json!(["refresh"]), json!(null), json!(true), json!({"access": true})] {
+        assert_eq!(user(&strict, &token(bad.clone())).await, Err(Rejection::Invalid), "{bad}");
+    }
+    assert_eq!(user(&strict, &signed(&claims("ada"))).await, Err(Rejection::Invalid));
+
+    let both = with_secret(rules(&["token_use=access", "verified=true"])).await;
+    let verified =
+        |flag: Value| signed(&json!({"sub": "ada", "exp": exp, "token_use": "access", "verified": flag}));
+    assert_eq!(user(&both, &verified(json!(true))).await, Ok("ada".into()));
+    assert_eq!(user(&both, &verified(json!(false))).await, Err(Rejection::Invalid));
+    assert_eq!(user(&both, &token(json!("access"))).await, Err(Rejection::Invalid), "all must hold");
+    // An expired refresh token is not told from a forged one.
+    let expired = signed(&json!({"sub": "ada", "exp": 1, "token_use": "refresh"}));
+    assert_eq!(user(&strict, &expired).await, Err(Rejection::Invalid));
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::run;
-use crate::support::{Client, Process, causerie};
+use crate::support::{Client, Process, TestDatabase, causerie};
 
 /// Starts a development server in `directory`; returns it and the token that it prints.
 async fn start(directory: &TempDir) -> (Process, String) {
@@ -61,4 +61,34 @@ async fn a_secret_that_was_spoilt_is_refused() {
     let ran = run(directory.path(), &[], &["serve", "--dev", "--listen", "127.0.0.1:0"]).await;
     ran.assert_refused("causerie.db.dev-secret");
     assert!(!ran.stderr.contains("swordfish"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn pages_of_this_machine_may_use_it_and_no_others() {
+    let directory = TempDir::new().unwrap();
+    let (server, token) = start(&directory).await;
+    let dev = Client::new(server.url(), Some(token));
+    let allowed = async |client: &Client, origin: &str| {
+        let query = client.post("/graphql").json(&json!({ "query": "{ viewer { id } }" }));
+        let answer = query.header("origin", origin).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let allowed = answer.headers().get("access-control-allow-origin");
+        allowed.map(|origin| origin.to_str().unwrap().to_owned())
+    };
+    for origin in ["http://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:8000", "https://localhost"]
+    {
+        assert_eq!(allowed(&dev, origin).await.as_deref(), Some(origin));
+    }
+    for origin in
+        ["https://evil.example", "http://localhost.evil.example:5173", "http://192.168.0.2:5173", "null"]
+    {
+        assert_eq!(allowed(&dev, origin).await, None, "{origin}");
+    }
+    // The page that holds the token is not for other pages to read.
+    let page = dev.get("/graphiql").header("origin", "http://localhost:5173").send().await.unwrap();
+    assert_eq!(page.headers().get("access-control-allow-origin"), None);
+
+    let database = TestDatabase::sqlite();
+    let server = Process::start(&database, &[]).await;
+    assert_eq!(allowed(&server.user("ann"), "http://localhost:5173").await, None, "without --dev");
 }

@@ -20,6 +20,7 @@ async fn settings_that_cannot_be_meant_are_refused() {
         (&["--listen", "127.0.0.1"], "--listen"),
         (&["--log-format", "xml"], "--log-format"),
         (&["--log", "causerie=loud"], "--log"),
+        (&["--auth-required-claim", "token_use"], "--auth-required-claim"),
         (&["--nonsense"], "--nonsense"),
         (&["nonsense"], "nonsense"),
         (&["--reply-lease", "1ms"], "--reply-lease"),
