@@ -62,7 +62,8 @@ impl Chat {
         message.status = Status::Complete;
         message.finished_at = Some(write.now);
         let after = Slot { parent: Some(message.id), position: slot.position + 1, ..slot };
-        let reply = self.new_reply(write, conversation.id, created.reply, &after, Metadata::default()).await?;
+        let reply =
+            self.new_reply(write, conversation.id, created.reply, &after, Metadata::default()).await?;
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
         Entity::insert_many(rows).exec_without_returning(&**write).await?;
         index::store_message(write, self.user(), message.id, new.entry).await?;

@@ -142,7 +142,10 @@ mod tests {
     fn each_argument_tells_requests_apart_but_one_that_is_left_out() {
         let arguments = json!({ "content": "hello", "on_busy": "Enqueue" });
         let first = digest("sendMessage", &arguments);
-        assert_eq!(digest("sendMessage", &json!({ "content": "hello", "on_busy": "Enqueue", "new": null })), first);
+        assert_eq!(
+            digest("sendMessage", &json!({ "content": "hello", "on_busy": "Enqueue", "new": null })),
+            first
+        );
         assert_ne!(digest("editMessage", &arguments), first);
         for other in [
             json!({ "content": "hello!", "on_busy": "Enqueue" }),
@@ -157,10 +160,6 @@ mod tests {
     #[test]
     fn the_digest_of_a_request_stays_the_same_in_later_versions() {
         let digest = digest("sendMessage", &json!({ "on_busy": "Enqueue", "content": "hello" }));
-        assert_eq!(hex(&digest), "216c778f65b6b46abe7c5924ab16de5893476275d40e763381cf3516c2f99634");
-    }
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        assert_eq!(digest[..8], [0x21, 0x6c, 0x77, 0x8f, 0x65, 0xb6, 0xb4, 0x6a]);
     }
 }

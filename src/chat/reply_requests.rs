@@ -84,7 +84,7 @@ impl Chat {
         spawn_and_wait(async move {
             Ok(match request {
                 ReplyRequest::Send(request) => chat.send(request).await?.into(),
-                ReplyRequest::Edit(request) => chat.edit_message(request).await?.into(),
+                ReplyRequest::Edit(request) => Box::pin(chat.edit_message(request)).await?.into(),
                 ReplyRequest::Regenerate(request) => chat.regenerate_reply(request).await?.into(),
                 ReplyRequest::Retry(request) => {
                     let reply = chat.retry_reply(request).await?;

@@ -37,7 +37,8 @@ impl Case {
     /// The id of what the mutation made or changed.
     fn id(&self, data: &Value) -> Value {
         let payload = data[self.name].as_object().unwrap();
-        let (field, value) = payload.iter().find(|(field, _)| *field != "conversation" || payload.len() == 1).unwrap();
+        let (field, value) =
+            payload.iter().find(|(field, _)| *field != "conversation" || payload.len() == 1).unwrap();
         if field == "deletedMessageId" { value.clone() } else { value["id"].clone() }
     }
 }

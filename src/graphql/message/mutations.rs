@@ -48,7 +48,7 @@ impl MessageMutations {
         payload(async {
             let chat = context.chat()?;
             let wait = input.await_reply;
-            let sent = chat.edit_message(input.into_request()?).await?;
+            let sent = Box::pin(chat.edit_message(input.into_request()?)).await?;
             let reply = await_reply(chat, sent.reply, wait).await?;
             Ok(EditMessagePayload {
                 conversation: sent.conversation.into(),

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use causerie::assistant::{Failure, FailureCode};
 use causerie::receipts;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
 use super::{all, kinds, subscription, text, two_servers};
 use crate::http::Way;
@@ -29,13 +29,6 @@ pub async fn unblock(blocker: DatabaseConnection) {
     blocker.close().await.unwrap();
 }
 
-/// Waits until a statement that writes has begun.
-pub async fn until_blocked(server: &TestServer) {
-    while !server.take_statements().iter().any(|statement| statement.sql.contains("account") || statement.sql.contains("BEGIN")) {
-        sleep(Duration::from_millis(2)).await;
-    }
-}
-
 fn follow(client: &Client, way: Way, input: &Value) -> JoinHandle<Vec<Value>> {
     let (client, input) = (client.clone(), input.clone());
     tokio::spawn(async move { all(&client, way, "sendMessage", &input, None).await })
@@ -48,13 +41,14 @@ on_both_databases! {
         ann.data("mutation { createConversation(input: {}) { conversation { id } } }", json!({})).await;
         let blocker = block(&database).await;
         let input = json!({ "content": "hello", "idempotencyKey": "one" });
-        let followers = [
-            follow(&ann, Way::Events, &input),
-            follow(&ann.at(two.url()), Way::Parts, &input),
-            follow(&ann.at(two.url()), Way::Socket, &input),
-        ];
-        until_blocked(&one).await;
-        until_blocked(&two).await;
+        // Each has begun to write when its stream is there.
+        let mut streams = Vec::new();
+        for url in [one.url(), two.url(), one.url()] {
+            let variables = json!({ "input": input });
+            streams.push(ann.at(url).subscribe(&subscription("sendMessage"), variables).await);
+        }
+        drop(streams.pop());
+        let followers = [follow(&ann.at(two.url()), Way::Parts, &input), follow(&ann, Way::Socket, &input)];
         unblock(blocker).await;
         let attempt = tokio::select! {
             attempt = first.next() => attempt,
@@ -67,6 +61,11 @@ on_both_databases! {
             let events = follower.await.unwrap();
             assert_eq!((kinds(&events)[0], text(&events).as_str()), ("ReplyRequested", "Good morning"));
             replies.push(events[0]["reply"]["id"].clone());
+        }
+        for mut stream in streams {
+            let first = stream.next().await.unwrap()["sendMessage"].take();
+            assert_eq!(first["__typename"], "ReplyRequested");
+            replies.push(first["reply"]["id"].clone());
         }
         replies.dedup();
         assert_eq!(replies.len(), 1, "all follow the same reply");
@@ -131,7 +130,7 @@ on_both_databases! {
         let following = follow(&ann, Way::Events, &input);
         let attempt = script.next().await;
         attempt.say("Good");
-        attempt.send(Err(causerie::assistant::Failure::unavailable("gone")));
+        attempt.send(Err(Failure { code: FailureCode::Truncated, message: "It broke.".to_owned(), retryable: true }));
         let events = following.await.unwrap();
         assert_eq!(events.last().unwrap()["message"]["status"], "FAILED");
         for way in Way::STREAMS {
