@@ -77,8 +77,7 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such reply.
     pub async fn stop_reply(&self, request: StopReply) -> Result<message::Model, Error> {
         let id = request.message_id;
-        let idempotent =
-            IdempotentRequest::new(request.idempotency_key.as_deref(), "stopReply", &request)?;
+        let idempotent = IdempotentRequest::new(request.idempotency_key.as_deref(), "stopReply", &request)?;
         let created = Created { message: Some(id), reply: Some(id), ..Created::default() };
         self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {

@@ -15,7 +15,8 @@ async fn limited(database: &TestDatabase, limits: Limits) -> TestServer {
 
 async fn get(client: &Client, query: &str, accept: &str) -> (u16, serde_json::Value) {
     let path: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
-    let response = client.get(&format!("/graphql?query={path}")).header("accept", accept).send().await.unwrap();
+    let response =
+        client.get(&format!("/graphql?query={path}")).header("accept", accept).send().await.unwrap();
     assert_eq!(response.headers()["allow"], "POST");
     (response.status().as_u16(), response.json().await.unwrap())
 }
