@@ -22,11 +22,12 @@ impl ReplyMutations {
         #[graphql(desc = "The input of the mutation.")] input: StopReplyInput,
     ) -> Payload<StopReplyPayload> {
         payload(async {
+            let chat = context.chat()?;
             let request = StopReply {
                 message_id: require_id(&input.message_id, "reply")?,
                 idempotency_key: input.idempotency_key,
             };
-            let row = context.chat()?.stop_reply(request).await?;
+            let row = chat.stop_reply(request).await?;
             Ok(StopReplyPayload { reply: row.into() })
         })
         .await

@@ -49,7 +49,8 @@ on_both_databases! {
         let ann = server.user("ann");
         let sent = ann.send("hello", json!({ "awaitReply": false })).await;
         let reply = &sent["reply"]["id"];
-        script.next().await.say("one");
+        let first = script.next().await;
+        first.say("one");
         let stop = "mutation($id: ID!) { stopReply(input: { messageId: $id, idempotencyKey: \"stop\" }) { reply { status } } }";
         ann.data(stop, json!({ "id": reply })).await;
 
@@ -70,7 +71,7 @@ on_both_databases! {
         assert_eq!(stopping.await.unwrap()["stopReply"]["reply"]["status"], "COMPLETE");
         // Its own key finds what it has asked for; another one asks for something that cannot be.
         let again = all(&ann, Way::Events, "retryReply", &input, None).await;
-        assert_eq!(again, events);
+        assert_eq!(again[1..], events[1..]);
         let other = json!({ "messageId": reply, "idempotencyKey": "other" });
         let refused = all(&ann, Way::Events, "retryReply", &other, None).await;
         assert_eq!(refused, [json!({ "error": { "code": "INVALID_STATE" } })]);
