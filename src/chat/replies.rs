@@ -82,9 +82,10 @@ impl Chat {
         self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
                 match chat.record_receipt(write, idempotent.as_ref(), created).await? {
-                    Some(_) => Ok(unchanged(write, ())),
-                    None => chat.request_stop(write, id).await,
+                    Some(_) => write.clear_after_commit(),
+                    None => chat.request_stop(write, id).await?,
                 }
+                Ok(())
             })
         })
         .await?;

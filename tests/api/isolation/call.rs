@@ -618,10 +618,7 @@ impl Call {
 
     /// Whether it is about a message that the caller has just sent.
     fn needs_a_fresh_message(&self) -> bool {
-        let query = match self.request {
-            Request::GraphQl(_, query, _) | Request::Stream(_, query) => query,
-            _ => return false,
-        };
+        let (Request::GraphQl(_, query, _) | Request::Stream(_, query)) = self.request else { return false };
         query.contains("$fresh")
     }
 
