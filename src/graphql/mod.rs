@@ -21,7 +21,7 @@ use self::node::NodeQueries;
 use self::reply::{FeedbackMutations, ReplyMutations, ReplySubscriptions};
 use self::search::SearchQueries;
 use self::shared::ErrorCode;
-pub use self::shared::{Batches, RequestContext};
+pub use self::shared::{Batches, RequestContext, StartCursor};
 use self::validated::SkipValidation;
 pub use self::validated::Validated;
 use self::viewer::ViewerQueries;
