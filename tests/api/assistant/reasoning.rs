@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::*;
 
 /// An event with a delta of these fields.
-fn delta(delta: Value) -> String {
-    format!("data: {}\n\n", json!({ "choices": [{ "index": 0, "delta": delta }] }))
+fn delta(delta: impl Into<Value>) -> String {
+    format!("data: {}\n\n", json!({ "choices": [{ "index": 0, "delta": delta.into() }] }))
 }
 
 fn call(arguments: &str) -> String {
