@@ -315,9 +315,12 @@ impl World {
             ("'2020-01-01T00:00:00+00:00'", |id| format!("X'{}'", id.simple()))
         };
         let (id, nobody) = (spelled(id), spelled(Uuid::nil()));
+        // However long the successor takes to be seen, there is one.
+        let attempt = self.database.number(&format!("SELECT attempt FROM message WHERE id = {id}")).await;
         loop {
-            let sql =
-                format!("UPDATE message SET lease_until = {past}, lease_owner = {nobody} WHERE id = {id}");
+            let sql = format!(
+                "UPDATE message SET lease_until = {past}, lease_owner = {nobody} WHERE id = {id} AND attempt = {attempt}"
+            );
             connection.execute_unprepared(&sql).await.unwrap();
             self.signals.send(Topic::Claimable);
             // A checkpoint of the old writer may have come in between and extended the lease.

@@ -156,17 +156,16 @@ pub(super) fn statement(backend: DbBackend, user: &str, request: &PageRequest) -
     let rows = ROWS.replace("{columns}", &columns());
     let sql = format!(
         "WITH horizon AS MATERIALIZED ({horizon}),
-change_key AS ({keys}),
+change_key AS ({keys}
+UNION ALL SELECT {HORIZON}, revision, id, 0 FROM horizon),
 page AS (
-    SELECT * FROM (
-        SELECT kind, revision, id, row_number() OVER so_far <= {limit}
-            AND (row_number() OVER so_far = 1 OR sum(bytes) OVER so_far <= $8) AS fits
-        FROM change_key
-        WHERE NOT EXISTS (SELECT 1 FROM horizon
-            WHERE (change_key.revision, change_key.kind, change_key.id) > (horizon.revision, {MESSAGE}, horizon.id))
-        WINDOW so_far AS (ORDER BY revision, kind, id)
-        ORDER BY revision, kind, id LIMIT {limit} + 1) AS counted
-    UNION ALL SELECT {HORIZON}, revision, id, FALSE FROM horizon
+    SELECT kind, revision, id, row_number() OVER so_far <= {limit}
+        AND (row_number() OVER so_far = 1 OR sum(bytes) OVER so_far <= $8) AS fits
+    FROM change_key
+    WHERE kind = {HORIZON} OR NOT EXISTS (SELECT 1 FROM horizon
+        WHERE (change_key.revision, change_key.kind, change_key.id) > (horizon.revision, {MESSAGE}, horizon.id))
+    WINDOW so_far AS (ORDER BY revision, kind, id)
+    ORDER BY revision, kind, id LIMIT {limit} + 1
 ){rows}",
         limit = request.limit,
         horizon = HORIZON_KEY.replace("{walk}", &(WALK - 1).to_string()),

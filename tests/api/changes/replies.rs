@@ -69,7 +69,7 @@ impl Device {
         let event = &event["event"];
         match event["__typename"].as_str().unwrap() {
             "ReplyText" => {
-                *self.texts.get_mut(&id).expect("it was told of") += event["text"].as_str().unwrap()
+                *self.texts.get_mut(&id).expect("it was told of") += event["text"].as_str().unwrap();
             }
             "ReplyRestarted" => self.texts.get_mut(&id).expect("it was told of").clear(),
             _ => {}
