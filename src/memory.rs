@@ -122,14 +122,15 @@ impl MemoryBudget {
 
 impl State {
     fn reserve(&mut self, holder: &str, steps: usize) -> Result<(), Error> {
-        if self.rate.as_ref().is_some_and(|rate| rate.check(holder, steps as u64).is_err()) {
-            return Err(Error::TooManyBytesInFlight);
-        }
         let weight = u32::try_from(steps).unwrap_or(u32::MAX);
         let permit = self.memory.0.try_acquire(holder, weight).map_err(|full| match full {
             Full::Own => Error::TooManyBytesInFlight,
             Full::All => Error::Unavailable("the memory budget (--max-memory) is used up".to_owned()),
         })?;
+        // Only what there is room for counts in the rate, however often it is tried.
+        if self.rate.as_ref().is_some_and(|rate| rate.check(holder, steps as u64).is_err()) {
+            return Err(Error::TooManyBytesInFlight);
+        }
         self.reserved.permits.push(permit);
         self.reserved.steps += steps;
         Ok(())

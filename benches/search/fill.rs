@@ -2,7 +2,7 @@
 
 use causerie::database::Database;
 use causerie::entity::conversation::TitleOrigin;
-use causerie::entity::message::{Role, Status, ToolCalls};
+use causerie::entity::message::{Parts, Role, Status};
 use causerie::entity::{conversation, message};
 use causerie::index::index_message;
 use causerie::search::{Folded, scope, tokens};
@@ -104,7 +104,7 @@ pub async fn others(raw: &DatabaseConnection, count: usize) -> usize {
         let conversation_id = row.id;
         conversation::Entity::insert(row.into_active_model()).exec_without_returning(raw).await.unwrap();
         let insert = format!(
-            "INSERT INTO message (user_id, id, conversation_id, position, active, role, status, content, tool_calls,
+            "INSERT INTO message (user_id, id, conversation_id, position, active, role, status, content, parts,
                 created_at, finished_at, revision)
             SELECT $1, {id}, $2, n * (SELECT count(*) FROM bench_text) + number + 1, TRUE, 'USER', 'COMPLETE', content, {no}, $4, $4, 1
             FROM bench_text CROSS JOIN ({series}) AS series"
@@ -191,7 +191,8 @@ fn message(
         role: Role::User,
         status: Status::Complete,
         content: content.to_owned(),
-        tool_calls: ToolCalls::default(),
+        reasoning: String::new(),
+        parts: Parts::default(),
         finish_reason: None,
         failure: None,
         model: None,

@@ -86,7 +86,9 @@ CREATE TABLE message (
     role TEXT NOT NULL CHECK (role IN ('USER', 'ASSISTANT')),
     status TEXT NOT NULL CHECK (status IN ('QUEUED', 'GENERATING', 'COMPLETE', 'STOPPED', 'FAILED')),
     content TEXT NOT NULL,
-    tool_calls {json} NOT NULL,
+    reasoning TEXT NOT NULL DEFAULT '',
+    -- In what order text, reasoning and tool calls came; '[]' is one part of text.
+    parts {json} NOT NULL DEFAULT '[]',
     finish_reason TEXT,
     failure {json},
     model TEXT,

@@ -10,11 +10,12 @@ use super::{Assistant, Delta, Failure, FailureCode, FinishReason, Prompt, Speake
 
 /// An assistant for development: it says that it is one, and repeats the user's last message word for word.
 ///
-/// Its model is called `echo`, and it counts words as tokens. Two messages, sent alone, let the author of a
-/// client see the rarer ends of a reply:
+/// Its model is called `echo`, and it counts words as tokens. Three messages, sent alone, let the author of a
+/// client see the rarer replies:
 ///
 /// | message | the reply |
 /// |---|---|
+/// | `/reason` | some reasoning, then some text |
 /// | `/fail` | some text, then a [`Failure`] that may be retried (and fails again) |
 /// | `/tool` | some text, then a call of the tool `echo` |
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ impl Assistant for Echo {
         let delay = self.delay;
         stream::unfold(script(&prompt), move |mut steps| async move {
             let step = steps.pop_front()?;
-            if matches!(step, Ok(Delta::Text(_))) && !delay.is_zero() {
+            if matches!(step, Ok(Delta::Text(_) | Delta::Reasoning(_))) && !delay.is_zero() {
                 tokio::time::sleep(delay).await;
             } else {
                 // A long reply is always ready: let others run between its words.
@@ -53,12 +54,17 @@ fn script(prompt: &Prompt) -> VecDeque<Result<Delta, Failure>> {
     let said = prompt.turns.iter().rev().find(|turn| turn.speaker == Speaker::User);
     let said = said.map_or("", |turn| turn.content.as_str());
     let text = match said {
+        "/reason" => "This is causerie's development assistant. It reasoned first, as you asked.".to_owned(),
         "/fail" => "This is causerie's development assistant. It breaks off here, as you asked.".to_owned(),
         "/tool" => "This is causerie's development assistant. It calls a tool, as you asked.".to_owned(),
         said => format!("This is causerie's development assistant. You wrote:\n\n{said}"),
     };
 
     let mut steps = VecDeque::from([Ok(Delta::Model("echo".to_owned()))]);
+    if said == "/reason" {
+        let reasoning = "The user wants to see reasoning. This is what it looks like.";
+        steps.extend(words(reasoning).map(|word| Ok(Delta::Reasoning(word.to_owned()))));
+    }
     steps.extend(words(&text).map(|word| Ok(Delta::Text(word.to_owned()))));
     if said == "/fail" {
         steps.push_back(Err(Failure {
@@ -72,7 +78,7 @@ fn script(prompt: &Prompt) -> VecDeque<Result<Delta, Failure>> {
     if said == "/tool" {
         finish = FinishReason::ToolCalls;
         steps.push_back(Ok(Delta::ToolCall(ToolCall {
-            id: "call_echo".to_owned(),
+            call_id: "call_echo".to_owned(),
             name: "echo".to_owned(),
             arguments: r#"{"text":"/tool"}"#.to_owned(),
         })));

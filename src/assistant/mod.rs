@@ -56,13 +56,16 @@ pub enum Speaker {
 pub enum Delta {
     /// More text; never empty.
     Text(String),
-    /// A whole tool call that the assistant asks for; after all text, and only if the reply ended well.
+    /// More reasoning, which is no part of the answer; never empty.
+    Reasoning(String),
+    /// A whole tool call that the assistant asks for, or has carried out itself. All three may take turns, up to 1000 times.
     ToolCall(ToolCall),
     /// The model's name as the provider reports it, at most 255 characters; at most once, and not before the
     /// attempt has something to show.
     Model(String),
     /// Tokens used by the whole attempt; the last one counts.
     Usage(Usage),
-    /// Why the assistant stopped writing; at most once, after all text.
+    /// Why the assistant stopped writing; at most once, and last of all. [`FinishReason::ToolCalls`] if it waits for the
+    /// results of its tool calls.
     Finish(FinishReason),
 }

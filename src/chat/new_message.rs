@@ -7,7 +7,7 @@ use super::receipt::Created;
 use super::{Chat, Metadata};
 use crate::database::Write;
 use crate::entity::conversation;
-use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
+use crate::entity::message::{self, Column, Entity, Parts, Role, Status};
 use crate::error::Error;
 use crate::index::{self, Entry};
 use crate::reply::{Claim, ReplyPermit};
@@ -155,7 +155,8 @@ impl Chat {
             role,
             status: Status::Queued,
             content: String::new(),
-            tool_calls: ToolCalls::default(),
+            reasoning: String::new(),
+            parts: Parts::default(),
             finish_reason: None,
             failure: None,
             model: None,

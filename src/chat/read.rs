@@ -30,11 +30,11 @@ impl RowSize for conversation::Model {
 
 impl RowSize for message::Model {
     fn bytes(&self) -> usize {
-        let calls = self.tool_calls.0.iter().map(|call| call.arguments.len()).sum::<usize>();
         ROW_BYTES
             + self.content.len()
+            + self.reasoning.len()
+            + self.parts.bytes()
             + self.metadata.len()
-            + calls
             + self.rating_comment.as_ref().map_or(0, String::len)
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::tree::ensure_no_steps;
 use super::{Chat, unchanged};
 use crate::database::Write;
-use crate::entity::message::{self, Column, Entity, Role, Status, ToolCalls};
+use crate::entity::message::{self, Column, Entity, Parts, Role, Status};
 use crate::error::Error;
 use crate::index::{self, Entry};
 use crate::reply::{Claim, ProgressEvent, ReplyPosition};
@@ -103,7 +103,8 @@ impl Chat {
         self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
         if permit.is_some() {
             reply.content.clear();
-            reply.tool_calls = ToolCalls::default();
+            reply.reasoning.clear();
+            reply.parts = Parts::default();
             reply.model = None;
             index::store_message(write, self.user(), id, &Entry::default()).await?;
         }

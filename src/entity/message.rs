@@ -1,10 +1,14 @@
 //! One turn of a conversation.
 #![expect(missing_docs, reason = "SeaORM generates items beside the row")]
 
+mod parts;
+
 use sea_orm::FromJsonQueryResult;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::SimpleExpr;
 use serde::{Deserialize, Serialize};
+
+pub use self::parts::{Part, PartText, Parts, Reasoning, ToolCall};
 
 /// One message; a reply's row exists before its first word does.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -30,8 +34,10 @@ pub struct Model {
     pub status: Status,
     /// The text; of a reply that runs, the text up to the last checkpoint.
     pub content: String,
-    /// What tools the assistant asked for.
-    pub tool_calls: ToolCalls,
+    /// The assistant's reasoning, up to the same point; empty without any.
+    pub reasoning: String,
+    /// In what order text, reasoning and tool calls came.
+    pub parts: Parts,
     /// Why the reply ended, as its provider told.
     pub finish_reason: Option<FinishReason>,
     /// Why the reply failed.
@@ -118,22 +124,6 @@ pub enum FinishReason {
     Other,
 }
 
-/// A tool call that the assistant asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToolCall {
-    /// The provider's id of the call, or one made here if it sent none.
-    pub id: String,
-    /// The tool's name.
-    pub name: String,
-    /// The arguments as JSON text, exactly as the assistant wrote them: not always valid JSON.
-    pub arguments: String,
-}
-
-/// A list of tool calls, stored as JSON.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-#[serde(transparent)]
-pub struct ToolCalls(pub Vec<ToolCall>);
-
 /// Tokens used by one attempt, as reported by the provider, stored as JSON. `None` is unknown, not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Usage {
@@ -168,6 +158,7 @@ pub enum FailureCode {
     ContentFiltered,
     Truncated,
     Empty,
+    ToolsUnsupported,
     Interrupted,
 }
 

@@ -41,7 +41,21 @@ struct Question {
 struct Answer {
     conversation_id: Uuid,
     response: String,
-    tool_calls: Vec<ToolCall>,
+    tool_calls: Vec<RestCall>,
+}
+
+#[derive(Serialize)]
+struct RestCall {
+    id: String,
+    name: String,
+    arguments: String,
+}
+
+impl From<&ToolCall> for RestCall {
+    fn from(call: &ToolCall) -> Self {
+        let ToolCall { call_id, name, arguments } = call.clone();
+        Self { id: call_id, name, arguments }
+    }
 }
 
 async fn chat(
@@ -118,7 +132,7 @@ async fn chat(
     let answer = Answer {
         conversation_id: sent.conversation.id,
         response: reply.content,
-        tool_calls: reply.tool_calls.0,
+        tool_calls: reply.parts.tool_calls().map(RestCall::from).collect(),
     };
     let held = budget.clone();
     let write = move |_: &_| (serde_json::to_vec(&answer), held);
@@ -132,6 +146,5 @@ async fn chat(
 
 /// How many bytes the texts of a reply have.
 fn bytes_of(reply: &message::Model) -> usize {
-    let calls = reply.tool_calls.0.iter().map(|call| call.name.len() + call.arguments.len());
-    reply.content.len() + calls.sum::<usize>()
+    reply.content.len() + reply.parts.bytes()
 }

@@ -1,117 +1,175 @@
-//! Reading a reply's text in chunks.
+//! Reading a reply in chunks.
+
+use std::collections::VecDeque;
 
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
 use uuid::Uuid;
 
-use super::Replies;
-use crate::entity::message::{Status, VISIBLE};
+use super::draft::{Kind, Size};
+use super::{Replies, ReplyPosition};
+use crate::entity::message::{Parts, Status, VISIBLE};
 use crate::error::Error;
 
-/// How many bytes of a reply's text are read at a time. A reader holds no more in memory.
+/// How many bytes of a reply's text, and of its reasoning, are read at a time. A reader holds no more in memory.
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 
-/// The state of a reply, and a chunk of its text: from byte `$4` on if it is of attempt `$3`, or else from its start.
-/// The length is known without reading the text.
-macro_rules! state {
-    ($bytes:literal) => {
-        concat!(
-            "SELECT status, attempt, octet_length(content) AS length, ",
-            "CASE WHEN $5 > 0 AND octet_length(content) > CASE WHEN attempt = $3 THEN $4 ELSE 0 END ",
-            "THEN substr(",
-            $bytes,
-            ", CASE WHEN attempt = $3 THEN $4 ELSE 0 END + 1, $5) END AS chunk ",
-            "FROM message WHERE user_id = $1 AND id = $2 AND role = 'ASSISTANT' ",
-            "AND {visible}",
-        )
-    };
-}
-
-const STATE_SQLITE: &str = state!("CAST(content AS BLOB)");
-const STATE_POSTGRES: &str = state!("convert_to(content, 'UTF8')");
+/// The state of a reply, and the chunks of its text and reasoning: from byte `$4` and `$5` on if it is of attempt `$3`, or
+/// else from its start. The sizes are known without reading the texts. The parts tell the order where both are left.
+const STATE: &str = "
+SELECT status, attempt, text_bytes, reasoning_bytes,
+    CASE WHEN finished_at IS NULL THEN 0 ELSE octet_length(CAST(parts AS TEXT)) END AS parts_bytes,
+    CASE WHEN $6 > 0 AND text_bytes > text_start THEN substr({content}, text_start + 1, $6) END AS text,
+    CASE WHEN $6 > 0 AND reasoning_bytes > reasoning_start
+        THEN substr({reasoning}, reasoning_start + 1, $6) END AS reasoning,
+    CASE WHEN $6 > 0 AND text_bytes > text_start AND reasoning_bytes > reasoning_start THEN parts END AS parts
+FROM (
+    SELECT status, attempt, finished_at, content, reasoning, parts,
+        octet_length(content) AS text_bytes, octet_length(reasoning) AS reasoning_bytes,
+        CASE WHEN attempt = $3 THEN $4 ELSE 0 END AS text_start,
+        CASE WHEN attempt = $3 THEN $5 ELSE 0 END AS reasoning_start
+    FROM message WHERE user_id = $1 AND id = $2 AND role = 'ASSISTANT' AND {visible}
+) AS reply";
 
 #[derive(FromQueryResult)]
 struct Row {
     status: Status,
     attempt: i32,
-    length: i32,
-    chunk: Option<Vec<u8>>,
+    text_bytes: i32,
+    reasoning_bytes: i32,
+    parts_bytes: i32,
+    text: Option<Vec<u8>>,
+    reasoning: Option<Vec<u8>>,
+    parts: Option<Parts>,
 }
 
 /// The state of a reply.
 pub(super) struct State {
     pub(super) status: Status,
     pub(super) attempt: i32,
+    /// How many bytes its texts have in all.
+    pub(super) bytes: usize,
     pub(super) chunk: Chunk,
 }
 
-/// A chunk of a text from an offset on.
+/// What follows a position: pieces of text and reasoning in order. `None` if there is no such position, as the texts
+/// are shorter or the position is within a character.
 #[derive(Debug)]
-pub(super) struct Chunk {
-    /// How many bytes the whole text has.
-    pub(super) length: usize,
-    bytes: Vec<u8>,
-}
+pub(super) struct Chunk(pub(super) Option<VecDeque<(Kind, String)>>);
 
 impl Chunk {
-    /// A chunk of a text of `length` bytes. It may end within a character.
-    pub(super) fn new(length: usize, bytes: Vec<u8>) -> Self {
-        Self { length, bytes }
+    /// Puts what was read of text and reasoning after `position` into order. Either may end within a character, and
+    /// before its part does.
+    pub(super) fn new(
+        size: Size,
+        parts: &Parts,
+        position: ReplyPosition,
+        text: Vec<u8>,
+        reasoning: Vec<u8>,
+    ) -> Self {
+        Self(pieces(size, parts, position, text, reasoning))
     }
+}
 
-    /// The whole characters; `None` if the chunk does not begin with one.
-    pub(super) fn into_text(mut self) -> Option<String> {
-        if let Err(error) = std::str::from_utf8(&self.bytes) {
-            let whole = error.valid_up_to();
-            if whole == 0 {
-                return None;
-            }
-            self.bytes.truncate(whole);
-        }
-        String::from_utf8(self.bytes).ok()
+fn pieces(
+    size: Size,
+    parts: &Parts,
+    mut position: ReplyPosition,
+    text: Vec<u8>,
+    reasoning: Vec<u8>,
+) -> Option<VecDeque<(Kind, String)>> {
+    if position.text > size.text || position.reasoning > size.reasoning {
+        return None;
     }
+    let (mut text, mut reasoning) = (whole_characters(text)?, whole_characters(reasoning)?);
+    let mut pieces = VecDeque::new();
+    while let Some((kind, bytes)) = size.next(parts, position) {
+        let (from, read) = match kind {
+            Kind::Text => (&mut text, &mut position.text),
+            Kind::Reasoning => (&mut reasoning, &mut position.reasoning),
+        };
+        if from.is_empty() {
+            break;
+        }
+        let rest = from.split_off(from.floor_char_boundary(bytes));
+        let piece = std::mem::replace(from, rest);
+        if piece.is_empty() {
+            return None;
+        }
+        *read += piece.len();
+        pieces.push_back((kind, piece));
+    }
+    Some(pieces)
+}
+
+/// The whole characters; `None` if the bytes do not begin with one.
+fn whole_characters(mut bytes: Vec<u8>) -> Option<String> {
+    if let Err(error) = std::str::from_utf8(&bytes) {
+        let whole = error.valid_up_to();
+        if whole == 0 {
+            return None;
+        }
+        bytes.truncate(whole);
+    }
+    String::from_utf8(bytes).ok()
 }
 
 impl Replies {
-    /// The state of a reply of `user`, with the chunk of its text after `offset` bytes of `attempt`, or at the start of
-    /// another attempt. `None` if the user has no such reply.
+    /// The state of a reply of `user`, with what follows `position`, or the start if the reply is of another attempt.
+    /// `None` if the user has no such reply.
     pub(super) async fn state(
         &self,
         user: &str,
         id: Uuid,
-        attempt: i32,
-        offset: usize,
+        position: ReplyPosition,
     ) -> Result<Option<State>, Error> {
-        self.read_state(user, id, attempt, offset, CHUNK_BYTES).await
+        self.read_state(user, id, position, CHUNK_BYTES).await
     }
 
     /// The status of a reply of `user`.
     pub(crate) async fn status(&self, user: &str, id: Uuid) -> Result<Option<Status>, Error> {
-        Ok(self.read_state(user, id, 0, 0, 0).await?.map(|state| state.status))
+        Ok(self.read_state(user, id, ReplyPosition::START, 0).await?.map(|state| state.status))
     }
 
     async fn read_state(
         &self,
         user: &str,
         id: Uuid,
-        attempt: i32,
-        offset: usize,
+        position: ReplyPosition,
         count: usize,
     ) -> Result<Option<State>, Error> {
-        let sql = match self.0.database.backend() {
-            DbBackend::Postgres => STATE_POSTGRES,
-            _ => STATE_SQLITE,
+        let [content, reasoning] = match self.0.database.backend() {
+            DbBackend::Postgres => ["convert_to(content, 'UTF8')", "convert_to(reasoning, 'UTF8')"],
+            _ => ["CAST(content AS BLOB)", "CAST(reasoning AS BLOB)"],
         };
+        let sql = STATE.replace("{content}", content).replace("{reasoning}", reasoning);
         // No text is longer than an `i32` can count.
         let number = |bytes: usize| Value::from(i32::try_from(bytes).unwrap_or(i32::MAX - 1));
-        let values = [user.into(), id.into(), attempt.into(), number(offset), number(count)];
+        let ReplyPosition { attempt, text, reasoning } = position;
+        let values =
+            [user.into(), id.into(), attempt.into(), number(text), number(reasoning), number(count)];
         let statement = self.0.database.statement(sql.replace("{visible}", VISIBLE), values);
         let row =
             self.0.database.read_for(user, |connection| connection.query_one_raw(statement.clone())).await?;
-        let Some(row) = row else { return Ok(None) };
-        let row = Row::from_query_result(&row, "")?;
-        let length = usize::try_from(row.length).unwrap_or_default();
-        let chunk = Chunk::new(length, row.chunk.unwrap_or_default());
-        Ok(Some(State { status: row.status, attempt: row.attempt, chunk }))
+        row.map(|row| Ok(Row::from_query_result(&row, "")?.into_state(position))).transpose()
+    }
+}
+
+impl Row {
+    fn into_state(self, position: ReplyPosition) -> State {
+        let length = |bytes: i32| usize::try_from(bytes).unwrap_or_default();
+        let size = Size { text: length(self.text_bytes), reasoning: length(self.reasoning_bytes) };
+        let start = if position.attempt == self.attempt {
+            position
+        } else {
+            ReplyPosition::start_of(self.attempt)
+        };
+        let (text, reasoning) = (self.text.unwrap_or_default(), self.reasoning.unwrap_or_default());
+        State {
+            status: self.status,
+            attempt: self.attempt,
+            bytes: size.text + size.reasoning + length(self.parts_bytes),
+            chunk: Chunk::new(size, &self.parts.unwrap_or_default(), start, text, reasoning),
+        }
     }
 }
 
@@ -121,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_chunk_is_of_whole_characters() {
-        let text = |bytes: &[u8]| Chunk::new(9, bytes.to_vec()).into_text();
+        let text = |bytes: &[u8]| whole_characters(bytes.to_vec());
         assert_eq!(text(b""), Some(String::new()));
         assert_eq!(text("né".as_bytes()), Some("né".to_owned()));
         assert_eq!(text(&"né".as_bytes()[..2]), Some("n".to_owned()));

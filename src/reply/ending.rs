@@ -6,11 +6,12 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, EntityTrait, QueryFilter, Value};
 use uuid::Uuid;
 
+use super::draft::Draft;
 use super::fence::owned_by;
 use super::{Claim, Replies};
 
 use crate::database::Write;
-use crate::entity::message::{self, Column, Failure, FailureCode, FinishReason, Status, ToolCalls, Usage};
+use crate::entity::message::{self, Column, Failure, FailureCode, FinishReason, Status, Usage};
 use crate::error::Error;
 use crate::index::{self, Entry};
 use crate::signal::Topic;
@@ -19,8 +20,7 @@ use crate::signal::Topic;
 #[derive(Debug)]
 pub(super) struct Ending {
     pub(super) status: Status,
-    pub(super) content: String,
-    pub(super) tool_calls: ToolCalls,
+    pub(super) draft: Draft,
     pub(super) finish_reason: Option<FinishReason>,
     pub(super) failure: Option<Failure>,
     pub(super) model: Option<String>,
@@ -97,8 +97,9 @@ pub(super) async fn close(
 ) -> Result<bool, Error> {
     let result = message::Entity::update_many()
         .col_expr(Column::Status, Expr::value(ending.status.to_value()))
-        .col_expr(Column::Content, Expr::value(ending.content.as_str()))
-        .col_expr(Column::ToolCalls, Expr::value(Value::from(ending.tool_calls.clone())))
+        .col_expr(Column::Content, Expr::value(ending.draft.content.as_str()))
+        .col_expr(Column::Reasoning, Expr::value(ending.draft.reasoning.as_str()))
+        .col_expr(Column::Parts, Expr::value(Value::from(ending.draft.stored_parts())))
         .col_expr(Column::FinishReason, Expr::value(ending.finish_reason.map(|reason| reason.to_value())))
         .col_expr(Column::Failure, Expr::value(ending.failure.clone()))
         .col_expr(Column::Model, Expr::value(ending.model.clone()))
@@ -122,7 +123,7 @@ pub(super) async fn close(
 const PROMOTE: &str = "
 UPDATE message
 SET status = 'GENERATING', attempt = attempt + 1, lease_owner = $2, lease_until = $3, revision = $4,
-    content = '', tool_calls = '[]', model = NULL
+    content = '', reasoning = '', parts = '[]', model = NULL
 WHERE user_id = $1 AND id = (
     SELECT id FROM message
     WHERE user_id = $1 AND status = 'QUEUED' AND conversation_id = (

@@ -1,27 +1,23 @@
 //! Generating one attempt of a reply.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use sea_orm::DbErr;
-use sea_orm::sea_query::Query;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
+use super::checkpoint::{CheckpointOutcome, Due, Schedule};
+use super::draft::Kind;
 use super::ending::Ending;
-use super::fence::{RELEASED, owned_by};
 use super::live::Live;
-use super::{Claim, Replies, prompt};
-use crate::assistant::{Delta, Failure, FailureCode, Prompt};
-use crate::entity::message::{self, Column, Status, ToolCalls, Usage};
+use super::{Claim, Options, Replies, prompt};
+use crate::assistant::{Delta, Prompt};
+use crate::database::now;
+use crate::entity::message::{self, Failure, FailureCode, FinishReason, Status, Usage};
 use crate::error::Error;
 use crate::index::Entry;
 use crate::signal::Topic;
-
-/// How often the row of a reply without new text is checked for a request to stop, in case the signal was lost.
-const STOP_POLL_PERIOD: Duration = Duration::from_millis(500);
 
 /// How long to wait before another try while the database is unavailable.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
@@ -38,13 +34,6 @@ enum AttemptOutcome {
     Fenced,
     /// This server is stopping.
     Released,
-}
-
-/// What a checkpoint found in the row.
-enum CheckpointOutcome {
-    Continue,
-    Stop,
-    Fenced,
 }
 
 impl Replies {
@@ -70,7 +59,7 @@ impl Replies {
                 tracing::info!(
                     reply = %reply.id, attempt = reply.attempt, status = ?ending.status,
                     failure = ?ending.failure.as_ref().map(|failure| failure.code),
-                    bytes = ending.content.len(), "reply ended",
+                    bytes = ending.draft.bytes(), "reply ended",
                 );
                 self.store(reply, &live, ending).await
             }
@@ -92,55 +81,52 @@ impl Replies {
         let options = &self.0.options;
         let deadline = sleep_until(Instant::now() + options.timeout);
         tokio::pin!(deadline);
-        let mut draft = Draft::default();
+        let mut report = Report::default();
         let mut listener = self.0.signals.listen(Topic::Stop(reply.id));
         let prompt = tokio::select! {
             prompt = self.prompt(reply) => prompt,
-            () = &mut deadline => return AttemptOutcome::Ended(draft.end(live, Status::Failed, Some(timed_out()))),
+            () = &mut deadline => return report.fail(live, timed_out(options.timeout)),
             () = self.0.released.cancelled() => return AttemptOutcome::Released,
         };
         let mut deltas = self.0.assistant.reply(prompt);
         let mut tick = interval_at(Instant::now() + options.checkpoint, options.checkpoint);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut saving: Option<Work<'_, Result<CheckpointOutcome, Error>>> = None;
-        let mut last = LastCheckpoint { length: 0, extended_at: Instant::now(), checked_at: Instant::now() };
+        let mut work: Option<Work<'_, Result<CheckpointOutcome, Error>>> = None;
+        let mut schedule = Schedule::new(options.lease, Instant::now());
         loop {
             tokio::select! {
                 delta = deltas.next() => match delta {
-                    Some(Ok(delta)) => draft.take(delta, live),
-                    Some(Err(failure)) => return AttemptOutcome::Ended(draft.end(live, Status::Failed, Some(failure))),
-                    None => return AttemptOutcome::Ended(draft.end(live, Status::Complete, None)),
+                    Some(Ok(delta)) => report.take(delta, live, options),
+                    Some(Err(failure)) => return report.fail(live, failure),
+                    None => return report.complete(live),
                 },
-                _ = tick.tick(), if saving.is_none() => {
-                    let now = Instant::now();
-                    let length = live.len();
-                    if length > last.length || now - last.extended_at > options.lease / 3 {
-                        last = LastCheckpoint { length, extended_at: now, checked_at: now };
-                        saving = Some(Box::pin(self.checkpoint(reply, live.text(), draft.model.clone())));
-                    } else if now - last.checked_at > STOP_POLL_PERIOD {
-                        last.checked_at = now;
-                        saving = Some(Box::pin(self.check_stop(reply)));
-                    }
-                }
-                () = listener.woken(), if saving.is_none() => {
-                    saving = Some(Box::pin(self.check_stop(reply)));
-                }
-                checkpoint = wait_if_some(&mut saving) => {
-                    saving = None;
-                    match checkpoint {
-                        Ok(CheckpointOutcome::Continue) => {}
-                        Ok(CheckpointOutcome::Stop) => {
-                            return AttemptOutcome::Ended(draft.end(live, Status::Stopped, None));
+                _ = tick.tick(), if work.is_none() => {
+                    work = match schedule.next(live.bytes(), Instant::now()) {
+                        Some(Due::Store) => {
+                            Some(Box::pin(self.checkpoint(reply, live.draft(), report.model.clone())))
                         }
+                        Some(Due::Lease) => Some(Box::pin(self.extend_lease(reply))),
+                        Some(Due::StopCheck) => Some(Box::pin(self.check_stop(reply))),
+                        None => None,
+                    };
+                }
+                () = listener.woken(), if work.is_none() => {
+                    work = Some(Box::pin(self.check_stop(reply)));
+                }
+                outcome = wait_if_some(&mut work) => {
+                    work = None;
+                    match outcome {
+                        Ok(CheckpointOutcome::Continue) => {}
+                        Ok(CheckpointOutcome::Stop) => return report.end(live, Status::Stopped, None),
                         Ok(CheckpointOutcome::Fenced) => return AttemptOutcome::Fenced,
-                        // The text is still in memory, and the next tick tries again.
+                        // The parts are still in memory, and the next tick tries again.
                         Err(error) => {
                             error.log();
-                            last.length = 0;
+                            schedule.failed();
                         }
                     }
                 }
-                () = &mut deadline => return AttemptOutcome::Ended(draft.end(live, Status::Failed, Some(timed_out()))),
+                () = &mut deadline => return report.fail(live, timed_out(options.timeout)),
                 () = self.0.released.cancelled() => return AttemptOutcome::Released,
             }
         }
@@ -157,45 +143,11 @@ impl Replies {
         }
     }
 
-    /// Stores the text so far, and extends the lease.
-    async fn checkpoint(
-        &self,
-        reply: &message::Model,
-        text: String,
-        model: Option<String>,
-    ) -> Result<CheckpointOutcome, Error> {
-        let lease_until = self.0.database.clock().in_future(self.0.options.lease);
-        let update = Query::update()
-            .table(message::Entity)
-            .value(Column::Content, text)
-            .value(Column::Model, model)
-            .value(Column::LeaseUntil, lease_until)
-            .cond_where(owned_by(reply))
-            .returning_col(Column::StopRequestedAt)
-            .to_owned();
-        let statement = self.0.database.backend().build(&update);
-        let checkpoint = self.0.database.update(statement).await?;
-        self.signal(Topic::Reply(reply.id));
-        checkpoint.map_or(Ok(CheckpointOutcome::Fenced), |row| checkpoint_outcome(&row))
-    }
-
-    /// Checks whether the reply is to stop, or is no longer this attempt's.
-    async fn check_stop(&self, reply: &message::Model) -> Result<CheckpointOutcome, Error> {
-        let select = Query::select()
-            .column(Column::StopRequestedAt)
-            .from(message::Entity)
-            .cond_where(owned_by(reply))
-            .to_owned();
-        let statement = self.0.database.backend().build(&select);
-        let row = self.0.database.row(statement).await?;
-        row.map_or(Ok(CheckpointOutcome::Fenced), |row| checkpoint_outcome(&row))
-    }
-
     /// Stores the ending, and tries again until the database answers or this server stops.
     async fn store(&self, reply: &message::Model, live: &Live, ending: Ending) -> Option<message::Model> {
         let store = async {
             let entry = loop {
-                match Entry::prepare(&reply.user_id, ending.content.clone()).await {
+                match Entry::prepare(&reply.user_id, ending.draft.content.clone()).await {
                     Ok(entry) => break entry,
                     Err(error) => error.log(),
                 }
@@ -223,47 +175,6 @@ impl Replies {
             }
         }
     }
-
-    /// Extends the lease until it is dropped.
-    async fn keep_lease(&self, reply: &message::Model) -> Infallible {
-        loop {
-            sleep(self.0.options.lease / 3).await;
-            let extend = Query::update()
-                .table(message::Entity)
-                .value(Column::LeaseUntil, self.0.database.clock().in_future(self.0.options.lease))
-                .cond_where(owned_by(reply))
-                .to_owned();
-            if let Err(error) = self.0.database.update(self.0.database.backend().build(&extend)).await {
-                error.log();
-            }
-        }
-    }
-
-    /// Releases the lease, so that another server takes the reply over at once. It does not count against the reply's
-    /// restarts. The lease gets another owner, so a checkpoint that is still running can no longer extend it.
-    async fn release(&self, reply: &message::Model, live: &Live) {
-        let update = Query::update()
-            .table(message::Entity)
-            .value(Column::Content, live.text())
-            .value(Column::LeaseOwner, RELEASED)
-            .value(Column::LeaseUntil, self.0.database.clock().now())
-            // A number and not a sum: the statement may run twice.
-            .value(Column::RestartsLeft, reply.restarts_left + 1)
-            .cond_where(owned_by(reply))
-            .returning_col(Column::StopRequestedAt)
-            .to_owned();
-        let statement = self.0.database.backend().build(&update);
-        match self.0.database.update(statement).await {
-            Ok(_) => self.signal(Topic::Claimable),
-            Err(error) => error.log(),
-        }
-    }
-}
-
-fn checkpoint_outcome(row: &sea_orm::QueryResult) -> Result<CheckpointOutcome, Error> {
-    let asked: Option<sea_orm::prelude::DateTimeUtc> =
-        row.try_get_by_index(0).map_err(|error: DbErr| Error::from(error))?;
-    Ok(if asked.is_some() { CheckpointOutcome::Stop } else { CheckpointOutcome::Continue })
 }
 
 type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -276,51 +187,69 @@ async fn wait_if_some<T>(slot: &mut Option<Work<'_, T>>) -> T {
     }
 }
 
-fn timed_out() -> Failure {
+/// The failure of an attempt that took longer than `limit`.
+fn timed_out(limit: Duration) -> Failure {
     Failure {
         code: FailureCode::AssistantTimeout,
-        message: "The assistant did not finish in time.".to_owned(),
+        message: format!("The assistant did not finish within {}.", humantime::format_duration(limit)),
         retryable: true,
     }
 }
 
-/// How much text was last stored, and when the lease was extended and the row checked.
-struct LastCheckpoint {
-    length: usize,
-    extended_at: Instant,
-    checked_at: Instant,
+/// The failure of an attempt that ended with tool calls, whose results the assistant waits for.
+fn tools_unsupported() -> Failure {
+    Failure {
+        code: FailureCode::ToolsUnsupported,
+        message: "The assistant wants to call tools, which this server does not do.".to_owned(),
+        retryable: false,
+    }
 }
 
-/// What the assistant has streamed so far, apart from the text.
+/// What the provider has reported beside the parts.
 #[derive(Default)]
-struct Draft {
-    tool_calls: ToolCalls,
-    finish_reason: Option<message::FinishReason>,
+struct Report {
+    finish_reason: Option<FinishReason>,
     model: Option<String>,
     usage: Option<Usage>,
 }
 
-impl Draft {
-    fn take(&mut self, delta: Delta, live: &Live) {
+impl Report {
+    /// Takes a delta; parts go to `live`.
+    fn take(&mut self, delta: Delta, live: &Live, options: &Options) {
         match delta {
-            Delta::Text(text) => live.push(&text),
-            Delta::ToolCall(call) => self.tool_calls.0.push(call),
+            Delta::Text(text) => live.push(Kind::Text, &text, now()),
+            Delta::Reasoning(_) if options.no_reasoning => {}
+            Delta::Reasoning(text) => live.push(Kind::Reasoning, &text, now()),
+            Delta::ToolCall(call) => live.push_call(call, now()),
             Delta::Model(model) => self.model = Some(model),
             Delta::Usage(usage) => self.usage = Some(usage),
             Delta::Finish(reason) => self.finish_reason = Some(reason),
         }
     }
 
-    fn end(&mut self, live: &Live, status: Status, failure: Option<Failure>) -> Ending {
-        Ending {
+    /// The ending of an attempt whose stream has ended by itself.
+    fn complete(&mut self, live: &Live) -> AttemptOutcome {
+        match self.finish_reason {
+            Some(FinishReason::ToolCalls) => self.end(live, Status::Failed, Some(tools_unsupported())),
+            _ => self.end(live, Status::Complete, None),
+        }
+    }
+
+    fn fail(&mut self, live: &Live, failure: Failure) -> AttemptOutcome {
+        self.end(live, Status::Failed, Some(failure))
+    }
+
+    fn end(&mut self, live: &Live, status: Status, failure: Option<Failure>) -> AttemptOutcome {
+        let mut draft = live.draft();
+        draft.finish(now());
+        AttemptOutcome::Ended(Ending {
             status,
-            content: live.text(),
-            tool_calls: std::mem::take(&mut self.tool_calls),
+            draft,
             finish_reason: self.finish_reason,
             failure,
             model: self.model.take(),
             usage: self.usage,
-        }
+        })
     }
 }
 

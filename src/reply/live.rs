@@ -1,42 +1,55 @@
-//! The text of a reply that this server generates.
+//! What this server has written of a reply so far.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use sea_orm::prelude::DateTimeUtc;
 use tokio::sync::watch;
 
+use super::ReplyPosition;
 use super::chunk::{CHUNK_BYTES, Chunk};
+use super::draft::{Draft, Kind};
+use crate::entity::message::ToolCall;
 
-/// The growing text of one attempt. Each reader reads from its own offset at its own pace, so a slow reader costs no
-/// extra memory.
+/// One attempt as it grows. Each reader reads from its own position at its own pace, so a slow reader costs no extra
+/// memory.
 #[derive(Debug)]
 pub(super) struct Live {
     attempt: i32,
-    text: Mutex<String>,
+    draft: Mutex<Draft>,
     extent: watch::Sender<Extent>,
 }
 
-/// How long the text is, and whether more may come.
+/// How much there is, and whether more may come.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Extent {
-    /// The bytes of text.
-    pub(super) length: usize,
+    /// The bytes of text, reasoning and tool calls.
+    pub(super) bytes: usize,
     /// Whether this server has stopped generating. The row then has the reply's state.
     pub(super) closed: bool,
 }
 
 impl Live {
     pub(super) fn new(attempt: i32) -> Self {
-        Self { attempt, text: Mutex::default(), extent: watch::channel(Extent::default()).0 }
+        Self { attempt, draft: Mutex::default(), extent: watch::channel(Extent::default()).0 }
     }
 
-    /// Appends text. NUL is left out, as PostgreSQL cannot store it.
-    pub(super) fn push(&self, more: &str) {
-        let length = {
-            let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-            text.extend(more.chars().filter(|c| *c != '\0'));
-            text.len()
+    /// Appends a piece.
+    pub(super) fn push(&self, kind: Kind, piece: &str, now: DateTimeUtc) {
+        self.change(|draft| draft.push(kind, piece, now));
+    }
+
+    /// Appends a tool call.
+    pub(super) fn push_call(&self, call: ToolCall, now: DateTimeUtc) {
+        self.change(|draft| draft.push_call(call, now));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Draft)) {
+        let bytes = {
+            let mut draft = self.lock();
+            change(&mut draft);
+            draft.bytes()
         };
-        self.extent.send_modify(|extent| extent.length = length);
+        self.extent.send_modify(|extent| extent.bytes = bytes);
     }
 
     /// Makes readers go on with the row.
@@ -48,23 +61,37 @@ impl Live {
         self.attempt
     }
 
-    pub(super) fn text(&self) -> String {
-        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// All that was written so far.
+    pub(super) fn draft(&self) -> Draft {
+        self.lock().clone()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.extent.borrow().length
+    /// How many bytes were written so far.
+    pub(super) fn bytes(&self) -> usize {
+        self.extent.borrow().bytes
     }
 
-    /// The text after `offset` bytes, at most [`CHUNK_BYTES`] of it.
-    pub(super) fn chunk(&self, offset: usize) -> Chunk {
-        let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = text.as_bytes();
-        let end = bytes.len().min(offset.saturating_add(CHUNK_BYTES));
-        Chunk::new(bytes.len(), bytes.get(offset..end).unwrap_or_default().to_vec())
+    /// The piece after `position`, at most [`CHUNK_BYTES`] of it.
+    pub(super) fn chunk(&self, position: ReplyPosition) -> Chunk {
+        let draft = self.lock();
+        let size = draft.size();
+        let (mut text, mut reasoning) = (Vec::new(), Vec::new());
+        if let Some((kind, bytes)) = size.next(&draft.parts, position) {
+            let (from, start, into) = match kind {
+                Kind::Text => (&draft.content, position.text, &mut text),
+                Kind::Reasoning => (&draft.reasoning, position.reasoning, &mut reasoning),
+            };
+            let end = start.saturating_add(bytes.min(CHUNK_BYTES)).min(from.len());
+            into.extend_from_slice(from.as_bytes().get(start..end).unwrap_or_default());
+        }
+        Chunk::new(size, &draft.parts, position, text, reasoning)
     }
 
     pub(super) fn follow(&self) -> watch::Receiver<Extent> {
         self.extent.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Draft> {
+        self.draft.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,9 +3,11 @@
 //! A reply's row holds a lease: the server that writes it, and a deadline. Every write of a reply is conditional on
 //! that server and on the attempt, so a server that was thought dead cannot overwrite its successor.
 
+mod checkpoint;
 mod chunk;
 mod claim;
 mod connectivity;
+mod draft;
 mod ending;
 mod fence;
 mod generate;
@@ -63,7 +65,8 @@ pub struct Options {
     #[arg(long = "reply-lease", env = "CAUSERIE_REPLY_LEASE", value_name = "DURATION", default_value = "10s",
         value_parser = at_least(Duration::from_secs(1)))]
     pub lease: Duration,
-    /// The text of a running reply is stored this often. At most a third of `--reply-lease`.
+    /// A running reply is stored this often, and more seldom when it is longer than 64 KiB: at most 256 KiB a second are
+    /// written of each. At most a third of `--reply-lease`.
     #[arg(long = "reply-checkpoint", env = "CAUSERIE_REPLY_CHECKPOINT", value_name = "DURATION",
         default_value = "250ms", value_parser = at_least(Duration::from_millis(10)))]
     pub checkpoint: Duration,
@@ -92,6 +95,9 @@ pub struct Options {
     #[arg(long, env = "CAUSERIE_CONTEXT_TOKENS", help_heading = "Assistant", value_name = "NUMBER",
         default_value_t = 8192, value_parser = value_parser!(u32).range(1..=10_000_000))]
     pub context_tokens: u32,
+    /// Leave out the reasoning of models that show it. It is neither stored nor streamed.
+    #[arg(long = "no-reasoning", help_heading = "Assistant", env = "CAUSERIE_NO_REASONING")]
+    pub no_reasoning: bool,
     /// Who makes titles of conversations out of their first turns; without it the first words stay.
     #[arg(skip)]
     pub title_assistant: Option<Arc<dyn Assistant>>,
@@ -238,15 +244,23 @@ impl Replies {
         }
     }
 
-    /// Reads the message, if the user has it. The text of a running reply is left out.
+    /// Reads the message, if the user has it. The parts of a running reply are left out.
     async fn find(&self, user: &str, id: Uuid) -> Result<Option<message::Model>, Error> {
-        let rest = message::Column::iter().filter(|column| column.as_str() != "content");
-        let text = "CASE WHEN status IN ('QUEUED', 'GENERATING') THEN '' ELSE content END";
-        let query = message::Entity::find_by_id((user.to_owned(), id))
-            .select_only()
-            .columns(rest)
-            .expr_as(Expr::cust(text), "content")
-            .filter(message::visible());
+        let mut query = message::Entity::find_by_id((user.to_owned(), id)).select_only();
+        for column in message::Column::iter() {
+            let none = match column {
+                message::Column::Content | message::Column::Reasoning => "''",
+                message::Column::Parts => "'[]'",
+                _ => {
+                    query = query.column(column);
+                    continue;
+                }
+            };
+            let name = column.as_str();
+            let ended = format!("CASE WHEN status IN ('QUEUED', 'GENERATING') THEN {none} ELSE {name} END");
+            query = query.expr_as(Expr::cust(ended), name);
+        }
+        let query = query.filter(message::visible());
         self.0.database.read_for(user, |connection| Box::pin(query.clone().one(connection))).await
     }
 

@@ -1,41 +1,73 @@
 //! Following a reply while it is generated, from any position, on any server.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt, try_unfold};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::Replies;
 use super::chunk::{Chunk, State};
+use super::draft::Kind;
 use super::live::Live;
 use crate::entity::message::{self, Status};
 use crate::error::Error;
 use crate::memory::MemoryBudget;
 use crate::signal::{Listener, Topic};
 
-/// How often a queued reply is checked, in case signals are lost.
-const QUEUED_POLL_PERIOD: Duration = Duration::from_secs(1);
+/// How often a queued reply, or one that does not grow, is checked at least, in case signals are lost.
+const IDLE_POLL_PERIOD: Duration = Duration::from_secs(1);
 
 /// How long a reader waits before it tries again while the database is unavailable.
 const OUTAGE_POLL_PERIOD: Duration = Duration::from_millis(500);
 
+/// How long a reader waits for memory, and how often it looks.
+const MEMORY_TIMEOUT: Duration = Duration::from_secs(30);
+const MEMORY_POLL_PERIOD: Duration = Duration::from_millis(100);
+
 /// How much of a reply a reader has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyPosition {
-    /// The attempt whose text the reader has.
+    /// The attempt that the reader has something of.
     pub attempt: i32,
-    /// How many bytes of that text the reader has.
-    pub offset: usize,
+    /// How many bytes of its text the reader has.
+    pub text: usize,
+    /// How many bytes of its reasoning the reader has.
+    pub reasoning: usize,
 }
 
-/// Before the first attempt.
-const START: ReplyPosition = ReplyPosition { attempt: 0, offset: 0 };
+impl ReplyPosition {
+    /// Before the first attempt.
+    pub const START: Self = Self::start_of(0);
+
+    /// At the start of an attempt.
+    #[must_use]
+    pub const fn start_of(attempt: i32) -> Self {
+        Self { attempt, text: 0, reasoning: 0 }
+    }
+
+    /// What a reader of this row has, if the reply has not ended.
+    #[must_use]
+    pub fn in_row(row: &message::Model) -> Option<Self> {
+        let is_running = row.role == message::Role::Assistant && !row.status.is_terminal();
+        is_running.then(|| Self::of(row))
+    }
+
+    /// What a reader has who has all of this row.
+    fn of(row: &message::Model) -> Self {
+        Self { attempt: row.attempt, text: row.content.len(), reasoning: row.reasoning.len() }
+    }
+}
 
 /// What a reader of a reply receives.
 #[derive(Clone, Debug)]
 pub enum ProgressEvent {
+    /// The reply has begun.
+    Started,
+    /// More reasoning.
+    Reasoning(String),
     /// More text.
     Text(String),
     /// The reply was restarted, or its text is shorter than what the reader has, which is to be discarded.
@@ -45,12 +77,16 @@ pub enum ProgressEvent {
 }
 
 impl Replies {
-    /// Follows a reply of `user` from `after` on, or from its start: the text so far, then new text, then the end. The
-    /// texts since the last [`ProgressEvent::Restarted`] are the reply's content. Each is short; the size of the row at
-    /// the end is taken out of `budget` before the row is read.
+    /// Follows a reply of `user` from `after` on, or from its start: the parts so far, then new ones, then the end. The
+    /// texts since the last [`ProgressEvent::Restarted`] are the reply's content. Each is short; their sizes, and that of
+    /// the row at the end, are taken out of `budget` before they are given out.
     ///
-    /// The stream does nothing until its next event is asked for, and waits while the database is unavailable. It fails
-    /// with [`Error::NotFound`] if the user has no such reply, or no longer, and as [`MemoryBudget::take`] does.
+    /// The stream does nothing until its next event is asked for. It waits while the database is unavailable, and for
+    /// up to 30 seconds while there is no memory. A reply that this server generates costs no statement until it ends; of
+    /// others the row is read at each signal, and at least once a second.
+    ///
+    /// The stream fails with [`Error::NotFound`] if the user has no such reply, or no longer, and as
+    /// [`MemoryBudget::take`] does.
     #[must_use]
     pub fn progress(
         &self,
@@ -63,16 +99,18 @@ impl Replies {
             replies: self.clone(),
             user: user.to_owned(),
             id,
-            position: after,
+            position: after.unwrap_or(ReplyPosition::START),
+            ready: VecDeque::new(),
             budget,
             listener: self.0.signals.listen(Topic::Reply(id)),
+            idle: Duration::ZERO,
             seen: false,
             charged: false,
             ended: false,
         };
         try_unfold(reader, |mut reader| async move {
             let event = reader.next().await?;
-            Ok(event.map(|event| (event, reader)))
+            Ok(event.map(|event| ((event, reader.position), reader)))
         })
         .boxed()
     }
@@ -82,10 +120,14 @@ struct Reader {
     replies: Replies,
     user: String,
     id: Uuid,
-    position: Option<ReplyPosition>,
+    position: ReplyPosition,
+    /// What was read after the position, and where the reader is after each.
+    ready: VecDeque<(ProgressEvent, ReplyPosition)>,
     budget: MemoryBudget,
     listener: Listener,
-    /// Whether the row was read: no text is sent before that, as the reply might be another user's.
+    /// How long the last pause was, if nothing has come since.
+    idle: Duration,
+    /// Whether the row was read: nothing is sent before that, as the reply might be another user's.
     seen: bool,
     /// Whether the size of the row at the end was taken out of the budget.
     charged: bool,
@@ -94,28 +136,35 @@ struct Reader {
 
 /// What a read of the row found.
 enum Poll {
-    Event(ProgressEvent),
-    /// The reply has ended with this many bytes of text, and the reader has all of them.
+    /// Something that the reader does not have.
+    Ready,
+    /// The reply has ended with this many bytes, and the reader has all of them.
     AtEnd(usize),
     /// Nothing new; the row is to be read again after this time.
     Pending(Duration),
 }
 
 impl Reader {
-    async fn next(&mut self) -> Result<Option<(ProgressEvent, ReplyPosition)>, Error> {
+    async fn next(&mut self) -> Result<Option<ProgressEvent>, Error> {
         if self.ended {
             return Ok(None);
         }
         loop {
-            if self.seen
-                && let Some(event) = self.next_live().await
-            {
-                return Ok(Some(self.with_position(event)));
+            if let Some((event, _)) = self.ready.front() {
+                self.take(event.bytes()).await?;
+            }
+            if let Some((event, position)) = self.ready.pop_front() {
+                self.position = position;
+                self.idle = Duration::ZERO;
+                return Ok(Some(event));
+            }
+            if self.seen && self.read_live().await {
+                continue;
             }
             let pause = match self.poll_row().await {
-                Ok(Poll::Event(event)) => return Ok(Some(self.with_position(event))),
-                Ok(Poll::AtEnd(length)) => match self.end(length).await? {
-                    Some(event) => return Ok(Some(self.with_position(event))),
+                Ok(Poll::Ready) => continue,
+                Ok(Poll::AtEnd(bytes)) => match self.end(bytes).await? {
+                    Some(event) => return Ok(Some(event)),
                     None => OUTAGE_POLL_PERIOD,
                 },
                 Ok(Poll::Pending(_)) if self.live().is_some() => continue,
@@ -125,52 +174,95 @@ impl Reader {
                 Err(error) => return Err(error),
             };
             tokio::select! {
-                () = self.listener.woken() => {}
+                () = self.listener.woken() => self.idle = Duration::ZERO,
                 () = sleep(pause) => {}
             }
         }
     }
 
-    /// The next event of an attempt that this server generates; `None` if it does not, or no longer.
-    async fn next_live(&mut self) -> Option<ProgressEvent> {
-        let live = self.live()?;
+    /// Waits for news of an attempt that this server generates; `false` if it does not, or no longer.
+    async fn read_live(&mut self) -> bool {
+        let Some(live) = self.live() else { return false };
         let mut extent = live.follow();
         loop {
             let seen = *extent.borrow_and_update();
-            if let Some(event) = self.move_on(live.attempt(), |offset| live.chunk(offset), true) {
-                return Some(event);
+            if self.read(live.attempt(), |position| live.chunk(position), true) {
+                return true;
             }
             if seen.closed || extent.changed().await.is_err() {
-                return None;
+                return false;
             }
         }
     }
 
-    /// The attempt that this server generates, unless the reader has text of a later one.
+    /// The attempt that this server generates, unless the reader has something of a later one.
     fn live(&self) -> Option<Arc<Live>> {
         let live = self.replies.lock_running().get(&self.id).cloned()?;
-        self.position.is_none_or(|position| position.attempt <= live.attempt()).then_some(live)
+        (self.position.attempt <= live.attempt()).then_some(live)
     }
 
     async fn poll_row(&mut self) -> Result<Poll, Error> {
-        let ReplyPosition { attempt, offset } = self.position.unwrap_or(START);
-        let state = self.replies.state(&self.user, self.id, attempt, offset).await?;
-        let State { status, attempt, chunk } = state.ok_or(Error::NotFound("reply"))?;
+        let state = self.replies.state(&self.user, self.id, self.position).await?;
+        let State { status, attempt, bytes, chunk } = state.ok_or(Error::NotFound("reply"))?;
         self.seen = true;
-        let length = chunk.length;
-        Ok(match self.move_on(attempt, |_| chunk, status.is_terminal()) {
-            Some(event) => Poll::Event(event),
-            None if status.is_terminal() => Poll::AtEnd(length),
-            None if status == Status::Queued => Poll::Pending(QUEUED_POLL_PERIOD),
-            None => Poll::Pending(self.replies.options().checkpoint),
+        if status == Status::Queued {
+            // What a retried reply still has is of the attempt before.
+            return Ok(Poll::Pending(IDLE_POLL_PERIOD));
+        }
+        Ok(if self.read(attempt, |_| chunk, status.is_terminal()) {
+            Poll::Ready
+        } else if status.is_terminal() {
+            Poll::AtEnd(bytes)
+        } else {
+            let checkpoint = self.replies.options().checkpoint;
+            self.idle = (self.idle * 2).clamp(checkpoint, IDLE_POLL_PERIOD.max(checkpoint));
+            Poll::Pending(self.idle)
         })
     }
 
-    /// Reads the row of a reply that has ended with `length` bytes of text. `None` if the database is unavailable, or
-    /// the reply has just been restarted.
-    async fn end(&mut self, length: usize) -> Result<Option<ProgressEvent>, Error> {
+    /// Reads on in `attempt`; `false` if there is nothing new. The reader may have more than a chunk that is not of the
+    /// `complete` attempt, such as a checkpoint's.
+    fn read(
+        &mut self,
+        attempt: i32,
+        chunk_after: impl FnOnce(ReplyPosition) -> Chunk,
+        complete: bool,
+    ) -> bool {
+        let mut position = self.position;
+        if position.attempt != attempt {
+            let event = if position.attempt == 0 { ProgressEvent::Started } else { ProgressEvent::Restarted };
+            position = ReplyPosition::start_of(attempt);
+            self.ready.push_back((event, position));
+        }
+        match chunk_after(position).0 {
+            Some(pieces) => {
+                for (kind, piece) in pieces {
+                    let event = match kind {
+                        Kind::Text => {
+                            position.text += piece.len();
+                            ProgressEvent::Text(piece)
+                        }
+                        Kind::Reasoning => {
+                            position.reasoning += piece.len();
+                            ProgressEvent::Reasoning(piece)
+                        }
+                    };
+                    self.ready.push_back((event, position));
+                }
+            }
+            None if complete => {
+                self.ready.push_back((ProgressEvent::Restarted, ReplyPosition::start_of(attempt)));
+            }
+            None => {}
+        }
+        !self.ready.is_empty()
+    }
+
+    /// Reads the row of a reply that has ended with `bytes` bytes. `None` if the database is unavailable, or the reply
+    /// has just been restarted.
+    async fn end(&mut self, bytes: usize) -> Result<Option<ProgressEvent>, Error> {
         if !self.charged {
-            self.budget.take(length)?;
+            self.take(bytes).await?;
             self.charged = true;
         }
         let row = match self.replies.find(&self.user, self.id).await {
@@ -178,47 +270,33 @@ impl Reader {
             Err(error) if error.is_unavailable() => return Ok(None),
             Err(error) => return Err(error),
         };
-        let position = ReplyPosition { attempt: row.attempt, offset: row.content.len() };
-        if !row.status.is_terminal() || self.position != Some(position) {
+        if !row.status.is_terminal() || self.position != ReplyPosition::of(&row) {
             return Ok(None);
         }
         self.ended = true;
         Ok(Some(ProgressEvent::Ended(Box::new(row))))
     }
 
-    /// Moves the reader on by the next chunk of `attempt`'s text. The reader may have more than a text that is not
-    /// `complete`, such as a checkpoint's.
-    fn move_on(
-        &mut self,
-        attempt: i32,
-        chunk_after: impl FnOnce(usize) -> Chunk,
-        complete: bool,
-    ) -> Option<ProgressEvent> {
-        let position = self.position.get_or_insert(ReplyPosition { attempt, offset: 0 });
-        if position.attempt != attempt {
-            let had_text = position.offset > 0;
-            *position = ReplyPosition { attempt, offset: 0 };
-            if had_text {
-                return Some(ProgressEvent::Restarted);
+    /// Takes `bytes` out of the budget, and waits while others have too many.
+    async fn take(&self, bytes: usize) -> Result<(), Error> {
+        let until = Instant::now() + MEMORY_TIMEOUT;
+        loop {
+            match self.budget.take(bytes) {
+                Err(Error::Unavailable(_) | Error::TooManyBytesInFlight) if Instant::now() < until => {
+                    sleep(MEMORY_POLL_PERIOD).await;
+                }
+                taken => return taken,
             }
-        }
-        let chunk = chunk_after(position.offset);
-        let text = if chunk.length < position.offset { None } else { chunk.into_text() };
-        match text {
-            Some(text) if text.is_empty() => None,
-            Some(text) => {
-                position.offset += text.len();
-                Some(ProgressEvent::Text(text))
-            }
-            None if complete => {
-                position.offset = 0;
-                Some(ProgressEvent::Restarted)
-            }
-            None => None,
         }
     }
+}
 
-    fn with_position(&self, event: ProgressEvent) -> (ProgressEvent, ReplyPosition) {
-        (event, self.position.unwrap_or(START))
+impl ProgressEvent {
+    /// How many bytes of text it brings by itself.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Reasoning(text) | Self::Text(text) => text.len(),
+            Self::Started | Self::Restarted | Self::Ended(_) => 0,
+        }
     }
 }

@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Value};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::connectivity::Connectivity;
+use super::draft::Draft;
 use super::ending::{Ending, close, interrupted};
 use super::fence::{Attempt, RELEASED, owned_by};
 use super::pending::{PendingClaim, PendingClaims};
 use super::permits::ReplyPermit;
 use super::queue::{BATCH, RoundRobin};
 use super::{Claim, Replies};
-use crate::entity::message::{self, Column, Status};
+use crate::database::now;
+use crate::entity::message::{self, Column, Parts, Status};
 use crate::error::{Error, note_service};
 use crate::index::Entry;
 use crate::random::jittered;
@@ -187,10 +189,11 @@ impl Replies {
         let Some(row) = row else { return Ok(None) };
         let entry = Entry::prepare(&row.user_id, row.content.clone()).await?;
         let stopped = expired.stop_requested_at.is_some();
+        let mut draft = Draft::of(&row);
+        draft.finish(now());
         let ending = Ending {
             status: if stopped { Status::Stopped } else { Status::Failed },
-            content: row.content.clone(),
-            tool_calls: row.tool_calls.clone(),
+            draft,
             finish_reason: None,
             failure: (!stopped).then(interrupted),
             model: row.model.clone(),
@@ -231,6 +234,8 @@ impl Replies {
                             .col_expr(Column::LeaseOwner, Expr::value(replies.0.server))
                             .col_expr(Column::LeaseUntil, Expr::value(write.now + replies.0.options.lease))
                             .col_expr(Column::Content, Expr::value(""))
+                            .col_expr(Column::Reasoning, Expr::value(""))
+                            .col_expr(Column::Parts, Expr::value(Value::from(Parts::default())))
                             .col_expr(Column::Revision, Expr::value(write.revision))
                             .filter(owned_by(attempt.clone()))
                             .filter(Column::LeaseUntil.lt(write.now))

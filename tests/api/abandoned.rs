@@ -137,9 +137,9 @@ async fn store_long_messages(database: &TestDatabase) {
     let raw = database.raw().await;
     for sql in [
         format!(
-            "INSERT INTO message (user_id, id, conversation_id, position, active, role, status, content, tool_calls,
+            "INSERT INTO message (user_id, id, conversation_id, position, active, role, status, content, parts,
                 created_at, finished_at, created_revision, revision)
-            SELECT user_id, {id}, conversation_id, position, FALSE, role, status, 'a copy', tool_calls, created_at,
+            SELECT user_id, {id}, conversation_id, position, FALSE, role, status, 'a copy', parts, created_at,
                 finished_at, revision, revision
             FROM message CROSS JOIN {series} AS series WHERE user_id = 'ann' AND role = 'USER'"
         ),

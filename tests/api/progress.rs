@@ -1,23 +1,31 @@
-//! Readers of a reply get exactly its text, whatever happens to them, to the signals and to the servers.
+//! Readers of a reply get exactly its parts, whatever happens to them, to the signals and to the servers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use causerie::assistant::{Delta, ToolCall};
 use causerie::entity::message;
-use causerie::memory::Memory;
-use causerie::reply::{self, ProgressEvent, Replies, ReplyPosition};
+use causerie::reply;
 use causerie::signal::{Hub, Listener, Signals, Topic};
-use futures_util::StreamExt;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use sea_orm::ConnectionTrait;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::support::{ScriptedAssistant, Settings, TestDatabase, TestServer};
+use crate::support::{Client, ScriptedAssistant, ScriptedAttempt, Settings, TestDatabase, TestServer};
+
+const PARTS: &str = "fragment Parts on Message {
+  status content progressCursor
+  parts { __typename ... on TextPart { text } ... on ReasoningPart { text } ... on ToolCall { id callId } } }";
+const MESSAGE: &str = "query($id: ID!) { message(id: $id) { ...Parts } } ";
+const PROGRESS: &str = "subscription($id: ID!, $after: String) { replyProgress(messageId: $id, after: $after) {
+  __typename
+  ... on ReplyStarted { cursor attempt } ... on ReplyReasoning { cursor text } ... on ReplyText { cursor text }
+  ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message { ...Parts } } } }";
 
 /// Loses every other wake-up, more or less.
 #[derive(Debug, Default)]
@@ -43,22 +51,91 @@ impl Signals for Lossy {
 #[derive(Clone, Debug)]
 enum Step {
     Say(String),
+    Reason(String),
+    CallTool,
     /// The text so far reaches the database.
     Checkpoint,
     /// The lease runs out while the server is alive: another one takes over, and the first must notice.
     LoseLease,
 }
 
-/// How a reader behaves: after how many events it leaves, and to which server it then goes.
+/// How a reader behaves: whether it loads the message first, and after how many events it leaves which server.
 #[derive(Clone, Debug)]
 struct Visit {
+    loads: bool,
     events: usize,
     server: usize,
 }
 
+/// What a reader has.
+#[derive(Clone, Debug, Default)]
+struct Shown {
+    /// Kind and text of each part, without tool calls.
+    parts: Vec<(String, String)>,
+    cursor: Option<String>,
+    has_started: bool,
+}
+
+impl Shown {
+    /// Appends to the last part if it is of the same kind, else begins a new one.
+    fn push(&mut self, kind: &str, text: &str) {
+        match self.parts.last_mut() {
+            Some((last, so_far)) if last == kind => *so_far += text,
+            _ => self.parts.push((kind.to_owned(), text.to_owned())),
+        }
+    }
+
+    /// What a client shows that has loaded the message.
+    fn of(message: &Value) -> Self {
+        let cursor = message["progressCursor"].as_str().map(str::to_owned);
+        let mut shown = Self { cursor, ..Self::default() };
+        for part in message["parts"].as_array().unwrap() {
+            let text = part["text"].as_str().unwrap_or_default();
+            match part["__typename"].as_str().unwrap() {
+                "TextPart" => shown.push("text", text),
+                "ReasoningPart" => shown.push("reasoning", text),
+                kind => assert_eq!(kind, "ToolCall"),
+            }
+        }
+        assert_eq!(shown.text(), message["content"].as_str().unwrap(), "`content` is the parts of text");
+        shown
+    }
+
+    fn text(&self) -> String {
+        self.parts.iter().filter(|(kind, _)| kind == "text").map(|(_, text)| text.as_str()).collect()
+    }
+
+    /// Takes an event; `true` if it is the last one.
+    fn take(&mut self, event: &Value) -> Result<bool, TestCaseError> {
+        self.cursor = event["cursor"].as_str().map(str::to_owned);
+        let text = event["text"].as_str();
+        prop_assert!(text != Some(""), "no event is empty");
+        match event["__typename"].as_str().unwrap() {
+            "ReplyStarted" => {
+                prop_assert!(!self.has_started && self.parts.is_empty(), "a reply starts once: {self:?}");
+                self.has_started = true;
+            }
+            "ReplyText" => self.push("text", text.unwrap()),
+            "ReplyReasoning" => self.push("reasoning", text.unwrap()),
+            "ReplyRestarted" => self.parts.clear(),
+            "ReplyEnded" => {
+                prop_assert_eq!(&self.parts, &Self::of(&event["message"]).parts);
+                prop_assert_eq!(&event["message"]["progressCursor"], &Value::Null);
+                return Ok(true);
+            }
+            kind => return Err(TestCaseError::fail(kind.to_owned())),
+        }
+        prop_assert!(self.has_started, "a reply starts before its text: {event}");
+        Ok(false)
+    }
+}
+
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         8 => "[a-zé漢🙂 ]{1,12}".prop_map(Step::Say),
+        6 => "[a-zé漢🙂 ]{1,12}".prop_map(Step::Reason),
+        1 => Just(Step::CallTool),
         2 => Just(Step::Checkpoint),
         1 => Just(Step::LoseLease),
     ];
@@ -66,35 +143,34 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn visits() -> impl Strategy<Value = Vec<Vec<Visit>>> {
-    let visit = (1usize..5, 0usize..2).prop_map(|(events, server)| Visit { events, server });
+    let visit = (prop::bool::weighted(0.3), 1usize..5, 0usize..2)
+        .prop_map(|(loads, events, server)| Visit { loads, events, server });
     prop::collection::vec(prop::collection::vec(visit, 1..6), 3)
 }
 
 /// Reads a reply with these visits until it ends, and checks what was read against what is stored.
-async fn read(servers: [Replies; 2], id: Uuid, visits: Vec<Visit>) -> Result<(), TestCaseError> {
-    let mut text = String::new();
-    let mut place: Option<ReplyPosition> = None;
+async fn read(servers: [Client; 2], id: Uuid, visits: Vec<Visit>) -> Result<(), TestCaseError> {
+    let mut shown = Shown::default();
     for visit in visits.iter().cycle() {
-        let mut events =
-            servers[visit.server].progress("ann", id, place, Memory::new(1 << 30).budget("ann", 1 << 20));
+        let server = &servers[visit.server];
+        if visit.loads {
+            let message = server.data(&(MESSAGE.to_owned() + PARTS), json!({ "id": id })).await["message"].take();
+            let loaded = Shown::of(&message);
+            // Of a reply that has ended there is nothing to follow.
+            if loaded.cursor.is_some() {
+                // A reply that is loaded while it is queued starts later.
+                shown = Shown { has_started: message["status"] != "QUEUED", ..loaded };
+            }
+        }
+        let variables = json!({ "id": id, "after": shown.cursor });
+        let mut events = server.subscribe(&(PROGRESS.to_owned() + PARTS), variables).await;
         for _ in 0..visit.events {
-            let next = timeout(Duration::from_secs(20), events.next()).await;
-            let Some(event) = next.map_err(|_| TestCaseError::fail("a reader waits for ever"))? else {
+            let Some(mut event) = events.next().await else {
                 return Err(TestCaseError::fail("a stream ended without its end"));
             };
-            let (event, now) = event.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
-            place = Some(now);
-            match event {
-                ProgressEvent::Text(more) => {
-                    prop_assert!(!more.is_empty());
-                    text += &more;
-                }
-                ProgressEvent::Restarted => text.clear(),
-                ProgressEvent::Ended(row) => {
-                    prop_assert_eq!(&text, &row.content);
-                    prop_assert!(events.next().await.is_none(), "nothing comes after the end");
-                    return Ok(());
-                }
+            if shown.take(&event["replyProgress"].take())? {
+                prop_assert!(events.next().await.is_none(), "nothing comes after the end");
+                return Ok(());
             }
         }
     }
@@ -134,14 +210,20 @@ impl World {
         let ann = self.servers[0].user("ann");
         let sent = ann.send("Tell me", json!({ "awaitReply": false })).await;
         let id: Uuid = sent["reply"]["id"].as_str().unwrap().parse().unwrap();
-        let replies = [self.servers[0].replies().clone(), self.servers[1].replies().clone()];
+        let users = [ann.clone(), ann.at(self.servers[1].url())];
         let readers: Vec<_> =
-            visits.into_iter().map(|visits| tokio::spawn(read(replies.clone(), id, visits))).collect();
+            visits.into_iter().map(|visits| tokio::spawn(read(users.clone(), id, visits))).collect();
         let mut writer = self.scripts[0].next().await;
         let mut fenced = Vec::new();
         for step in steps {
             match step {
                 Step::Say(text) => writer.say(text),
+                Step::Reason(text) => writer.reason(text),
+                Step::CallTool => writer.send(Ok(Delta::ToolCall(ToolCall {
+                    call_id: "call_0".to_owned(),
+                    name: "clock".to_owned(),
+                    arguments: "{}".to_owned(),
+                }))),
                 Step::Checkpoint => tokio::time::sleep(Duration::from_millis(20)).await,
                 Step::LoseLease => {
                     let successor = self.lose_lease(id).await;
@@ -159,14 +241,14 @@ impl World {
         for reader in readers {
             reader.await.unwrap()?;
         }
-        let row = replies[0].wait_for_end("ann", id).await.unwrap();
+        let row = self.servers[0].replies().wait_for_end("ann", id).await.unwrap();
         prop_assert_eq!(row.status, message::Status::Complete);
         prop_assert!(row.content.ends_with('.'));
         Ok(())
     }
 
     /// Makes the reply's lease run out and waits for its successor.
-    async fn lose_lease(&self, id: Uuid) -> crate::support::ScriptedAttempt {
+    async fn lose_lease(&self, id: Uuid) -> ScriptedAttempt {
         let connection = self.database.raw().await;
         // As a server leaves it that has to go.
         let (past, spelled): (_, fn(Uuid) -> String) = if self.database.is_postgres() {
@@ -210,12 +292,12 @@ fn run(cases: u32, database: impl AsyncFnOnce() -> TestDatabase) {
 }
 
 #[test]
-fn every_reader_gets_exactly_the_text_sqlite() {
+fn every_reader_gets_exactly_the_parts_sqlite() {
     run(48, async || TestDatabase::sqlite());
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: make api"]
-fn every_reader_gets_exactly_the_text_postgres() {
+fn every_reader_gets_exactly_the_parts_postgres() {
     run(48, TestDatabase::postgres);
 }

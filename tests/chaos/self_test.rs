@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use causerie::entity::conversation::{self, TitleOrigin};
-use causerie::entity::message::{self, Role, Status, ToolCalls};
+use causerie::entity::message::{self, Parts, Role, Status};
 use uuid::Uuid;
 
 use crate::checker::Checker;
@@ -226,7 +226,8 @@ fn message_of(conversation: &conversation::Model, parent_id: Option<Uuid>, conte
         role,
         status: Status::Complete,
         content: content.to_owned(),
-        tool_calls: ToolCalls::default(),
+        reasoning: String::new(),
+        parts: Parts::default(),
         finish_reason: None,
         failure: None,
         model: None,

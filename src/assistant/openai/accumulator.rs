@@ -4,14 +4,17 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use super::chunk::{Chunk, Fragment, ToolCalls};
+use super::chunk::{Chunk, Fragment, Piece, ToolCalls};
 use super::error::{ProviderError, TryError};
 use super::sse::Event;
-use super::think::ThinkFilter;
-use crate::assistant::{Delta, FailureCode, FinishReason, Usage};
+use super::think::{Split, ThinkSplitter};
+use crate::assistant::{Delta, FailureCode, FinishReason, ToolCall, Usage};
 
-/// The most that one reply may hold, in bytes: text, inline reasoning and tool calls together.
+/// The most that one reply may hold, in bytes: text, reasoning and tool calls together.
 const MAX_REPLY: usize = 4 << 20;
+
+/// How often text, reasoning and tool calls may take turns in one reply.
+const MAX_TURNS: usize = 1000;
 
 /// The longest name of a model, in characters.
 const MAX_MODEL: usize = 255;
@@ -20,7 +23,7 @@ const MAX_MODEL: usize = 255;
 #[derive(Debug, Default)]
 pub(super) struct Accumulator {
     model: Model,
-    think: ThinkFilter,
+    think: ThinkSplitter,
     calls: ToolCalls,
     usage: Option<Usage>,
     finish: Option<FinishReason>,
@@ -28,8 +31,15 @@ pub(super) struct Accumulator {
     done: bool,
     /// A token has come, be it reasoning or text.
     has_token: bool,
-    /// Something other than white space was sent.
+    /// Text other than white space was sent.
     has_text: bool,
+    /// A tool was called.
+    has_call: bool,
+    /// A tool was called, and no word came since.
+    awaits_tools: bool,
+    /// Whether reasoning was sent last, and how often that has changed.
+    in_reasoning: bool,
+    turns: usize,
     bytes: usize,
 }
 
@@ -111,19 +121,20 @@ impl Accumulator {
             return Err(TryError::new(FailureCode::Truncated, true, message).with_retry());
         }
         let held = self.think.finish();
-        self.send_text(held, out);
+        self.send_split(held, out);
         self.send_model(out);
-        let calls = std::mem::take(&mut self.calls);
-        let called = !calls.is_empty();
-        out.extend(calls.finish().map(Delta::ToolCall));
+        let calls = std::mem::take(&mut self.calls).finish();
+        self.send_calls(calls, out);
         out.extend(self.usage.map(Delta::Usage));
         let finish = match self.finish.unwrap_or(FinishReason::Stop) {
-            // Whether tools are called is told by the calls; providers' reasons differ.
-            FinishReason::Stop | FinishReason::Other if called => FinishReason::ToolCalls,
-            FinishReason::ToolCalls if !called => FinishReason::Stop,
+            // Some give another reason although they wait. Who goes on writing has carried the call out itself.
+            FinishReason::Stop | FinishReason::Other if self.has_call && self.awaits_tools => {
+                FinishReason::ToolCalls
+            }
+            FinishReason::ToolCalls if !self.has_call => FinishReason::Stop,
             finish => finish,
         };
-        if !self.has_text && !called {
+        if !self.has_text && finish != FinishReason::ToolCalls {
             return Err(match finish {
                 FinishReason::ContentFilter => {
                     let message = "The provider's content filter removed the whole reply.";
@@ -151,14 +162,26 @@ impl Accumulator {
         }
         self.usage = chunk.usage.or(self.usage);
         let added: usize = chunk.fragments.iter().map(Fragment::bytes).sum();
-        self.bytes += chunk.text.len() + added;
+        self.bytes += chunk.pieces.iter().map(Piece::len).sum::<usize>() + added;
         if self.bytes > MAX_REPLY {
             let message = "The reply exceeded 4 MiB and was cut off.";
             return Err(TryError::new(FailureCode::Truncated, false, message));
         }
-        let text = self.think.push(&chunk.text);
-        self.send_text(text, out);
+        for piece in chunk.pieces {
+            match piece {
+                Piece::Reasoning(text) => self.send_reasoning(text, out),
+                Piece::Text(text) => {
+                    let split = self.think.push(&text);
+                    self.send_split(split, out);
+                }
+            }
+        }
+        if self.turns > MAX_TURNS {
+            let message = "The reply exceeded 1,000 parts and was cut off.";
+            return Err(TryError::new(FailureCode::Truncated, false, message));
+        }
         for fragment in chunk.fragments {
+            self.awaits_tools = true;
             self.calls.add(fragment);
         }
         if let Some(reason) = chunk.finish {
@@ -172,14 +195,47 @@ impl Accumulator {
         if self.has_ended() { Ok(()) } else { Err(error.to_try_error()) }
     }
 
+    fn send_split(&mut self, split: Split, out: &mut VecDeque<Delta>) {
+        self.send_reasoning(split.reasoning, out);
+        self.send_text(split.answer, out);
+    }
+
     fn send_text(&mut self, mut text: String, out: &mut VecDeque<Delta>) {
         text.retain(|c| c != '\0');
         if text.is_empty() {
             return;
         }
-        self.has_text |= !text.trim().is_empty();
-        self.send_model(out);
+        if !text.trim().is_empty() {
+            self.has_text = true;
+            self.awaits_tools = false;
+        }
+        self.begin_piece(false, &text, out);
         out.push_back(Delta::Text(text));
+    }
+
+    fn send_reasoning(&mut self, mut text: String, out: &mut VecDeque<Delta>) {
+        text.retain(|c| c != '\0');
+        if !text.is_empty() {
+            self.begin_piece(true, &text, out);
+            out.push_back(Delta::Reasoning(text));
+        }
+    }
+
+    /// Sends what comes before a piece of text or reasoning.
+    fn begin_piece(&mut self, is_reasoning: bool, text: &str, out: &mut VecDeque<Delta>) {
+        self.turns += usize::from(self.in_reasoning != is_reasoning);
+        self.in_reasoning = is_reasoning;
+        self.send_model(out);
+        if !text.trim().is_empty() {
+            let calls = self.calls.take_whole();
+            self.send_calls(calls, out);
+        }
+    }
+
+    fn send_calls(&mut self, calls: Vec<ToolCall>, out: &mut VecDeque<Delta>) {
+        self.has_call |= !calls.is_empty();
+        self.turns += calls.len();
+        out.extend(calls.into_iter().map(Delta::ToolCall));
     }
 
     fn send_model(&mut self, out: &mut VecDeque<Delta>) {

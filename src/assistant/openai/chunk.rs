@@ -1,6 +1,7 @@
 //! Reads a provider's chunks leniently, and joins the fragments of tool calls: what is missing, null, empty or of an unknown
 //! kind is ignored.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -14,15 +15,22 @@ const MAX_CALLS: usize = 128;
 pub(super) struct Chunk {
     pub(super) model: Option<String>,
     pub(super) usage: Option<Usage>,
-    /// The raw text; may still hold inline reasoning.
-    pub(super) text: String,
-    /// There is reasoning in a field of its own.
-    pub(super) reasoning: bool,
+    /// Text and reasoning, in order.
+    pub(super) pieces: Vec<Piece>,
     pub(super) fragments: Vec<Fragment>,
     /// Lower case, not empty.
     pub(super) finish: Option<String>,
     /// There is a choice to be read, be it empty.
     pub(super) choice: bool,
+}
+
+/// A piece of a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// Raw text; may still hold inline reasoning.
+    Text(String),
+    /// Reasoning in a field of its own.
+    Reasoning(String),
 }
 
 impl Chunk {
@@ -37,10 +45,11 @@ impl Chunk {
         chunk.choice = true;
         chunk.finish = string(&choice["finish_reason"]).map(|reason| reason.to_ascii_lowercase());
         let delta = if choice["delta"].is_object() { &choice["delta"] } else { &choice["message"] };
+        // Some send the same under both names.
+        let reasoning = ["reasoning_content", "reasoning"].iter().find_map(|field| string(&delta[field]));
+        chunk.pieces.extend(reasoning.map(Piece::Reasoning));
         chunk.content(&delta["content"]);
         chunk.content(&delta["refusal"]);
-        chunk.reasoning |=
-            ["reasoning_content", "reasoning"].iter().any(|field| string(&delta[field]).is_some());
         let calls = delta["tool_calls"].as_array().map_or(&[][..], Vec::as_slice);
         chunk.fragments.extend(calls.iter().map(|call| {
             let index = call["index"].as_u64();
@@ -54,24 +63,31 @@ impl Chunk {
 
     /// Whether the chunk holds a token, of whatever sort.
     pub(super) fn has_token(&self) -> bool {
-        !self.text.is_empty() || self.reasoning || !self.fragments.is_empty()
+        !self.pieces.is_empty() || !self.fragments.is_empty()
     }
 
     /// Takes text, or a list of parts of which some are text and some reasoning.
     fn content(&mut self, content: &Value) {
-        match content {
-            Value::String(text) => self.text.push_str(text),
-            Value::Array(parts) => {
-                for part in parts {
-                    if part["type"] == "text" {
-                        self.text.push_str(part["text"].as_str().unwrap_or_default());
-                    } else {
-                        self.reasoning |= part["type"] == "thinking";
-                    }
+        self.pieces.extend(string(content).map(Piece::Text));
+        for part in content.as_array().into_iter().flatten() {
+            match part["type"].as_str() {
+                Some("text") => self.pieces.extend(string(&part["text"]).map(Piece::Text)),
+                Some("thinking") => {
+                    let thoughts = part["thinking"].as_array().into_iter().flatten();
+                    let thoughts = thoughts.chain([&part["thinking"]]);
+                    let texts = thoughts.filter_map(|thought| string(&thought["text"]).or_else(|| string(thought)));
+                    self.pieces.extend(texts.map(Piece::Reasoning));
                 }
+                _ => {}
             }
-            _ => {}
         }
+    }
+}
+
+impl Piece {
+    pub(super) fn len(&self) -> usize {
+        let (Self::Text(text) | Self::Reasoning(text)) = self;
+        text.len()
     }
 }
 
@@ -120,10 +136,12 @@ impl Fragment {
     }
 }
 
-/// The calls of one reply, in the order in which they began.
+/// The calls of one reply that are not passed on yet, in the order in which they began.
 #[derive(Debug, Default)]
 pub(super) struct ToolCalls {
     calls: Vec<Call>,
+    /// How many were passed on.
+    taken: usize,
 }
 
 #[derive(Debug)]
@@ -134,11 +152,17 @@ struct Call {
     arguments: String,
 }
 
-impl ToolCalls {
-    pub(super) fn is_empty(&self) -> bool {
-        self.calls.iter().all(|call| call.name.is_empty())
+impl Call {
+    fn finish(self) -> ToolCall {
+        ToolCall {
+            call_id: self.id.unwrap_or_else(|| format!("call_{}", Uuid::now_v7().simple())),
+            name: self.name,
+            arguments: if self.arguments.trim().is_empty() { "{}".to_owned() } else { self.arguments },
+        }
     }
+}
 
+impl ToolCalls {
     /// Adds a fragment to the call that it belongs to, or starts a new one.
     pub(super) fn add(&mut self, fragment: Fragment) {
         let clean = |text: String| if text.contains('\0') { text.replace('\0', "") } else { text };
@@ -146,7 +170,7 @@ impl ToolCalls {
         let name = fragment.name.map(clean).filter(|name| !name.is_empty());
         let arguments = clean(fragment.arguments);
         let Some(index) = self.continued(fragment.index, id.as_deref(), name.is_some()) else {
-            if self.calls.len() < MAX_CALLS {
+            if self.taken + self.calls.len() < MAX_CALLS {
                 self.calls.push(Call {
                     index: fragment.index,
                     id,
@@ -166,13 +190,19 @@ impl ToolCalls {
         call.arguments.push_str(&arguments);
     }
 
+    /// Takes out the first calls, as far as their arguments are whole.
+    pub(super) fn take_whole(&mut self) -> Vec<ToolCall> {
+        let is_whole = |call: &Call| {
+            !call.name.is_empty() && serde_json::from_str::<IgnoredAny>(&call.arguments).is_ok()
+        };
+        let whole = self.calls.iter().take_while(|call| is_whole(call)).count();
+        self.taken += whole;
+        self.calls.drain(..whole).map(Call::finish).collect()
+    }
+
     /// The calls, whole. A call without a name could not be carried out and is left out.
-    pub(super) fn finish(self) -> impl Iterator<Item = ToolCall> {
-        self.calls.into_iter().filter(|call| !call.name.is_empty()).map(|call| ToolCall {
-            id: call.id.unwrap_or_else(|| format!("call_{}", Uuid::now_v7().simple())),
-            name: call.name,
-            arguments: if call.arguments.trim().is_empty() { "{}".to_owned() } else { call.arguments },
-        })
+    pub(super) fn finish(self) -> Vec<ToolCall> {
+        self.calls.into_iter().filter(|call| !call.name.is_empty()).map(Call::finish).collect()
     }
 
     /// The call that a fragment continues; `None` if the fragment starts one.
@@ -208,7 +238,7 @@ mod tests {
                 arguments: (*arguments).to_owned(),
             });
         }
-        calls.finish().map(|call| (call.id, call.name, call.arguments)).collect()
+        calls.finish().into_iter().map(|call| (call.call_id, call.name, call.arguments)).collect()
     }
 
     fn expect(expected: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {

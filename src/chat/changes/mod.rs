@@ -53,13 +53,13 @@ pub enum ChangeKind {
 pub struct LongColumns {
     /// The text.
     pub content: bool,
-    /// The tool calls.
-    pub tool_calls: bool,
+    /// The reasoning, and the layout of the parts.
+    pub parts: bool,
 }
 
 impl LongColumns {
     /// All of them.
-    pub const ALL: Self = Self { content: true, tool_calls: true };
+    pub const ALL: Self = Self { content: true, parts: true };
 }
 
 /// A changed row, as it is now.

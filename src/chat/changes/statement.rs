@@ -97,7 +97,7 @@ UNION ALL SELECT * FROM (
 UNION ALL SELECT * FROM (
     SELECT 1, revision, id, {row} + octet_length(metadata) + COALESCE(octet_length(rating_comment), 0)
         + CASE WHEN $6 THEN octet_length(content) ELSE 0 END
-        + CASE WHEN $7 THEN octet_length(CAST(tool_calls AS TEXT)) ELSE 0 END
+        + CASE WHEN $7 THEN octet_length(reasoning) + octet_length(CAST(parts AS TEXT)) ELSE 0 END
     FROM message WHERE user_id = $1 AND (revision, id) > ($2, $4) AND {visible}
     ORDER BY revision, id LIMIT {limit}) AS written
 UNION ALL SELECT * FROM (
@@ -145,7 +145,7 @@ page AS (
             Value::from(message),
             Value::from(deleted_message),
             Value::from(request.columns.content),
-            Value::from(request.columns.tool_calls),
+            Value::from(request.columns.parts),
             Value::from(bytes),
         ],
     )
@@ -170,7 +170,8 @@ fn columns() -> String {
     columns += ", ";
     columns += &list::<message::Entity>("message", "m_", |column| match column {
         message::Column::Content => Some("CASE WHEN $6 THEN message.content ELSE '' END"),
-        message::Column::ToolCalls => Some("CASE WHEN $7 THEN message.tool_calls ELSE '[]' END"),
+        message::Column::Reasoning => Some("CASE WHEN $7 THEN message.reasoning ELSE '' END"),
+        message::Column::Parts => Some("CASE WHEN $7 THEN message.parts ELSE '[]' END"),
         _ => None,
     });
     columns += ", ";

@@ -56,11 +56,11 @@ whole_branch AS (
 /// bytes, so the id of a copy's parent is known.
 const COPY: &str = "
 INSERT INTO message (
-    user_id, id, conversation_id, parent_id, position, active, role, status, content, tool_calls, finish_reason,
-    failure, model, usage, metadata, attempt, created_at, finished_at, created_revision, revision
+    user_id, id, conversation_id, parent_id, position, active, role, status, content, reasoning, parts,
+    finish_reason, failure, model, usage, metadata, attempt, created_at, finished_at, created_revision, revision
 )
 SELECT
-    user_id, {own}, {conversation}, CASE WHEN position > 1 THEN {parent} END, position, TRUE, role, status, content, tool_calls,
+    user_id, {own}, {conversation}, CASE WHEN position > 1 THEN {parent} END, position, TRUE, role, status, content, reasoning, parts,
     finish_reason, failure, model, usage, metadata, attempt, created_at, finished_at, {revision}, {revision}
 FROM whole_branch";
 

@@ -66,5 +66,7 @@ impl ChangeSubscriptions {
 /// Which long columns are selected of the messages in these changes.
 fn selected_columns(changes: &[Lookahead<'_>]) -> LongColumns {
     let selects = |field| changes.iter().any(|change| change.field("message").field(field).exists());
-    LongColumns { content: selects("content"), tool_calls: selects("toolCalls") }
+    // A cursor belongs to the parts that are read with it.
+    let parts = selects("parts") || selects("progressCursor");
+    LongColumns { content: parts || selects("content"), parts }
 }

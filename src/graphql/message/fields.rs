@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
 
-use super::{Message, MessageConnection, siblings};
+use super::{Message, MessageConnection, MessagePart, siblings};
 use crate::entity::message;
 use crate::error::Error;
 use crate::graphql::conversation::Conversation;
-use crate::graphql::reply::{Failure, Feedback, FinishReason, ToolCall, Usage};
-use crate::graphql::shared::{ContextExt, ConversationId, DateTime, Json, MessageId, Paging, read_metadata};
+use crate::graphql::reply::{Failure, Feedback, FinishReason, Usage};
+use crate::graphql::shared::{
+    ContextExt, ConversationId, Cursor, DateTime, Json, MessageId, Paging, ReplyCursor, read_metadata,
+};
+use crate::reply::ReplyPosition;
 
 /// A message of a conversation: one that the user has sent, or a reply of the assistant.
 #[Object]
@@ -43,18 +46,27 @@ impl Message {
         self.row.status.into()
     }
 
-    /// The text. For a reply that is being written it is the text so far. For a reply that was stopped or has failed it
-    /// is the text up to then, which may be empty.
+    /// The text: the texts of the `TextPart`s in `parts`, concatenated. For a reply that is being written it is the text so
+    /// far. For a reply that was stopped or has failed it is the text up to then, which may be empty.
     async fn content(&self, context: &Context<'_>) -> Result<String, Error> {
         let row = self.row_with(context, self.columns.content).await?;
         context.chat()?.take(row.content.len())?;
         Ok(row.content.clone())
     }
 
-    /// The tool calls that the assistant has requested, in its order. The server does not execute them.
-    async fn tool_calls(&self, context: &Context<'_>) -> Result<Vec<ToolCall>, Error> {
-        let row = self.row_with(context, self.columns.tool_calls).await?;
-        Ok(ToolCall::all_of(&row))
+    /// The parts of the message, in order: at most about 1,000. A user's message has one `TextPart`. An empty message has
+    /// none.
+    async fn parts(&self, context: &Context<'_>) -> Result<Vec<MessagePart>, Error> {
+        let row = self.row_with(context, self.columns.parts).await?;
+        MessagePart::all_of(context.chat()?, &row)
+    }
+
+    /// The cursor for the argument `after` of `replyProgress` that belongs to exactly the `content` and `parts` that are
+    /// returned with it: the stream then sends what follows them. It is `null` for a user's message, and for a reply that
+    /// has ended.
+    async fn progress_cursor(&self, context: &Context<'_>) -> Result<Option<String>, Error> {
+        let row = self.row_with(context, self.columns.parts).await?;
+        Ok(ReplyPosition::in_row(&row).map(|position| ReplyCursor { reply: row.id, position }.encode()))
     }
 
     /// Why the reply failed. It is `null` unless `status` is `FAILED`.
@@ -62,7 +74,8 @@ impl Message {
         self.row.failure.as_ref().map(Failure)
     }
 
-    /// Why the assistant ended the reply. It is `null` for a user's message, and for a reply that is not complete.
+    /// Why the assistant ended the reply. It is `null` for a user's message, and for a reply that the assistant has not
+    /// ended by itself.
     async fn finish_reason(&self) -> Option<FinishReason> {
         self.row.finish_reason.map(FinishReason::from)
     }

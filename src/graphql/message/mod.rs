@@ -3,6 +3,7 @@
 mod fields;
 mod list;
 mod mutations;
+mod parts;
 mod siblings;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 pub(super) use self::fields::Role;
 pub(super) use self::list::{MessageConnection, MessageQueries, list};
 pub(super) use self::mutations::MessageMutations;
+use self::parts::MessagePart;
 use crate::chat::LongColumns;
 use crate::entity::message;
 

@@ -7,5 +7,5 @@ mod progress;
 
 pub(super) use self::feedback::{Feedback, FeedbackMutations};
 pub(super) use self::mutations::{OnBusy, ReplyMutations, await_reply};
-pub(super) use self::outcome::{Failure, FinishReason, ToolCall, Usage};
+pub(super) use self::outcome::{Failure, FinishReason, Usage};
 pub(super) use self::progress::ReplySubscriptions;

@@ -1,12 +1,8 @@
 //! What a reply has beside its text.
 
-use std::sync::Arc;
-
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{Enum, Object, SimpleObject};
 
 use crate::entity::message;
-use crate::error::Error;
-use crate::graphql::shared::ContextExt;
 
 /// Why the assistant ended a reply.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -16,49 +12,12 @@ pub(crate) enum FinishReason {
     Stop,
     /// The reply reached the provider's limit of tokens: the text is incomplete.
     Length,
-    /// The assistant waits for the results of its tool calls.
+    /// The assistant waits for the results of its tool calls; see `FailureCode.TOOLS_UNSUPPORTED`.
     ToolCalls,
     /// The provider's content filter cut the text off.
     ContentFilter,
     /// The provider gave another reason.
     Other,
-}
-
-pub(crate) struct ToolCall {
-    row: Arc<message::Model>,
-    index: usize,
-}
-
-impl ToolCall {
-    /// The calls in a row.
-    pub(crate) fn all_of(row: &Arc<message::Model>) -> Vec<Self> {
-        (0..row.tool_calls.0.len()).map(|index| Self { row: row.clone(), index }).collect()
-    }
-
-    fn call(&self) -> &message::ToolCall {
-        &self.row.tool_calls.0[self.index]
-    }
-}
-
-/// A tool call that the assistant has requested.
-#[Object]
-impl ToolCall {
-    /// The call's id at the provider.
-    async fn id(&self) -> ID {
-        self.call().id.as_str().into()
-    }
-
-    /// The name of the tool.
-    async fn name(&self) -> &str {
-        &self.call().name
-    }
-
-    /// The arguments as JSON text, exactly as the assistant wrote them. They may not be valid JSON.
-    #[expect(clippy::unused_async, reason = "the macro wants it")]
-    async fn arguments(&self, context: &Context<'_>) -> Result<&str, Error> {
-        context.chat()?.take(self.call().arguments.len())?;
-        Ok(&self.call().arguments)
-    }
 }
 
 /// The number of tokens that a reply has used. A field is `null` if the provider has not reported it.
@@ -121,6 +80,9 @@ enum FailureCode {
     Truncated,
     /// The assistant returned no text.
     Empty,
+    /// The assistant waits for the results of tool calls, which the server does not execute. Its text and the calls are
+    /// kept.
+    ToolsUnsupported,
     /// The server that wrote the reply stopped, and no attempts were left.
     Interrupted,
 }

@@ -2,78 +2,102 @@
 
 use async_graphql::{Context, ID, SimpleObject, Subscription, Union};
 use futures_util::{Stream, StreamExt};
+use uuid::Uuid;
 
 use crate::error::Error;
 use crate::graphql::message::Message;
 use crate::graphql::shared::{ContextExt, Cursor, ReplyCursor, require_id};
-use crate::reply::ProgressEvent;
+use crate::reply::{ProgressEvent, ReplyPosition};
 
 #[derive(Debug, Default)]
 pub(crate) struct ReplySubscriptions;
 
 #[Subscription]
 impl ReplySubscriptions {
-    /// Streams a reply: the text so far, then the text as it is written, then the end of the reply. The texts since the
-    /// last `ReplyRestarted`, concatenated, are the reply's `content`.
+    /// Streams a reply: what it has so far, then what the assistant writes, then the end of the reply.
     ///
-    /// To resume after a lost connection, subscribe again at any server with the last cursor as `after`: no text is
-    /// repeated or skipped. Unsubscribing does not stop the reply; `stopReply` does.
+    /// Append the text of each `ReplyText` and `ReplyReasoning` to the last part that you have if it is of the same kind, and
+    /// begin a new part otherwise. The parts since the last `ReplyRestarted` are then the reply's `parts`, apart from tool
+    /// calls, and its texts, concatenated, are its `content`.
+    ///
+    /// To resume after a lost connection, subscribe again at any server with the last cursor as `after`: nothing is repeated
+    /// or skipped. Unsubscribing does not stop the reply; `stopReply` does.
     async fn reply_progress(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The id of the reply.")] message_id: ID,
         #[graphql(
-            desc = "The cursor of the last event that was received. If it is omitted, the stream begins at the start \
-                    of the reply."
+            desc = "The cursor of the last event that was received, or the `progressCursor` of the reply. If it is \
+                    omitted, the stream begins at the start of the reply."
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<ReplyEvent, Error>> + 'static, Error> {
-        let chat = context.chat()?;
         let id = require_id(&message_id, "reply")?;
         let after = ReplyCursor::parse("after", after.as_deref())?;
         if after.is_some_and(|after| after.reply != id) {
             let message = "`after` is a cursor of another reply; use one of this reply, or omit it.";
             return Err(Error::BadUserInput(message.to_owned()));
         }
-        let events = chat.reply_progress(id, after.map(|after| after.place)).await?;
-        let chat = chat.clone();
-        Ok(events.map(move |event| {
-            let (event, place) = event?;
-            let cursor = ReplyCursor { reply: id, place }.encode();
-            Ok(match event {
-                ProgressEvent::Text(text) => {
-                    chat.take(text.len())?;
-                    ReplyEvent::Text(ReplyText { cursor, text })
-                }
-                ProgressEvent::Restarted => {
-                    ReplyEvent::Restarted(ReplyRestarted { cursor, attempt: place.attempt })
-                }
-                ProgressEvent::Ended(row) => ReplyEvent::Ended(ReplyEnded { cursor, message: (*row).into() }),
-            })
-        }))
+        let events = context.chat()?.reply_progress(id, after.map(|after| after.position)).await?;
+        Ok(events.map(move |event| Ok(ReplyEvent::new(id, event?))))
     }
 }
 
-/// An event of a reply.
+/// An event of a reply. More kinds of events may be added: ignore those that you do not know.
 #[derive(Union)]
-enum ReplyEvent {
+pub(crate) enum ReplyEvent {
+    Started(ReplyStarted),
+    Reasoning(ReplyReasoning),
     Text(ReplyText),
     Restarted(ReplyRestarted),
     Ended(ReplyEnded),
 }
 
-/// The reply has more text.
+impl ReplyEvent {
+    /// The event of reply `id` after which its reader is at this position.
+    pub(crate) fn new(id: Uuid, (event, position): (ProgressEvent, ReplyPosition)) -> Self {
+        let cursor = ReplyCursor { reply: id, position }.encode();
+        let attempt = position.attempt;
+        match event {
+            ProgressEvent::Started => Self::Started(ReplyStarted { cursor, attempt }),
+            ProgressEvent::Reasoning(text) => Self::Reasoning(ReplyReasoning { cursor, text }),
+            ProgressEvent::Text(text) => Self::Text(ReplyText { cursor, text }),
+            ProgressEvent::Restarted => Self::Restarted(ReplyRestarted { cursor, attempt }),
+            ProgressEvent::Ended(row) => Self::Ended(ReplyEnded { cursor, message: (*row).into() }),
+        }
+    }
+}
+
+/// The reply has begun. This event comes before all text, unless `after` is a cursor of a reply that had begun.
 #[derive(SimpleObject)]
-struct ReplyText {
+pub(crate) struct ReplyStarted {
     /// The cursor of this event, for the argument `after`.
     cursor: String,
-    /// The text to append to the text received before.
+    /// The number of the attempt whose text follows, counted from 1.
+    attempt: i32,
+}
+
+/// The reply has more reasoning.
+#[derive(SimpleObject)]
+pub(crate) struct ReplyReasoning {
+    /// The cursor of this event, for the argument `after`.
+    cursor: String,
+    /// The reasoning to append: at most 64 KiB, and never empty.
     text: String,
 }
 
-/// The reply was restarted, or the end of its text was lost: discard the text received before.
+/// The reply has more text.
 #[derive(SimpleObject)]
-struct ReplyRestarted {
+pub(crate) struct ReplyText {
+    /// The cursor of this event, for the argument `after`.
+    cursor: String,
+    /// The text to append: at most 64 KiB, and never empty.
+    text: String,
+}
+
+/// The reply was restarted, or the end of its text was lost: discard all parts received before.
+#[derive(SimpleObject)]
+pub(crate) struct ReplyRestarted {
     /// The cursor of this event, for the argument `after`.
     cursor: String,
     /// The number of the attempt whose text follows, counted from 1.
@@ -82,7 +106,7 @@ struct ReplyRestarted {
 
 /// The reply has ended.
 #[derive(SimpleObject)]
-struct ReplyEnded {
+pub(crate) struct ReplyEnded {
     /// The cursor of this event, for the argument `after`.
     cursor: String,
     /// The reply as it is now.

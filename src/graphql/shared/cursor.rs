@@ -161,25 +161,28 @@ impl Cursor for ChangeCursor {
     }
 }
 
-/// A point in the text of one reply. It has the reply's id, as the same point in another reply would mean nothing.
+/// A reader's position in one reply. It has the reply's id, as the same position in another reply would mean nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReplyCursor {
     pub(crate) reply: Uuid,
-    pub(crate) place: ReplyPosition,
+    pub(crate) position: ReplyPosition,
 }
 
 impl Cursor for ReplyCursor {
     fn to_bytes(&self) -> Vec<u8> {
-        let ReplyPosition { attempt, offset } = self.place;
-        [b"r", &self.reply.as_bytes()[..], &attempt.to_be_bytes(), &(offset as u64).to_be_bytes()].concat()
+        let ReplyPosition { attempt, text, reasoning } = self.position;
+        let [text, reasoning] = [text, reasoning].map(|bytes| (bytes as u64).to_be_bytes());
+        [b"r", &self.reply.as_bytes()[..], &attempt.to_be_bytes(), &text, &reasoning].concat()
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (reply, place) = bytes.strip_prefix(b"r")?.split_at_checked(16)?;
-        let (attempt, offset) = place.split_at_checked(4)?;
+        let (reply, position) = bytes.strip_prefix(b"r")?.split_at_checked(16)?;
+        let (attempt, sizes) = position.split_at_checked(4)?;
+        let (text, reasoning) = sizes.split_at_checked(8)?;
+        let size = |bytes: &[u8]| usize::try_from(u64::from_be_bytes(bytes.try_into().ok()?)).ok();
         let attempt = i32::from_be_bytes(attempt.try_into().ok()?);
-        let offset = usize::try_from(u64::from_be_bytes(offset.try_into().ok()?)).ok()?;
-        Some(Self { reply: Uuid::from_slice(reply).ok()?, place: ReplyPosition { attempt, offset } })
+        let position = ReplyPosition { attempt, text: size(text)?, reasoning: size(reasoning)? };
+        Some(Self { reply: Uuid::from_slice(reply).ok()?, position })
     }
 }
 
@@ -230,13 +233,13 @@ mod tests {
         }
 
         #[test]
-        fn places_in_feeds_and_replies_survive_too(revision: i64, id: u128, attempt: i32, offset in 0usize..) {
+        fn places_in_feeds_and_replies_survive_too(revision: i64, id: u128, attempt: i32, text: usize, reasoning: usize) {
             let id = Uuid::from_u128(id);
             for kind in [ChangeKind::Conversation, ChangeKind::Message, ChangeKind::DeletedMessage] {
                 let place = ChangeCursor { revision, kind, id };
                 prop_assert_eq!(ChangeCursor::decode(&place.encode()), Some(place));
             }
-            let place = ReplyCursor { reply: id, place: ReplyPosition { attempt, offset } };
+            let place = ReplyCursor { reply: id, position: ReplyPosition { attempt, text, reasoning } };
             prop_assert_eq!(ReplyCursor::decode(&place.encode()), Some(place));
             prop_assert_eq!(ChangeCursor::decode(&place.encode()), None);
         }

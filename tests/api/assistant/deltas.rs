@@ -70,7 +70,7 @@ async fn the_model_is_told_once_and_shortened() {
 #[tokio::test]
 async fn fragments_of_tool_calls_become_whole_calls_after_the_text() {
     let call = |id: &str, name: &str, arguments: &str| ToolCall {
-        id: id.to_owned(),
+        call_id: id.to_owned(),
         name: name.to_owned(),
         arguments: arguments.to_owned(),
     };
@@ -121,7 +121,7 @@ async fn a_call_alone_is_a_reply_and_gets_an_id() {
     ] {
         let outcome = stream(&[&event, &finish("stop"), DONE]).await;
         assert_eq!((&*outcome.calls[0].name, outcome.calls.len()), ("f", 1));
-        assert!(outcome.calls[0].id.starts_with("call_") && outcome.calls[0].id.len() > 10);
+        assert!(outcome.calls[0].call_id.starts_with("call_") && outcome.calls[0].call_id.len() > 10);
         assert_eq!(outcome.finish, Some(FinishReason::ToolCalls));
     }
 }

@@ -27,6 +27,9 @@ pub use self::provider::{Provider, Script};
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
     text: String,
+    reasoning: String,
+    /// The kinds of the pieces, in order, each once in a row.
+    order: Vec<&'static str>,
     calls: Vec<ToolCall>,
     model: Option<String>,
     usage: Option<Usage>,
@@ -44,8 +47,17 @@ impl Outcome {
                 Ok(Delta::Text(text)) => {
                     assert!(!text.is_empty() && outcome.finish.is_none(), "{outcome:?}");
                     outcome.text.push_str(&text);
+                    outcome.order.push("text");
                 }
-                Ok(Delta::ToolCall(call)) => outcome.calls.push(call),
+                Ok(Delta::Reasoning(text)) => {
+                    assert!(!text.is_empty() && outcome.finish.is_none(), "{outcome:?}");
+                    outcome.reasoning.push_str(&text);
+                    outcome.order.push("reasoning");
+                }
+                Ok(Delta::ToolCall(call)) => {
+                    outcome.calls.push(call);
+                    outcome.order.push("call");
+                }
                 Ok(Delta::Model(model)) => assert_eq!(outcome.model.replace(model), None),
                 Ok(Delta::Usage(usage)) => outcome.usage = Some(usage),
                 Ok(Delta::Finish(reason)) => assert_eq!(outcome.finish.replace(reason), None),
@@ -53,6 +65,7 @@ impl Outcome {
             }
         }
         assert!(stream.next().await.is_none(), "an ended stream stays ended");
+        outcome.order.dedup();
         assert!(
             outcome.finish.is_some() != outcome.failure.is_some(),
             "either an end or a failure: {outcome:?}"

@@ -43,7 +43,7 @@ impl Filler {
         let flag = if self.is_postgres { "true" } else { "1" };
         let sql = format!(
             "INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content,
-                 tool_calls, created_at, finished_at, created_revision, revision)
+                 parts, created_at, finished_at, created_revision, revision)
              SELECT '{user}', {own}, {conversation}, CASE WHEN n = 1 THEN NULL ELSE {parent} END, n, {flag},
                  CASE n % 2 WHEN 1 THEN 'USER' ELSE 'ASSISTANT' END, 'COMPLETE', 'message ' || n, {json},
                  '2026-01-01T00:00:00.000+00:00', '2026-01-01T00:00:00.000+00:00', n, n
@@ -67,9 +67,9 @@ impl Filler {
             "UPDATE message SET created_revision = {count} + 1
              WHERE user_id = '{user}' AND conversation_id = {conversation} AND position = 2;
              INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content,
-                 tool_calls, created_at, finished_at, created_revision, revision)
+                 parts, created_at, finished_at, created_revision, revision)
              SELECT user_id, {id}, conversation_id, parent_id, position, {flag}, role, status, content,
-                 tool_calls, created_at, finished_at, n, n
+                 parts, created_at, finished_at, n, n
              FROM message CROSS JOIN {numbers}
              WHERE user_id = '{user}' AND conversation_id = {conversation} AND position = 2"
         );

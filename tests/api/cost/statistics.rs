@@ -16,7 +16,7 @@ fn conversations(first: u32, count: u32) -> String {
     let (conversation, message, reply) = (id(0), id(1), id(2));
     let numbers = format!("generate_series({first}, {}) AS n", first + count - 1);
     let insert = "INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content,
-        tool_calls, created_at, finished_at, created_revision, revision)";
+        parts, created_at, finished_at, created_revision, revision)";
     format!(
         "INSERT INTO conversation (user_id, id, created_at, updated_at, revision)
          SELECT 'ann', {conversation}, now(), now(), n FROM {numbers};

@@ -1,7 +1,7 @@
 //! Search against a simple search in memory, on random texts and queries.
 
 use causerie::database::Database;
-use causerie::entity::message::{Role, Status, ToolCalls};
+use causerie::entity::message::{Parts, Role, Status};
 use causerie::entity::{conversation, message};
 use causerie::index::index_message;
 use causerie::search::Folded;
@@ -138,7 +138,8 @@ async fn store(database: &Database, user: &str, texts: &[String]) {
                         role: Role::User,
                         status: Status::Complete,
                         content: text.clone(),
-                        tool_calls: ToolCalls::default(),
+                        reasoning: String::new(),
+                        parts: Parts::default(),
                         finish_reason: None,
                         failure: None,
                         model: None,

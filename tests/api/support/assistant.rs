@@ -44,6 +44,11 @@ impl ScriptedAttempt {
         self.send(Ok(Delta::Text(text.to_owned())));
     }
 
+    /// Writes reasoning.
+    pub fn reason(&self, text: &str) {
+        self.send(Ok(Delta::Reasoning(text.to_owned())));
+    }
+
     /// Sends anything.
     pub fn send(&self, item: Item) {
         let deltas = self.deltas.lock().unwrap();

@@ -115,7 +115,7 @@ async fn fill(
     };
     let now = "'2026-01-01T00:00:00.000+00:00'";
     let insert = "INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content,
-            tool_calls, created_at, finished_at, created_revision, revision) SELECT";
+            parts, created_at, finished_at, created_revision, revision) SELECT";
     connection.execute_unprepared(setup).await?;
     connection
         .execute_unprepared(&format!(
