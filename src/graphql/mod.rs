@@ -21,6 +21,7 @@ use self::node::NodeQueries;
 use self::reply::{FeedbackMutations, ReplyMutations, ReplySubscriptions};
 use self::search::SearchQueries;
 pub use self::shared::{Batches, RequestContext};
+pub(crate) use self::shared::{Cursor, ReplyCursor};
 use self::validated::SkipValidation;
 pub use self::validated::Validated;
 use self::viewer::ViewerQueries;

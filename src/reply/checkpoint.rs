@@ -207,7 +207,8 @@ mod tests {
         let stored: usize = plan.iter().filter(|step| step.1 == Due::Store).map(|step| step.2).sum();
         let seconds = stored / BYTES_PER_SECOND as usize;
         assert!((200..320).contains(&seconds), "{stored}");
-        let extended: Vec<_> = plan.iter().filter(|step| step.1 != Due::StopCheck).map(|step| step.0).collect();
+        let extended: Vec<_> =
+            plan.iter().filter(|step| step.1 != Due::StopCheck).map(|step| step.0).collect();
         assert!(extended.windows(2).all(|pair| pair[1] - pair[0] <= LEASE / 3 + TICK), "{extended:?}");
     }
 
@@ -215,7 +216,9 @@ mod tests {
     fn a_reply_that_does_not_grow_is_not_stored_again() {
         let plan = plan(16, 0, 30);
         assert_eq!(plan.iter().filter(|step| step.1 == Due::Store).count(), 1);
-        assert!(plan.iter().any(|step| step.1 == Due::Lease) && plan.iter().any(|step| step.1 == Due::StopCheck));
+        assert!(
+            plan.iter().any(|step| step.1 == Due::Lease) && plan.iter().any(|step| step.1 == Due::StopCheck)
+        );
     }
 
     #[test]

@@ -145,8 +145,7 @@ impl Replies {
         // No text is longer than an `i32` can count.
         let number = |bytes: usize| Value::from(i32::try_from(bytes).unwrap_or(i32::MAX - 1));
         let ReplyPosition { attempt, text, reasoning } = position;
-        let values =
-            [user.into(), id.into(), attempt.into(), number(text), number(reasoning), number(count)];
+        let values = [user.into(), id.into(), attempt.into(), number(text), number(reasoning), number(count)];
         let statement = self.0.database.statement(sql.replace("{visible}", VISIBLE), values);
         let row =
             self.0.database.read_for(user, |connection| connection.query_one_raw(statement.clone())).await?;
@@ -158,11 +157,8 @@ impl Row {
     fn into_state(self, position: ReplyPosition) -> State {
         let length = |bytes: i32| usize::try_from(bytes).unwrap_or_default();
         let size = Size { text: length(self.text_bytes), reasoning: length(self.reasoning_bytes) };
-        let start = if position.attempt == self.attempt {
-            position
-        } else {
-            ReplyPosition::start_of(self.attempt)
-        };
+        let start =
+            if position.attempt == self.attempt { position } else { ReplyPosition::start_of(self.attempt) };
         let (text, reasoning) = (self.text.unwrap_or_default(), self.reasoning.unwrap_or_default());
         State {
             status: self.status,

@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn pieces_of_one_kind_are_one_part() {
-        let draft = draft(&[(Kind::Text, "a"), (Kind::Text, "\0é"), (Kind::Reasoning, "\0"), (Kind::Text, "b")]);
+        let draft =
+            draft(&[(Kind::Text, "a"), (Kind::Text, "\0é"), (Kind::Reasoning, "\0"), (Kind::Text, "b")]);
         assert_eq!((draft.content.as_str(), &draft.parts.0[..]), ("aéb", &[Part::Text(4)][..]));
         assert_eq!(draft.stored_parts(), Parts::default());
     }
@@ -158,10 +159,14 @@ mod tests {
 
     #[test]
     fn the_next_piece_is_of_the_part_that_is_not_read_yet() {
-        let draft = draft(&[(Kind::Reasoning, "hm"), (Kind::Text, "abc"), (Kind::Reasoning, "oh"), (Kind::Text, "d")]);
-        let next = |text, reasoning| {
-            draft.size().next(&draft.parts, ReplyPosition { attempt: 1, text, reasoning })
-        };
+        let draft = draft(&[
+            (Kind::Reasoning, "hm"),
+            (Kind::Text, "abc"),
+            (Kind::Reasoning, "oh"),
+            (Kind::Text, "d"),
+        ]);
+        let next =
+            |text, reasoning| draft.size().next(&draft.parts, ReplyPosition { attempt: 1, text, reasoning });
         assert_eq!(next(0, 0), Some((Kind::Reasoning, 2)));
         assert_eq!(next(0, 1), Some((Kind::Reasoning, 1)));
         assert_eq!(next(1, 2), Some((Kind::Text, 2)));

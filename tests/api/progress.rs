@@ -130,7 +130,6 @@ impl Shown {
     }
 }
 
-
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         8 => "[a-zé漢🙂 ]{1,12}".prop_map(Step::Say),
@@ -143,8 +142,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn visits() -> impl Strategy<Value = Vec<Vec<Visit>>> {
-    let visit = (prop::bool::weighted(0.3), 1usize..5, 0usize..2)
-        .prop_map(|(loads, events, server)| Visit { loads, events, server });
+    let visit = (prop::bool::weighted(0.3), 1usize..5, 0usize..2).prop_map(|(loads, events, server)| Visit {
+        loads,
+        events,
+        server,
+    });
     prop::collection::vec(prop::collection::vec(visit, 1..6), 3)
 }
 
@@ -154,7 +156,8 @@ async fn read(servers: [Client; 2], id: Uuid, visits: Vec<Visit>) -> Result<(), 
     for visit in visits.iter().cycle() {
         let server = &servers[visit.server];
         if visit.loads {
-            let message = server.data(&(MESSAGE.to_owned() + PARTS), json!({ "id": id })).await["message"].take();
+            let message =
+                server.data(&(MESSAGE.to_owned() + PARTS), json!({ "id": id })).await["message"].take();
             let loaded = Shown::of(&message);
             // Of a reply that has ended there is nothing to follow.
             if loaded.cursor.is_some() {

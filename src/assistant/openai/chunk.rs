@@ -75,7 +75,8 @@ impl Chunk {
                 Some("thinking") => {
                     let thoughts = part["thinking"].as_array().into_iter().flatten();
                     let thoughts = thoughts.chain([&part["thinking"]]);
-                    let texts = thoughts.filter_map(|thought| string(&thought["text"]).or_else(|| string(thought)));
+                    let texts =
+                        thoughts.filter_map(|thought| string(&thought["text"]).or_else(|| string(thought)));
                     self.pieces.extend(texts.map(Piece::Reasoning));
                 }
                 _ => {}
