@@ -3,6 +3,8 @@
 mod code;
 mod database;
 
+use std::borrow::Cow;
+
 pub(crate) use self::code::Code;
 pub(crate) use self::database::{is_locked, is_outage};
 use crate::auth::Rejection;
@@ -29,8 +31,15 @@ pub enum Error {
     Rejected(Rejection),
     /// `NOT_FOUND`: there is no such row, or it is another user's; nobody can tell which.
     NotFound(&'static str),
-    /// `BAD_USER_INPUT`: an argument is outside its documented limits; the text says which and how.
-    BadUserInput(String),
+    /// `BAD_USER_INPUT`: an argument is outside its documented limits.
+    BadUserInput {
+        /// The argument, as the path to it: `first`, `input.content`.
+        field: Cow<'static, str>,
+        /// Which limit, for people.
+        message: String,
+    },
+    /// `INVALID_STATE`: what the request names is in a state in which this cannot be done; the text says which.
+    InvalidState(&'static str),
     /// `IDEMPOTENCY_MISMATCH`: the key was used with other arguments.
     IdempotencyMismatch,
     /// `CONVERSATION_BUSY`: a reply has not ended, and the client asked not to wait for it; or many messages are
@@ -57,6 +66,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// [`Error::BadUserInput`] about the argument `field`.
+    pub(crate) fn input(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self::BadUserInput { field: field.into(), message: message.into() }
+    }
+
+    /// The error of a request whose arguments are fields of the argument `object`.
+    pub(crate) fn within(self, object: &str) -> Self {
+        match self {
+            Self::BadUserInput { field, message } => {
+                Self::BadUserInput { field: format!("{object}.{field}").into(), message }
+            }
+            other => other,
+        }
+    }
+
     /// The code for programs.
     pub(crate) fn code(&self) -> Code {
         match self {
@@ -66,7 +90,8 @@ impl Error {
             | Self::Conflict(_) => Code::Unavailable,
             Self::Unauthenticated | Self::Rejected(_) => Code::Unauthenticated,
             Self::NotFound(_) => Code::NotFound,
-            Self::BadUserInput(_) => Code::BadUserInput,
+            Self::BadUserInput { .. } => Code::BadUserInput,
+            Self::InvalidState(_) => Code::InvalidState,
             Self::IdempotencyMismatch => Code::IdempotencyMismatch,
             Self::ConversationBusy => Code::ConversationBusy,
             Self::TooManyQueued(_) | Self::TooManyBytesInFlight => Code::RateLimited,
@@ -86,7 +111,8 @@ impl Error {
             }
             Self::Rejected(_) => "The token is not valid.",
             Self::NotFound(what) => return format!("There is no such {what}."),
-            Self::BadUserInput(message) => message,
+            Self::BadUserInput { message, .. } => message,
+            Self::InvalidState(message) => message,
             Self::IdempotencyMismatch => {
                 "The idempotency key was already used with other arguments; use a new key for a new request."
             }
@@ -146,7 +172,10 @@ impl Error {
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         error.log();
-        let extensions = error.code().extensions(error.retry_after());
+        let mut extensions = error.code().extensions(error.retry_after());
+        if let Error::BadUserInput { field, .. } = &error {
+            extensions.set("field", field.as_ref());
+        }
         Self { message: error.message(), source: None, extensions: Some(extensions) }
     }
 }

@@ -71,6 +71,7 @@ async fn empty(database: &Database, keep: Duration) -> Result<u64, Error> {
     for (user, id) in &found {
         if mark_erasing(database, keep, user, *id).await? {
             database.update(index::delete_title(database.backend(), user, *id)).await?;
+            clear_digests(database, user, *id).await?;
             erase_messages(database, user, *id).await?;
             erase_tombstones(database, user, *id).await?;
             mark_erased(database, user, *id).await?;
@@ -113,6 +114,19 @@ async fn mark_erasing(database: &Database, keep: Duration, user: &str, id: Uuid)
         .returning_col(Column::Id)
         .to_owned();
     Ok(database.update(database.backend().build(&update)).await?.is_some())
+}
+
+/// Deletes the digests of the requests that have made a conversation or changed its texts.
+async fn clear_digests(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
+    use receipt::Column;
+    let clear = Query::update()
+        .table(receipt::Entity)
+        .value(Column::RequestDigest, none())
+        .and_where(own(Column::UserId, user))
+        .and_where(Expr::col(Column::ConversationId).eq(conversation))
+        .to_owned();
+    database.update(database.backend().build(&clear)).await?;
+    Ok(())
 }
 
 /// Deletes the messages of a conversation, children before parents, and the digests of their receipts.

@@ -155,8 +155,9 @@ CREATE TABLE receipt (
     PRIMARY KEY (user_id, idempotency_key)
 ) {table};
 
--- The receipt of a message that is deleted.
+-- The receipts of a message or conversation that is deleted.
 CREATE INDEX receipt_message ON receipt (user_id, message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX receipt_conversation ON receipt (user_id, conversation_id) WHERE conversation_id IS NOT NULL;
 -- Receipts that are too old. The owner does not lead this index: it is appended to, so each send pays least for it,
 -- and only the job that deletes old receipts reads it.
 CREATE INDEX receipt_age ON receipt (created_at);

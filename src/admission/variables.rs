@@ -50,7 +50,11 @@ pub(super) fn check(
         checked.map_err(|mismatch| {
             let Mismatch { path, problem } = mismatch;
             let message = format!("Variable `${}{path}`: {problem}.", variable.name.node);
-            error(Code::BadUserInput, message, Some(definition.pos))
+            let mut error = error(Code::BadUserInput, message, Some(definition.pos));
+            if let Some(extensions) = &mut error.extensions {
+                extensions.set("field", format!("${}{path}", variable.name.node));
+            }
+            error
         })?;
     }
     variables.retain(|name, _| definitions.iter().any(|definition| definition.node.name.node == *name));

@@ -5,12 +5,26 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
+use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Chat, PositionRange};
+use super::receipt::{Created, IdempotentRequest};
+use super::{Chat, Metadata, PositionRange, unchanged};
 use crate::database::Write;
 use crate::entity::message::{self, Column, Entity, visible};
 use crate::error::Error;
+
+/// Metadata to store with a message.
+#[derive(Clone, Debug, Serialize)]
+pub struct SetMessageMetadata {
+    /// The message.
+    pub message_id: Uuid,
+    /// The metadata, in place of what the message has.
+    pub metadata: Metadata,
+    /// The idempotency key: a second request with the same key changes nothing.
+    #[serde(skip)]
+    pub idempotency_key: Option<String>,
+}
 
 impl Chat {
     /// The viewer's messages in conversations that are not deleted. Every query of messages begins with this.
@@ -34,6 +48,27 @@ impl Chat {
             update = update.col_expr(column, value);
         }
         update.exec_with_returning(&**write).await?.pop().ok_or(Error::NotFound("message"))
+    }
+
+    /// Replaces the metadata of a message.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the viewer has no such message.
+    pub async fn set_message_metadata(&self, request: SetMessageMetadata) -> Result<message::Model, Error> {
+        let key = request.idempotency_key.as_deref();
+        let idempotent = IdempotentRequest::new(key, "setMessageMetadata", &request)?;
+        let input = (request.message_id, request.metadata.into_text(), idempotent);
+        self.write(input, |chat, write, (id, metadata, idempotent)| {
+            Box::pin(async move {
+                let names = Created { message: Some(*id), ..Created::default() };
+                if chat.record_receipt(write, idempotent.as_ref(), names).await?.is_some() {
+                    return Ok(unchanged(write, chat.created_message(write, Some(*id)).await?));
+                }
+                let metadata = [(Column::Metadata, Expr::value(metadata.as_str()))];
+                chat.update_message(write, *id, metadata).await
+            })
+        })
+        .await
     }
 
     /// The message, if the viewer has it.

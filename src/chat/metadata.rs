@@ -1,5 +1,6 @@
 //! JSON objects that clients store with conversations and messages.
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
@@ -13,7 +14,7 @@ const MAX_DEPTH: usize = 16;
 /// A checked JSON object of the client. The server does not interpret it.
 ///
 /// It is stored as text and not as the databases' JSON types, so that both databases return it unchanged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Metadata(String);
 
 impl Metadata {
@@ -23,7 +24,7 @@ impl Metadata {
     /// # Errors
     /// [`Error::BadUserInput`] says what it is not.
     pub fn new(value: &Value) -> Result<Self, Error> {
-        let refuse = |message: String| Err(Error::BadUserInput(message));
+        let refuse = |message: String| Err(Error::input("metadata", message));
         let Value::Object(object) = value else {
             return refuse("`metadata` must be a JSON object.".to_owned());
         };
@@ -50,11 +51,6 @@ impl Metadata {
     /// The text for a row.
     pub(super) fn into_text(self) -> String {
         self.0
-    }
-
-    /// The object's compact JSON; nothing for the empty object.
-    pub(super) fn bytes(&self) -> &[u8] {
-        if self.0 == "{}" { &[] } else { self.0.as_bytes() }
     }
 }
 

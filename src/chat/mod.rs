@@ -28,7 +28,9 @@ use clap::Args;
 use futures_util::future::BoxFuture;
 
 pub use self::changes::{Change, ChangeCursor, ChangeKind, LongColumns};
+pub use self::feedback::RateReply;
 pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder};
+pub use self::messages::SetMessageMetadata;
 pub use self::metadata::Metadata;
 pub use self::new_message::Sent;
 pub use self::page::{DEFAULT_PAGE, MAXIMUM_PAGE, Page, Slice};

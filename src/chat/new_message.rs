@@ -62,14 +62,15 @@ impl Chat {
         message.status = Status::Complete;
         message.finished_at = Some(write.now);
         let after = Slot { parent: Some(message.id), position: slot.position + 1, ..slot };
-        let reply = self.new_reply(write, conversation.id, created.reply, &after).await?;
+        let reply =
+            self.new_reply(write, conversation.id, created.reply, &after, Metadata::default()).await?;
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
         Entity::insert_many(rows).exec_without_returning(&**write).await?;
         index::store_message(write, self.user(), message.id, new.entry).await?;
         Ok(Sent { conversation, message, reply })
     }
 
-    /// The row of a new reply, which is not stored yet. It starts after the commit if there is a permit, and is queued
+    /// The row of a new reply with `metadata`, which is not stored yet. It starts after the commit if there is a permit, and is queued
     /// otherwise.
     ///
     /// # Errors
@@ -80,9 +81,12 @@ impl Chat {
         conversation_id: Uuid,
         id: Option<Uuid>,
         slot: &Slot,
+        metadata: Metadata,
     ) -> Result<message::Model, Error> {
         let permit = self.permit_reply(write, slot.busy).await?;
         let mut reply = self.new_message(write, conversation_id, id, slot, Role::Assistant);
+        // Before the reply is handed on: its row is stored again when it ends.
+        reply.metadata = metadata.into_text();
         self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
         if let Some(permit) = permit {
             self.generate_after_commit(write, Claim { reply: reply.clone(), permit });

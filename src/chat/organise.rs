@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::{Chat, Metadata};
 use crate::entity::conversation::{self, Column};
-use crate::entity::message;
 use crate::error::Error;
 
 impl Chat {
@@ -37,17 +36,6 @@ impl Chat {
         metadata: Metadata,
     ) -> Result<conversation::Model, Error> {
         self.set_column(id, Column::Metadata, Expr::value(metadata.into_text())).await
-    }
-
-    /// Replaces the metadata of a message.
-    pub async fn set_message_metadata(&self, id: Uuid, metadata: Metadata) -> Result<message::Model, Error> {
-        self.write(metadata.into_text(), move |chat, write, metadata| {
-            Box::pin(async move {
-                let metadata = [(message::Column::Metadata, Expr::value(metadata.as_str()))];
-                chat.update_message(write, id, metadata).await
-            })
-        })
-        .await
     }
 
     async fn set_column(

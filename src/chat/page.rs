@@ -32,14 +32,15 @@ impl<C> Slice<C> {
         last: Option<i32>,
         before: Option<C>,
     ) -> Result<Self, Error> {
-        let check = |name: &str, number: i32| {
+        let check = |name: &'static str, number: i32| {
             u64::try_from(number).ok().filter(|number| *number <= MAXIMUM_PAGE).ok_or_else(|| {
-                Error::BadUserInput(format!("`{name}` must be from 0 to {MAXIMUM_PAGE}; it is {number}."))
+                let message = format!("`{name}` must be from 0 to {MAXIMUM_PAGE}; it is {number}.");
+                Error::input(name, message)
             })
         };
         let (limit, from_end) = match (first, last) {
             (Some(_), Some(_)) => {
-                return Err(Error::BadUserInput("Give `first` or `last`, not both.".to_owned()));
+                return Err(Error::input("last", "Give `first` or `last`, not both."));
             }
             (None, Some(last)) => (check("last", last)?, true),
             (Some(first), None) => (check("first", first)?, false),

@@ -1,7 +1,9 @@
-//! Receipts: a request that is repeated with the same idempotency key finds the rows of the first one.
+//! Receipts: a request that is repeated with the same idempotency key writes nothing, and is answered with the rows of
+//! the first one as they are now.
 
 use ring::digest::{self, SHA256};
 use sea_orm::{EntityTrait, Value};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Chat, text};
@@ -16,31 +18,38 @@ pub(super) struct IdempotentRequest {
     digest: Vec<u8>,
 }
 
-/// The rows that a request creates. Their ids are chosen before anything is written.
+/// The rows that a request creates. Their ids are chosen before anything is written. A request that stores a text of
+/// the client with rows that are there already names them, too: the digest is deleted with them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Created {
     /// A conversation.
     pub(super) conversation: Option<Uuid>,
-    /// A user's message.
+    /// A message.
     pub(super) message: Option<Uuid>,
     /// A reply.
     pub(super) reply: Option<Uuid>,
 }
 
 impl IdempotentRequest {
-    /// The request for `operation` with `arguments`; `None` without a key.
+    /// The request for `operation` with `arguments`; `None` without a key. All arguments that are serialized tell
+    /// requests apart, except `null`s: a version of the server that knows more arguments must find the receipts of
+    /// the version before.
+    ///
+    /// # Errors
+    /// [`Error::BadUserInput`] if the key has other characters, or more, than it may.
     pub(super) fn new(
         key: Option<&str>,
         operation: &str,
-        arguments: &[&[u8]],
+        arguments: &impl Serialize,
     ) -> Result<Option<Self>, Error> {
         let Some(key) = key.map(text::idempotency_key).transpose()? else { return Ok(None) };
-        let mut context = digest::Context::new(&SHA256);
-        for part in [operation.as_bytes()].iter().chain(arguments) {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
+        let internal = |error: serde_json::Error| Error::Internal(error.to_string());
+        let mut arguments = serde_json::to_value(arguments).map_err(internal)?;
+        if let Some(object) = arguments.as_object_mut() {
+            object.retain(|_, argument| !argument.is_null());
         }
-        let digest = context.finish().as_ref().to_vec();
+        let request = serde_json::to_vec(&(operation, arguments)).map_err(internal)?;
+        let digest = digest::digest(&SHA256, &request).as_ref().to_vec();
         Ok(Some(Self { key: key.to_owned(), digest }))
     }
 }
@@ -52,11 +61,12 @@ ON CONFLICT (user_id, idempotency_key) DO NOTHING";
 
 impl Chat {
     /// Stores the receipt of a request that is about to make `created`, or returns what an earlier one with its key has
-    /// created.
+    /// created. A caller that gets `Some` writes nothing, and answers with the present rows through
+    /// [`unchanged`](super::unchanged).
     ///
     /// # Errors
     /// [`Error::IdempotencyMismatch`] if the earlier request asked for something else; [`Error::NotFound`] if its
-    /// message is deleted.
+    /// message or conversation is deleted.
     pub(super) async fn record_receipt(
         &self,
         write: &Write,
@@ -84,7 +94,8 @@ impl Chat {
             }
         };
         match earlier.request_digest {
-            None => Err(Error::NotFound("message")),
+            None if earlier.message_id.is_some() => Err(Error::NotFound("message")),
+            None => Err(Error::NotFound("conversation")),
             Some(digest) if digest != request.digest => Err(Error::IdempotencyMismatch),
             Some(_) => Ok(Some(Created {
                 conversation: earlier.conversation_id,
@@ -92,5 +103,50 @@ impl Chat {
                 reply: earlier.reply_id,
             })),
         }
+    }
+
+    /// As [`Self::record_receipt`], for a request that creates nothing. Returns whether it was carried out before.
+    pub(super) async fn is_repeated(
+        &self,
+        write: &Write,
+        request: Option<&IdempotentRequest>,
+    ) -> Result<bool, Error> {
+        Ok(self.record_receipt(write, request, Created::default()).await?.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn digest(operation: &str, arguments: &Value) -> Vec<u8> {
+        IdempotentRequest::new(Some("key"), operation, arguments).unwrap().unwrap().digest
+    }
+
+    #[test]
+    fn each_argument_tells_requests_apart_but_one_that_is_left_out() {
+        let arguments = json!({ "content": "hello", "on_busy": "Enqueue" });
+        let first = digest("sendMessage", &arguments);
+        assert_eq!(
+            digest("sendMessage", &json!({ "content": "hello", "on_busy": "Enqueue", "new": null })),
+            first
+        );
+        assert_ne!(digest("editMessage", &arguments), first);
+        for other in [
+            json!({ "content": "hello!", "on_busy": "Enqueue" }),
+            json!({ "content": "hello", "on_busy": "Reject" }),
+            json!({ "content": "hello" }),
+            json!({ "content": "hello", "on_busy": "Enqueue", "new": false }),
+        ] {
+            assert_ne!(digest("sendMessage", &other), first, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_digest_of_a_request_stays_the_same_in_later_versions() {
+        let digest = digest("sendMessage", &json!({ "on_busy": "Enqueue", "content": "hello" }));
+        assert_eq!(digest[..8], [0x21, 0x6c, 0x77, 0x8f, 0x65, 0xb6, 0xb4, 0x6a]);
     }
 }

@@ -79,7 +79,7 @@ impl Chat {
     /// running does not change.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the viewer has no such reply; [`Error::BadUserInput`] if it is complete;
+    /// [`Error::NotFound`] if the viewer has no such reply; [`Error::InvalidState`] if it is complete;
     /// [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed.
     pub async fn retry_reply(&self, id: Uuid) -> Result<message::Model, Error> {
         self.write(id, |chat, write, &id| Box::pin(chat.retry(write, id))).await
@@ -90,8 +90,7 @@ impl Chat {
         match reply.status {
             Status::Queued | Status::Generating => return Ok(unchanged(write, reply)),
             Status::Complete => {
-                let message = "Only a reply that failed or was stopped can be retried.";
-                return Err(Error::BadUserInput(message.to_owned()));
+                return Err(Error::InvalidState("Only a reply that failed or was stopped can be retried."));
             }
             Status::Stopped | Status::Failed => {}
         }

@@ -2,6 +2,7 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ActiveEnum, EntityTrait, IntoActiveModel};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::new_message::{NewMessage, Sent, Slot};
@@ -14,13 +15,14 @@ use crate::error::Error;
 use crate::index::{self, Entry};
 
 /// A message to send.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct SendMessage {
     /// The conversation; `None` starts one.
     pub conversation_id: Option<Uuid>,
     /// The text.
     pub content: String,
     /// The idempotency key: a second request with the same key returns the first one's rows.
+    #[serde(skip)]
     pub idempotency_key: Option<String>,
     /// What to do if a reply is queued or running in the conversation.
     pub on_busy: OnBusy,
@@ -29,7 +31,7 @@ pub struct SendMessage {
 }
 
 /// What a new message does to queued and running replies of its conversation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum OnBusy {
     /// The new reply is queued.
     #[default]
@@ -47,10 +49,8 @@ impl Chat {
     /// that is done even if the caller drops the future.
     pub async fn send(&self, mut request: SendMessage) -> Result<Sent, Error> {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
-        let conversation_id = request.conversation_id.unwrap_or(Uuid::nil());
-        let arguments = [conversation_id.as_bytes(), request.content.as_bytes(), request.metadata.bytes()];
-        let idempotent =
-            IdempotentRequest::new(request.idempotency_key.as_deref(), "sendMessage", &arguments)?;
+        let key = request.idempotency_key.as_deref();
+        let idempotent = IdempotentRequest::new(key, "sendMessage", &request)?;
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
         let created =
             Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };

@@ -21,7 +21,7 @@ pub(super) fn message(content: &str, limit: usize) -> Result<&str, Error> {
 pub(super) fn title(title: &str) -> Result<&str, Error> {
     let title = check("title", title.trim(), TITLE_CHARS)?;
     if title.chars().any(char::is_control) {
-        return Err(Error::BadUserInput("`title` must not contain control characters.".to_owned()));
+        return Err(Error::input("title", "`title` must not contain control characters."));
     }
     Ok(title)
 }
@@ -36,7 +36,7 @@ pub(super) fn title_part(part: &str) -> Result<String, Error> {
     if part.is_empty() {
         return Ok(String::new());
     }
-    check("titleContains", part, TITLE_CHARS).map(title_key)
+    check("titleContains", part, TITLE_CHARS).map(title_key).map_err(|error| error.within("filter"))
 }
 
 /// Trims a comment and checks that it has at most [`COMMENT_CHARS`] characters; `None` if it is empty.
@@ -45,18 +45,17 @@ pub(super) fn comment(comment: &str) -> Result<Option<&str>, Error> {
     if comment.is_empty() { Ok(None) } else { check("comment", comment, COMMENT_CHARS).map(Some) }
 }
 
-fn check<'t>(name: &str, text: &'t str, limit: usize) -> Result<&'t str, Error> {
+fn check<'t>(name: &'static str, text: &'t str, limit: usize) -> Result<&'t str, Error> {
     if text.is_empty() {
-        return Err(Error::BadUserInput(format!("`{name}` must not be empty.")));
+        return Err(Error::input(name, format!("`{name}` must not be empty.")));
     }
     if text.contains('\0') {
-        return Err(Error::BadUserInput(format!("`{name}` must not contain NUL.")));
+        return Err(Error::input(name, format!("`{name}` must not contain NUL.")));
     }
     let count = text.chars().count();
     if count > limit {
-        return Err(Error::BadUserInput(format!(
-            "`{name}` must have at most {limit} characters; it has {count}."
-        )));
+        let message = format!("`{name}` must have at most {limit} characters; it has {count}.");
+        return Err(Error::input(name, message));
     }
     Ok(text)
 }
@@ -65,9 +64,8 @@ fn check<'t>(name: &str, text: &'t str, limit: usize) -> Result<&'t str, Error> 
 pub(super) fn idempotency_key(key: &str) -> Result<&str, Error> {
     let printable = key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if key.is_empty() || key.len() > 128 || !printable {
-        return Err(Error::BadUserInput(
-            "`idempotencyKey` must have 1 to 128 printable ASCII characters.".to_owned(),
-        ));
+        let message = "`idempotencyKey` must have 1 to 128 printable ASCII characters.";
+        return Err(Error::input("idempotencyKey", message));
     }
     Ok(key)
 }

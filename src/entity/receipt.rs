@@ -1,4 +1,4 @@
-//! What a request with an idempotency key has made.
+//! What a request with an idempotency key has made or changed.
 
 use sea_orm::entity::prelude::*;
 
@@ -12,11 +12,12 @@ pub struct Model {
     /// The client's name for the request.
     #[sea_orm(primary_key, auto_increment = false)]
     pub idempotency_key: String,
-    /// The SHA-256 of the operation and its arguments; `None` once the message that it made is deleted.
+    /// The SHA-256 of the operation and its arguments; `None` once the message or conversation whose texts it
+    /// stored is deleted.
     pub request_digest: Option<Vec<u8>>,
-    /// The conversation that it made.
+    /// The conversation that it made, or whose texts it changed.
     pub conversation_id: Option<Uuid>,
-    /// The user's message that it made.
+    /// The message that it made, or whose texts it changed.
     pub message_id: Option<Uuid>,
     /// The reply that it made.
     pub reply_id: Option<Uuid>,

@@ -22,12 +22,13 @@ struct Problem {
 
 /// An answer with one error.
 pub(super) fn problem(code: Code, message: &str) -> Response {
-    render(code, message, None)
+    render(code, message, errors(code, message, None))
 }
 
 /// As [`problem`], with the seconds after which the client may try again.
 pub(super) fn retry(code: Code, message: &str, seconds: u64) -> Response {
-    ([(RETRY_AFTER, HeaderValue::from(seconds))], render(code, message, Some(seconds))).into_response()
+    ([(RETRY_AFTER, HeaderValue::from(seconds))], render(code, message, errors(code, message, Some(seconds))))
+        .into_response()
 }
 
 /// The errors of such an answer.
@@ -39,8 +40,17 @@ pub(super) fn errors(code: Code, message: &str, retry_after: Option<u64>) -> Val
     json!([{ "message": message, "extensions": extensions }])
 }
 
-fn render(code: Code, message: &str, retry_after: Option<u64>) -> Response {
-    let problem = Problem { message: message.to_owned(), errors: errors(code, message, retry_after) };
+/// The errors of an answer that refuses a request with `error`.
+pub(super) fn errors_of(error: &Error) -> Value {
+    let mut errors = errors(error.code(), &error.message(), error.retry_after());
+    if let Error::BadUserInput { field, .. } = error {
+        errors[0]["extensions"]["field"] = field.as_ref().into();
+    }
+    errors
+}
+
+fn render(code: Code, message: &str, errors: Value) -> Response {
+    let problem = Problem { message: message.to_owned(), errors };
     let mut response = (code.status(), UNSTORED, Json(json!({ "errors": &problem.errors }))).into_response();
     response.extensions_mut().insert(problem);
     response
@@ -78,7 +88,7 @@ impl IntoResponse for Error {
         if let Some(seconds) = self.retry_after() {
             return retry(self.code(), &self.message(), seconds);
         }
-        let mut response = problem(self.code(), &self.message());
+        let mut response = render(self.code(), &self.message(), errors_of(&self));
         let status = response.status();
         let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {

@@ -5,13 +5,116 @@ use std::time::Duration;
 use causerie::receipts;
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cost::{Filler, assert_indexed};
-use crate::support::{ScriptedAssistant, Settings, TestServer, on_both_databases};
+use crate::support::{Answer, Client, ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 const DELETE: &str =
     "mutation($id: ID!) { deleteConversation(input: { conversationId: $id }) { deletedConversationId } }";
+
+/// A mutation under a key, and what happens before it is repeated.
+struct Case {
+    name: &'static str,
+    payload: &'static str,
+    input: Value,
+    /// What another device does meanwhile.
+    meanwhile: Vec<(&'static str, Value)>,
+    /// What the repeated request must answer, if that is not what the first one answered.
+    now: Option<Value>,
+    /// Arguments of another request.
+    others: Vec<(&'static str, Value)>,
+}
+
+impl Case {
+    async fn run(&self, client: &Client, input: &Value) -> Answer {
+        let Self { name, payload, .. } = self;
+        let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let query = format!("mutation($input: {kind}!) {{ {name}(input: $input) {{ {payload} }} }}");
+        client.run(&query, json!({ "input": input })).await
+    }
+
+    /// The id of what the mutation made or changed.
+    fn id(&self, data: &Value) -> Value {
+        let payload = data[self.name].as_object().unwrap();
+        let (field, value) =
+            payload.iter().find(|(field, _)| *field != "conversation" || payload.len() == 1).unwrap();
+        if field == "deletedMessageId" { value.clone() } else { value["id"].clone() }
+    }
+}
+
+/// The mutations of messages, in an order in which each finds its message.
+fn mutations(message: &Value, reply: &Value) -> Vec<Case> {
+    let metadata = json!({ "a": 1 });
+    let rate = "mutation($id: ID!) { rateReply(input: { messageId: $id, rating: DOWN }) { reply { id } } }";
+    let set = "mutation($id: ID!) { setMessageMetadata(input: { messageId: $id, metadata: { b: 2 } }) { message { id } } }";
+    let case = |name, payload, input: Value, others| Case {
+        name,
+        payload,
+        input,
+        meanwhile: Vec::new(),
+        now: None,
+        others,
+    };
+    vec![
+        Case {
+            meanwhile: vec![(rate, json!({ "id": reply }))],
+            now: Some(json!({ "reply": { "id": reply, "feedback": { "rating": "DOWN" } } })),
+            ..case(
+                "rateReply",
+                "reply { id feedback { rating } }",
+                json!({ "messageId": reply, "rating": "UP", "comment": "good", "idempotencyKey": "rate" }),
+                vec![("rating", "DOWN".into()), ("comment", "bad".into()), ("comment", Value::Null)],
+            )
+        },
+        Case {
+            meanwhile: vec![(set, json!({ "id": message }))],
+            now: Some(json!({ "message": { "id": message, "metadata": { "b": 2 } } })),
+            ..case(
+                "setMessageMetadata",
+                "message { id metadata }",
+                json!({ "messageId": message, "metadata": metadata, "idempotencyKey": "metadata" }),
+                vec![("metadata", json!({})), ("messageId", reply.clone())],
+            )
+        },
+        case(
+            "forkConversation",
+            "conversation { id metadata }",
+            json!({ "messageId": reply, "metadata": metadata, "idempotencyKey": "fork" }),
+            vec![("messageId", message.clone()), ("metadata", Value::Null)],
+        ),
+        case(
+            "regenerateReply",
+            "conversation { id } reply { id metadata }",
+            json!({ "messageId": reply, "metadata": metadata, "onBusy": "REJECT", "idempotencyKey": "regenerate" }),
+            vec![("onBusy", "INTERRUPT".into()), ("onBusy", Value::Null), ("metadata", json!({ "a": 2 }))],
+        ),
+        case(
+            "editMessage",
+            "message { id } reply { status }",
+            json!({ "messageId": message, "content": "edited", "onBusy": "ENQUEUE", "idempotencyKey": "edit" }),
+            vec![("onBusy", "ROLLBACK".into()), ("content", "other".into()), ("metadata", metadata.clone())],
+        ),
+        case(
+            "sendMessage",
+            "message { id } reply { status }",
+            json!({ "content": "hello", "onBusy": "INTERRUPT", "idempotencyKey": "send" }),
+            vec![("onBusy", "ENQUEUE".into()), ("onBusy", Value::Null), ("metadata", metadata.clone())],
+        ),
+        case(
+            "activateMessage",
+            "message { id }",
+            json!({ "messageId": reply, "idempotencyKey": "activate" }),
+            vec![("messageId", message.clone())],
+        ),
+        case(
+            "deleteMessage",
+            "deletedMessageId",
+            json!({ "messageId": reply, "idempotencyKey": "delete" }),
+            vec![("messageId", message.clone())],
+        ),
+    ]
+}
 
 on_both_databases! {
     async fn a_repeated_request_finds_the_first_ones_rows(database) {
@@ -59,6 +162,56 @@ on_both_databases! {
         ann.send("hello!", json!({ "idempotencyKey": "NEW" })).await;
         let bob = server.user("bob").send("hello!", json!({ "idempotencyKey": "new" })).await;
         assert_ne!(bob["conversation"]["id"], first["conversation"]["id"]);
+    }
+
+    async fn a_repeated_mutation_of_any_kind_changes_nothing_and_answers_with_what_is_there_now(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let sent = ann.send("hello", json!({})).await;
+        let (message, reply) = (&sent["message"]["id"], &sent["reply"]["id"]);
+        for case in mutations(message, reply) {
+            let first = case.run(&ann, &case.input).await.data();
+            // Another device does something else in the meantime.
+            for (query, variables) in &case.meanwhile {
+                ann.data(query, variables.clone()).await;
+            }
+            let since = ann.data("{ viewer { changeCursor } }", json!({})).await["viewer"]["changeCursor"].take();
+            let again = case.run(&ann, &case.input).await.data();
+            assert_eq!(case.id(&again), case.id(&first), "{}", case.name);
+            if let Some(now) = &case.now {
+                assert_eq!(&again[case.name], now, "{}", case.name);
+            }
+            let feed = "query($since: String) { changes(since: $since) { nodes { __typename } } }";
+            let changes = ann.data(feed, json!({ "since": since })).await["changes"]["nodes"].take();
+            assert_eq!(changes, json!([]), "{} has changed something again", case.name);
+            for (field, value) in &case.others {
+                let mut other = case.input.clone();
+                other[field] = value.clone();
+                let code = case.run(&ann, &other).await.code();
+                assert_eq!(code, "IDEMPOTENCY_MISMATCH", "{} with another {field}", case.name);
+            }
+        }
+    }
+
+    async fn a_refused_mutation_leaves_the_payloads_of_the_others_in_the_document(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let query = "mutation {
+          first: sendMessage(input: { content: \"hello\" }) { message { content } }
+          second: sendMessage(input: { content: \" \" }) { message { content } }
+          third: sendMessage(input: { content: \"still here\" }) { message { content } }
+        }";
+        let answer = ann.run(query, json!({})).await;
+        let data = json!({
+            "first": { "message": { "content": "hello" } },
+            "second": null,
+            "third": { "message": { "content": "still here" } },
+        });
+        assert_eq!(answer.body["data"], data);
+        let errors = answer.body["errors"].as_array().unwrap();
+        assert_eq!(errors.len(), 1, "{errors:#?}");
+        assert_eq!(errors[0]["path"], json!(["second"]));
+        assert_eq!(errors[0]["extensions"], json!({ "code": "BAD_USER_INPUT", "field": "input.content" }));
     }
 
     async fn twenty_simultaneous_requests_under_one_key_are_one(database) {

@@ -102,7 +102,7 @@ on_both_databases! {
         assert_eq!(server.user("bob").code(STOP, json!({ "id": reply })).await, "NOT_FOUND");
         assert_eq!(server.user("bob").code(RETRY, json!({ "id": reply })).await, "NOT_FOUND");
         assert_eq!(stop(&server.user("ann"), reply.as_str().unwrap()).await["status"], "COMPLETE");
-        assert_eq!(server.user("ann").code(RETRY, json!({ "id": reply })).await, "BAD_USER_INPUT");
+        assert_eq!(server.user("ann").code(RETRY, json!({ "id": reply })).await, "INVALID_STATE");
     }
 
     async fn retry_writes_the_same_reply_anew(database) {

@@ -15,7 +15,7 @@ use crate::server::SECRET;
 use crate::settings::Settings;
 
 /// Codes that a server may refuse with while its clients race with each other. Any other code is a fault.
-const RACES: [&str; 3] = ["NOT_FOUND", "CONVERSATION_BUSY", "BAD_USER_INPUT"];
+const RACES: [&str; 3] = ["NOT_FOUND", "CONVERSATION_BUSY", "INVALID_STATE"];
 
 /// What all actors of a run share.
 #[derive(Debug)]

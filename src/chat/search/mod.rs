@@ -106,9 +106,8 @@ impl Chat {
     ) -> Result<Page<Hit>, Error> {
         let count = query.chars().count();
         if count > MAX_CHARS {
-            return Err(Error::BadUserInput(format!(
-                "`query` must have at most {MAX_CHARS} characters; it has {count}."
-            )));
+            let message = format!("`query` must have at most {MAX_CHARS} characters; it has {count}.");
+            return Err(Error::input("query", message));
         }
         let query = Arc::new(Query::parse(query));
         if query.is_empty() {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ConnectionTrait, FromQueryResult};
+use serde::Serialize;
 use uuid::Uuid;
 
-use super::super::receipt::{Created, IdempotentRequest};
+use super::super::receipt::IdempotentRequest;
 use super::super::{Chat, unchanged};
 use super::steps::{ensure_no_steps, set_target};
 use super::traversal::{STEP, nested_loop};
@@ -16,11 +17,12 @@ use crate::entity::message;
 use crate::error::Error;
 
 /// A message to put on the active path.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ActivateMessage {
     /// The message.
     pub message_id: Uuid,
     /// The idempotency key: a second request with the same key changes nothing.
+    #[serde(skip)]
     pub idempotency_key: Option<String>,
 }
 
@@ -64,9 +66,8 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message.
     pub async fn activate_message(&self, request: ActivateMessage) -> Result<Activated, Error> {
-        let arguments = [request.message_id.as_bytes().as_slice()];
-        let idempotent =
-            IdempotentRequest::new(request.idempotency_key.as_deref(), "activateMessage", &arguments)?;
+        let key = request.idempotency_key.as_deref();
+        let idempotent = IdempotentRequest::new(key, "activateMessage", &request)?;
         match self.activate_at_once(request.message_id, idempotent.clone()).await {
             Err(Error::TooManyMessages) => self.activate_in_steps(request.message_id, idempotent).await,
             result => result,
@@ -80,11 +81,11 @@ impl Chat {
     ) -> Result<Activated, Error> {
         self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                let earlier = chat.record_receipt(write, idempotent.as_ref(), Created::default()).await?;
+                let repeated = chat.is_repeated(write, idempotent.as_ref()).await?;
                 let message = chat.message_within(write, id).await?;
                 let mut message = message.ok_or(Error::NotFound("message"))?;
                 let conversation_id = message.conversation_id;
-                if earlier.is_some() {
+                if repeated {
                     let conversation =
                         ensure_no_steps(chat.conversation_within(write, conversation_id).await?)?;
                     return Ok(unchanged(write, Activated { conversation, message }));
@@ -117,11 +118,11 @@ impl Chat {
     ) -> Result<Activated, Error> {
         let started = self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                let earlier = chat.record_receipt(write, idempotent.as_ref(), Created::default()).await?;
+                let repeated = chat.is_repeated(write, idempotent.as_ref()).await?;
                 let message = chat.message_within(write, id).await?.ok_or(Error::NotFound("message"))?;
                 let conversation_id = message.conversation_id;
                 ensure_no_steps(chat.conversation_within(write, conversation_id).await?)?;
-                if earlier.is_none() {
+                if !repeated {
                     chat.update_conversation(write, conversation_id, set_target(write, id, None)).await?;
                 }
                 Ok(unchanged(write, conversation_id))

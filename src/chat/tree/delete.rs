@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, Value};
+use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::super::receipt::{Created, IdempotentRequest};
+use super::super::receipt::IdempotentRequest;
 use super::super::unread::read_at_most;
 use super::super::{Chat, unchanged};
 use super::activate::{DESCENDANTS, Leaf};
@@ -25,11 +26,12 @@ use crate::signal::Topic;
 const BATCH: usize = 250;
 
 /// A message to delete.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct DeleteMessage {
     /// The message.
     pub message_id: Uuid,
     /// The idempotency key: a second request with the same key changes nothing.
+    #[serde(skip)]
     pub idempotency_key: Option<String>,
 }
 
@@ -73,9 +75,8 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message.
     pub async fn delete_message(&self, request: DeleteMessage) -> Result<Deleted, Error> {
-        let arguments = [request.message_id.as_bytes().as_slice()];
-        let idempotent =
-            IdempotentRequest::new(request.idempotency_key.as_deref(), "deleteMessage", &arguments)?;
+        let key = request.idempotency_key.as_deref();
+        let idempotent = IdempotentRequest::new(key, "deleteMessage", &request)?;
         match self.delete_at_once(request.message_id, idempotent.clone()).await {
             Err(Error::TooManyMessages) => {}
             result => return result,
@@ -83,7 +84,7 @@ impl Chat {
         let id = request.message_id;
         let started = self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                if chat.record_receipt(write, idempotent.as_ref(), Created::default()).await?.is_some() {
+                if chat.is_repeated(write, idempotent.as_ref()).await? {
                     let Deleted { conversation } = chat.find_deletion(write, id).await?;
                     return Ok(unchanged(write, conversation.id));
                 }
@@ -105,10 +106,10 @@ impl Chat {
     ) -> Result<Deleted, Error> {
         self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                match chat.record_receipt(write, idempotent.as_ref(), Created::default()).await? {
-                    Some(_) => Ok(unchanged(write, chat.find_deletion(write, id).await?)),
-                    None => chat.delete(write, id).await,
+                if chat.is_repeated(write, idempotent.as_ref()).await? {
+                    return Ok(unchanged(write, chat.find_deletion(write, id).await?));
                 }
+                chat.delete(write, id).await
             })
         })
         .await

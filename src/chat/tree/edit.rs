@@ -1,6 +1,7 @@
 //! Editing: another version of a user's message.
 
 use sea_orm::sea_query::Expr;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::super::new_message::{NewMessage, Sent};
@@ -13,13 +14,14 @@ use crate::error::Error;
 use crate::index::Entry;
 
 /// Another version of a user's message.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct EditMessage {
     /// The message.
     pub message_id: Uuid,
     /// The new version's text.
     pub content: String,
     /// The idempotency key: a second request with the same key returns the first one's rows.
+    #[serde(skip)]
     pub idempotency_key: Option<String>,
     /// What to do if a reply is queued or running in the conversation. [`OnBusy::Rollback`] is the same as
     /// [`OnBusy::Interrupt`] here: the messages after this one leave the active path in any case.
@@ -36,9 +38,8 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such message, or it is a reply.
     pub async fn edit_message(&self, mut request: EditMessage) -> Result<Sent, Error> {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
-        let arguments = [request.message_id.as_bytes(), request.content.as_bytes(), request.metadata.bytes()];
-        let idempotent =
-            IdempotentRequest::new(request.idempotency_key.as_deref(), "editMessage", &arguments)?;
+        let key = request.idempotency_key.as_deref();
+        let idempotent = IdempotentRequest::new(key, "editMessage", &request)?;
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
         let created =
             Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };

@@ -4,11 +4,12 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
     QueryFilter, Value,
 };
+use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::receipt::{Created, IdempotentRequest};
-use super::super::{Chat, spawn_and_wait, text, unchanged};
+use super::super::{Chat, Metadata, spawn_and_wait, text, unchanged};
 use super::branch::{BRANCH, WHOLE_BRANCH};
 use super::steps::pause;
 use super::traversal::{STEP, nested_loop};
@@ -19,12 +20,15 @@ use crate::index;
 use crate::signal::Topic;
 
 /// A branch to copy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ForkConversation {
     /// The branch's last message.
     pub message_id: Uuid,
     /// The idempotency key: a second request with the same key returns the first one's conversation.
+    #[serde(skip)]
     pub idempotency_key: Option<String>,
+    /// The client's metadata of the new conversation.
+    pub metadata: Metadata,
 }
 
 /// Whether the branch has a queued or running reply, and the text of its first message.
@@ -71,22 +75,21 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such message; [`Error::ConversationBusy`] if one of those
     /// messages is a queued or running reply.
     pub async fn fork_conversation(&self, request: ForkConversation) -> Result<conversation::Model, Error> {
-        let arguments = [request.message_id.as_bytes().as_slice()];
-        let idempotent =
-            IdempotentRequest::new(request.idempotency_key.as_deref(), "forkConversation", &arguments)?;
-        match self.fork_at_once(request.message_id, idempotent.clone()).await {
-            Err(Error::TooManyMessages) => self.fork_in_steps(request.message_id, idempotent).await,
+        let key = request.idempotency_key.as_deref();
+        let idempotent = IdempotentRequest::new(key, "forkConversation", &request)?;
+        match self.fork_at_once(request.clone(), idempotent.clone()).await {
+            Err(Error::TooManyMessages) => self.fork_in_steps(request, idempotent).await,
             result => result,
         }
     }
 
     async fn fork_at_once(
         &self,
-        message_id: Uuid,
+        request: ForkConversation,
         idempotent: Option<IdempotentRequest>,
     ) -> Result<conversation::Model, Error> {
         let created = Uuid::now_v7();
-        self.write(idempotent, move |chat, write, idempotent| {
+        self.write((request, idempotent), move |chat, write, (request, idempotent)| {
             Box::pin(async move {
                 let receipt = Created { conversation: Some(created), ..Created::default() };
                 let earlier = chat.record_receipt(write, idempotent.as_ref(), receipt).await?;
@@ -94,7 +97,7 @@ impl Chat {
                     return Ok(unchanged(write, chat.conversation_within(write, earlier).await?));
                 }
                 chat.signal_after_commit(write, Topic::Backlog);
-                chat.fork(write, message_id, created).await
+                chat.fork(write, request, created).await
             })
         })
         .await
@@ -103,10 +106,10 @@ impl Chat {
     async fn fork(
         &self,
         write: &Write,
-        message_id: Uuid,
+        request: &ForkConversation,
         created: Uuid,
     ) -> Result<conversation::Model, Error> {
-        let end = self.message_within(write, message_id).await?.ok_or(Error::NotFound("message"))?;
+        let end = self.message_within(write, request.message_id).await?.ok_or(Error::NotFound("message"))?;
         if end.position > STEP {
             return Err(Error::TooManyMessages);
         }
@@ -123,6 +126,7 @@ impl Chat {
         let fork = conversation::Model {
             id: created,
             read_position: end.position,
+            metadata: request.metadata.clone().into_text(),
             ..self.new_conversation(write, title, end.position)
         };
         conversation::Entity::insert(fork.clone().into_active_model())
@@ -143,18 +147,19 @@ impl Chat {
     /// end, too: a second request with the same key then finds the first one's conversation, or makes its own.
     async fn fork_in_steps(
         &self,
-        message_id: Uuid,
+        request: ForkConversation,
         idempotent: Option<IdempotentRequest>,
     ) -> Result<conversation::Model, Error> {
         let chat = self.unbudgeted();
-        spawn_and_wait(async move { chat.take_fork_steps(message_id, idempotent).await }).await
+        spawn_and_wait(async move { chat.take_fork_steps(request, idempotent).await }).await
     }
 
     async fn take_fork_steps(
         &self,
-        message_id: Uuid,
+        request: ForkConversation,
         idempotent: Option<IdempotentRequest>,
     ) -> Result<conversation::Model, Error> {
+        let message_id = request.message_id;
         let plan = self.plan_branch(message_id, true).await?;
         let first = self.message(plan.top).await?.ok_or(Error::NotFound("message"))?;
         let (prefix, mut start) = (id_prefix(), 0);
@@ -181,8 +186,8 @@ impl Chat {
             start = step_end.position;
             pause(began).await;
         }
-        let input = (claim, idempotent, first);
-        self.write(input, move |chat, write, (claim, idempotent, first)| {
+        let input = (claim, idempotent, first, request.metadata);
+        self.write(input, move |chat, write, (claim, idempotent, first, metadata)| {
             Box::pin(async move {
                 let receipt = Created { conversation: Some(id), ..Created::default() };
                 let earlier = chat.record_receipt(write, idempotent.as_ref(), receipt).await?;
@@ -195,6 +200,7 @@ impl Chat {
                 let fork = conversation::Model {
                     id,
                     read_position: start,
+                    metadata: metadata.clone().into_text(),
                     // Devices whose cursors have passed its messages learn of it as of a restoration.
                     restored_revision: Some(write.revision),
                     ..chat.new_conversation(write, title, start)

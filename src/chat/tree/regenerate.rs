@@ -1,11 +1,12 @@
 //! Regenerating: another version of a reply.
 
 use sea_orm::{EntityTrait, IntoActiveModel};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::super::receipt::{Created, IdempotentRequest};
 use super::super::unread::read_at_most;
-use super::super::{Chat, OnBusy, unchanged};
+use super::super::{Chat, Metadata, OnBusy, unchanged};
 use super::version::NewPath;
 use crate::database::Write;
 use crate::entity::conversation;
@@ -13,15 +14,18 @@ use crate::entity::message;
 use crate::error::Error;
 
 /// Another version of a reply.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct RegenerateReply {
     /// The reply.
     pub message_id: Uuid,
     /// The idempotency key: a second request with the same key returns the first one's reply.
+    #[serde(skip)]
     pub idempotency_key: Option<String>,
     /// What to do if a reply is queued or running in the conversation. [`OnBusy::Rollback`] is the same as
     /// [`OnBusy::Interrupt`] here: the reply and the messages after it leave the active path in any case.
     pub on_busy: OnBusy,
+    /// The client's metadata of the new reply.
+    pub metadata: Metadata,
 }
 
 /// A regenerated reply.
@@ -40,10 +44,10 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply.
     pub async fn regenerate_reply(&self, request: RegenerateReply) -> Result<Regenerated, Error> {
-        let arguments = [request.message_id.as_bytes().as_slice()];
-        let idempotent =
-            IdempotentRequest::new(request.idempotency_key.as_deref(), "regenerateReply", &arguments)?;
-        let created = Created { reply: Some(Uuid::now_v7()), ..Created::default() };
+        let key = request.idempotency_key.as_deref();
+        let idempotent = IdempotentRequest::new(key, "regenerateReply", &request)?;
+        let id = Some(Uuid::now_v7());
+        let created = Created { message: id, reply: id, ..Created::default() };
         let regenerated = self.write((request, idempotent), move |chat, write, (request, idempotent)| {
             Box::pin(async move {
                 match chat.record_receipt(write, idempotent.as_ref(), created).await? {
@@ -76,7 +80,8 @@ impl Chat {
         let (_, read) = read_at_most(old.position - 1);
         let path = NewPath { end: created.reply, length: old.position, read };
         let (conversation, slot) = self.version_slot(write, &old, path, request.on_busy).await?;
-        let reply = self.new_reply(write, conversation.id, created.reply, &slot).await?;
+        let metadata = request.metadata.clone();
+        let reply = self.new_reply(write, conversation.id, created.reply, &slot, metadata).await?;
         message::Entity::insert(reply.clone().into_active_model()).exec_without_returning(&**write).await?;
         Ok(Regenerated { conversation, reply })
     }

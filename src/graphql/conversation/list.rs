@@ -56,7 +56,7 @@ impl ConversationLists {
                 let message = format!(
                     "`{name}` is a cursor of another order; use one of a list with the same `orderBy`."
                 );
-                return Err(Error::BadUserInput(message));
+                return Err(Error::input(name, message));
             }
         }
         let page = chat.conversations(&filter, order, slice).await?;

@@ -73,6 +73,7 @@ impl ConversationMutations {
         let request = ForkConversation {
             message_id: require_id(&input.message_id, "message")?,
             idempotency_key: input.idempotency_key,
+            metadata: parse_metadata(input.metadata)?,
         };
         let row = chat.fork_conversation(request).await?;
         Ok(ForkConversationPayload { conversation: row.into() })
@@ -153,6 +154,9 @@ struct ForkConversationInput {
     message_id: ID,
     /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
     idempotency_key: Option<String>,
+    /// The client's own JSON object for the new conversation; see `CreateConversationInput.metadata`. It is not copied
+    /// from the original conversation.
+    metadata: Option<Json>,
 }
 
 /// The payload of `forkConversation`.

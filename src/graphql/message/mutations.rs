@@ -3,11 +3,10 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::Message;
-use crate::chat::{ActivateMessage, DeleteMessage, EditMessage, SendMessage};
-use crate::error::Error;
+use crate::chat::{ActivateMessage, DeleteMessage, EditMessage, SendMessage, SetMessageMetadata};
 use crate::graphql::conversation::Conversation;
 use crate::graphql::reply::{OnBusy, await_reply};
-use crate::graphql::shared::{ContextExt, Json, parse_metadata, require_id};
+use crate::graphql::shared::{ContextExt, Json, Payload, parse_metadata, payload, require_id};
 
 #[derive(Debug, Default)]
 pub(crate) struct MessageMutations;
@@ -23,24 +22,27 @@ impl MessageMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: SendMessageInput,
-    ) -> Result<SendMessagePayload, Error> {
-        let chat = context.chat()?;
-        let conversation_id =
-            input.conversation_id.as_ref().map(|id| require_id(id, "conversation")).transpose()?;
-        let request = SendMessage {
-            conversation_id,
-            content: input.content,
-            idempotency_key: input.idempotency_key,
-            on_busy: input.on_busy.unwrap_or_default().into(),
-            metadata: parse_metadata(input.metadata)?,
-        };
-        let sent = chat.send(request).await?;
-        let reply = await_reply(chat, sent.reply, input.await_reply).await?;
-        Ok(SendMessagePayload {
-            conversation: sent.conversation.into(),
-            message: sent.message.into(),
-            reply: reply.into(),
+    ) -> Payload<SendMessagePayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let conversation_id =
+                input.conversation_id.as_ref().map(|id| require_id(id, "conversation")).transpose()?;
+            let request = SendMessage {
+                conversation_id,
+                content: input.content,
+                idempotency_key: input.idempotency_key,
+                on_busy: input.on_busy.unwrap_or_default().into(),
+                metadata: parse_metadata(input.metadata)?,
+            };
+            let sent = chat.send(request).await?;
+            let reply = await_reply(chat, sent.reply, input.await_reply).await?;
+            Ok(SendMessagePayload {
+                conversation: sent.conversation.into(),
+                message: sent.message.into(),
+                reply: reply.into(),
+            })
         })
+        .await
     }
 
     /// Sends a new version of a user's message and requests a reply to it. Both join the active path. The previous
@@ -49,22 +51,25 @@ impl MessageMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: EditMessageInput,
-    ) -> Result<EditMessagePayload, Error> {
-        let chat = context.chat()?;
-        let request = EditMessage {
-            message_id: require_id(&input.message_id, "message of the user")?,
-            content: input.content,
-            idempotency_key: input.idempotency_key,
-            on_busy: input.on_busy.unwrap_or_default().into(),
-            metadata: parse_metadata(input.metadata)?,
-        };
-        let sent = chat.edit_message(request).await?;
-        let reply = await_reply(chat, sent.reply, input.await_reply).await?;
-        Ok(EditMessagePayload {
-            conversation: sent.conversation.into(),
-            message: sent.message.into(),
-            reply: reply.into(),
+    ) -> Payload<EditMessagePayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let request = EditMessage {
+                message_id: require_id(&input.message_id, "message of the user")?,
+                content: input.content,
+                idempotency_key: input.idempotency_key,
+                on_busy: input.on_busy.unwrap_or_default().into(),
+                metadata: parse_metadata(input.metadata)?,
+            };
+            let sent = Box::pin(chat.edit_message(request)).await?;
+            let reply = await_reply(chat, sent.reply, input.await_reply).await?;
+            Ok(EditMessagePayload {
+                conversation: sent.conversation.into(),
+                message: sent.message.into(),
+                reply: reply.into(),
+            })
         })
+        .await
     }
 
     /// Replaces the metadata of a message.
@@ -72,11 +77,18 @@ impl MessageMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: SetMessageMetadataInput,
-    ) -> Result<SetMessageMetadataPayload, Error> {
-        let chat = context.chat()?;
-        let id = require_id(&input.message_id, "message")?;
-        let row = chat.set_message_metadata(id, parse_metadata(Some(input.metadata))?).await?;
-        Ok(SetMessageMetadataPayload { message: row.into() })
+    ) -> Payload<SetMessageMetadataPayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let request = SetMessageMetadata {
+                message_id: require_id(&input.message_id, "message")?,
+                metadata: parse_metadata(Some(input.metadata))?,
+                idempotency_key: input.idempotency_key,
+            };
+            let row = chat.set_message_metadata(request).await?;
+            Ok(SetMessageMetadataPayload { message: row.into() })
+        })
+        .await
     }
 
     /// Puts a message on the active path, together with the messages before it and the branch below it that ends with
@@ -85,17 +97,20 @@ impl MessageMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: ActivateMessageInput,
-    ) -> Result<ActivateMessagePayload, Error> {
-        let chat = context.chat()?;
-        let request = ActivateMessage {
-            message_id: require_id(&input.message_id, "message")?,
-            idempotency_key: input.idempotency_key,
-        };
-        let activated = chat.activate_message(request).await?;
-        Ok(ActivateMessagePayload {
-            conversation: activated.conversation.into(),
-            message: activated.message.into(),
+    ) -> Payload<ActivateMessagePayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let request = ActivateMessage {
+                message_id: require_id(&input.message_id, "message")?,
+                idempotency_key: input.idempotency_key,
+            };
+            let activated = chat.activate_message(request).await?;
+            Ok(ActivateMessagePayload {
+                conversation: activated.conversation.into(),
+                message: activated.message.into(),
+            })
         })
+        .await
     }
 
     /// Deletes a message and all messages below it permanently. A reply among them that is being written is stopped.
@@ -107,17 +122,20 @@ impl MessageMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: DeleteMessageInput,
-    ) -> Result<DeleteMessagePayload, Error> {
-        let chat = context.chat()?;
-        let request = DeleteMessage {
-            message_id: require_id(&input.message_id, "message")?,
-            idempotency_key: input.idempotency_key,
-        };
-        let deleted = chat.delete_message(request).await?;
-        Ok(DeleteMessagePayload {
-            deleted_message_id: input.message_id,
-            conversation: deleted.conversation.into(),
+    ) -> Payload<DeleteMessagePayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let request = DeleteMessage {
+                message_id: require_id(&input.message_id, "message")?,
+                idempotency_key: input.idempotency_key,
+            };
+            let deleted = chat.delete_message(request).await?;
+            Ok(DeleteMessagePayload {
+                deleted_message_id: input.message_id,
+                conversation: deleted.conversation.into(),
+            })
         })
+        .await
     }
 }
 
@@ -131,9 +149,10 @@ struct SendMessageInput {
     /// characters.
     content: String,
     /// The client's key for this request: 1 to 128 printable ASCII characters. A request that is repeated with the same
-    /// key and arguments returns the message and reply of the first one, and sends nothing. With other arguments it fails
-    /// with `IDEMPOTENCY_MISMATCH`, and with `NOT_FOUND` if what it made has been deleted. All mutations of a viewer
-    /// share one set of keys. A key expires after 30 days, unless the server is configured otherwise.
+    /// key and the same other arguments, of which `awaitReply` does not count, changes nothing, and returns what the
+    /// first one made or changed, as it is now. With other arguments it fails with `IDEMPOTENCY_MISMATCH`, and with
+    /// `NOT_FOUND` if what it made has been deleted. All mutations of a viewer share one set of keys. A key expires
+    /// after 30 days, unless the server is configured otherwise.
     idempotency_key: Option<String>,
     /// Whether to return only when the reply has ended.
     #[graphql(default_with = "Some(true)")]
@@ -198,6 +217,8 @@ struct SetMessageMetadataInput {
     /// The client's own JSON object, which replaces the previous one: at most 4,096 bytes as compact JSON, nested at
     /// most 16 levels deep, without NUL characters.
     metadata: Json,
+    /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
+    idempotency_key: Option<String>,
 }
 
 /// The payload of `setMessageMetadata`.

@@ -2,10 +2,11 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
+use crate::chat::RateReply;
 use crate::entity::message;
 use crate::error::Error;
 use crate::graphql::message::Message;
-use crate::graphql::shared::{ContextExt, require_id};
+use crate::graphql::shared::{ContextExt, Payload, payload, require_id};
 
 /// The rating of a reply.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -51,16 +52,25 @@ pub(crate) struct FeedbackMutations;
 
 #[Object]
 impl FeedbackMutations {
-    /// Rates a reply, replacing an earlier rating, or removes the rating.
+    /// Rates a reply, replacing an earlier rating, or removes the rating. The mutation fails with `INVALID_STATE` if the
+    /// reply has not ended.
     async fn rate_reply(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: RateReplyInput,
-    ) -> Result<RateReplyPayload, Error> {
-        let chat = context.chat()?;
-        let id = require_id(&input.message_id, "reply")?;
-        let row = chat.rate_reply(id, input.rating.map(Into::into), input.comment.as_deref()).await?;
-        Ok(RateReplyPayload { reply: row.into() })
+    ) -> Payload<RateReplyPayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let request = RateReply {
+                message_id: require_id(&input.message_id, "reply")?,
+                rating: input.rating.map(Into::into),
+                comment: input.comment,
+                idempotency_key: input.idempotency_key,
+            };
+            let row = chat.rate_reply(request).await?;
+            Ok(RateReplyPayload { reply: row.into() })
+        })
+        .await
     }
 }
 
@@ -74,6 +84,8 @@ struct RateReplyInput {
     /// The comment, which replaces an earlier one: at most 2,000 characters after trimming, without NUL characters. It
     /// requires a rating.
     comment: Option<String>,
+    /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
+    idempotency_key: Option<String>,
 }
 
 /// The payload of `rateReply`.

@@ -7,7 +7,7 @@ use crate::entity::message;
 use crate::error::Error;
 use crate::graphql::conversation::Conversation;
 use crate::graphql::message::Message;
-use crate::graphql::shared::{ContextExt, require_id};
+use crate::graphql::shared::{ContextExt, Json, parse_metadata, require_id};
 
 #[derive(Debug, Default)]
 pub(crate) struct ReplyMutations;
@@ -27,7 +27,7 @@ impl ReplyMutations {
     }
 
     /// Restarts a reply that failed or was stopped, as a new attempt of the same reply. A reply that has not ended does
-    /// not change. The mutation fails with `BAD_USER_INPUT` if the reply is complete.
+    /// not change. The mutation fails with `INVALID_STATE` if the reply is complete.
     async fn retry_reply(
         &self,
         context: &Context<'_>,
@@ -51,6 +51,7 @@ impl ReplyMutations {
             message_id: require_id(&input.message_id, "reply")?,
             idempotency_key: input.idempotency_key,
             on_busy: input.on_busy.unwrap_or_default().into(),
+            metadata: parse_metadata(input.metadata)?,
         };
         let regenerated = chat.regenerate_reply(request).await?;
         let reply = await_reply(chat, regenerated.reply, input.await_reply).await?;
@@ -103,6 +104,9 @@ struct RegenerateReplyInput {
     /// previous version and the messages after it leave the active path in any case.
     #[graphql(default_with = "Some(OnBusy::Enqueue)")]
     on_busy: Option<OnBusy>,
+    /// The client's own JSON object for the new version; see `SendMessageInput.metadata`. It is not copied from the
+    /// previous version.
+    metadata: Option<Json>,
 }
 
 /// The payload of `regenerateReply`.

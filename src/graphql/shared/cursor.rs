@@ -30,11 +30,11 @@ pub(crate) trait Cursor: Sized {
     ///
     /// # Errors
     /// [`Error::BadUserInput`] if the text is no cursor of this list.
-    fn parse(name: &str, text: Option<&str>) -> Result<Option<Self>, Error> {
+    fn parse(name: &'static str, text: Option<&str>) -> Result<Option<Self>, Error> {
         let invalid = || {
-            Error::BadUserInput(format!(
-                "`{name}` is not a cursor of this list; use one that the same list has returned."
-            ))
+            let message =
+                format!("`{name}` is not a cursor of this list; use one that the same list has returned.");
+            Error::input(name, message)
         };
         text.map(|text| Self::decode(text).ok_or_else(invalid)).transpose()
     }

@@ -6,6 +6,7 @@ mod context;
 mod cursor;
 mod id;
 mod loader;
+mod payload;
 mod scalar;
 
 pub use self::batch::Batches;
@@ -16,4 +17,5 @@ pub(crate) use self::cursor::{Cursor, ReplyCursor};
 pub(super) use self::cursor::{PositionCursor, SiblingCursor};
 pub(super) use self::id::{parse_id, require_id};
 pub(super) use self::loader::{ConversationId, MessageId};
+pub(super) use self::payload::{Payload, payload};
 pub(super) use self::scalar::{DateTime, Json, parse_metadata, read_metadata};

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::answer::{ReplyAnswer, Stored};
 use super::caller::{Caller, json};
 use super::stream;
-use super::wording::{in_words_of_rest, invalid};
+use super::wording::in_words_of_rest;
 use crate::admission::timed_out;
 use crate::chat::{Chat, Metadata, OnBusy, SendMessage, Sent};
 use crate::entity::message::{self, Status};
@@ -89,7 +89,7 @@ fn read(body: &[u8], headers: &HeaderMap) -> Result<SendMessage, Error> {
     let question: Question = serde_json::from_slice(body).map_err(|_| {
         let message = "The body must be a JSON object with `message`, a string, and, if wanted, `conversation_id`, \
                        a string or null.";
-        invalid("message", message)
+        Error::input("body", message)
     })?;
     let conversation_id = match question.conversation_id.as_deref() {
         Some(id) => Some(Uuid::try_parse(id).map_err(|_| Error::NotFound("conversation"))?),
@@ -108,12 +108,14 @@ fn read(body: &[u8], headers: &HeaderMap) -> Result<SendMessage, Error> {
 fn last_event(headers: &HeaderMap) -> Result<Option<ReplyCursor>, Error> {
     let Some(text) = header(headers, "last-event-id", "Last-Event-ID")? else { return Ok(None) };
     let cursor = ReplyCursor::decode(&text);
-    cursor.map(Some).ok_or_else(|| invalid("Last-Event-ID", "`Last-Event-ID` must be the id of an event."))
+    cursor
+        .map(Some)
+        .ok_or_else(|| Error::input("Last-Event-ID", "`Last-Event-ID` must be the id of an event."))
 }
 
 fn header(headers: &HeaderMap, name: &str, spelling: &str) -> Result<Option<String>, Error> {
     let text = headers.get(name).map(|value| value.to_str().map(str::to_owned)).transpose();
-    text.map_err(|_| invalid(spelling, &format!("`{spelling}` must be ASCII.")))
+    text.map_err(|_| Error::input(spelling.to_owned(), format!("`{spelling}` must be ASCII.")))
 }
 
 /// Sends the message, unless it was sent before. A reply that has failed since then is begun again.
@@ -122,7 +124,7 @@ async fn send(chat: &Chat, request: SendMessage) -> Result<Sent, Error> {
     if sent.reply.status == Status::Failed {
         match chat.retry_reply(sent.reply.id).await {
             // Another request has begun it again, and it is complete.
-            Ok(_) | Err(Error::BadUserInput(_)) => {}
+            Ok(_) | Err(Error::InvalidState(_)) => {}
             Err(error) => return Err(error),
         }
     }
@@ -138,12 +140,12 @@ async fn resume(
 ) -> Result<Response, Error> {
     if request.idempotency_key.is_none() {
         let message = "`Last-Event-ID` needs the `Idempotency-Key` of the request whose stream it continues.";
-        return Err(invalid("Idempotency-Key", message));
+        return Err(Error::input("Idempotency-Key", message));
     }
     let sent = caller.chat.send(request).await.map_err(in_words_of_rest)?;
     if sent.reply.id != after.reply {
         let message = "`Last-Event-ID` is of another request's stream.";
-        return Err(invalid("Last-Event-ID", message));
+        return Err(Error::input("Last-Event-ID", message));
     }
     stream::begin(app, caller, Stored::of(&sent), Some(after)).await
 }

@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::answer::{ConversationItem, MessageItem};
 use super::caller::{Caller, json};
-use super::wording::invalid;
 use crate::chat::{
     ConversationCursor, ConversationFilter, ConversationOrder, DEFAULT_PAGE, MAXIMUM_PAGE, PositionRange,
     Slice,
@@ -121,7 +120,7 @@ impl Cursor for MessageCursor {
 }
 
 fn foreign_cursor() -> Error {
-    invalid("cursor", "`cursor` must be a `next_cursor` of the same list.")
+    Error::input("cursor", "`cursor` must be a `next_cursor` of the same list.")
 }
 
 /// Which page of a list is wanted.
@@ -140,7 +139,7 @@ impl<C: Cursor> Paging<C> {
                 _ => continue,
             };
             if parameter.replace(value).is_some() {
-                return Err(invalid(&name, &format!("`{name}` is given twice.")));
+                return Err(Error::input(name.to_string(), format!("`{name}` is given twice.")));
             }
         }
         let limit = limit.map_or(Some(DEFAULT_PAGE), |text| {
@@ -148,7 +147,7 @@ impl<C: Cursor> Paging<C> {
             text.parse().ok().filter(|limit| is_number && (1..=MAXIMUM_PAGE).contains(limit))
         });
         let limit = limit.ok_or_else(|| {
-            invalid("limit", &format!("`limit` must be a whole number from 1 to {MAXIMUM_PAGE}."))
+            Error::input("limit", format!("`limit` must be a whole number from 1 to {MAXIMUM_PAGE}."))
         })?;
         let cursor = cursor.map(|text| C::decode(&text).ok_or_else(foreign_cursor)).transpose()?;
         Ok(Self { limit, cursor })

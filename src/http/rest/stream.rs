@@ -25,7 +25,7 @@ use crate::concurrency::Permit;
 use crate::error::Error;
 use crate::graphql::{Cursor, ReplyCursor};
 use crate::http::App;
-use crate::http::problem::errors;
+use crate::http::problem::errors_of;
 use crate::http::streams::expiry;
 use crate::memory::{MemoryBudget, Reservation};
 use crate::reply::{ProgressEvent, ReplyPosition};
@@ -124,9 +124,7 @@ impl EventStream {
     fn fail(&mut self, error: &Error) -> Bytes {
         error.log();
         self.ended = true;
-        let message = error.message();
-        let errors = errors(error.code(), &message, error.retry_after());
-        event("error", None, &json!({ "detail": message, "errors": errors }))
+        event("error", None, &json!({ "detail": error.message(), "errors": errors_of(error) }))
     }
 }
 

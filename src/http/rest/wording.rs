@@ -2,21 +2,16 @@
 
 use crate::error::Error;
 
-/// What GraphQL calls the parts of a request, and what they are called here.
-const NAMES: [(&str, &str); 2] = [("`content`", "`message`"), ("`idempotencyKey`", "`Idempotency-Key`")];
-
-/// A part of the request is not valid.
-pub(super) fn invalid(_part: &str, message: &str) -> Error {
-    Error::BadUserInput(message.to_owned())
-}
+/// What the parts of a message to be sent are called, and what they are called here.
+const NAMES: [(&str, &str); 3] =
+    [("content", "message"), ("idempotencyKey", "Idempotency-Key"), ("conversationId", "conversation_id")];
 
 /// `error` about a message to be sent.
 pub(super) fn in_words_of_rest(error: Error) -> Error {
-    match error {
-        Error::BadUserInput(message) => {
-            let rename = |message: String, (graphql, rest): (&str, &str)| message.replace(graphql, rest);
-            Error::BadUserInput(NAMES.into_iter().fold(message, rename))
-        }
-        other => other,
+    let Error::BadUserInput { field, message } = error else { return error };
+    let (graphql, rest) = NAMES.into_iter().find(|(name, _)| *name == field).unwrap_or_default();
+    if graphql.is_empty() {
+        return Error::BadUserInput { field, message };
     }
+    Error::input(rest, message.replace(&format!("`{graphql}`"), &format!("`{rest}`")))
 }

@@ -235,7 +235,7 @@ impl World<'_> {
         let body = self.client.run(mutation, variables).await.body;
         if let Some(errors) = body.get("errors") {
             let code = errors[0]["extensions"]["code"].as_str().unwrap();
-            assert!(["NOT_FOUND", "BAD_USER_INPUT", "CONVERSATION_BUSY"].contains(&code), "{body}");
+            assert!(["NOT_FOUND", "INVALID_STATE", "CONVERSATION_BUSY"].contains(&code), "{body}");
             return;
         }
         for payload in body["data"].as_object().unwrap().values() {

@@ -383,6 +383,22 @@ pub const CALLS: &[Call] = &[
          }",
         "reply { id content }",
     ),
+    graphql(
+        "Mutation.rateReply(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($freshReply: ID!, $value: String!) {
+           rateReply(input: { messageId: $freshReply, idempotencyKey: $value, rating: UP }) {…}
+         }",
+        "reply { id content }",
+    ),
+    graphql(
+        "Mutation.setMessageMetadata(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($fresh: ID!, $value: String!) {
+           setMessageMetadata(input: { messageId: $fresh, idempotencyKey: $value, metadata: { a: 1 } }) {…}
+         }",
+        "message { id metadata }",
+    ),
     graphql("Query.messages(leafId)", IDS, "query($own: ID!, $value: ID) { messages(conversationId: $own, leafId: $value) {…} }", MESSAGES),
     graphql("Conversation.messages(leafId)", IDS, "query($own: ID!, $value: ID) { conversation(id: $own) { messages(leafId: $value) {…} } }", MESSAGES),
     graphql(
@@ -428,7 +444,9 @@ pub const FREE_TEXT: &[&str] = &[
     "Mutation.createConversation(input.metadata)",
     "Mutation.editMessage(input.content)",
     "Mutation.editMessage(input.metadata)",
+    "Mutation.forkConversation(input.metadata)",
     "Mutation.rateReply(input.comment)",
+    "Mutation.regenerateReply(input.metadata)",
     "Mutation.sendMessage(input.metadata)",
     "Mutation.setConversationMetadata(input.metadata)",
     "Mutation.setMessageMetadata(input.metadata)",

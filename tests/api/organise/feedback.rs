@@ -44,7 +44,7 @@ on_both_databases! {
         let code = async |client: Client, id: &Value, rating: Option<&str>, comment: &str| {
             client.code(RATE, json!({ "id": id, "rating": rating, "comment": comment })).await
         };
-        assert_eq!(code(ann.clone(), &reply, Some("UP"), "").await, "BAD_USER_INPUT", "it has not ended");
+        assert_eq!(code(ann.clone(), &reply, Some("UP"), "").await, "INVALID_STATE", "it has not ended");
         let attempt = script.next().await;
         attempt.say("hello");
         attempt.finish();

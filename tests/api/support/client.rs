@@ -118,6 +118,12 @@ impl Answer {
         self.body["data"].take()
     }
 
+    /// Whether there is no data but `null`s in place of what was refused.
+    pub fn is_without_data(&self) -> bool {
+        let data = &self.body["data"];
+        data.is_null() || data.as_object().is_some_and(|fields| fields.values().all(Value::is_null))
+    }
+
     /// The code of the first error; there must be one.
     #[track_caller]
     pub fn code(&self) -> String {

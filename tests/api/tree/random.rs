@@ -203,8 +203,12 @@ impl World<'_> {
 
     async fn regenerate(&mut self, (thread, serial): (usize, u32), key: Option<String>) -> Check {
         let old = self.threads[thread].nodes[&serial].clone();
-        let request =
-            RegenerateReply { message_id: old.id, idempotency_key: key.clone(), on_busy: OnBusy::Reject };
+        let request = RegenerateReply {
+            message_id: old.id,
+            idempotency_key: key.clone(),
+            on_busy: OnBusy::Reject,
+            metadata: Metadata::default(),
+        };
         let done = self.chat.regenerate_reply(request.clone()).await.unwrap();
         let reply = self.chat.reply_ended(done.reply.id).await.unwrap();
         if key.is_some() {
@@ -220,8 +224,11 @@ impl World<'_> {
 
     async fn fork(&mut self, (thread, serial): (usize, u32), key: Option<String>) -> Check {
         let original = self.threads[thread].clone();
-        let request =
-            ForkConversation { message_id: original.nodes[&serial].id, idempotency_key: key.clone() };
+        let request = ForkConversation {
+            message_id: original.nodes[&serial].id,
+            idempotency_key: key.clone(),
+            metadata: Metadata::default(),
+        };
         let fork = self.chat.fork_conversation(request.clone()).await.unwrap();
         if key.is_some() {
             prop_assert_eq!(self.chat.fork_conversation(request).await.unwrap().id, fork.id);
