@@ -106,7 +106,8 @@ fn read(body: &[u8], headers: &HeaderMap) -> Result<SendMessage, Error> {
 
 /// The place in a reply after which a stream is to continue.
 fn last_event(headers: &HeaderMap) -> Result<Option<ReplyCursor>, Error> {
-    let Some(text) = header(headers, "last-event-id", "Last-Event-ID")? else { return Ok(None) };
+    let text = header(headers, "last-event-id", "Last-Event-ID")?;
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     let cursor = ReplyCursor::decode(&text);
     cursor
         .map(Some)

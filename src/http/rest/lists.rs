@@ -132,7 +132,9 @@ struct Paging<C> {
 impl<C: Cursor> Paging<C> {
     fn read(query: Option<&str>) -> Result<Self, Error> {
         let (mut limit, mut cursor) = (None, None);
-        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        let given = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        // What is empty is as if it was left out.
+        for (name, value) in given.filter(|(_, value)| !value.is_empty()) {
             let parameter = match &*name {
                 "limit" => &mut limit,
                 "cursor" => &mut cursor,
@@ -143,7 +145,7 @@ impl<C: Cursor> Paging<C> {
             }
         }
         let limit = limit.map_or(Some(DEFAULT_PAGE), |text| {
-            let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
             text.parse().ok().filter(|limit| is_number && (1..=MAXIMUM_PAGE).contains(limit))
         });
         let limit = limit.ok_or_else(|| {
