@@ -39,7 +39,7 @@ impl Text {
     /// Reads on until the text holds `word`; `None` then, or the status with which the reply ended before.
     async fn read_until(&mut self, events: &mut Events, word: &str) -> Option<Value> {
         while !self.so_far.contains(word) {
-            let event = events.next().await.expect("the stream goes on")["replyProgress"].take();
+            let event = events.progress().await;
             self.cursor = event["cursor"].clone();
             if let Some(text) = event["text"].as_str() {
                 self.so_far += text;

@@ -46,7 +46,7 @@ async fn begin(client: &Client, script: &ScriptedAssistant, count: usize) -> Vec
 async fn read(mut events: Events) -> String {
     let mut text = String::new();
     loop {
-        let event = events.next().await.expect("the stream goes on to its end")["replyProgress"].take();
+        let event = events.progress().await;
         match (event["text"].as_str(), event["attempt"].as_i64()) {
             (Some(more), _) => text += more,
             (_, Some(attempt)) => text.extend(["(attempt ", &attempt.to_string(), ")"]),
@@ -254,7 +254,7 @@ async fn a_reader_at_another_server_reads_only_what_is_new() {
     attempt.say(&long);
     let mut text = String::new();
     while text.len() < "One, ".len() + long.len() {
-        let more = events.next().await.unwrap()["replyProgress"]["text"].take();
+        let more = events.progress().await["text"].take();
         assert!(more.as_str().unwrap().len() <= 64 * 1024);
         text += more.as_str().unwrap();
     }
@@ -262,10 +262,7 @@ async fn a_reader_at_another_server_reads_only_what_is_new() {
     let whole = |sql: &str| sql.contains("\"content\"") || sql.contains("SELECT *");
     assert!(!two.take_statements().iter().any(|statement| whole(&statement.sql)), "whole rows are read");
     attempt.finish();
-    assert_eq!(
-        events.next().await.unwrap()["replyProgress"]["message"]["content"].as_str().unwrap().len(),
-        text.len()
-    );
+    assert_eq!(events.progress().await["message"]["content"].as_str().unwrap().len(), text.len());
     assert_eq!(two.take_statements().iter().filter(|statement| whole(&statement.sql)).count(), 1);
 }
 

@@ -31,6 +31,7 @@ mod organise;
 mod outage;
 mod pages;
 mod pagination;
+mod parts;
 mod progress;
 mod queue;
 mod replies;

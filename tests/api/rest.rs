@@ -36,17 +36,16 @@ on_both_databases! {
         assert!(response.ends_with("\nhello"), "{response}");
         assert_eq!(first, json!({ "conversation_id": id, "response": response, "tool_calls": [] }));
 
-        let (status, second) = post(&ann, &json!({ "message": "/tool", "conversation_id": id })).await;
+        let (status, second) = post(&ann, &json!({ "message": "/reason", "conversation_id": id })).await;
         assert_eq!(status, 200);
         assert_eq!(second["conversation_id"], id);
-        let call = json!({ "id": "call_echo", "name": "echo", "arguments": "{\"text\":\"/tool\"}" });
-        assert_eq!(second["tool_calls"], json!([call]));
+        assert!(!second.to_string().contains("wants to see"), "the reasoning is no part of the answer: {second}");
         let (_, other) = post(&ann, &json!({ "message": "hello", "conversation_id": null })).await;
         assert_ne!(other["conversation_id"], id);
 
         let messages = ann.messages(id).await;
         let contents: Vec<_> = messages.iter().map(|message| &message["content"]).collect();
-        assert_eq!(contents, [&json!("hello"), &first["response"], &json!("/tool"), &second["response"]]);
+        assert_eq!(contents, [&json!("hello"), &first["response"], &json!("/reason"), &second["response"]]);
         let sent = ann.send("by GraphQL", json!({ "conversationId": id })).await;
         assert_eq!(sent["message"]["position"], 5);
     }

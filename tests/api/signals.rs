@@ -100,21 +100,21 @@ async fn live_with(fault: Fault, database: &TestDatabase) {
         attempt.say(piece);
         let expected = format!("{text}{piece}");
         while text != expected {
-            text += events.next().await.unwrap()["replyProgress"]["text"].as_str().unwrap();
+            text += events.progress().await["text"].as_str().unwrap();
         }
     }
     attempt.finish();
-    let ended = events.next().await.unwrap()["replyProgress"]["message"].take();
+    let ended = events.progress().await["message"].take();
     assert_eq!(ended, json!({ "status": "COMPLETE", "content": "Bonjour, Ann" }));
 
     // The one behind it has its turn, and is stopped from elsewhere.
     let attempt = writer.next().await;
     let mut events = away.subscribe(PROGRESS, json!({ "id": second })).await;
     attempt.say("Two");
-    assert_eq!(events.next().await.unwrap()["replyProgress"]["text"], "Two");
+    assert_eq!(events.progress().await["text"], "Two");
     let stopped = away.data(STOP, json!({ "id": second })).await["stopReply"]["reply"].take();
     assert_eq!(stopped, json!({ "status": "STOPPED", "content": "Two" }));
-    assert_eq!(events.next().await.unwrap()["replyProgress"]["message"], stopped);
+    assert_eq!(events.progress().await["message"], stopped);
     attempt.dropped().await;
 
     // And who waits for the third is answered.

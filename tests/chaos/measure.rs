@@ -147,7 +147,7 @@ async fn read(place: Arc<Place>, number: usize) -> Result<Vec<u64>, Trouble> {
             return Ok(delays);
         }
         let now = microseconds();
-        let text = event["text"].as_str().unwrap_or_default();
+        let Some(text) = event["text"].as_str() else { continue };
         let times = text.split('@').filter_map(|rest| {
             let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
             digits.parse::<u64>().ok().filter(|time| *time > 1_000_000_000_000)

@@ -13,6 +13,8 @@ use crate::world::World;
 const PROGRESS: &str = "subscription Progress($id: ID!, $after: String) {
   replyProgress(messageId: $id, after: $after) {
     __typename
+    ... on ReplyStarted { cursor attempt }
+    ... on ReplyReasoning { cursor text }
     ... on ReplyText { cursor text }
     ... on ReplyRestarted { cursor attempt }
     ... on ReplyEnded { cursor message { id status content } }
@@ -109,6 +111,13 @@ async fn visit(world: &World, read: &mut Read, chance: &mut fastrand::Rng, event
 fn take(world: &World, read: &mut Read, event: &Value) -> bool {
     read.cursor = event["cursor"].as_str().map(str::to_owned);
     match event["__typename"].as_str() {
+        Some("ReplyStarted") => {
+            if !read.text.is_empty() {
+                world.journal.violation("a reply that has text starts");
+            }
+            false
+        }
+        Some("ReplyReasoning") => false,
         Some("ReplyText") => {
             let text = event["text"].as_str().unwrap_or_default();
             if text.is_empty() {

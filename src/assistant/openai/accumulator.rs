@@ -33,14 +33,29 @@ pub(super) struct Accumulator {
     has_token: bool,
     /// Text other than white space was sent.
     has_text: bool,
-    /// A tool was called.
-    has_call: bool,
-    /// A tool was called, and no word came since.
-    awaits_tools: bool,
-    /// Whether reasoning was sent last, and how often that has changed.
-    in_reasoning: bool,
+    /// Whether tools were called, and whether the assistant has gone on since.
+    tools: Tools,
+    /// How many tool calls were sent.
+    sent_calls: usize,
+    /// What was sent last, and how often that has changed.
+    last: Kind,
     turns: usize,
     bytes: usize,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Tools {
+    #[default]
+    Unused,
+    Awaited,
+    Answered,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Text,
+    Reasoning,
 }
 
 #[derive(Debug, Default)]
@@ -128,10 +143,12 @@ impl Accumulator {
         out.extend(self.usage.map(Delta::Usage));
         let finish = match self.finish.unwrap_or(FinishReason::Stop) {
             // Some give another reason although they wait. Who goes on writing has carried the call out itself.
-            FinishReason::Stop | FinishReason::Other if self.has_call && self.awaits_tools => {
+            FinishReason::Stop | FinishReason::Other
+                if self.sent_calls > 0 && self.tools == Tools::Awaited =>
+            {
                 FinishReason::ToolCalls
             }
-            FinishReason::ToolCalls if !self.has_call => FinishReason::Stop,
+            FinishReason::ToolCalls if self.sent_calls == 0 => FinishReason::Stop,
             finish => finish,
         };
         if !self.has_text && finish != FinishReason::ToolCalls {
@@ -181,7 +198,7 @@ impl Accumulator {
             return Err(TryError::new(FailureCode::Truncated, false, message));
         }
         for fragment in chunk.fragments {
-            self.awaits_tools = true;
+            self.tools = Tools::Awaited;
             self.calls.add(fragment);
         }
         if let Some(reason) = chunk.finish {
@@ -207,24 +224,26 @@ impl Accumulator {
         }
         if !text.trim().is_empty() {
             self.has_text = true;
-            self.awaits_tools = false;
+            if self.tools == Tools::Awaited {
+                self.tools = Tools::Answered;
+            }
         }
-        self.begin_piece(false, &text, out);
+        self.begin_piece(Kind::Text, &text, out);
         out.push_back(Delta::Text(text));
     }
 
     fn send_reasoning(&mut self, mut text: String, out: &mut VecDeque<Delta>) {
         text.retain(|c| c != '\0');
         if !text.is_empty() {
-            self.begin_piece(true, &text, out);
+            self.begin_piece(Kind::Reasoning, &text, out);
             out.push_back(Delta::Reasoning(text));
         }
     }
 
     /// Sends what comes before a piece of text or reasoning.
-    fn begin_piece(&mut self, is_reasoning: bool, text: &str, out: &mut VecDeque<Delta>) {
-        self.turns += usize::from(self.in_reasoning != is_reasoning);
-        self.in_reasoning = is_reasoning;
+    fn begin_piece(&mut self, kind: Kind, text: &str, out: &mut VecDeque<Delta>) {
+        self.turns += usize::from(self.last != kind);
+        self.last = kind;
         self.send_model(out);
         if !text.trim().is_empty() {
             let calls = self.calls.take_whole();
@@ -233,7 +252,7 @@ impl Accumulator {
     }
 
     fn send_calls(&mut self, calls: Vec<ToolCall>, out: &mut VecDeque<Delta>) {
-        self.has_call |= !calls.is_empty();
+        self.sent_calls += calls.len();
         self.turns += calls.len();
         out.extend(calls.into_iter().map(Delta::ToolCall));
     }

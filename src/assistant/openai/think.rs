@@ -57,7 +57,7 @@ impl ThinkSplitter {
         }
         if self.phase == Phase::Inside {
             if let Some((reasoning, answer)) = self.held.split_once(CLOSE) {
-                split.reasoning = reasoning.trim_end().to_owned();
+                reasoning.trim_end().clone_into(&mut split.reasoning);
                 self.held = answer.to_owned();
                 self.phase = Phase::After;
             } else {

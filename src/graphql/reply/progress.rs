@@ -32,13 +32,14 @@ impl ReplySubscriptions {
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<ReplyEvent, Error>> + 'static, Error> {
+        let chat = context.chat()?;
         let id = require_id(&message_id, "reply")?;
         let after = ReplyCursor::parse("after", after.as_deref())?;
         if after.is_some_and(|after| after.reply != id) {
             let message = "`after` is a cursor of another reply; use one of this reply, or omit it.";
             return Err(Error::input("after", message));
         }
-        let events = context.chat()?.reply_progress(id, after.map(|after| after.position)).await?;
+        let events = chat.reply_progress(id, after.map(|after| after.position)).await?;
         Ok(events.map(move |event| Ok(ReplyEvent::new(id, event?))))
     }
 }

@@ -37,7 +37,10 @@ on_both_databases! {
             let mut reader = Socket::narrow(&ann).await;
             reader.subscribe("1", &progress).await;
             let mut text = String::new();
-            text += reader.message().await["payload"]["data"]["replyProgress"]["text"].as_str().unwrap();
+            while text.is_empty() {
+                let message = reader.message().await;
+                text += message["payload"]["data"]["replyProgress"]["text"].as_str().unwrap_or_default();
+            }
             readers.push((reader, text));
         }
         for number in 0..PIECES {

@@ -60,6 +60,11 @@ impl ScriptedAttempt {
     pub fn finish(&self) {
         self.send(Ok(Delta::Usage(Usage::default())));
         self.send(Ok(Delta::Finish(FinishReason::Stop)));
+        self.close();
+    }
+
+    /// Says that nothing more comes.
+    pub fn close(&self) {
         self.deltas.lock().unwrap().take();
     }
 

@@ -30,6 +30,16 @@ impl Client {
 }
 
 impl Events {
+    /// The next event of `replyProgress` of which anything is selected.
+    pub async fn progress(&mut self) -> Value {
+        loop {
+            let event = self.next().await.expect("the stream goes on")["replyProgress"].take();
+            if event != json!({}) {
+                return event;
+            }
+        }
+    }
+
     /// The next event's data, which must come without errors; `None` once the stream is complete or has broken off.
     pub async fn next(&mut self) -> Option<Value> {
         loop {

@@ -26,6 +26,7 @@ function post(body, more) {
 const send = 'mutation Send($content: String!) { sendMessage(input: { content: $content }) { reply { id content } } }';
 const progress = `subscription Progress($id: ID!, $after: String) {
   replyProgress(messageId: $id, after: $after) {
+    ... on ReplyStarted { cursor attempt }
     ... on ReplyText { cursor text }
     ... on ReplyEnded { message { content } }
   }
@@ -43,8 +44,9 @@ test('a query, a mutation and a subscription', async () => {
 test('a subscription goes on from a cursor', async () => {
   const [{ data }] = await collect({ query: send, variables: { content: 'Tell me of cursors' } });
   const { id } = data.sendMessage.reply;
-  const [first] = await collect({ query: progress, variables: { id } });
-  const after = first.data.replyProgress.cursor;
+  const [started, text] = await collect({ query: progress, variables: { id } });
+  assert.equal(started.data.replyProgress.attempt, 1);
+  const after = text.data.replyProgress.cursor;
   const rest = await collect({ query: progress, variables: { id, after } });
   assert.equal(rest.length, 1, 'only the end is left');
 });

@@ -34,6 +34,8 @@ const send = `mutation Send($content: String!) {
 const progress = `subscription Progress($id: ID!, $after: String) {
   replyProgress(messageId: $id, after: $after) {
     __typename
+    ... on ReplyStarted { cursor attempt }
+    ... on ReplyReasoning { cursor text }
     ... on ReplyText { cursor text }
     ... on ReplyRestarted { cursor attempt }
     ... on ReplyEnded { cursor message { status content } }

@@ -13,6 +13,8 @@ export const mutation = `mutation Send($input: SendMessageInput!) {
 export const subscription = `subscription Progress($id: ID!) {
   replyProgress(messageId: $id) {
     __typename
+    ... on ReplyStarted { cursor attempt }
+    ... on ReplyReasoning { cursor text }
     ... on ReplyText { cursor text }
     ... on ReplyEnded { cursor message { id status content } }
   }

@@ -69,6 +69,8 @@ export const progress = graphql\`
   subscription listProgressSubscription($id: ID!, $after: String) {
     replyProgress(messageId: $id, after: $after) {
       __typename
+      ... on ReplyStarted { cursor attempt }
+      ... on ReplyReasoning { cursor text }
       ... on ReplyText { cursor text }
       ... on ReplyRestarted { cursor attempt }
       ... on ReplyEnded { cursor message { ...list_message } }
