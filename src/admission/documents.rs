@@ -55,7 +55,8 @@ impl Documents {
                 self.parse(principal, text).await
             }
             (Some(_), Some(_)) => {
-                Err(Code::BadUserInput.error("The document's name is not the SHA-256 of its text."))
+                let field = "extensions.persistedQuery.sha256Hash".to_owned();
+                Err(Code::input_error(field, "The document's name is not the SHA-256 of its text."))
             }
             (None, Some(name)) => {
                 read_hash(name).and_then(|hash| self.cache.by_hash(&hash)).ok_or_else(not_found)

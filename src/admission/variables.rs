@@ -4,9 +4,8 @@ use std::collections::HashSet;
 
 use async_graphql::parser::types::VariableDefinition;
 use async_graphql::registry::{MetaType, MetaTypeName};
-use async_graphql::{Positioned, ServerResult, Value, Variables};
+use async_graphql::{Positioned, ServerError, ServerResult, Value, Variables};
 
-use super::refusal::error;
 use super::schema::{is_scalar, type_named};
 use crate::error::Code;
 
@@ -50,11 +49,8 @@ pub(super) fn check(
         checked.map_err(|mismatch| {
             let Mismatch { path, problem } = mismatch;
             let message = format!("Variable `${}{path}`: {problem}.", variable.name.node);
-            let mut error = error(Code::BadUserInput, message, Some(definition.pos));
-            if let Some(extensions) = &mut error.extensions {
-                extensions.set("field", format!("${}{path}", variable.name.node));
-            }
-            error
+            let error = Code::input_error(format!("${}{path}", variable.name.node), message);
+            ServerError { locations: vec![definition.pos], ..error }
         })?;
     }
     variables.retain(|name, _| definitions.iter().any(|definition| definition.node.name.node == *name));

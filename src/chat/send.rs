@@ -6,6 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::new_message::{NewMessage, Sent, Slot};
+use super::path::path_changed;
 use super::receipt::{Created, IdempotentRequest};
 use super::tree::ensure_no_steps;
 use super::{Chat, Metadata, text, unchanged};
@@ -125,6 +126,7 @@ impl Chat {
                 let count = [
                     (Column::LastPosition, Expr::value(keep + 2)),
                     (Column::ReadPosition, Expr::value(keep + 1)),
+                    path_changed(write),
                 ];
                 conversation = self.update_conversation(write, conversation_id, count).await?;
                 tail = self.tail(write, &conversation).await?;

@@ -81,6 +81,15 @@ impl Code {
         error
     }
 
+    /// The error of a request that is refused because of its argument or variable `field`.
+    pub(crate) fn input_error(field: String, message: impl Into<String>) -> ServerError {
+        let mut error = Self::BadUserInput.error(message);
+        if let Some(extensions) = &mut error.extensions {
+            extensions.set("field", field);
+        }
+        error
+    }
+
     /// The extensions of a GraphQL error, with the seconds after which the client may try again.
     pub(super) fn extensions(self, retry_after: Option<u64>) -> ErrorExtensionValues {
         let mut extensions = ErrorExtensionValues::default();

@@ -12,7 +12,7 @@ mod shared;
 mod validated;
 mod viewer;
 
-use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions};
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBuilder};
 
 use self::change::{ChangeQueries, ChangeSubscriptions};
 use self::conversation::{ConversationLists, ConversationMutations, ConversationQueries, FilingMutations};
@@ -20,7 +20,8 @@ use self::message::{MessageMutations, MessageQueries};
 use self::node::NodeQueries;
 use self::reply::{FeedbackMutations, ReplyMutations, ReplySubscriptions};
 use self::search::SearchQueries;
-pub use self::shared::{Batches, RequestContext};
+use self::shared::ErrorCode;
+pub use self::shared::{Batches, RequestContext, StartCursor};
 pub(crate) use self::shared::{Cursor, ReplyCursor};
 use self::validated::SkipValidation;
 pub use self::validated::Validated;
@@ -62,7 +63,7 @@ pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 /// Builds the schema.
 #[must_use]
 pub fn schema() -> Schema {
-    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+    builder()
         .extension(SkipValidation)
         // Admission bounds the depth of what it lets pass.
         .limit_recursive_depth(usize::MAX)
@@ -71,10 +72,15 @@ pub fn schema() -> Schema {
         .finish()
 }
 
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    // The codes of errors are in `extensions`, which have no type of their own.
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .register_output_type::<ErrorCode>()
+}
+
 /// The schema in the GraphQL schema language, as committed in `schema.graphql`.
 #[must_use]
 pub fn sdl() -> String {
-    let schema = Schema::new(Query::default(), Mutation::default(), Subscription::default());
-    let text = schema.sdl_with_options(SDLExportOptions::new().include_specified_by());
+    let text = builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by());
     format!("{}\n", text.trim_end())
 }

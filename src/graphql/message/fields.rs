@@ -107,7 +107,8 @@ impl Message {
         self.row.position
     }
 
-    /// Whether the message is on the active path of its conversation, which is the branch that the conversation shows.
+    /// Whether the message is on the active path of its conversation, which is the branch that the conversation shows. A
+    /// change of the path is no change of its messages; see `ActivePathChanged`.
     async fn active(&self) -> bool {
         self.row.active
     }

@@ -12,7 +12,7 @@ use super::request::Fields;
 use crate::admission::{AdmissionRequest, Admitted, LimitExceeded, Principal, Refused, timed_out};
 use crate::auth::Viewer;
 use crate::concurrency::Permit;
-use crate::graphql::{Batches, RequestContext};
+use crate::graphql::{Batches, RequestContext, StartCursor};
 use crate::http::{App, Introspection};
 use crate::memory::{MemoryBudget, Reservation};
 
@@ -20,6 +20,7 @@ use crate::memory::{MemoryBudget, Reservation};
 pub(super) struct Execution {
     pub(super) admitted: Admitted,
     batches: Batches,
+    start_cursor: StartCursor,
 }
 
 impl App {
@@ -50,12 +51,12 @@ impl App {
             Some(viewer) => RequestContext::of(self.chat(viewer.clone(), admitted.budget.clone())),
             None => RequestContext::anonymous(),
         };
-        let batches = session.batches();
+        let (batches, start_cursor) = (session.batches(), session.start_cursor());
         admitted.request = admitted.request.data(session);
         if !may_introspect {
             admitted.request = admitted.request.disable_introspection();
         }
-        Ok(Execution { admitted, batches })
+        Ok(Execution { admitted, batches, start_cursor })
     }
 }
 
@@ -63,7 +64,7 @@ impl Execution {
     /// Runs a query or a mutation. The permit is to be kept until the answer is sent.
     pub(super) async fn run(self, app: &App) -> (Result<Answer, LimitExceeded>, Permit) {
         let Admitted { request, permit, expensive, .. } = self.admitted;
-        let answer = execute(app, self.batches, request, expensive).await;
+        let answer = execute(app, self.batches, &self.start_cursor, request, expensive).await;
         (answer, permit)
     }
 
@@ -77,7 +78,7 @@ impl Execution {
         } else {
             let app = app.clone();
             let answer = async move {
-                let answer = execute(&app, self.batches, request, expensive).await;
+                let answer = execute(&app, self.batches, &self.start_cursor, request, expensive).await;
                 answer.unwrap_or_else(|exceeded| Answer::from_errors(vec![exceeded.error()]))
             };
             stream::once(answer).boxed()
@@ -90,10 +91,14 @@ impl Execution {
 async fn execute(
     app: &App,
     batches: Batches,
-    request: Request,
+    start_cursor: &StartCursor,
+    mut request: Request,
     _expensive: Option<Permit>,
 ) -> Result<Answer, LimitExceeded> {
-    let answer = batches.run(app.0.schema.execute(request));
+    let answer = async {
+        start_cursor.read_for(&mut request).await;
+        batches.run(app.0.schema.execute(request)).await
+    };
     timeout(app.0.options.limits.request_timeout, answer).await.map_err(|_| timed_out())
 }
 
