@@ -5,6 +5,7 @@
 
 mod changes;
 mod conversations;
+mod earlier;
 mod feedback;
 mod list;
 mod messages;

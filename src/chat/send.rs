@@ -45,13 +45,19 @@ pub enum OnBusy {
     Rollback,
 }
 
+impl SendMessage {
+    /// Its receipt. The text is checked.
+    pub(super) fn idempotent(&self) -> Result<Option<IdempotentRequest>, Error> {
+        IdempotentRequest::new(self.idempotency_key.as_deref(), "sendMessage", self)
+    }
+}
+
 impl Chat {
     /// Stores a message and its reply's row in one transaction, has the reply generated, and returns at once. All of
     /// that is done even if the caller drops the future.
     pub async fn send(&self, mut request: SendMessage) -> Result<Sent, Error> {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
-        let key = request.idempotency_key.as_deref();
-        let idempotent = IdempotentRequest::new(key, "sendMessage", &request)?;
+        let idempotent = request.idempotent()?;
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
         let created =
             Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };

@@ -15,14 +15,17 @@ use crate::http::problem::errors;
 /// What a request for a reply has stored.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Stored {
-    pub(super) conversation_id: Uuid,
-    pub(super) message_id: Uuid,
-    pub(super) reply_id: Uuid,
+    #[serde(rename = "conversation_id")]
+    conversation: Uuid,
+    #[serde(rename = "message_id")]
+    message: Uuid,
+    #[serde(rename = "reply_id")]
+    pub(super) reply: Uuid,
 }
 
 impl Stored {
     pub(super) fn of(sent: &Sent) -> Self {
-        Self { conversation_id: sent.conversation.id, message_id: sent.message.id, reply_id: sent.reply.id }
+        Self { conversation: sent.conversation.id, message: sent.message.id, reply: sent.reply.id }
     }
 }
 

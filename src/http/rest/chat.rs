@@ -71,7 +71,7 @@ pub(super) async fn chat(
         return stream::begin(&app, caller, stored, None).await;
     }
     drop(sent);
-    let ended = caller.chat.reply_ended(stored.reply_id);
+    let ended = caller.chat.reply_ended(stored.reply);
     let Ok(reply) = timeout(app.0.options.limits.request_timeout, ended).await else {
         return Ok(timed_out().into_response());
     };
@@ -143,11 +143,12 @@ async fn resume(
         let message = "`Last-Event-ID` needs the `Idempotency-Key` of the request whose stream it continues.";
         return Err(Error::input("Idempotency-Key", message));
     }
-    let sent = caller.chat.send(request).await.map_err(in_words_of_rest)?;
-    if sent.reply.id != after.reply {
-        let message = "`Last-Event-ID` is of another request's stream.";
+    let known = caller.chat.has_sent(request.clone(), after.reply).await.map_err(in_words_of_rest)?;
+    if !known {
+        let message = "`Last-Event-ID` is not of a stream of this request.";
         return Err(Error::input("Last-Event-ID", message));
     }
+    let sent = caller.chat.send(request).await.map_err(in_words_of_rest)?;
     stream::begin(app, caller, Stored::of(&sent), Some(after)).await
 }
 

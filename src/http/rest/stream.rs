@@ -39,7 +39,7 @@ pub(super) async fn begin(
     after: Option<ReplyCursor>,
 ) -> Result<Response, Error> {
     let position = after.map(|cursor| cursor.position);
-    let events = caller.chat.reply_progress(stored.reply_id, position).await?;
+    let events = caller.chat.reply_progress(stored.reply, position).await?;
     let stream = EventStream {
         stored,
         events,
@@ -88,7 +88,7 @@ impl EventStream {
             return None;
         }
         if std::mem::take(&mut self.requested) {
-            let id = cursor(self.stored.reply_id, ReplyPosition::START);
+            let id = cursor(self.stored.reply, ReplyPosition::START);
             return Some(event("requested", Some(&id), &self.stored));
         }
         self.reservation = None;
@@ -129,7 +129,7 @@ impl EventStream {
 }
 
 fn to_event(stored: Stored, progress: &ProgressEvent, position: ReplyPosition) -> Bytes {
-    let id = cursor(stored.reply_id, position);
+    let id = cursor(stored.reply, position);
     let attempt = || json!({ "attempt": position.attempt });
     match progress {
         ProgressEvent::Started => event("started", Some(&id), &attempt()),

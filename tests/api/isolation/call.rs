@@ -501,8 +501,10 @@ impl Call {
     pub fn kinds(&self) -> &'static [Kind] {
         match self.request {
             Request::Nothing => &[],
-            Request::GraphQl(kinds, ..) | Request::Stream(kinds, _) => kinds,
-            Request::RestGet(kinds, _) | Request::RestPost(kinds, _) => kinds,
+            Request::GraphQl(kinds, ..)
+            | Request::Stream(kinds, _)
+            | Request::RestGet(kinds, _)
+            | Request::RestPost(kinds, _) => kinds,
         }
     }
 
