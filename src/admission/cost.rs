@@ -141,6 +141,8 @@ impl<'d> Walk<'d> {
         match (parent, field.name.as_str()) {
             // Fewer than there are, as a part of the schema is quickly told.
             ("__Schema", "types") => return 10,
+            // Most messages have one or two; further ones count in the memory of the answer.
+            ("Message", "parts") => return 3,
             ("__Type", "fields" | "inputFields" | "enumValues" | "interfaces" | "possibleTypes") => return 5,
             _ if !is_page(&field.definition) => return 1,
             _ => {}

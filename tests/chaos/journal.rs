@@ -41,6 +41,8 @@ pub struct Read {
     pub user: usize,
     pub conversation: String,
     pub text: String,
+    /// Text and reasoning as they came: kind and text of each part.
+    pub parts: Vec<(String, String)>,
     pub cursor: Option<String>,
     pub reply: String,
 }

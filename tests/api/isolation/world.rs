@@ -103,7 +103,10 @@ const OVERVIEW: &str = "{
         messages(first: 20) {
           edges {
             cursor
-            node { id role status content model position createdAt finishedAt parent { id } failure { code } }
+            node {
+              id role status content model position createdAt finishedAt progressCursor parent { id } failure { code }
+              parts { ... on TextPart { text } ... on ReasoningPart { text } ... on ToolCall { id callId } }
+            }
           }
         }
       }
