@@ -5,7 +5,6 @@
 
 mod changes;
 mod conversations;
-mod earlier;
 mod feedback;
 mod list;
 mod messages;
@@ -18,6 +17,7 @@ mod position_range;
 mod read;
 mod receipt;
 mod replies;
+mod reply_requests;
 mod search;
 mod send;
 mod text;
@@ -36,6 +36,8 @@ pub use self::metadata::Metadata;
 pub use self::new_message::Sent;
 pub use self::page::{DEFAULT_PAGE, MAXIMUM_PAGE, Page, Slice};
 pub use self::position_range::PositionRange;
+pub use self::replies::{RetryReply, StopReply};
+pub use self::reply_requests::{ReplyRequest, Requested};
 pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
 pub use self::send::{OnBusy, SendMessage};
 pub use self::tree::{

@@ -5,7 +5,7 @@ use std::future::ready;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response as Answer};
 use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time::timeout;
 
 use super::request::Fields;
@@ -72,9 +72,12 @@ impl Execution {
     /// first answer that has errors.
     pub(super) fn stream(self, app: &App) -> Answers {
         let is_subscription = self.admitted.operation.kind == OperationType::Subscription;
-        let Admitted { request, budget, permit, expensive, .. } = self.admitted;
+        let writes = self.admitted.operation.writes;
+        let Admitted { request, budget, permit, mut writing, expensive, .. } = self.admitted;
         let stream = if is_subscription {
-            until_error(self.batches.follow(app.0.schema.execute_stream(request)).boxed())
+            let answers = self.batches.follow(app.0.schema.execute_stream(request));
+            let answers = until_error(answers.inspect(move |_| drop(writing.take())).boxed());
+            if writes { begun(answers) } else { answers }
         } else {
             let app = app.clone();
             let answer = async move {
@@ -146,4 +149,12 @@ fn until_error(answers: BoxStream<'static, Answer>) -> BoxStream<'static, Answer
         Some((answer, rest))
     })
     .boxed()
+}
+
+/// `answers`, of which the first one is asked for now. What is to be written is written, even if nobody comes to read.
+fn begun(mut answers: BoxStream<'static, Answer>) -> BoxStream<'static, Answer> {
+    match answers.next().now_or_never() {
+        None => answers,
+        Some(first) => stream::iter(first).chain(answers).boxed(),
+    }
 }

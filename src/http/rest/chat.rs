@@ -15,7 +15,7 @@ use super::caller::{Caller, json};
 use super::stream;
 use super::wording::in_words_of_rest;
 use crate::admission::timed_out;
-use crate::chat::{Chat, Metadata, OnBusy, SendMessage, Sent};
+use crate::chat::{Chat, Metadata, OnBusy, ReplyRequest, RetryReply, SendMessage, Sent};
 use crate::entity::message::{self, Status};
 use crate::error::Error;
 use crate::graphql::{Cursor, ReplyCursor};
@@ -123,7 +123,8 @@ fn header(headers: &HeaderMap, name: &str, spelling: &str) -> Result<Option<Stri
 async fn send(chat: &Chat, request: SendMessage) -> Result<Sent, Error> {
     let sent = chat.send(request).await.map_err(in_words_of_rest)?;
     if sent.reply.status == Status::Failed {
-        match chat.retry_reply(sent.reply.id).await {
+        let again = RetryReply { message_id: sent.reply.id, idempotency_key: None };
+        match chat.retry_reply(again).await {
             // Another request has begun it again, and it is complete.
             Ok(_) | Err(Error::InvalidState(_)) => {}
             Err(error) => return Err(error),
@@ -143,8 +144,8 @@ async fn resume(
         let message = "`Last-Event-ID` needs the `Idempotency-Key` of the request whose stream it continues.";
         return Err(Error::input("Idempotency-Key", message));
     }
-    let known = caller.chat.has_sent(request.clone(), after.reply).await.map_err(in_words_of_rest)?;
-    if !known {
+    let known = caller.chat.has_requested(ReplyRequest::Send(request.clone()), after.reply).await;
+    if !known.map_err(in_words_of_rest)? {
         let message = "`Last-Event-ID` is not of a stream of this request.";
         return Err(Error::input("Last-Event-ID", message));
     }

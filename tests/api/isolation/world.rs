@@ -243,6 +243,9 @@ impl World {
         self.assert_shows_secret("Query.search(filter.conversationId)", own, own).await;
         self.assert_shows_secret("Mutation.sendMessage(input.idempotencyKey)", own, "key-of-victim").await;
         self.assert_shows_secret("Mutation.sendMessage(input.conversationId)", own, own).await;
+        self.assert_shows_secret("Subscription.sendMessage(input.idempotencyKey)", own, "key-of-victim")
+            .await;
+        self.assert_shows_secret("Subscription.sendMessage(input.conversationId)", own, own).await;
         let deleted = self.owners_answer("Mutation.deleteConversation(input.conversationId)", own, own).await;
         assert!(deleted.body.contains("deletedConversationId"), "{}", deleted.body);
     }
