@@ -316,7 +316,10 @@ impl World {
         };
         let (id, nobody) = (spelled(id), spelled(Uuid::nil()));
         // However long the successor takes to be seen, there is one.
-        let attempt = self.database.number(&format!("SELECT attempt FROM message WHERE id = {id}")).await;
+        let attempt = self
+            .database
+            .number(&format!("SELECT CAST(attempt AS BIGINT) FROM message WHERE id = {id}"))
+            .await;
         loop {
             let sql = format!(
                 "UPDATE message SET lease_until = {past}, lease_owner = {nobody} WHERE id = {id} AND attempt = {attempt}"
