@@ -41,6 +41,7 @@ mod search;
 mod servers;
 mod signals;
 mod simultaneous;
+mod snapshots;
 mod support;
 mod tree;
 mod validation;

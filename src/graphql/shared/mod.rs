@@ -14,7 +14,7 @@ pub use self::batch::Batches;
 pub(super) use self::connection::{Connection, Listed, Paging};
 pub(super) use self::context::ContextExt;
 pub use self::context::RequestContext;
-pub(super) use self::cursor::{Cursor, PositionCursor, ReplyCursor, SiblingCursor};
+pub(super) use self::cursor::{Cursor, MessageCursor, ReplyCursor, SiblingCursor};
 pub(super) use self::error_code::ErrorCode;
 pub(super) use self::id::{parse_id, require_id};
 pub(super) use self::loader::{ConversationId, MessageId};
