@@ -42,6 +42,7 @@ CREATE TABLE conversation (
     erasing_at {instant},
     erased_at {instant},
     restored_revision {big},
+    path_revision {big},
     -- What is done to the tree in steps: the message to which the active path is being led, and to the newest one below it;
     -- up to where the path is read then, if not as a whole; the message that is being deleted with all below it; and when
     -- the last step was taken.
@@ -71,6 +72,9 @@ CREATE INDEX conversation_revision ON conversation (user_id, revision, id);
 -- What was restored from the trash since a revision. Conversations that never were have no entry.
 CREATE INDEX conversation_restored ON conversation (user_id, restored_revision, id)
     WHERE deleted_at IS NULL AND restored_revision IS NOT NULL;
+-- Whose active path has changed since a revision, other than by new or deleted messages.
+CREATE INDEX conversation_path ON conversation (user_id, path_revision, id)
+    WHERE deleted_at IS NULL AND path_revision IS NOT NULL;
 
 -- Steps that a server has left undone.
 CREATE INDEX conversation_step ON conversation (user_id, id) WHERE step_at IS NOT NULL;

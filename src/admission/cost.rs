@@ -11,6 +11,7 @@ use async_graphql_value::ConstValue;
 use super::executable;
 use super::query_limits::QueryLimits;
 use super::size::above;
+use super::subscription::is_mutation;
 use crate::chat::{DEFAULT_PAGE, MAXIMUM_PAGE};
 use crate::search::{MAX_CHARS, MAX_TERMS};
 
@@ -141,6 +142,8 @@ impl<'d> Walk<'d> {
         match (parent, field.name.as_str()) {
             // Fewer than there are, as a part of the schema is quickly told.
             ("__Schema", "types") => return 10,
+            // Most messages have one or two; further ones count in the memory of the answer.
+            ("Message", "parts") => return 3,
             ("__Type", "fields" | "inputFields" | "enumValues" | "interfaces" | "possibleTypes") => return 5,
             _ if !is_page(&field.definition) => return 1,
             _ => {}
@@ -194,6 +197,7 @@ fn price(parent: &str, name: &str, definition: &FieldDefinition) -> u64 {
         "search" => SEARCH,
         "snippet" => SNIPPET,
         _ if parent == "Mutation" => WRITE,
+        _ if parent == "Subscription" && is_mutation(name) => WRITE,
         _ if is_page(definition) && matches!(parent, "Query" | "Viewer") => PAGE,
         _ => 1,
     }

@@ -88,7 +88,12 @@ impl Document {
     /// `OPERATION_RESOLUTION_FAILURE` if there is no such operation, or more than one.
     pub(super) fn select(&self, name: Option<&str>) -> Result<Operation, ServerError> {
         if let Some((name, operation)) = self.find(name) {
-            return Ok(Operation { name: name.map(str::to_owned), kind: operation.ty });
+            let writes = match operation.ty {
+                OperationType::Query => false,
+                OperationType::Mutation => true,
+                OperationType::Subscription => subscription::writes(operation),
+            };
+            return Ok(Operation { name: name.map(str::to_owned), kind: operation.ty, writes });
         }
         let message = match name {
             None if self.executable.operations.iter().len() > 1 => {

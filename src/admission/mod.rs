@@ -97,6 +97,8 @@ pub(crate) struct Admitted {
     pub(crate) budget: MemoryBudget,
     /// Its permit among its user's requests or subscriptions, until its answer is sent.
     pub(crate) permit: Permit,
+    /// The permit of a subscription that writes among its user's requests, until its first event.
+    pub(crate) writing: Option<Permit>,
     /// Its permit among expensive queries, if it is one, until it has been executed.
     pub(crate) expensive: Option<Permit>,
 }
@@ -141,13 +143,16 @@ impl Admission {
         let operation = document.select(candidate.operation_name.as_deref()).map_err(early)?;
         let refused = |reason| Refused { operation: Some(operation.clone()), reason };
         // A link must not change anything.
-        if operation.kind == OperationType::Mutation && !candidate.may_write {
+        if operation.writes && !candidate.may_write {
             return Err(refused(Refusal::ReadOnly));
         }
         // There are not too many others like it.
         let is_subscription = operation.kind == OperationType::Subscription;
         let limit = if is_subscription { &self.permits.subscriptions } else { &self.permits.requests };
         let permit = limit.acquire(principal).map_err(|limit| refused(limit.into()))?;
+        // A subscription that writes is a request like any other until it has written.
+        let writing = (is_subscription && operation.writes).then(|| self.permits.requests.acquire(principal));
+        let writing = writing.transpose().map_err(|limit| refused(limit.into()))?;
         // The document is within its bounds and breaks no rule.
         let cost = document.cost(&candidate.variables).map_err(|errors| refused(Refusal::Invalid(errors)))?;
         cost.check(&self.query_limits).map_err(|error| refused(error.into()))?;
@@ -172,7 +177,7 @@ impl Admission {
         request.operation_name = candidate.operation_name;
         request.set_parsed_query(document.executable());
         let budget = self.budget(principal);
-        Ok(Admitted { operation, request, budget, permit, expensive })
+        Ok(Admitted { operation, request, budget, permit, writing, expensive })
     }
 }
 

@@ -9,4 +9,6 @@ pub struct Operation {
     pub name: Option<String>,
     /// Whether it reads, writes or subscribes.
     pub kind: OperationType,
+    /// Whether it changes anything: mutations do, and subscriptions that have the name of one.
+    pub writes: bool,
 }

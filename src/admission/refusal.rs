@@ -60,8 +60,8 @@ impl Refusal {
     }
 }
 
-/// What a client is told whose mutation came by GET.
-pub const READ_ONLY: &str = "GET is for queries and subscriptions; send this by POST.";
+/// What a client is told whose operation would change something and came by GET.
+pub const READ_ONLY: &str = "GET is for operations that change nothing; send this by POST.";
 
 /// More than one may have, or come for, at this time.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use async_graphql::parser::types::{Field, FragmentDefinition, OperationDefinitio
 use async_graphql::{Name, Positioned, ServerResult};
 
 use super::refusal::invalid;
+use super::schema::schema;
 
 /// Brings a subscription's field out of the fragments around it: the library does not look for it there. Validation
 /// has seen that there is no condition on it.
@@ -27,6 +28,26 @@ pub(super) fn flatten(
     let field = Positioned::new(Selection::Field((*field).clone()), field.pos);
     operation.selection_set.node.items = vec![field];
     Ok(())
+}
+
+/// Whether a subscription, which is valid, changes something before it streams anything.
+pub(super) fn writes(operation: &OperationDefinition) -> bool {
+    let fields = operation.selection_set.node.items.iter();
+    fields.filter_map(field).any(|field| is_mutation(&field.name.node))
+}
+
+fn field(selection: &Positioned<Selection>) -> Option<&Field> {
+    match &selection.node {
+        Selection::Field(field) => Some(&field.node),
+        _ => None,
+    }
+}
+
+/// Whether there is a mutation of this name. A subscription that has it writes what the mutation writes.
+pub(super) fn is_mutation(name: &str) -> bool {
+    let mutations = schema().schema_definition.mutation.as_ref();
+    let mutations = mutations.and_then(|root| schema().get_object(&root.name));
+    mutations.is_some_and(|mutations| mutations.fields.contains_key(name))
 }
 
 /// Collects the fields of `set`, those of fragments included, each fragment once.

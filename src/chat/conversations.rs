@@ -114,6 +114,7 @@ impl Chat {
             erasing_at: None,
             erased_at: None,
             restored_revision: None,
+            path_revision: None,
             path_target_id: None,
             path_target_read: None,
             deletion_id: None,

@@ -18,6 +18,7 @@ mod position_range;
 mod read;
 mod receipt;
 mod replies;
+mod reply_requests;
 mod search;
 mod send;
 mod text;
@@ -37,6 +38,8 @@ pub use self::new_message::Sent;
 pub use self::page::{CountedPage, DEFAULT_PAGE, MAXIMUM_PAGE, Page, Slice};
 pub use self::path_page::PathPage;
 pub use self::position_range::PositionRange;
+pub use self::replies::{RetryReply, StopReply};
+pub use self::reply_requests::{ReplyRequest, Requested};
 pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
 pub use self::send::{OnBusy, SendMessage};
 pub use self::tree::{

@@ -1,6 +1,6 @@
 //! The end of the active path: what is there, what `onBusy` does to it, and truncating it.
 
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
@@ -29,6 +29,12 @@ SELECT
         ORDER BY position DESC LIMIT 1) AS id,
     EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'GENERATING')
     OR EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'QUEUED') AS busy";
+
+/// The change of a conversation that puts stored messages on the active path, or takes messages off it. The messages
+/// have no change of their own: that would take a revision of each, and an event of each to every device.
+pub(super) fn path_changed(write: &Write) -> (conversation::Column, SimpleExpr) {
+    (conversation::Column::PathRevision, Expr::value(write.revision))
+}
 
 /// What `onBusy` did to the replies that were queued or running.
 #[derive(Default)]
@@ -118,7 +124,8 @@ impl Chat {
         })
     }
 
-    /// Takes the messages after position `keep` off the active path.
+    /// Takes the messages after position `keep` off the active path. The conversation's row has to tell of it; see
+    /// [`path_changed`].
     pub(super) async fn truncate_path(
         &self,
         write: &Write,
@@ -127,7 +134,6 @@ impl Chat {
     ) -> Result<(), Error> {
         Entity::update_many()
             .col_expr(Column::Active, Expr::value(false))
-            .col_expr(Column::Revision, Expr::value(write.revision))
             .filter(Column::UserId.eq(self.user()))
             .filter(Column::ConversationId.eq(conversation_id))
             .filter(Expr::col(Column::Active))

@@ -52,6 +52,28 @@ impl IdempotentRequest {
         let digest = digest::digest(&SHA256, &request).as_ref().to_vec();
         Ok(Some(Self { key: key.to_owned(), digest }))
     }
+
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// What the `earlier` request with this key has created.
+    ///
+    /// # Errors
+    /// [`Error::IdempotencyMismatch`] if it asked for something else; [`Error::NotFound`] if its message or conversation
+    /// is deleted.
+    pub(super) fn created_by(&self, earlier: receipt::Model) -> Result<Created, Error> {
+        match earlier.request_digest {
+            None if earlier.message_id.is_some() => Err(Error::NotFound("message")),
+            None => Err(Error::NotFound("conversation")),
+            Some(digest) if digest != self.digest => Err(Error::IdempotencyMismatch),
+            Some(_) => Ok(Created {
+                conversation: earlier.conversation_id,
+                message: earlier.message_id,
+                reply: earlier.reply_id,
+            }),
+        }
+    }
 }
 
 const INSERT: &str = "
@@ -93,16 +115,7 @@ impl Chat {
                 break earlier;
             }
         };
-        match earlier.request_digest {
-            None if earlier.message_id.is_some() => Err(Error::NotFound("message")),
-            None => Err(Error::NotFound("conversation")),
-            Some(digest) if digest != request.digest => Err(Error::IdempotencyMismatch),
-            Some(_) => Ok(Some(Created {
-                conversation: earlier.conversation_id,
-                message: earlier.message_id,
-                reply: earlier.reply_id,
-            })),
-        }
+        request.created_by(earlier).map(Some)
     }
 
     /// As [`Self::record_receipt`], for a request that creates nothing. Returns whether it was carried out before.

@@ -3,8 +3,10 @@
 use futures_util::stream::BoxStream;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use serde::Serialize;
 use uuid::Uuid;
 
+use super::receipt::{Created, IdempotentRequest};
 use super::tree::ensure_no_steps;
 use super::{Chat, unchanged};
 use crate::database::Write;
@@ -13,6 +15,33 @@ use crate::error::Error;
 use crate::index::{self, Entry};
 use crate::reply::{Claim, ProgressEvent, ReplyPosition};
 use crate::signal::Topic;
+
+/// A reply to stop.
+#[derive(Clone, Debug, Serialize)]
+pub struct StopReply {
+    /// The reply.
+    pub message_id: Uuid,
+    /// The idempotency key: a second request with the same key stops nothing, and waits as the first one does.
+    #[serde(skip)]
+    pub idempotency_key: Option<String>,
+}
+
+/// A reply to begin again.
+#[derive(Clone, Debug, Serialize)]
+pub struct RetryReply {
+    /// The reply.
+    pub message_id: Uuid,
+    /// The idempotency key: a second request with the same key returns the reply as it is.
+    #[serde(skip)]
+    pub idempotency_key: Option<String>,
+}
+
+impl RetryReply {
+    /// Its receipt.
+    pub(super) fn idempotent(&self) -> Result<Option<IdempotentRequest>, Error> {
+        IdempotentRequest::new(self.idempotency_key.as_deref(), "retryReply", self)
+    }
+}
 
 impl Chat {
     /// Waits until a reply has ended, on whichever server.
@@ -46,8 +75,20 @@ impl Chat {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply.
-    pub async fn stop_reply(&self, id: Uuid) -> Result<message::Model, Error> {
-        self.write(id, |chat, write, &id| Box::pin(chat.request_stop(write, id))).await?;
+    pub async fn stop_reply(&self, request: StopReply) -> Result<message::Model, Error> {
+        let id = request.message_id;
+        let idempotent = IdempotentRequest::new(request.idempotency_key.as_deref(), "stopReply", &request)?;
+        let created = Created { message: Some(id), reply: Some(id), ..Created::default() };
+        self.write(idempotent, move |chat, write, idempotent| {
+            Box::pin(async move {
+                match chat.record_receipt(write, idempotent.as_ref(), created).await? {
+                    Some(_) => write.clear_after_commit(),
+                    None => chat.request_stop(write, id).await?,
+                }
+                Ok(())
+            })
+        })
+        .await?;
         self.reply_ended(id).await
     }
 
@@ -81,8 +122,18 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply; [`Error::InvalidState`] if it is complete;
     /// [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed.
-    pub async fn retry_reply(&self, id: Uuid) -> Result<message::Model, Error> {
-        self.write(id, |chat, write, &id| Box::pin(chat.retry(write, id))).await
+    pub async fn retry_reply(&self, request: RetryReply) -> Result<message::Model, Error> {
+        let (id, idempotent) = (request.message_id, request.idempotent()?);
+        let created = Created { message: Some(id), reply: Some(id), ..Created::default() };
+        self.write(idempotent, move |chat, write, idempotent| {
+            Box::pin(async move {
+                match chat.record_receipt(write, idempotent.as_ref(), created).await? {
+                    Some(earlier) => Ok(unchanged(write, chat.created_message(write, earlier.reply).await?)),
+                    None => chat.retry(write, id).await,
+                }
+            })
+        })
+        .await
     }
 
     async fn retry(&self, write: &Write, id: Uuid) -> Result<message::Model, Error> {

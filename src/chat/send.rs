@@ -6,6 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::new_message::{NewMessage, Sent, Slot};
+use super::path::path_changed;
 use super::receipt::{Created, IdempotentRequest};
 use super::tree::ensure_no_steps;
 use super::{Chat, Metadata, text, unchanged};
@@ -44,13 +45,19 @@ pub enum OnBusy {
     Rollback,
 }
 
+impl SendMessage {
+    /// Its receipt. The text is checked.
+    pub(super) fn idempotent(&self) -> Result<Option<IdempotentRequest>, Error> {
+        IdempotentRequest::new(self.idempotency_key.as_deref(), "sendMessage", self)
+    }
+}
+
 impl Chat {
     /// Stores a message and its reply's row in one transaction, has the reply generated, and returns at once. All of
     /// that is done even if the caller drops the future.
     pub async fn send(&self, mut request: SendMessage) -> Result<Sent, Error> {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
-        let key = request.idempotency_key.as_deref();
-        let idempotent = IdempotentRequest::new(key, "sendMessage", &request)?;
+        let idempotent = request.idempotent()?;
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
         let created =
             Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };
@@ -125,6 +132,7 @@ impl Chat {
                 let count = [
                     (Column::LastPosition, Expr::value(keep + 2)),
                     (Column::ReadPosition, Expr::value(keep + 1)),
+                    path_changed(write),
                 ];
                 conversation = self.update_conversation(write, conversation_id, count).await?;
                 tail = self.tail(write, &conversation).await?;

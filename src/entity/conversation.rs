@@ -40,6 +40,8 @@ pub struct Model {
     pub erased_at: Option<DateTimeUtc>,
     /// The owner's revision that last took it out of the trash: its messages came back with it.
     pub restored_revision: Option<i64>,
+    /// The owner's revision that last put stored messages on the active path, or took messages off it.
+    pub path_revision: Option<i64>,
     /// The message to which, and on to the newest one below it, the active path is being led step by step.
     pub path_target_id: Option<Uuid>,
     /// The position of the last message that the user has read when it is there; `None` if that is the path's last.

@@ -18,10 +18,10 @@ use self::change::{ChangeQueries, ChangeSubscriptions};
 use self::conversation::{ConversationLists, ConversationMutations, ConversationQueries, FilingMutations};
 use self::message::{MessageMutations, MessageQueries};
 use self::node::NodeQueries;
-use self::reply::{FeedbackMutations, ReplyMutations, ReplySubscriptions};
+use self::reply::{FeedbackMutations, ReplyMutations, ReplyRequestSubscriptions, ReplySubscriptions};
 use self::search::SearchQueries;
 use self::shared::ErrorCode;
-pub use self::shared::{Batches, RequestContext};
+pub use self::shared::{Batches, RequestContext, StartCursor};
 use self::validated::SkipValidation;
 pub use self::validated::Validated;
 use self::viewer::ViewerQueries;
@@ -54,7 +54,7 @@ pub struct Mutation(
 /// A stream ends after the first event that has errors, so that no event is lost: subscribe again with the last cursor to
 /// receive it.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(ReplySubscriptions, ChangeSubscriptions);
+pub struct Subscription(ReplyRequestSubscriptions, ReplySubscriptions, ChangeSubscriptions);
 
 /// The executable schema. It holds no connection to a database: each request brings its own [`RequestContext`].
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;

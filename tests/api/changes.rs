@@ -3,7 +3,9 @@
 mod devices;
 mod endings;
 mod moments;
+mod paths;
 mod sizes;
+mod start;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;

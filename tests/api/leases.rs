@@ -220,9 +220,12 @@ async fn an_attempt_that_is_void_leaves_its_successor_to_its_readers() {
     let _next = script.next().await;
     let share = causerie::memory::Memory::new(1 << 24).budget("ann", 1 << 20);
     let mut events = server.replies().progress("ann", id, None, share);
-    let next =
-        timeout(Duration::from_secs(20), events.next()).await.expect("the text is here, though not stored");
-    assert!(matches!(next.unwrap().unwrap().0, reply::ProgressEvent::Text(text) if text == "word"));
+    let mut next = async || {
+        let next = timeout(Duration::from_secs(20), events.next()).await;
+        next.expect("the text is here, though not stored").unwrap().unwrap()
+    };
+    assert!(matches!(next().await, (reply::ProgressEvent::Started, position) if position.attempt == 2));
+    assert!(matches!(next().await.0, reply::ProgressEvent::Text(text) if text == "word"));
     successor.finish();
 }
 

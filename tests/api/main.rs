@@ -35,6 +35,7 @@ mod parts;
 mod progress;
 mod queue;
 mod replies;
+mod reply_requests;
 mod rest;
 mod room;
 mod search;

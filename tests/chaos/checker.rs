@@ -217,6 +217,7 @@ impl<'a> Checker<'a> {
                     status: format!("{:?}", row.status).to_uppercase(),
                     content: row.content.clone(),
                     position: row.position,
+                    parent: row.parent_id.map(|id| id.to_string()),
                 };
                 (id.clone(), seen)
             })
@@ -229,6 +230,23 @@ impl<'a> Checker<'a> {
         };
         let messages = messages.into_iter().filter(|(id, seen)| !unseen(id, seen)).collect();
         self.compare(&user, "message", &messages, &replica.messages);
+        for id in conversations.keys() {
+            let shown = self.shown(id);
+            let path = replica.path(id);
+            // What was not shown when it came back the device would have to read.
+            let unknown = path.is_none() && replica.restored.contains(id);
+            if !unknown && path.as_ref() != Some(&shown.iter().map(String::as_str).collect()) {
+                self.broken(&format!("{user}'s changes show {path:?} of conversation {id}, it is {shown:?}"));
+            }
+        }
+    }
+
+    /// The ids of a conversation's active path, last message first.
+    fn shown(&self, conversation: &str) -> Vec<String> {
+        let active = |row: &&message::Model| row.active && row.conversation_id.to_string() == conversation;
+        let mut rows: Vec<_> = self.messages.values().filter(active).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.position));
+        rows.into_iter().map(|row| row.id.to_string()).collect()
     }
 
     fn compare<T: PartialEq + std::fmt::Debug>(

@@ -14,11 +14,12 @@ use crate::world::World;
 macro_rules! event {
     () => {
         "__typename
-        ... on ConversationChanged { cursor conversation { id title } }
-        ... on ConversationRestored { cursor conversation { id title } }
+        ... on ConversationChanged { cursor conversation { id title lastMessage { id } } }
+        ... on ConversationRestored { cursor conversation { id title lastMessage { id } } }
+        ... on ActivePathChanged { cursor conversation { id title lastMessage { id } } }
         ... on ConversationDeleted { cursor conversationId }
         ... on MessageDeleted { cursor messageId }
-        ... on MessageChanged { cursor message { id status content position conversation { id } } }"
+        ... on MessageChanged { cursor message { id status content position parent { id } conversation { id } } }"
     };
 }
 
@@ -34,7 +35,7 @@ const PAGE: &str = concat!(
 /// What came back with a conversation.
 const PATH: &str = "query Path($id: ID!, $after: String) {
   messages(conversationId: $id, first: 100, after: $after) {
-    nodes { id status content position conversation { id } } pageInfo { hasNextPage endCursor } } }";
+    nodes { id status content position parent { id } conversation { id } } pageInfo { hasNextPage endCursor } } }";
 
 /// How long a client waits for a server.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -99,9 +100,9 @@ async fn page(
     let variables = json!({ "since": replica.cursor, "first": first });
     let data = world.run(&world.users[replica.user], &url, PAGE, variables, PATIENCE).await?;
     let nodes = data["changes"]["nodes"].as_array().cloned().unwrap_or_default();
-    // A restoration has a place of its own, beside that of the conversation's last change.
-    let rows: HashSet<(&str, bool)> =
-        nodes.iter().map(|event| (row_of(event), event["__typename"] == "ConversationRestored")).collect();
+    // A restoration, and a change of the path, has a place of its own, beside that of the conversation's last change.
+    let rows: HashSet<(&str, Option<&str>)> =
+        nodes.iter().map(|event| (row_of(event), event["__typename"].as_str())).collect();
     if rows.len() != nodes.len() {
         world.journal.violation(&format!("a page of changes holds a row twice: {nodes:?}"));
     }
@@ -167,6 +168,7 @@ fn seen(message: &Value) -> SeenMessage {
         status: text("status"),
         content: text("content"),
         position: message["position"].as_i64().unwrap_or(0),
+        parent: message["parent"]["id"].as_str().map(str::to_owned),
     }
 }
 
@@ -183,14 +185,14 @@ fn take(world: &World, replica: &mut Replica, event: &Value) {
     replica.cursor = event["cursor"].as_str().map(str::to_owned);
     let id = row_of(event).to_owned();
     match event["__typename"].as_str() {
-        Some("ConversationChanged") => {
-            replica.conversations.insert(id, event["conversation"]["title"].as_str().map(str::to_owned));
+        Some("ConversationChanged") => take_conversation(replica, id, event),
+        Some("ActivePathChanged") => {
+            world.journal.count("changes of paths followed");
+            take_conversation(replica, id, event);
         }
         Some("ConversationRestored") => {
             world.journal.count("restorations followed");
-            replica
-                .conversations
-                .insert(id.clone(), event["conversation"]["title"].as_str().map(str::to_owned));
+            take_conversation(replica, id.clone(), event);
             // What became of them in the trash nobody was told.
             replica.messages.retain(|_, message| message.conversation != id);
             replica.restored.insert(id.clone());
@@ -198,6 +200,7 @@ fn take(world: &World, replica: &mut Replica, event: &Value) {
         }
         Some("ConversationDeleted") => {
             replica.conversations.remove(&id);
+            replica.lasts.remove(&id);
             replica.unread.remove(&id);
             replica.messages.retain(|_, message| message.conversation != id);
         }
@@ -207,4 +210,11 @@ fn take(world: &World, replica: &mut Replica, event: &Value) {
         }
         _ => world.journal.violation(&format!("no change: {event}")),
     }
+}
+
+fn take_conversation(replica: &mut Replica, id: String, event: &Value) {
+    let conversation = &event["conversation"];
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    replica.lasts.insert(id.clone(), text(&conversation["lastMessage"]["id"]));
+    replica.conversations.insert(id, text(&conversation["title"]));
 }

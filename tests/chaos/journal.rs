@@ -41,6 +41,8 @@ pub struct Read {
     pub user: usize,
     pub conversation: String,
     pub text: String,
+    /// Text and reasoning as they came: kind and text of each part.
+    pub parts: Vec<(String, String)>,
     pub cursor: Option<String>,
     pub reply: String,
 }
@@ -52,6 +54,7 @@ pub struct SeenMessage {
     pub status: String,
     pub content: String,
     pub position: i64,
+    pub parent: Option<String>,
 }
 
 /// What a device has learnt from `changes`.
@@ -62,10 +65,25 @@ pub struct Replica {
     /// Titles.
     pub conversations: HashMap<String, Option<String>>,
     pub messages: HashMap<String, SeenMessage>,
+    /// The last message of each conversation's active path.
+    pub lasts: HashMap<String, Option<String>>,
     /// Conversations that came back from the trash: their messages were not told of, but read.
     pub restored: HashSet<String>,
     /// Of these, those whose messages are still to be read.
     pub unread: HashSet<String>,
+}
+
+impl Replica {
+    /// The active path of a conversation, last message first, as a device works it out; `None` if it does not know one
+    /// of the messages.
+    pub fn path(&self, conversation: &str) -> Option<Vec<&str>> {
+        let (mut path, mut next) = (Vec::new(), self.lasts.get(conversation)?.as_deref());
+        while let Some(id) = next {
+            next = self.messages.get(id)?.parent.as_deref();
+            path.push(id);
+        }
+        Some(path)
+    }
 }
 
 /// What may make times prove nothing.

@@ -58,6 +58,9 @@ async fn start() -> Result<usize, String> {
     if arguments.next_if_eq("hostile").is_some() {
         return hostile::run(arguments).await;
     }
+    if arguments.next_if_eq(hostile::ATTACKERS).is_some() {
+        return hostile::attack(arguments).await.map(|()| 0);
+    }
     if arguments.next_if_eq("self-test").is_some() {
         return self_test::run().await.map(|()| 0);
     }

@@ -138,7 +138,10 @@ async fn complete(State(provider): State<Provider>, Json(request): Json<Value>) 
                     if script.timed {
                         let _ = write!(word, "@{}", microseconds());
                     }
-                    json!({ "index": 0, "delta": { "content": word }, "finish_reason": null })
+                    // Some words are thought over first.
+                    let reasoning = (!script.timed && index % 5 == 4).then(|| format!(" ?{word}"));
+                    let delta = json!({ "content": word, "reasoning_content": reasoning });
+                    json!({ "index": 0, "delta": delta, "finish_reason": null })
                 }
                 None if index == script.words.len() => {
                     json!({ "index": 0, "delta": {}, "finish_reason": "stop" })

@@ -17,7 +17,8 @@ const PROGRESS: &str = "subscription Progress($id: ID!, $after: String) {
     ... on ReplyReasoning { cursor text }
     ... on ReplyText { cursor text }
     ... on ReplyRestarted { cursor attempt }
-    ... on ReplyEnded { cursor message { id status content } }
+    ... on ReplyEnded { cursor message {
+      id status content parts { kind: __typename ... on TextPart { text } ... on ReasoningPart { text } } } }
   } }";
 
 /// How long a client waits for a server to begin, and for a silent one.
@@ -112,23 +113,28 @@ fn take(world: &World, read: &mut Read, event: &Value) -> bool {
     read.cursor = event["cursor"].as_str().map(str::to_owned);
     match event["__typename"].as_str() {
         Some("ReplyStarted") => {
-            if !read.text.is_empty() {
-                world.journal.violation("a reply that has text starts");
+            if !read.parts.is_empty() {
+                world.journal.violation("a reply that has parts starts");
             }
             false
         }
-        Some("ReplyReasoning") => false,
+        Some("ReplyReasoning") => {
+            push(read, "ReasoningPart", event["text"].as_str().unwrap_or_default());
+            false
+        }
         Some("ReplyText") => {
             let text = event["text"].as_str().unwrap_or_default();
             if text.is_empty() {
                 world.journal.violation("an event of text without text");
             }
             read.text += text;
+            push(read, "TextPart", text);
             false
         }
         Some("ReplyRestarted") => {
             world.journal.count("restarts seen by readers");
             read.text.clear();
+            read.parts.clear();
             false
         }
         Some("ReplyEnded") => {
@@ -138,12 +144,33 @@ fn take(world: &World, read: &mut Read, event: &Value) -> bool {
                     format!("reply {}: a reader has {:?}, its end says {content:?}", read.reply, read.text);
                 world.journal.violation(&message);
             }
+            let part = |part: &Value| {
+                (
+                    part["kind"].as_str().unwrap_or_default().to_owned(),
+                    part["text"].as_str().unwrap_or_default().to_owned(),
+                )
+            };
+            let parts: Vec<_> =
+                event["message"]["parts"].as_array().into_iter().flatten().map(part).collect();
+            if parts != read.parts {
+                let message =
+                    format!("reply {}: a reader has {:?}, its end says {parts:?}", read.reply, read.parts);
+                world.journal.violation(&message);
+            }
             true
         }
         _ => {
             world.journal.violation(&format!("no event of a reply: {event}"));
             false
         }
+    }
+}
+
+/// Appends to the last part if it is of the same kind, else begins a new one.
+fn push(read: &mut Read, kind: &str, text: &str) {
+    match read.parts.last_mut() {
+        Some((last, so_far)) if last == kind => *so_far += text,
+        _ => read.parts.push((kind.to_owned(), text.to_owned())),
     }
 }
 

@@ -32,7 +32,7 @@ const LONG_AGO: Duration = Duration::from_secs(30);
 /// What breaks a promise, and a part of what the checker must say of it.
 type Case = (&'static str, fn(&mut Story), &'static str);
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 13] = [
     ("a message is lost", |story| drop(story.messages.drain(..)), "is there 0 times"),
     ("a message is there twice", Story::duplicate, "is there 2 times"),
     ("a reply is lost", |story| drop(story.messages.pop()), "was acknowledged"),
@@ -43,6 +43,7 @@ const CASES: [Case; 12] = [
     ("a reader lacks words", |story| story.read.text.truncate(3), "a reader of reply"),
     ("a path has a gap", |story| story.messages[1].position = 3, "has at 2"),
     ("a device misses an event", |story| story.replica.messages.clear(), "changes say of message"),
+    ("a device shows another path", |story| story.replica.lasts.clear(), "changes show"),
     ("a device missed a name", |story| story.replica.conversations.clear(), "changes say of conversation"),
     ("a device has what is gone", Story::delete, "which is not there"),
 ];
@@ -158,6 +159,7 @@ impl Story {
             status: "COMPLETE".to_owned(),
             content: row.content.clone(),
             position: row.position,
+            parent: row.parent_id.map(|id| id.to_string()),
         };
         Self {
             sent: Sent { user: 0, content: question.content.clone(), fate: Fate::Stored(stored) },
@@ -169,6 +171,7 @@ impl Story {
             },
             replica: Replica {
                 conversations: [(id.clone(), conversation.title.clone())].into(),
+                lasts: [(id.clone(), Some(reply.id.to_string()))].into(),
                 messages: [&question, &reply].map(|row| (row.id.to_string(), seen(row))).into(),
                 ..Replica::default()
             },
@@ -206,6 +209,7 @@ fn conversation_of(user_id: String) -> conversation::Model {
         erasing_at: None,
         erased_at: None,
         restored_revision: None,
+        path_revision: None,
         path_target_id: None,
         path_target_read: None,
         deletion_id: None,

@@ -7,6 +7,9 @@
 //! restoration is therefore a change of its own, at the revision at which it happened, whatever the conversation's
 //! later changes: a client whose cursor is before it reads the messages again, and one whose cursor is after it has
 //! received it.
+//!
+//! In the same way a conversation's row says when its active path was last changed other than by new and deleted
+//! messages, so that activating another version is one change, however many messages it moves.
 
 mod feed;
 mod statement;
@@ -70,8 +73,9 @@ pub enum Change {
     /// A conversation was restored from the trash with its messages, which are no changes of their own, as that would
     /// take a write of each.
     Restored(Arc<conversation::Model>),
-    /// A message was added, a reply has started or ended, or a message has entered or left the active path. Only these
-    /// long columns were read.
+    /// Stored messages have joined or left the active path of a conversation. They are no changes of their own.
+    ActivePath(Arc<conversation::Model>),
+    /// A message was added, or a reply has started or ended. Only these long columns were read.
     Message(Arc<message::Model>, LongColumns),
     /// A message was deleted.
     DeletedMessage(Arc<deleted_message::Model>),
@@ -85,6 +89,9 @@ impl Change {
             Self::Conversation(row) => (row.revision, ChangeKind::Conversation, row.id),
             Self::Restored(row) => {
                 (row.restored_revision.unwrap_or(row.revision), ChangeKind::Conversation, row.id)
+            }
+            Self::ActivePath(row) => {
+                (row.path_revision.unwrap_or(row.revision), ChangeKind::Conversation, row.id)
             }
             Self::Message(row, _) => (row.revision, ChangeKind::Message, row.id),
             Self::DeletedMessage(row) => (row.revision, ChangeKind::DeletedMessage, row.id),
@@ -107,7 +114,8 @@ impl Chat {
     }
 
     /// The first `limit` changes after `since`, or from the beginning, in order, from one snapshot. Each row is there
-    /// at most once, at its last change; a conversation's restoration is a change of its own.
+    /// at most once, at its last change; a conversation's restoration, and the last change of its active path, are changes
+    /// of their own.
     ///
     /// The page ends early if its texts take too much memory, but has at least one change.
     pub async fn changes(

@@ -26,10 +26,8 @@ pub(super) struct PageRequest {
 
 /// A row of the result.
 pub(super) enum Row {
-    Conversation {
-        row: conversation::Model,
-        restored: bool,
-    },
+    /// A conversation that was changed at this revision.
+    Conversation(conversation::Model, i64),
     Message(message::Model),
     DeletedMessage(deleted_message::Model),
     /// Another change follows the page.
@@ -44,12 +42,22 @@ impl Row {
     /// The change in this row; `columns` were read of messages.
     pub(super) fn into_change(self, columns: LongColumns) -> Option<Change> {
         match self {
-            Self::Conversation { row, restored: true } => Some(Change::Restored(Arc::new(row))),
-            Self::Conversation { row, restored: false } => Some(Change::Conversation(Arc::new(row))),
+            Self::Conversation(row, revision) => Some(conversation_change(row, revision)),
             Self::Message(row) => Some(Change::Message(Arc::new(row), columns)),
             Self::DeletedMessage(row) => Some(Change::DeletedMessage(Arc::new(row))),
             Self::Next => None,
         }
+    }
+}
+
+/// What happened to a conversation at `revision`.
+fn conversation_change(row: conversation::Model, revision: i64) -> Change {
+    let row = Arc::new(row);
+    match revision {
+        _ if row.deleted_at.is_some() => Change::Conversation(row),
+        _ if row.restored_revision == Some(revision) => Change::Restored(row),
+        _ if row.path_revision == Some(revision) => Change::ActivePath(row),
+        _ => Change::Conversation(row),
     }
 }
 
@@ -60,10 +68,8 @@ impl FromQueryResult for Row {
         }
         match row.try_get::<i32>("", "kind")? {
             CONVERSATION => {
-                let place: i64 = row.try_get("", "revision")?;
-                let row = conversation::Model::from_query_result(row, "c_")?;
-                let restored = row.deleted_at.is_none() && row.restored_revision == Some(place);
-                Ok(Self::Conversation { row, restored })
+                let revision = row.try_get("", "revision")?;
+                Ok(Self::Conversation(conversation::Model::from_query_result(row, "c_")?, revision))
             }
             MESSAGE => Ok(Self::Message(message::Model::from_query_result(row, "m_")?)),
             _ => Ok(Self::DeletedMessage(deleted_message::Model::from_query_result(row, "d_")?)),
@@ -74,7 +80,7 @@ impl FromQueryResult for Row {
 impl RowSize for Row {
     fn bytes(&self) -> usize {
         match self {
-            Self::Conversation { row, .. } => row.bytes(),
+            Self::Conversation(row, _) => row.bytes(),
             Self::Message(row) => row.bytes(),
             Self::DeletedMessage(row) => row.bytes(),
             Self::Next => 0,
@@ -89,12 +95,7 @@ SELECT * FROM (
     SELECT 0 AS kind, revision, id, {row} + COALESCE(octet_length(title), 0) + octet_length(metadata) AS bytes
     FROM conversation WHERE user_id = $1 AND (revision, id) > ($2, $3)
     ORDER BY revision, id LIMIT {limit}) AS changed
-UNION ALL SELECT * FROM (
-    SELECT 0, restored_revision, id, {row} + COALESCE(octet_length(title), 0) + octet_length(metadata)
-    FROM conversation WHERE user_id = $1 AND (restored_revision, id) > ($2, $3)
-        AND restored_revision IS NOT NULL AND deleted_at IS NULL AND restored_revision < revision
-    ORDER BY restored_revision, id LIMIT {limit}) AS restored
-UNION ALL SELECT * FROM (
+{moments}UNION ALL SELECT * FROM (
     SELECT 1, revision, id, {row} + octet_length(metadata) + COALESCE(octet_length(rating_comment), 0)
         + CASE WHEN $6 THEN octet_length(content) ELSE 0 END
         + CASE WHEN $7 THEN octet_length(reasoning) + octet_length(CAST(parts AS TEXT)) ELSE 0 END
@@ -104,6 +105,15 @@ UNION ALL SELECT * FROM (
     SELECT 2, revision, id, {row}
     FROM deleted_message WHERE user_id = $1 AND (revision, id) > ($2, $5)
     ORDER BY revision, id LIMIT {limit}) AS deleted";
+
+/// The keys of the conversations' changes that have a revision of their own, `{moment}`. Where the row was last changed
+/// at that revision, it is among the keys already.
+const MOMENTS: &str = "UNION ALL SELECT * FROM (
+    SELECT 0, {moment}, id, {row} + COALESCE(octet_length(title), 0) + octet_length(metadata)
+    FROM conversation WHERE user_id = $1 AND ({moment}, id) > ($2, $3)
+        AND {moment} IS NOT NULL AND deleted_at IS NULL AND {moment} < revision
+    ORDER BY {moment}, id LIMIT {limit}) AS {moment}
+";
 
 /// The rows of the keys that fit on the page, and the key of the change after them.
 const ROWS: &str = "
@@ -118,7 +128,9 @@ LEFT JOIN deleted_message ON page.fits AND page.kind = 2
 
 /// The statement that finds the changes in `request` of `user`.
 pub(super) fn statement(backend: DbBackend, user: &str, request: &PageRequest) -> Statement {
+    let moments = ["restored_revision", "path_revision"].map(|moment| MOMENTS.replace("{moment}", moment));
     let keys = KEYS
+        .replace("{moments}", &moments.concat())
         .replace("{limit}", &(request.limit + 1).to_string())
         .replace("{row}", &ROW_BYTES.to_string())
         .replace("{visible}", message::VISIBLE);

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::super::path::path_changed;
 use super::super::receipt::IdempotentRequest;
 use super::super::{Chat, unchanged};
 use super::steps::{ensure_no_steps, set_target};
@@ -95,16 +96,16 @@ impl Chat {
                     chat.branch_point(write, conversation_id, Some(leaf.id), leaf.position).await?;
                 let ancestor = branch_point.ancestor(Some(leaf.id), leaf.position)?;
                 // The viewer sees the version that they activate.
-                let length = [
+                let mut changes = vec![
                     (Column::LastPosition, Expr::value(leaf.position)),
                     (Column::ReadPosition, Expr::value(leaf.position)),
                 ];
-                let conversation = chat.update_conversation(write, conversation_id, length).await?;
-                chat.set_active_path(write, conversation_id, Some(leaf.id), leaf.position, ancestor).await?;
-                if !message.active {
-                    message.active = true;
-                    message.revision = write.revision;
+                if branch_point.moved(leaf.position, ancestor) > 0 {
+                    changes.push(path_changed(write));
                 }
+                let conversation = chat.update_conversation(write, conversation_id, changes).await?;
+                chat.set_active_path(write, conversation_id, Some(leaf.id), leaf.position, ancestor).await?;
+                message.active = true;
                 Ok(Activated { conversation, message })
             })
         })

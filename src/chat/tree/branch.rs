@@ -47,7 +47,7 @@ SELECT
     OR EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $3 AND status = 'QUEUED') AS busy";
 
 const ACTIVATE: &str = "
-UPDATE message SET active = TRUE, revision = $3
+UPDATE message SET active = TRUE
 WHERE user_id = $1 AND id IN (SELECT id FROM branch WHERE NOT active)";
 
 /// Where a branch leaves the active path.
@@ -74,8 +74,13 @@ impl BranchPoint {
     pub(super) fn ancestor(&self, end: Option<Uuid>, length: i64) -> Result<i64, Error> {
         let starts = end.is_none() || self.top == Some(1);
         let ancestor = self.common.or(starts.then_some(0)).ok_or(Error::TooManyMessages)?;
-        let moved = (self.last_position.unwrap_or(0) - ancestor) + (length - ancestor);
-        if moved > STEP { Err(Error::TooManyMessages) } else { Ok(ancestor) }
+        if self.moved(length, ancestor) > STEP { Err(Error::TooManyMessages) } else { Ok(ancestor) }
+    }
+
+    /// How many messages leave and join the path when it is set to a branch of `length` messages; both have those up to
+    /// position `ancestor` in common.
+    pub(super) fn moved(&self, length: i64, ancestor: i64) -> i64 {
+        (self.last_position.unwrap_or(0) - ancestor) + (length - ancestor)
     }
 }
 
@@ -136,9 +141,10 @@ impl Chat {
     }
 
     /// Puts the branch that ends with message `end` on the active path, which was truncated to the last common message.
+    /// The conversation's row has to tell of it; see [`path_changed`](super::super::path::path_changed).
     pub(super) async fn activate_branch(&self, write: &Write, end: Option<Uuid>) -> Result<(), Error> {
         let activate = nested_loop(write.get_database_backend(), &format!("{BRANCH}{ACTIVATE}"));
-        write.run(activate, [self.user().into(), end.into(), write.revision.into()]).await?;
+        write.run(activate, [self.user().into(), end.into()]).await?;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::super::path::path_changed;
 use super::super::receipt::IdempotentRequest;
 use super::super::unread::read_at_most;
 use super::super::{Chat, unchanged};
@@ -147,6 +148,9 @@ impl Chat {
                 Some(_) => (Column::ReadPosition, Expr::value(length)),
                 None => read_at_most(length),
             });
+            if successor.is_some() {
+                changes.push(path_changed(write));
+            }
         }
         if message.position == 1 {
             if !message.active {

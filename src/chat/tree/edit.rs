@@ -30,6 +30,13 @@ pub struct EditMessage {
     pub metadata: Metadata,
 }
 
+impl EditMessage {
+    /// Its receipt. The text is checked.
+    pub(in crate::chat) fn idempotent(&self) -> Result<Option<IdempotentRequest>, Error> {
+        IdempotentRequest::new(self.idempotency_key.as_deref(), "editMessage", self)
+    }
+}
+
 impl Chat {
     /// Stores another version of a user's message with a reply of its own, puts both on the active path, has the reply
     /// generated, and returns at once. The old version and its descendants stay.
@@ -38,8 +45,7 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such message, or it is a reply.
     pub async fn edit_message(&self, mut request: EditMessage) -> Result<Sent, Error> {
         request.content = text::message(&request.content, self.limits.message_chars)?.to_owned();
-        let key = request.idempotency_key.as_deref();
-        let idempotent = IdempotentRequest::new(key, "editMessage", &request)?;
+        let idempotent = request.idempotent()?;
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
         let created =
             Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };

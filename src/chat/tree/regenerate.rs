@@ -37,6 +37,13 @@ pub struct Regenerated {
     pub reply: message::Model,
 }
 
+impl RegenerateReply {
+    /// Its receipt.
+    pub(in crate::chat) fn idempotent(&self) -> Result<Option<IdempotentRequest>, Error> {
+        IdempotentRequest::new(self.idempotency_key.as_deref(), "regenerateReply", self)
+    }
+}
+
 impl Chat {
     /// Stores another reply to the same message, puts it on the active path, has it generated, and returns at once. The
     /// old reply and its descendants stay.
@@ -44,8 +51,7 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply.
     pub async fn regenerate_reply(&self, request: RegenerateReply) -> Result<Regenerated, Error> {
-        let key = request.idempotency_key.as_deref();
-        let idempotent = IdempotentRequest::new(key, "regenerateReply", &request)?;
+        let idempotent = request.idempotent()?;
         let id = Some(Uuid::now_v7());
         let created = Created { message: id, reply: id, ..Created::default() };
         let regenerated = self.write((request, idempotent), move |chat, write, (request, idempotent)| {

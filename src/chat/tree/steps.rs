@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::super::path::path_changed;
 use super::super::unread::read_at_most;
 use super::super::{Chat, Limits, spawn_and_wait};
 use super::traversal::{BranchPlan, STEP};
@@ -127,7 +128,8 @@ impl Chat {
         if !extending && last > plan.ancestor {
             let keep = Ord::max(plan.ancestor, last - STEP);
             self.truncate_path(write, conversation_id, keep).await?;
-            let changes = [(Column::LastPosition, Expr::value(keep)), read_at_most(keep), step_at(write)];
+            let length = (Column::LastPosition, Expr::value(keep));
+            let changes = [length, read_at_most(keep), path_changed(write), step_at(write)];
             self.update_conversation(write, conversation_id, changes).await?;
             return Ok(if keep == plan.ancestor { PathState::Extending } else { PathState::Truncating });
         }
@@ -144,7 +146,7 @@ impl Chat {
             return Ok(PathState::Outdated);
         }
         self.activate_branch(write, Some(step_end.id)).await?;
-        let mut changes = vec![(Column::LastPosition, Expr::value(step_end.position))];
+        let mut changes = vec![(Column::LastPosition, Expr::value(step_end.position)), path_changed(write)];
         let ends = plan.step_ends.last().is_some_and(|last| last.id == step_end.id);
         if ends {
             changes.extend(clear_target(step_end.position));

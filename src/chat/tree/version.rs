@@ -4,6 +4,7 @@ use sea_orm::sea_query::{Expr, SimpleExpr};
 use uuid::Uuid;
 
 use super::super::new_message::Slot;
+use super::super::path::path_changed;
 use super::super::{Chat, OnBusy};
 use super::steps::set_target;
 use crate::database::Write;
@@ -41,6 +42,9 @@ impl Chat {
                 (Column::LastPosition, Expr::value(path.length)),
                 (Column::ReadPosition, path.read),
             ]),
+        }
+        if ancestor.is_some_and(|ancestor| branch_point.moved(length, ancestor) > 0) {
+            changes.push(path_changed(write));
         }
         let conversation = self.update_conversation(write, old.conversation_id, changes).await?;
         let outcome = self.apply_on_busy(write, conversation.id, branch_point.busy, on_busy).await?;

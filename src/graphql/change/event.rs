@@ -13,6 +13,7 @@ pub(super) enum ChangeEvent {
     Conversation(ConversationChanged),
     ConversationDeleted(ConversationDeleted),
     ConversationRestored(ConversationRestored),
+    ActivePath(ActivePathChanged),
     Message(MessageChanged),
     MessageDeleted(MessageDeleted),
 }
@@ -46,7 +47,27 @@ pub(super) struct ConversationRestored {
     conversation: Conversation,
 }
 
-/// A message was created or changed, a reply has begun or ended, or a message has joined or left the active path.
+/// The active path of a conversation has changed other than by new and deleted messages: `activateMessage` has activated
+/// another version, or an edit, a regeneration, a deletion or `onBusy: ROLLBACK` has taken messages off the path or put
+/// them on it. The messages have no changes of their own, however many they are.
+///
+/// The active path consists of the conversation's `lastMessage` and the messages before it, from `parent` to `parent`. A
+/// client that has them need not query them again; it sets their `active` by itself, because this field of a message
+/// that was received earlier is out of date now. Nothing else about the messages has changed, `siblingIndex` and
+/// `siblingCount` included. Messages that were created at the same time follow as `MessageChanged`.
+///
+/// This event stands for the `ConversationChanged` of the same change. If the conversation has changed since, a
+/// `ConversationChanged` follows later in the list.
+#[derive(SimpleObject)]
+pub(super) struct ActivePathChanged {
+    /// The cursor of this change, for the argument `since`.
+    cursor: String,
+    /// The conversation as it is now.
+    conversation: Conversation,
+}
+
+/// A message was created or changed, or a reply has begun or ended. Siblings are not reported: a new message raises the
+/// `siblingCount` of the messages with the same parent.
 #[derive(SimpleObject)]
 pub(super) struct MessageChanged {
     /// The cursor of this change, for the argument `since`.
@@ -55,7 +76,8 @@ pub(super) struct MessageChanged {
     message: Message,
 }
 
-/// A message was deleted. Each message below it was deleted too and has a change of its own.
+/// A message was deleted. Each message below it was deleted too and has a change of its own. Siblings are not reported:
+/// the `siblingCount` of the messages with the same parent is lower by one, and so is the `siblingIndex` of later ones.
 #[derive(SimpleObject)]
 pub(super) struct MessageDeleted {
     /// The cursor of this change, for the argument `since`.
@@ -78,6 +100,9 @@ impl From<Change> for ChangeEvent {
             }
             Change::Restored(row) => {
                 Self::ConversationRestored(ConversationRestored { cursor, conversation: row.into() })
+            }
+            Change::ActivePath(row) => {
+                Self::ActivePath(ActivePathChanged { cursor, conversation: row.into() })
             }
             Change::Message(row, columns) => {
                 Self::Message(MessageChanged { cursor, message: Message::partial(row, columns) })

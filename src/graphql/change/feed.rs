@@ -16,7 +16,7 @@ impl ChangeQueries {
     /// Returns what has changed for the viewer, oldest first, for a client that was offline.
     ///
     /// Each conversation and message appears once, at the cursor of its last change and as it is now; the restoration of
-    /// a conversation appears in addition. A page may have fewer changes than `first`, because the size of its texts is
+    /// a conversation, and the last change of its active path, appear in addition. A page may have fewer changes than `first`, because the size of its texts is
     /// limited: `hasNextPage` then says that there are more.
     async fn changes(
         &self,

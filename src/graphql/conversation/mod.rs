@@ -12,6 +12,7 @@ pub(super) use self::list::{ConversationLists, ConversationQueries};
 pub(super) use self::mutations::ConversationMutations;
 use crate::entity::conversation;
 
+#[derive(Clone)]
 pub(super) struct Conversation {
     row: Arc<conversation::Model>,
 }

@@ -23,7 +23,7 @@ impl Message {
     }
 
     /// The conversation that contains the message.
-    async fn conversation(&self, context: &Context<'_>) -> Result<Conversation, Error> {
+    pub(crate) async fn conversation(&self, context: &Context<'_>) -> Result<Conversation, Error> {
         let id = ConversationId(self.row.conversation_id);
         let row = context.rows()?.load_one(id).await?.ok_or(Error::NotFound("conversation"))?;
         Ok(row.into())
@@ -31,9 +31,7 @@ impl Message {
 
     /// The message before this one on its branch. It is `null` for a first message.
     async fn parent(&self, context: &Context<'_>) -> Option<Result<Self, Error>> {
-        let id = MessageId(self.row.parent_id?);
-        let load = async { Ok(context.rows()?.load_one(id).await?.map(Self::from)) };
-        load.await.transpose()
+        self.load_parent(context).await.transpose()
     }
 
     /// Who wrote the message.
@@ -107,7 +105,8 @@ impl Message {
         self.row.position
     }
 
-    /// Whether the message is on the active path of its conversation, which is the branch that the conversation shows.
+    /// Whether the message is on the active path of its conversation, which is the branch that the conversation shows. A
+    /// change of the path is no change of its messages; see `ActivePathChanged`.
     async fn active(&self) -> bool {
         self.row.active
     }
@@ -158,6 +157,12 @@ impl Message {
 }
 
 impl Message {
+    /// The message before this one, if there is one.
+    pub(crate) async fn load_parent(&self, context: &Context<'_>) -> Result<Option<Self>, Error> {
+        let Some(id) = self.row.parent_id else { return Ok(None) };
+        Ok(context.rows()?.load_one(MessageId(id)).await?.map(Self::from))
+    }
+
     /// The row, read whole unless `is_read`.
     async fn row_with(&self, context: &Context<'_>, is_read: bool) -> Result<Arc<message::Model>, Error> {
         if is_read {

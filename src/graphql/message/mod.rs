@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 pub(super) use self::fields::Role;
 pub(super) use self::list::{MessageConnection, MessageQueries, list};
-pub(super) use self::mutations::MessageMutations;
+pub(super) use self::mutations::{EditMessageInput, MessageMutations, SendMessageInput};
 use self::parts::MessagePart;
 use crate::chat::LongColumns;
 use crate::entity::message;
 
+#[derive(Clone)]
 pub(super) struct Message {
     row: Arc<message::Model>,
     /// Which of its long columns were read.

@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::Message;
 use crate::chat::{ActivateMessage, DeleteMessage, EditMessage, SendMessage, SetMessageMetadata};
+use crate::error::Error;
 use crate::graphql::conversation::Conversation;
 use crate::graphql::reply::{OnBusy, await_reply};
 use crate::graphql::shared::{ContextExt, Json, Payload, parse_metadata, payload, require_id};
@@ -25,17 +26,9 @@ impl MessageMutations {
     ) -> Payload<SendMessagePayload> {
         payload(async {
             let chat = context.chat()?;
-            let conversation_id =
-                input.conversation_id.as_ref().map(|id| require_id(id, "conversation")).transpose()?;
-            let request = SendMessage {
-                conversation_id,
-                content: input.content,
-                idempotency_key: input.idempotency_key,
-                on_busy: input.on_busy.unwrap_or_default().into(),
-                metadata: parse_metadata(input.metadata)?,
-            };
-            let sent = chat.send(request).await?;
-            let reply = await_reply(chat, sent.reply, input.await_reply).await?;
+            let wait = input.await_reply;
+            let sent = chat.send(input.into_request()?).await?;
+            let reply = await_reply(chat, sent.reply, wait).await?;
             Ok(SendMessagePayload {
                 conversation: sent.conversation.into(),
                 message: sent.message.into(),
@@ -54,15 +47,9 @@ impl MessageMutations {
     ) -> Payload<EditMessagePayload> {
         payload(async {
             let chat = context.chat()?;
-            let request = EditMessage {
-                message_id: require_id(&input.message_id, "message of the user")?,
-                content: input.content,
-                idempotency_key: input.idempotency_key,
-                on_busy: input.on_busy.unwrap_or_default().into(),
-                metadata: parse_metadata(input.metadata)?,
-            };
-            let sent = Box::pin(chat.edit_message(request)).await?;
-            let reply = await_reply(chat, sent.reply, input.await_reply).await?;
+            let wait = input.await_reply;
+            let sent = Box::pin(chat.edit_message(input.into_request()?)).await?;
+            let reply = await_reply(chat, sent.reply, wait).await?;
             Ok(EditMessagePayload {
                 conversation: sent.conversation.into(),
                 message: sent.message.into(),
@@ -145,7 +132,7 @@ impl MessageMutations {
 
 /// The input of `sendMessage`.
 #[derive(InputObject)]
-struct SendMessageInput {
+pub(crate) struct SendMessageInput {
     /// The id of the conversation. If it is omitted, the mutation creates a conversation, titled with the message's
     /// first words.
     conversation_id: Option<ID>,
@@ -169,6 +156,18 @@ struct SendMessageInput {
     metadata: Option<Json>,
 }
 
+impl SendMessageInput {
+    pub(crate) fn into_request(self) -> Result<SendMessage, Error> {
+        Ok(SendMessage {
+            conversation_id: self.conversation_id.map(|id| require_id(&id, "conversation")).transpose()?,
+            content: self.content,
+            idempotency_key: self.idempotency_key,
+            on_busy: self.on_busy.unwrap_or_default().into(),
+            metadata: parse_metadata(self.metadata)?,
+        })
+    }
+}
+
 /// The payload of `sendMessage`.
 #[derive(SimpleObject)]
 struct SendMessagePayload {
@@ -182,7 +181,7 @@ struct SendMessagePayload {
 
 /// The input of `editMessage`.
 #[derive(InputObject)]
-struct EditMessageInput {
+pub(crate) struct EditMessageInput {
     /// The id of the message, which must have the role `USER`. It need not be on the active path.
     message_id: ID,
     /// The text of the new version: 1 to 32,000 characters after trimming, unless the server is configured otherwise,
@@ -200,6 +199,18 @@ struct EditMessageInput {
     /// The client's own JSON object for the new version; see `SendMessageInput.metadata`. It is not copied from the
     /// previous version.
     metadata: Option<Json>,
+}
+
+impl EditMessageInput {
+    pub(crate) fn into_request(self) -> Result<EditMessage, Error> {
+        Ok(EditMessage {
+            message_id: require_id(&self.message_id, "message of the user")?,
+            content: self.content,
+            idempotency_key: self.idempotency_key,
+            on_busy: self.on_busy.unwrap_or_default().into(),
+            metadata: parse_metadata(self.metadata)?,
+        })
+    }
 }
 
 /// The payload of `editMessage`.

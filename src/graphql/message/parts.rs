@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::graphql::shared::DateTime;
 
 /// About how many bytes a part takes in an answer beside its text.
-const PART_BYTES: usize = 128;
+const PART_BYTES: usize = 512;
 
 /// A part of a message. More kinds of parts may be added: ignore those that you do not know.
 #[derive(Union)]

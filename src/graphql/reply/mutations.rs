@@ -2,12 +2,12 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
-use crate::chat::{self, Chat, RegenerateReply};
+use crate::chat::{self, Chat, RegenerateReply, RetryReply, StopReply};
 use crate::entity::message;
 use crate::error::Error;
 use crate::graphql::conversation::Conversation;
 use crate::graphql::message::Message;
-use crate::graphql::shared::{ContextExt, Json, parse_metadata, require_id};
+use crate::graphql::shared::{ContextExt, Json, Payload, parse_metadata, payload, require_id};
 
 #[derive(Debug, Default)]
 pub(crate) struct ReplyMutations;
@@ -20,10 +20,17 @@ impl ReplyMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: StopReplyInput,
-    ) -> Result<StopReplyPayload, Error> {
-        let chat = context.chat()?;
-        let row = chat.stop_reply(require_id(&input.message_id, "reply")?).await?;
-        Ok(StopReplyPayload { reply: row.into() })
+    ) -> Payload<StopReplyPayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let request = StopReply {
+                message_id: require_id(&input.message_id, "reply")?,
+                idempotency_key: input.idempotency_key,
+            };
+            let row = chat.stop_reply(request).await?;
+            Ok(StopReplyPayload { reply: row.into() })
+        })
+        .await
     }
 
     /// Restarts a reply that failed or was stopped, as a new attempt of the same reply. A reply that has not ended does
@@ -32,11 +39,15 @@ impl ReplyMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: RetryReplyInput,
-    ) -> Result<RetryReplyPayload, Error> {
-        let chat = context.chat()?;
-        let row = chat.retry_reply(require_id(&input.message_id, "reply")?).await?;
-        let row = await_reply(chat, row, input.await_reply).await?;
-        Ok(RetryReplyPayload { reply: row.into() })
+    ) -> Payload<RetryReplyPayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let wait = input.await_reply;
+            let row = chat.retry_reply(input.into_request()?).await?;
+            let row = await_reply(chat, row, wait).await?;
+            Ok(RetryReplyPayload { reply: row.into() })
+        })
+        .await
     }
 
     /// Requests a new version of a reply, which joins the active path. The previous version and the messages below it
@@ -45,17 +56,15 @@ impl ReplyMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: RegenerateReplyInput,
-    ) -> Result<RegenerateReplyPayload, Error> {
-        let chat = context.chat()?;
-        let request = RegenerateReply {
-            message_id: require_id(&input.message_id, "reply")?,
-            idempotency_key: input.idempotency_key,
-            on_busy: input.on_busy.unwrap_or_default().into(),
-            metadata: parse_metadata(input.metadata)?,
-        };
-        let regenerated = chat.regenerate_reply(request).await?;
-        let reply = await_reply(chat, regenerated.reply, input.await_reply).await?;
-        Ok(RegenerateReplyPayload { conversation: regenerated.conversation.into(), reply: reply.into() })
+    ) -> Payload<RegenerateReplyPayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let wait = input.await_reply;
+            let regenerated = chat.regenerate_reply(input.into_request()?).await?;
+            let reply = await_reply(chat, regenerated.reply, wait).await?;
+            Ok(RegenerateReplyPayload { conversation: regenerated.conversation.into(), reply: reply.into() })
+        })
+        .await
     }
 }
 
@@ -64,6 +73,9 @@ impl ReplyMutations {
 struct StopReplyInput {
     /// The id of the reply.
     message_id: ID,
+    /// The client's key for this request; see `SendMessageInput.idempotencyKey`. A request that is repeated with it stops
+    /// nothing, and returns when the reply has ended.
+    idempotency_key: Option<String>,
 }
 
 /// The payload of `stopReply`.
@@ -75,12 +87,23 @@ struct StopReplyPayload {
 
 /// The input of `retryReply`.
 #[derive(InputObject)]
-struct RetryReplyInput {
+pub(super) struct RetryReplyInput {
     /// The id of the reply, whose status must not be `COMPLETE`.
     message_id: ID,
+    /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
+    idempotency_key: Option<String>,
     /// Whether to return only when the reply has ended.
     #[graphql(default_with = "Some(true)")]
     await_reply: Option<bool>,
+}
+
+impl RetryReplyInput {
+    pub(super) fn into_request(self) -> Result<RetryReply, Error> {
+        Ok(RetryReply {
+            message_id: require_id(&self.message_id, "reply")?,
+            idempotency_key: self.idempotency_key,
+        })
+    }
 }
 
 /// The payload of `retryReply`.
@@ -92,7 +115,7 @@ struct RetryReplyPayload {
 
 /// The input of `regenerateReply`.
 #[derive(InputObject)]
-struct RegenerateReplyInput {
+pub(super) struct RegenerateReplyInput {
     /// The id of the reply, which may have any status. It need not be on the active path.
     message_id: ID,
     /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
@@ -107,6 +130,17 @@ struct RegenerateReplyInput {
     /// The client's own JSON object for the new version; see `SendMessageInput.metadata`. It is not copied from the
     /// previous version.
     metadata: Option<Json>,
+}
+
+impl RegenerateReplyInput {
+    pub(super) fn into_request(self) -> Result<RegenerateReply, Error> {
+        Ok(RegenerateReply {
+            message_id: require_id(&self.message_id, "reply")?,
+            idempotency_key: self.idempotency_key,
+            on_busy: self.on_busy.unwrap_or_default().into(),
+            metadata: parse_metadata(self.metadata)?,
+        })
+    }
 }
 
 /// The payload of `regenerateReply`.

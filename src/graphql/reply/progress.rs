@@ -1,10 +1,11 @@
 //! Following a reply while it is written.
 
-use async_graphql::{Context, ID, SimpleObject, Subscription, Union};
+use async_graphql::{Context, ID, Object, SimpleObject, Subscription, Union};
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::graphql::conversation::Conversation;
 use crate::graphql::message::Message;
 use crate::graphql::shared::{ContextExt, Cursor, ReplyCursor, require_id};
 use crate::reply::{ProgressEvent, ReplyPosition};
@@ -47,6 +48,7 @@ impl ReplySubscriptions {
 /// An event of a reply. More kinds of events may be added: ignore those that you do not know.
 #[derive(Union)]
 pub(crate) enum ReplyEvent {
+    Requested(ReplyRequested),
     Started(ReplyStarted),
     Reasoning(ReplyReasoning),
     Text(ReplyText),
@@ -66,6 +68,44 @@ impl ReplyEvent {
             ProgressEvent::Restarted => Self::Restarted(ReplyRestarted { cursor, attempt }),
             ProgressEvent::Ended(row) => Self::Ended(ReplyEnded { cursor, message: (*row).into() }),
         }
+    }
+}
+
+pub(crate) struct ReplyRequested {
+    pub(super) reply: Message,
+    pub(super) conversation: Option<Conversation>,
+    pub(super) message: Option<Message>,
+    pub(super) cursor: String,
+}
+
+/// The request for the reply is stored durably. Only the subscriptions that request a reply send this event, as their first
+/// one; the events after it bring the reply from its start, whatever `reply` has already.
+#[Object]
+impl ReplyRequested {
+    /// The cursor of this event, for the argument `after`.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// The conversation that contains the reply.
+    async fn conversation(&self, context: &Context<'_>) -> Result<Conversation, Error> {
+        match &self.conversation {
+            Some(conversation) => Ok(conversation.clone()),
+            None => self.reply.conversation(context).await,
+        }
+    }
+
+    /// The user's message that the reply answers.
+    async fn message(&self, context: &Context<'_>) -> Result<Message, Error> {
+        match &self.message {
+            Some(message) => Ok(message.clone()),
+            None => self.reply.load_parent(context).await?.ok_or(Error::NotFound("message")),
+        }
+    }
+
+    /// The reply as it is now.
+    async fn reply(&self) -> Message {
+        self.reply.clone()
     }
 }
 

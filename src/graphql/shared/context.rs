@@ -5,13 +5,15 @@ use async_graphql::dataloader::DataLoader;
 
 use super::batch::Batches;
 use super::loader::Rows;
-use crate::chat::Chat;
+use super::start::StartCursor;
+use crate::chat::{ChangeCursor, Chat};
 use crate::error::Error;
 
 /// The viewer of one operation, if any, and what its fields read through.
 pub struct RequestContext {
     signed_in: Option<SignedIn>,
     batches: Batches,
+    start_cursor: StartCursor,
 }
 
 struct SignedIn {
@@ -25,19 +27,26 @@ impl RequestContext {
     pub fn of(chat: Chat) -> Self {
         let batches = Batches::default();
         let rows = DataLoader::new(Rows::new(chat.clone()), batches.clone(), batches.clone());
-        Self { signed_in: Some(SignedIn { chat, rows }), batches }
+        let start_cursor = StartCursor::new(chat.clone());
+        Self { signed_in: Some(SignedIn { chat, rows }), batches, start_cursor }
     }
 
     /// A session without a viewer: only introspection is possible.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { signed_in: None, batches: Batches::default() }
+        Self { signed_in: None, batches: Batches::default(), start_cursor: StartCursor::default() }
     }
 
     /// What the operation must be run with, as its fields wait for their batches.
     #[must_use]
     pub fn batches(&self) -> Batches {
         self.batches.clone()
+    }
+
+    /// What a query must read before it is run.
+    #[must_use]
+    pub fn start_cursor(&self) -> StartCursor {
+        self.start_cursor.clone()
     }
 }
 
@@ -48,6 +57,9 @@ pub(crate) trait ContextExt<'c> {
 
     /// The viewer's rows, loaded in one batch with those that other fields want at the same time.
     fn rows(&self) -> Result<&'c DataLoader<Rows>, Error>;
+
+    /// The cursor of the viewer's last change before the operation has read anything.
+    fn start_cursor(&self) -> Result<ChangeCursor, Error>;
 }
 
 impl<'c> ContextExt<'c> for Context<'c> {
@@ -58,10 +70,17 @@ impl<'c> ContextExt<'c> for Context<'c> {
     fn rows(&self) -> Result<&'c DataLoader<Rows>, Error> {
         Ok(&signed_in(self)?.rows)
     }
+
+    fn start_cursor(&self) -> Result<ChangeCursor, Error> {
+        request_context(self)?.start_cursor.get()
+    }
+}
+
+fn signed_in<'c>(context: &Context<'c>) -> Result<&'c SignedIn, Error> {
+    request_context(context)?.signed_in.as_ref().ok_or(Error::Unauthenticated)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that the rule sends everyone to")]
-fn signed_in<'c>(context: &Context<'c>) -> Result<&'c SignedIn, Error> {
-    let session = context.data_opt::<RequestContext>();
-    session.and_then(|session| session.signed_in.as_ref()).ok_or(Error::Unauthenticated)
+fn request_context<'c>(context: &Context<'c>) -> Result<&'c RequestContext, Error> {
+    context.data_opt::<RequestContext>().ok_or(Error::Unauthenticated)
 }

@@ -9,6 +9,7 @@ mod id;
 mod loader;
 mod payload;
 mod scalar;
+mod start;
 
 pub use self::batch::Batches;
 pub(super) use self::connection::{Connection, Listed, Paging};
@@ -20,3 +21,4 @@ pub(super) use self::id::{parse_id, require_id};
 pub(super) use self::loader::{ConversationId, MessageId};
 pub(super) use self::payload::{Payload, payload};
 pub(super) use self::scalar::{DateTime, Json, parse_metadata, read_metadata};
+pub use self::start::StartCursor;

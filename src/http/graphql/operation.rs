@@ -5,14 +5,14 @@ use std::future::ready;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response as Answer};
 use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time::timeout;
 
 use super::request::Fields;
 use crate::admission::{AdmissionRequest, Admitted, LimitExceeded, Principal, Refused, timed_out};
 use crate::auth::Viewer;
 use crate::concurrency::Permit;
-use crate::graphql::{Batches, RequestContext};
+use crate::graphql::{Batches, RequestContext, StartCursor};
 use crate::http::{App, Introspection};
 use crate::memory::{MemoryBudget, Reservation};
 
@@ -20,6 +20,7 @@ use crate::memory::{MemoryBudget, Reservation};
 pub(super) struct Execution {
     pub(super) admitted: Admitted,
     batches: Batches,
+    start_cursor: StartCursor,
 }
 
 impl App {
@@ -50,12 +51,12 @@ impl App {
             Some(viewer) => RequestContext::of(self.chat(viewer.clone(), admitted.budget.clone())),
             None => RequestContext::anonymous(),
         };
-        let batches = session.batches();
+        let (batches, start_cursor) = (session.batches(), session.start_cursor());
         admitted.request = admitted.request.data(session);
         if !may_introspect {
             admitted.request = admitted.request.disable_introspection();
         }
-        Ok(Execution { admitted, batches })
+        Ok(Execution { admitted, batches, start_cursor })
     }
 }
 
@@ -63,7 +64,7 @@ impl Execution {
     /// Runs a query or a mutation. The permit is to be kept until the answer is sent.
     pub(super) async fn run(self, app: &App) -> (Result<Answer, LimitExceeded>, Permit) {
         let Admitted { request, permit, expensive, .. } = self.admitted;
-        let answer = execute(app, self.batches, request, expensive).await;
+        let answer = execute(app, self.batches, &self.start_cursor, request, expensive).await;
         (answer, permit)
     }
 
@@ -71,13 +72,16 @@ impl Execution {
     /// first answer that has errors.
     pub(super) fn stream(self, app: &App) -> Answers {
         let is_subscription = self.admitted.operation.kind == OperationType::Subscription;
-        let Admitted { request, budget, permit, expensive, .. } = self.admitted;
+        let writes = self.admitted.operation.writes;
+        let Admitted { request, budget, permit, mut writing, expensive, .. } = self.admitted;
         let stream = if is_subscription {
-            until_error(self.batches.follow(app.0.schema.execute_stream(request)).boxed())
+            let answers = self.batches.follow(app.0.schema.execute_stream(request));
+            let answers = until_error(answers.inspect(move |_| drop(writing.take())).boxed());
+            if writes { begun(answers) } else { answers }
         } else {
             let app = app.clone();
             let answer = async move {
-                let answer = execute(&app, self.batches, request, expensive).await;
+                let answer = execute(&app, self.batches, &self.start_cursor, request, expensive).await;
                 answer.unwrap_or_else(|exceeded| Answer::from_errors(vec![exceeded.error()]))
             };
             stream::once(answer).boxed()
@@ -90,10 +94,14 @@ impl Execution {
 async fn execute(
     app: &App,
     batches: Batches,
-    request: Request,
+    start_cursor: &StartCursor,
+    mut request: Request,
     _expensive: Option<Permit>,
 ) -> Result<Answer, LimitExceeded> {
-    let answer = batches.run(app.0.schema.execute(request));
+    let answer = async {
+        start_cursor.read_for(&mut request).await;
+        batches.run(app.0.schema.execute(request)).await
+    };
     timeout(app.0.options.limits.request_timeout, answer).await.map_err(|_| timed_out())
 }
 
@@ -141,4 +149,12 @@ fn until_error(answers: BoxStream<'static, Answer>) -> BoxStream<'static, Answer
         Some((answer, rest))
     })
     .boxed()
+}
+
+/// `answers`, of which the first one is asked for now. What is to be written is written, even if nobody comes to read.
+fn begun(mut answers: BoxStream<'static, Answer>) -> BoxStream<'static, Answer> {
+    match answers.next().now_or_never() {
+        None => answers,
+        Some(first) => stream::iter(first).chain(answers).boxed(),
+    }
 }

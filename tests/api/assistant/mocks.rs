@@ -32,7 +32,8 @@ async fn aimock_is_understood() {
     assert_eq!(calls, [("weather", r#"{"city":"Nîmes"}"#), ("time", "{}")]);
     assert_eq!((&*outcome.text, outcome.finish), ("Let me see.", Some(FinishReason::ToolCalls)));
 
-    assert_eq!(ask("reasoning").await.text, "Hello");
+    let outcome = ask("reasoning").await;
+    assert_eq!((&*outcome.reasoning, &*outcome.text), ("They greet me.", "Hello"));
     assert_eq!(ask("slow").await.text, "Hello");
 
     let outcome = ask("truncated").await;

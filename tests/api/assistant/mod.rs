@@ -7,6 +7,7 @@ mod errors;
 mod framing;
 mod mocks;
 mod provider;
+mod reasoning;
 mod requests;
 mod retries;
 mod secrets;

@@ -1,6 +1,6 @@
 //! Devices that know only what changes tell them, from any cursor, in pages of any size, end with what there is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -18,8 +18,9 @@ const PAGE: &str = "query($since: String, $first: Int) {
   changes(since: $since, first: $first) {
     nodes {
       __typename
-      ... on ConversationChanged { cursor conversation { id title } }
-      ... on ConversationRestored { cursor conversation { id title } }
+      ... on ConversationChanged { cursor conversation { ...name } }
+      ... on ConversationRestored { cursor conversation { ...name } }
+      ... on ActivePathChanged { cursor conversation { ...name } }
       ... on ConversationDeleted { cursor conversationId }
       ... on MessageChanged { cursor message { ...words conversation { id } } }
       ... on MessageDeleted { cursor messageId }
@@ -27,14 +28,18 @@ const PAGE: &str = "query($since: String, $first: Int) {
     pageInfo { hasNextPage }
   }
 }
-fragment words on Message { id content status position active }";
+fragment name on Conversation { id title lastMessage { id } }
+fragment words on Message { id content status position active parent { id } }";
 
 const MESSAGES: &str = "query($id: ID!) {
   messages(conversationId: $id, first: 100) { nodes { ...words } pageInfo { hasNextPage } }
 }
-fragment words on Message { id content status position active }";
+fragment words on Message { id content status position active parent { id } }";
 
-const LIST: &str = "{ conversations(first: 100, filter: { archived: null }) { nodes { id title } pageInfo { hasNextPage } } }";
+const LOAD: &str = "{
+  conversations(first: 100, filter: { archived: null }) { nodes { id title lastMessage { id } } pageInfo { hasNextPage } }
+  viewer { changeCursor }
+}";
 
 const CREATE: &str = "mutation { createConversation(input: {}) { conversation { id } } }";
 const SEND: &str = "mutation($id: ID) {
@@ -72,8 +77,8 @@ enum Step {
     Read(Index, usize),
     /// A device as it is now, which stays away while the other one goes on.
     Copy(Index),
-    /// A device that has loaded everything, and asks for what changes afterwards.
-    Join,
+    /// A device that has loaded everything, and asks for what changes afterwards. Some work paths out by themselves.
+    Join(bool),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -91,7 +96,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Erase),
         12 => (index(), 1..8_usize).prop_map(|(device, size)| Step::Read(device, size)),
         2 => index().prop_map(Step::Copy),
-        1 => Just(Step::Join),
+        1 => any::<bool>().prop_map(Step::Join),
     ];
     prop::collection::vec(step, 1..60)
 }
@@ -104,24 +109,37 @@ struct Device {
     titles: BTreeMap<String, Value>,
     /// Each with its conversation.
     messages: BTreeMap<String, (String, Value)>,
+    /// Whether it works out by itself which messages are on the active path: each conversation's last message, and what
+    /// comes before it. Otherwise it reads them anew when the path has changed.
+    by_parents: bool,
+    lasts: BTreeMap<String, Value>,
+    /// The conversations of which it has read the active path alone.
+    partial: BTreeSet<String>,
 }
 
 impl Device {
     /// Loads what there is, as a client does when it is opened.
-    async fn load(client: &Client) -> Self {
-        let mut data = client.data("{ viewer { changeCursor } }", json!({})).await;
-        let mut device = Self { cursor: data["viewer"]["changeCursor"].take(), ..Self::default() };
-        let page = client.data(LIST, json!({})).await["conversations"].take();
+    async fn load(client: &Client, by_parents: bool) -> Self {
+        let mut data = client.data(LOAD, json!({})).await;
+        let cursor = data["viewer"]["changeCursor"].take();
+        let mut device = Self { cursor, by_parents, ..Self::default() };
+        let page = data["conversations"].take();
         assert_eq!(page["pageInfo"]["hasNextPage"], false);
         for row in page["nodes"].as_array().unwrap() {
-            device.titles.insert(text(&row["id"]), row["title"].clone());
+            device.take_conversation(row);
             device.load_messages(client, &text(&row["id"])).await;
         }
         device
     }
 
+    fn take_conversation(&mut self, row: &Value) {
+        self.titles.insert(text(&row["id"]), row["title"].clone());
+        self.lasts.insert(text(&row["id"]), row["lastMessage"]["id"].clone());
+    }
+
     async fn load_messages(&mut self, client: &Client, conversation: &str) {
         self.messages.retain(|_, (of, _)| of != conversation);
+        self.partial.insert(conversation.to_owned());
         let page = client.data(MESSAGES, json!({ "id": conversation })).await["messages"].take();
         assert_eq!(page["pageInfo"]["hasNextPage"], false);
         for row in page["nodes"].as_array().unwrap() {
@@ -146,18 +164,23 @@ impl Device {
 
     async fn apply(&mut self, client: &Client, event: &Value) {
         match event["__typename"].as_str().unwrap() {
-            "ConversationChanged" => {
+            "ConversationChanged" => self.take_conversation(&event["conversation"]),
+            "ActivePathChanged" => {
                 let row = &event["conversation"];
-                self.titles.insert(text(&row["id"]), row["title"].clone());
+                self.take_conversation(row);
+                if !self.by_parents {
+                    self.load_messages(client, &text(&row["id"])).await;
+                }
             }
             "ConversationRestored" => {
                 let row = &event["conversation"];
-                self.titles.insert(text(&row["id"]), row["title"].clone());
+                self.take_conversation(row);
                 self.load_messages(client, &text(&row["id"])).await;
             }
             "ConversationDeleted" => {
                 let id = text(&event["conversationId"]);
                 self.titles.remove(&id);
+                self.partial.remove(&id);
                 self.messages.retain(|_, (of, _)| *of != id);
             }
             "MessageChanged" => {
@@ -172,9 +195,38 @@ impl Device {
     }
 
     /// What its user sees: conversations with their titles, and the messages of their active paths.
-    fn shown(&self) -> (BTreeMap<String, Value>, BTreeMap<String, (String, Value)>) {
-        let active = self.messages.iter().filter(|(_, (_, row))| row["active"] == true);
-        (self.titles.clone(), active.map(|(id, row)| (id.clone(), row.clone())).collect())
+    async fn shown(&mut self, client: &Client) -> (BTreeMap<String, Value>, BTreeMap<String, Value>) {
+        let mut shown = BTreeMap::new();
+        for conversation in self.titles.keys().cloned().collect::<Vec<_>>() {
+            let path = if self.by_parents { self.path(client, &conversation).await } else { Vec::new() };
+            let of_it = self.messages.iter().filter(|(_, (of, _))| *of == conversation);
+            for (id, (_, row)) in of_it {
+                let mut row = row.clone();
+                if if self.by_parents { path.contains(id) } else { row["active"] == true } {
+                    row["active"] = json!(true);
+                    shown.insert(id.clone(), row);
+                }
+            }
+        }
+        (self.titles.clone(), shown)
+    }
+
+    /// The ids of the messages on the active path. Those that it has never read it reads.
+    async fn path(&mut self, client: &Client, conversation: &str) -> Vec<String> {
+        loop {
+            let (mut path, mut next) = (Vec::new(), &self.lasts[conversation]);
+            while let Some((id, known)) = next.as_str().map(|id| (id, self.messages.get(id))) {
+                let Some((_, row)) = known else { break };
+                path.push(id.to_owned());
+                next = &row["parent"]["id"];
+            }
+            if next.is_null() {
+                return path;
+            }
+            assert!(self.partial.remove(conversation), "it was told of all messages of {conversation}");
+            self.load_messages(client, conversation).await;
+            self.partial.remove(conversation);
+        }
     }
 }
 
@@ -218,8 +270,8 @@ impl World<'_> {
                 let device = self.devices[index.index(self.devices.len())].clone();
                 self.devices.push(device);
             }
-            Step::Join => {
-                let device = Device::load(&self.client).await;
+            Step::Join(by_parents) => {
+                let device = Device::load(&self.client, by_parents).await;
                 self.devices.push(device);
             }
         }
@@ -264,13 +316,13 @@ impl World<'_> {
     async fn check(&mut self) {
         let under_way = "SELECT count(*) FROM message WHERE status IN ('GENERATING', 'QUEUED')";
         self.database.becomes(under_way, 0).await;
-        let truth = Device::load(&self.client).await.shown();
+        let truth = Device::load(&self.client, false).await.shown(&self.client).await;
         for (number, device) in self.devices.iter_mut().enumerate() {
             while device.read(&self.client, 5).await {}
             for event in std::mem::take(&mut device.pending) {
                 device.apply(&self.client, &event).await;
             }
-            assert_eq!(device.shown(), truth, "device {number}");
+            assert_eq!(device.shown(&self.client).await, truth, "device {number}");
         }
     }
 }
@@ -285,7 +337,7 @@ on_both_databases! {
         let ann = server.user("ann");
         let id = ann.start("hello").await;
         ann.data(DELETE, json!({ "id": id })).await;
-        let mut device = Device::load(&ann).await;
+        let mut device = Device::load(&ann, false).await;
         ann.data(RESTORE, json!({ "id": id })).await;
         for _ in 0..25 {
             ann.data(CREATE, json!({})).await;
@@ -296,7 +348,8 @@ on_both_databases! {
             device.apply(&ann, &event).await;
         }
         assert_eq!(device.titles[&id], "back");
-        assert_eq!(device.shown(), Device::load(&ann).await.shown());
+        let truth = Device::load(&ann, false).await.shown(&ann).await;
+        assert_eq!(device.shown(&ann).await, truth);
     }
 }
 
@@ -318,7 +371,7 @@ async fn agree(database: &TestDatabase) {
                 database,
                 conversations: Vec::new(),
                 messages: Vec::new(),
-                devices: vec![Device::default()],
+                devices: vec![Device::default(), Device { by_parents: true, ..Device::default() }],
                 titles: 0,
             };
             Handle::current().block_on(async {

@@ -37,6 +37,7 @@ const DEEDS: &[(&str, &[&str])] = &[
     (
         "{ changes(first: 20) { nodes { ... on MessageChanged { message { content } } } } }",
         &[
+            "conversation_path",
             "conversation_pkey",
             "conversation_restored",
             "conversation_revision",

@@ -2,6 +2,7 @@
 
 use reqwest::header::{ACCEPT, DATE, HeaderMap};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::world::World;
 use crate::support::{Client, without_ids};
@@ -118,7 +119,7 @@ const CHANGES: &str = "__typename
     ... on MessageChanged { message { id content status } }";
 
 /// Every place that takes a value. `{…}` in a document stands for the fields beside it; `$own` is a conversation of
-/// the caller's own, `$reply` a reply of the attacker's, `$fresh` and `$freshReply` a message and its reply that were
+/// the caller's own, `$reply` a reply of the attacker's, `$key` a new idempotency key, `$fresh` and `$freshReply` a message and its reply that were
 /// just sent.
 pub const CALLS: &[Call] = &[
     Call { place: "Query.viewer", request: Request::Nothing },
@@ -431,6 +432,118 @@ pub const CALLS: &[Call] = &[
            replyProgress(messageId: $reply, after: $value) { __typename ... on ReplyText { text } }
          }",
     ),
+    stream(
+        "Subscription.sendMessage(input.conversationId)",
+        IDS,
+        "subscription($value: ID!, $key: String!) {
+           sendMessage(input: { conversationId: $value, content: \"hello\", idempotencyKey: $key }) {
+             ... on ReplyRequested { conversation { id title } message { id content } }
+           }
+         }",
+    ),
+    stream(
+        "Subscription.sendMessage(input.idempotencyKey)",
+        &[Kind::Key],
+        "subscription($value: String!) {
+           sendMessage(input: { content: \"a secret under a key\", idempotencyKey: $value }) {
+             ... on ReplyRequested { conversation { id title } message { id content } } ... on ReplyEnded { message { id content } }
+           }
+         }",
+    ),
+    stream(
+        "Subscription.sendMessage(after)",
+        CURSORS,
+        "subscription($value: String, $key: String!) {
+           sendMessage(input: { content: \"a secret under a key\", idempotencyKey: $key }, after: $value) { __typename }
+         }",
+    ),
+    stream(
+        "Subscription.editMessage(input.messageId)",
+        IDS,
+        "subscription($value: ID!, $key: String!) {
+           editMessage(input: { messageId: $value, content: \"taken\", idempotencyKey: $key }) {
+             ... on ReplyRequested { message { id content } }
+           }
+         }",
+    ),
+    stream(
+        "Subscription.editMessage(input.idempotencyKey)",
+        &[Kind::Key],
+        "subscription($fresh: ID!, $value: String!) {
+           editMessage(input: { messageId: $fresh, content: \"edited\", idempotencyKey: $value }) {
+             ... on ReplyRequested { message { id content } }
+           }
+         }",
+    ),
+    stream(
+        "Subscription.editMessage(after)",
+        CURSORS,
+        "subscription($reply: ID!, $value: String, $key: String!) {
+           editMessage(input: { messageId: $reply, content: \"taken\", idempotencyKey: $key }, after: $value) { __typename }
+         }",
+    ),
+    stream(
+        "Subscription.regenerateReply(input.messageId)",
+        IDS,
+        "subscription($value: ID!, $key: String!) {
+           regenerateReply(input: { messageId: $value, idempotencyKey: $key }) {
+             ... on ReplyRequested { message { id content } reply { id } }
+           }
+         }",
+    ),
+    stream(
+        "Subscription.regenerateReply(input.idempotencyKey)",
+        &[Kind::Key],
+        "subscription($freshReply: ID!, $value: String!) {
+           regenerateReply(input: { messageId: $freshReply, idempotencyKey: $value }) {
+             ... on ReplyRequested { message { id content } reply { id } }
+           }
+         }",
+    ),
+    stream(
+        "Subscription.regenerateReply(after)",
+        CURSORS,
+        "subscription($reply: ID!, $value: String, $key: String!) {
+           regenerateReply(input: { messageId: $reply, idempotencyKey: $key }, after: $value) { __typename }
+         }",
+    ),
+    stream(
+        "Subscription.retryReply(input.messageId)",
+        IDS,
+        "subscription($value: ID!, $key: String!) {
+           retryReply(input: { messageId: $value, idempotencyKey: $key }) { ... on ReplyRequested { message { id content } } }
+         }",
+    ),
+    stream(
+        "Subscription.retryReply(input.idempotencyKey)",
+        &[Kind::Key],
+        "subscription($freshReply: ID!, $value: String!) {
+           retryReply(input: { messageId: $freshReply, idempotencyKey: $value }) { ... on ReplyRequested { message { id } } }
+         }",
+    ),
+    stream(
+        "Subscription.retryReply(after)",
+        CURSORS,
+        "subscription($reply: ID!, $value: String, $key: String!) {
+           retryReply(input: { messageId: $reply, idempotencyKey: $key }, after: $value) { __typename }
+         }",
+    ),
+    graphql(
+        "Mutation.stopReply(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($freshReply: ID!, $value: String!) {
+           stopReply(input: { messageId: $freshReply, idempotencyKey: $value }) {…}
+         }",
+        "reply { id content }",
+    ),
+    graphql(
+        "Mutation.retryReply(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($freshReply: ID!, $value: String!) {
+           retryReply(input: { messageId: $freshReply, idempotencyKey: $value }) {…}
+         }",
+        "reply { id content }",
+    ),
     Call { place: "/api/{user_id}/chat (user_id)", request: Request::RestUser },
     Call { place: "/api/{user_id}/chat (conversation_id)", request: Request::RestConversation },
     Call { place: "/api/{user_id}/chat (Idempotency-Key)", request: Request::RestKey },
@@ -448,6 +561,11 @@ pub const FREE_TEXT: &[&str] = &[
     "Mutation.rateReply(input.comment)",
     "Mutation.regenerateReply(input.metadata)",
     "Mutation.sendMessage(input.metadata)",
+    "Subscription.sendMessage(input.content)",
+    "Subscription.sendMessage(input.metadata)",
+    "Subscription.editMessage(input.content)",
+    "Subscription.editMessage(input.metadata)",
+    "Subscription.regenerateReply(input.metadata)",
     "Mutation.setConversationMetadata(input.metadata)",
     "Mutation.setMessageMetadata(input.metadata)",
     "Query.conversations(filter.updatedSince)",
@@ -490,7 +608,7 @@ impl Call {
     pub async fn assert_needs_a_token(&self, world: &World, value: &str) {
         let by_rest =
             matches!(self.request, Request::RestUser | Request::RestConversation | Request::RestKey);
-        if by_rest || matches!(self.request, Request::GraphQl(_, query, _) if query.contains("$fresh")) {
+        if by_rest || self.needs_a_fresh_message() {
             return;
         }
         let seen = self.answer_to(world, &world.anonymous, &world.attackers_conversation, value).await;
@@ -498,20 +616,22 @@ impl Call {
         World::assert_holds_no_secret(&seen, self.place);
     }
 
+    /// Whether it is about a message that the caller has just sent.
+    fn needs_a_fresh_message(&self) -> bool {
+        let (Request::GraphQl(_, query, _) | Request::Stream(_, query)) = self.request else { return false };
+        query.contains("$fresh")
+    }
+
     /// The answer to `client`, who has the conversation `own`.
     pub async fn answer_to(&self, world: &World, client: &Client, own: &str, value: &str) -> Seen {
         let rest = |user: &str, body: &Value| world.accomplice.post(&format!("/api/{user}/chat")).json(body);
-        let fresh = match self.request {
-            Request::GraphQl(_, query, _) if query.contains("$fresh") => {
-                client.send("fresh", json!({})).await
-            }
-            _ => Value::Null,
-        };
+        let fresh =
+            if self.needs_a_fresh_message() { client.send("fresh", json!({})).await } else { Value::Null };
         let document = |query: &str, fields: &str| {
             let query = query.replace('…', &format!(" {fields} "));
             let variables = json!({
                 "own": own, "reply": world.attackers_reply, "value": value,
-                "fresh": fresh["message"]["id"], "freshReply": fresh["reply"]["id"],
+                "key": Uuid::now_v7(), "fresh": fresh["message"]["id"], "freshReply": fresh["reply"]["id"],
             });
             client.post("/graphql").json(&json!({ "query": query, "variables": variables }))
         };

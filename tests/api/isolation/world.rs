@@ -103,7 +103,10 @@ const OVERVIEW: &str = "{
         messages(first: 20) {
           edges {
             cursor
-            node { id role status content model position createdAt finishedAt parent { id } failure { code } }
+            node {
+              id role status content model position createdAt finishedAt progressCursor parent { id } failure { code }
+              parts { ... on TextPart { text } ... on ReasoningPart { text } ... on ToolCall { id callId } }
+            }
           }
         }
       }
@@ -240,6 +243,9 @@ impl World {
         self.assert_shows_secret("Query.search(filter.conversationId)", own, own).await;
         self.assert_shows_secret("Mutation.sendMessage(input.idempotencyKey)", own, "key-of-victim").await;
         self.assert_shows_secret("Mutation.sendMessage(input.conversationId)", own, own).await;
+        self.assert_shows_secret("Subscription.sendMessage(input.idempotencyKey)", own, "key-of-victim")
+            .await;
+        self.assert_shows_secret("Subscription.sendMessage(input.conversationId)", own, own).await;
         let deleted = self.owners_answer("Mutation.deleteConversation(input.conversationId)", own, own).await;
         assert!(deleted.body.contains("deletedConversationId"), "{}", deleted.body);
     }

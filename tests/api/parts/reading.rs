@@ -79,6 +79,36 @@ on_both_databases! {
         }
     }
 
+    async fn a_reply_that_waits_to_be_retried_shows_nothing_of_the_attempt_before(database) {
+        let (server, script) = scripted(&database, options()).await;
+        let ann = server.user("ann");
+        let sent = ann.send("one", json!({ "awaitReply": false })).await;
+        let (conversation, id) = (&sent["conversation"]["id"], &sent["reply"]["id"]);
+        let stopped = script.next().await;
+        stopped.say("Old");
+        with_content(&ann, id, "Old").await;
+        let stop = "mutation($id: ID!) { stopReply(input: { messageId: $id }) { reply { id } } }";
+        ann.data(stop, json!({ "id": id })).await;
+        ann.send("two", json!({ "conversationId": conversation, "awaitReply": false })).await;
+        let running = script.next().await;
+        let retry = "mutation($id: ID!) { retryReply(input: { messageId: $id, awaitReply: false }) { reply { id } } }";
+        ann.data(retry, json!({ "id": id })).await;
+        let loaded = message(&ann, id).await;
+        assert_eq!((&loaded["status"], &loaded["content"]), (&json!("QUEUED"), &json!("Old")));
+        let mut new = ann.subscribe(PROGRESS, json!({ "id": id })).await;
+        let mut old = ann.subscribe(PROGRESS, json!({ "id": id, "after": loaded["progressCursor"] })).await;
+        assert!(timeout(Duration::from_millis(300), new.progress()).await.is_err());
+        running.say("Two.");
+        running.finish();
+        let attempt = script.next().await;
+        attempt.say("New.");
+        for (events, kind) in [(&mut new, "ReplyStarted"), (&mut old, "ReplyRestarted")] {
+            let event = events.progress().await;
+            assert_eq!((&event["__typename"], &event["attempt"]), (&json!(kind), &json!(2)));
+            assert_eq!(events.progress().await["text"], "New.");
+        }
+    }
+
     async fn a_reader_waits_for_memory_and_misses_nothing(database) {
         let (server, script) = scripted(&database, options()).await;
         let ann = server.user("ann");

@@ -116,6 +116,7 @@ async fn store(database: &Database, user: &str, texts: &[String]) {
                     erasing_at: None,
                     erased_at: None,
                     restored_revision: None,
+                    path_revision: None,
                     path_target_id: None,
                     path_target_read: None,
                     deletion_id: None,

@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Events {
     response: Response,
     buffer: String,
+    /// The beginning of a character, of which the rest has not come.
+    held: Vec<u8>,
 }
 
 impl Client {
@@ -25,7 +27,7 @@ impl Client {
         let request = self.post("/graphql").header(ACCEPT, "text/event-stream").json(&body);
         let response = request.send().await.expect("the server answers");
         assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
-        Events { response, buffer: String::new() }
+        Events { response, buffer: String::new(), held: Vec::new() }
     }
 }
 
@@ -58,8 +60,13 @@ impl Events {
             }
             let chunk =
                 timeout(PATIENCE, self.response.chunk()).await.expect("a stream is not silent for ever");
-            let bytes = chunk.ok()??;
-            self.buffer += std::str::from_utf8(&bytes).expect("an event is sent whole");
+            self.held.extend(chunk.ok()??);
+            let whole = match std::str::from_utf8(&self.held) {
+                Ok(_) => self.held.len(),
+                Err(error) => error.valid_up_to(),
+            };
+            let rest = self.held.split_off(whole);
+            self.buffer += std::str::from_utf8(&std::mem::replace(&mut self.held, rest)).unwrap();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Thousands of random operations on the server and on the model, with the same answers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,7 +10,7 @@ use causerie::chat::{
     Limits, LongColumns, Metadata, OnBusy, PathPage, PositionRange, RegenerateReply, SendMessage,
     SiblingGroup, SiblingKey, SiblingPage, Slice,
 };
-use causerie::entity::message;
+use causerie::entity::{conversation, message};
 use causerie::memory::Memory;
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
@@ -303,8 +303,24 @@ impl World<'_> {
         self.sync().await
     }
 
-    /// The device that hears of changes only knows what there is.
+    /// The device works out by itself which messages are on the path, from its last one on.
+    async fn follow_path(&mut self, conversation: &conversation::Model) {
+        let span = PositionRange::last_of(conversation);
+        let mut last = self.chat.message_ranges(&[span]).await.unwrap().remove(&span).unwrap_or_default();
+        let mut path = HashSet::new();
+        let mut next = last.pop().map(|row| row.id);
+        while let Some(id) = next {
+            path.insert(id);
+            next = self.device[&id].parent_id;
+        }
+        for row in self.device.values_mut().filter(|row| row.conversation_id == conversation.id) {
+            Arc::make_mut(row).active = path.contains(&row.id);
+        }
+    }
+
+    /// The device that hears of changes only knows what there is, and which of it is shown.
     async fn sync(&mut self) -> Check {
+        let mut moved = HashMap::new();
         loop {
             let page = self.chat.changes(self.synced, 7, LongColumns::ALL).await.unwrap();
             for change in page.items {
@@ -312,12 +328,16 @@ impl World<'_> {
                 match change {
                     Change::Message(row, _) => drop(self.device.insert(row.id, row)),
                     Change::DeletedMessage(row) => drop(self.device.remove(&row.id)),
+                    Change::ActivePath(row) => drop(moved.insert(row.id, row)),
                     Change::Conversation(_) | Change::Restored(_) => {}
                 }
             }
             if !page.has_next {
                 break;
             }
+        }
+        for conversation in moved.into_values() {
+            self.follow_path(&conversation).await;
         }
         let known: BTreeMap<Uuid, (bool, &str)> =
             self.device.values().map(|row| (row.id, (row.active, row.content.as_str()))).collect();

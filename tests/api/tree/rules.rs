@@ -20,17 +20,19 @@ async fn path(client: &Client, conversation: &str) -> Vec<String> {
 
 const CHANGES: &str = "query($since: String) { changes(since: $since, first: 100) { nodes {
   __typename
+  ... on ActivePathChanged { conversation { id } }
   ... on MessageChanged { message { id active } }
   ... on MessageDeleted { messageId conversationId }
 } pageInfo { endCursor } } }";
 
-/// The changes of messages since a cursor, in words, and the next cursor.
+/// The changes of messages and paths since a cursor, in words, and the next cursor.
 async fn changes(client: &Client, since: &Value) -> (Vec<(String, String)>, Value) {
     let mut page = client.data(CHANGES, json!({ "since": since })).await["changes"].take();
     let said = page["nodes"].as_array().unwrap().iter().filter_map(|change| match &change["__typename"] {
         kind if kind == "MessageDeleted" => {
             Some((change["messageId"].as_str().unwrap().to_owned(), "deleted".to_owned()))
         }
+        kind if kind == "ActivePathChanged" => Some((id(&change["conversation"]), "moved".to_owned())),
         kind if kind == "MessageChanged" => {
             let active = change["message"]["active"] == true;
             Some((id(&change["message"]), if active { "shown" } else { "hidden" }.to_owned()))
@@ -57,21 +59,22 @@ on_both_databases! {
         assert_eq!(path(&ann, &conversation).await, [id(message), id(reply)]);
         let branch = contents(&ann, &conversation, Some(&old[3])).await;
         assert_eq!((branch.len(), branch[0].as_str(), branch[2].as_str()), (4, "one", "two"));
-        // Another device learns of each message that has left the path, and of each that has entered it.
-        let (mut said, since) = changes(&ann, &since).await;
-        let mut expected: Vec<_> = old.iter().map(|id| (id.clone(), "hidden".to_owned())).collect();
-        expected.extend([(id(message), "shown".to_owned()), (id(reply), "shown".to_owned())]);
-        said.sort();
-        expected.sort();
-        assert_eq!(said, expected);
+        // Another device learns that the path is another, and of the new messages.
+        let (said, since) = changes(&ann, &since).await;
+        let told = |messages: [&Value; 2]| {
+            let shown = messages.map(|message| (id(message), "shown".to_owned()));
+            [&[(conversation.clone(), "moved".to_owned())], &shown[..]].concat()
+        };
+        assert_eq!(said, told([message, reply]));
         // A version off the path is edited as well: the path is led to where it hangs.
         let deep = edit(&ann, &old[2], "dos").await;
         assert_eq!(path(&ann, &conversation).await, [old[0].clone(), old[1].clone(), id(&deep["message"]), id(&deep["reply"])]);
+        let (said, since) = changes(&ann, &since).await;
+        assert_eq!(said, told([&deep["message"], &deep["reply"]]));
+        // Where nothing leaves the path, nothing is said of it.
+        let next = ann.send("three", json!({ "conversationId": conversation })).await;
         let (said, _) = changes(&ann, &since).await;
-        for (message, now) in [(&old[0], "shown"), (&old[1], "shown"), (&id(message), "hidden"), (&id(reply), "hidden")] {
-            assert!(said.contains(&(message.clone(), now.to_owned())), "{message} is {now}");
-        }
-        assert!(said.iter().all(|(message, _)| *message != old[2] && *message != old[3]), "they stayed as they were");
+        assert_eq!(said, told([&next["message"], &next["reply"]])[1..]);
     }
 
     async fn a_regeneration_makes_a_version_of_the_reply_alone(database) {
@@ -121,6 +124,7 @@ on_both_databases! {
         assert_eq!(deleted["deletedMessageId"], third["message"]["id"]);
         assert_eq!(path(&ann, &conversation).await, [id(&second["message"]), id(&second["reply"])]);
         let (said, since) = changes(&ann, &since).await;
+        assert_eq!((said.len(), &said[0]), (3, &(conversation.clone(), "moved".to_owned())));
         for gone in [id(&third["message"]), id(&third["reply"])] {
             assert!(said.contains(&(gone.clone(), "deleted".to_owned())));
             let look = ann.data("query($id: ID!) { message(id: $id) { id } node(id: $id) { id } }", json!({ "id": gone })).await;
@@ -133,7 +137,7 @@ on_both_databases! {
         assert_eq!(path(&ann, &conversation).await, [id(&second["message"]), id(&second["reply"])]);
         let (said, _) = changes(&ann, &since).await;
         assert_eq!(said.iter().filter(|(_, what)| what == "deleted").count(), 4);
-        // Without any, the path ends before; and then the conversation is empty, but there.
+        // Without any, the path ends before; and then the conversation is empty, but there. That is told by the deletion.
         let left = act(&ann, DELETE, &id(&second["reply"]), json!({})).await;
         assert_eq!(left["conversation"]["messageCount"], 1);
         let left = act(&ann, DELETE, &id(&second["message"]), json!({})).await;

@@ -2,6 +2,7 @@
 //! as many as can be thought of who do not. Everybody has an address of their own on the loopback network.
 
 mod attack;
+mod crew;
 mod document;
 mod guest;
 mod hoard;
@@ -18,7 +19,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::attack::Attacker;
+pub use self::crew::{ARGUMENT as ATTACKERS, attack};
+use self::crew::{Crew, Outcomes};
 use self::guest::Guest;
 use self::settings::Settings;
 use crate::database::Cluster;
@@ -43,15 +45,18 @@ impl Tally {
         *self.0.lock().unwrap().entry(attack).or_default().entry(outcome.to_owned()).or_default() += 1;
     }
 
-    /// The attacks whose queries were refused by validation, bombs aside.
-    fn invalid(&self) -> Vec<&'static str> {
+    fn outcomes(&self) -> Outcomes {
         let tally = self.0.lock().unwrap();
-        let invalid = tally.iter().filter(|(attack, outcomes)| {
-            **attack != "query bombs"
-                && outcomes.keys().any(|name| name.ends_with("GRAPHQL_VALIDATION_FAILED"))
-        });
-        invalid.map(|(attack, _)| *attack).collect()
+        tally.iter().map(|(attack, outcomes)| ((*attack).to_owned(), outcomes.clone())).collect()
     }
+}
+
+/// The attacks whose queries were refused by validation, bombs aside.
+fn invalid(outcomes: &Outcomes) -> Vec<&str> {
+    let invalid = outcomes.iter().filter(|(attack, outcomes)| {
+        *attack != "query bombs" && outcomes.keys().any(|name| name.ends_with("GRAPHQL_VALIDATION_FAILED"))
+    });
+    invalid.map(|(attack, _)| attack.as_str()).collect()
 }
 
 /// When requests began, and how long they took, in microseconds.
@@ -102,11 +107,7 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
     let arguments = ["--assistant-url", provider.url(), "--assistant-model", "prompt", "--log", "error"];
     let mut server = Server::start(&database, Limits::Default, &arguments.map(str::to_owned), &log).await?;
 
-    let mut preparing = JoinSet::new();
-    for attacker in Attacker::all(settings.only.as_deref(), server.url())? {
-        preparing.spawn(attacker.prepare(database.clone()));
-    }
-    let prepared = preparing.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut crew = Crew::prepare(server.url(), &database, settings.only.as_deref()).await?;
 
     let (times, end) = (Arc::new(Times::default()), CancellationToken::new());
     let mut guests = JoinSet::new();
@@ -121,11 +122,7 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
     let quiet_memory = watch(&server, Duration::from_secs((settings.seconds / 4).max(3))).await;
     let quiet = percentiles(&times.take());
 
-    let (tally, ceasing) = (Arc::new(Tally::default()), CancellationToken::new());
-    let mut attackers = JoinSet::new();
-    for attacker in prepared {
-        attackers.spawn(attacker.go_on(tally.clone(), ceasing.clone()));
-    }
+    crew.begin().await?;
     // What they may do at once, and then what they may do all the time.
     let mut memory = 0;
     let mut quarters = Vec::new();
@@ -134,8 +131,7 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
         quarters.push(times.take());
     }
     let over = Instant::now();
-    ceasing.cancel();
-    attackers.join_all().await;
+    let outcomes = crew.cease().await?;
     end.cancel();
     let mut lost = Vec::new();
     for losses in guests.join_all().await {
@@ -157,12 +153,12 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<usize, Strin
     let verdict = if slower { ", which is too much" } else { "" };
     println!("  p99 is {} times what it was{verdict}", tenths(ratio));
     println!("  memory: at most {} MB, {} MB when it was quiet", memory >> 20, quiet_memory >> 20);
-    for (attack, outcomes) in tally.0.lock().unwrap().iter() {
+    for (attack, outcomes) in &outcomes {
         let outcomes: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
         println!("  {attack}: {}", outcomes.join(", "));
     }
     // They would measure nothing: only bombs are to be refused for what they are.
-    let invalid = tally.invalid();
+    let invalid = invalid(&outcomes);
     for attack in &invalid {
         println!("  {attack}: the query is not within the limits");
     }
