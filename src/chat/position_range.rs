@@ -37,7 +37,7 @@ impl PositionRange {
 
     /// How many positions there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         usize::try_from(self.end - self.start).unwrap_or(0)
     }
 }

@@ -110,7 +110,7 @@ async fn branch(
     let range = PositionRange::of(conversation, total, slice);
     let items = context.chat()?.branch(leaf, range).await?;
     // The message was deleted in between.
-    if items.len() < range.len() {
+    if items.len() < range.count() {
         return Ok(None);
     }
     let page = Page { items, has_previous: range.start > 1, has_next: range.end <= total };

@@ -305,10 +305,10 @@ impl World<'_> {
 
     /// The device works out by itself which messages are on the path, from its last one on.
     async fn follow_path(&mut self, conversation: &conversation::Model) {
-        let span = PositionRange::last_of(conversation);
-        let mut last = self.chat.message_ranges(&[span]).await.unwrap().remove(&span).unwrap_or_default();
+        let last = PathPage::last_message(conversation.id);
+        let last = self.chat.path_pages(&[last]).await.unwrap().remove(&last);
         let mut path = HashSet::new();
-        let mut next = last.pop().map(|row| row.id);
+        let mut next = last.and_then(|mut last| last.page.items.pop()).map(|row| row.id);
         while let Some(id) = next {
             path.insert(id);
             next = self.device[&id].parent_id;

@@ -88,7 +88,7 @@ on_both_databases! {
             let versions = node["siblings"]["nodes"].as_array().unwrap();
             assert_eq!(versions[usize::try_from(node["siblingIndex"].as_i64().unwrap()).unwrap()]["id"], node["id"]);
             assert_eq!(node["siblingCount"], versions.len());
-            let index = node["siblingIndex"].as_u64().unwrap() as usize;
+            let index = usize::try_from(node["siblingIndex"].as_u64().unwrap()).unwrap();
             let neighbour = |index: Option<usize>| index.and_then(|index| versions.get(index)).map(|version| &version["id"]);
             assert_eq!(Some(&node["previousVersionId"]).filter(|id| !id.is_null()), neighbour(index.checked_sub(1)));
             assert_eq!(Some(&node["nextVersionId"]).filter(|id| !id.is_null()), neighbour(Some(index + 1)));
