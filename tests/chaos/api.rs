@@ -88,15 +88,32 @@ impl Api {
         variables: Value,
         patience: Duration,
     ) -> Result<Events, Trouble> {
-        let ask = self.post(url, token, operation, variables, "text/event-stream");
+        self.stream(url, token, operation, variables, patience, Framing::Events).await
+    }
+
+    /// As [`Self::subscribe`], in the given way.
+    ///
+    /// # Errors
+    /// As its.
+    pub async fn stream(
+        &self,
+        url: &str,
+        token: &str,
+        operation: &str,
+        variables: Value,
+        patience: Duration,
+        framing: Framing,
+    ) -> Result<Events, Trouble> {
+        let ask = self.post(url, token, operation, variables, framing.accept());
         let response = timeout(patience, ask).await.map_err(|_| Trouble::Lost("no answer".to_owned()))??;
         let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        if !kind.is_some_and(|kind| kind.starts_with("text/event-stream")) {
+        if !kind.is_some_and(|kind| framing.accept().starts_with(kind.split(';').next().unwrap_or_default()))
+        {
             let body = response.json().await.map_err(|error| lost(&error))?;
             data(body)?;
             return Err(Trouble::Refused("no stream".to_owned()));
         }
-        Ok(Events { response, buffer: Vec::new() })
+        Ok(Events { response, framing, buffer: Vec::new() })
     }
 
     async fn post(
@@ -130,10 +147,45 @@ pub enum Said {
     Silence,
 }
 
+/// How events are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-Sent Events.
+    Events,
+    /// The parts of Apollo's protocol.
+    Parts,
+}
+
+impl Framing {
+    fn accept(self) -> &'static str {
+        match self {
+            Self::Events => "text/event-stream",
+            Self::Parts => "multipart/mixed;subscriptionSpec=1.0",
+        }
+    }
+
+    /// What stands after each event.
+    fn delimiter(self) -> &'static [u8] {
+        match self {
+            Self::Events => b"\n\n",
+            Self::Parts => b"\r\n--graphql",
+        }
+    }
+
+    /// Reads one event; `None` for a sign of life.
+    fn read(self, block: &str) -> Option<Result<Said, Trouble>> {
+        match self {
+            Self::Events => read(block),
+            Self::Parts => read_part(block),
+        }
+    }
+}
+
 /// A running subscription. Dropping it ends it.
 #[derive(Debug)]
 pub struct Events {
     response: Response,
+    framing: Framing,
     buffer: Vec<u8>,
 }
 
@@ -146,7 +198,7 @@ impl Events {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
             while let Some(block) = self.take_block() {
-                if let Some(said) = read(&block) {
+                if let Some(said) = self.framing.read(&block) {
                     return said;
                 }
             }
@@ -159,10 +211,16 @@ impl Events {
         }
     }
 
-    /// What stands before the next empty line.
+    /// What stands before the next delimiter.
     fn take_block(&mut self) -> Option<String> {
-        let end = self.buffer.windows(2).position(|pair| pair == b"\n\n")?;
-        let block: Vec<u8> = self.buffer.drain(..end + 2).collect();
+        let delimiter = self.framing.delimiter();
+        if self.framing == Framing::Parts && self.buffer == b"--\r\n" {
+            self.buffer.clear();
+            return Some("--".to_owned());
+        }
+        let end = self.buffer.windows(delimiter.len()).position(|bytes| bytes == delimiter)?;
+        let mut block: Vec<u8> = self.buffer.drain(..end + delimiter.len()).collect();
+        block.truncate(end);
         Some(String::from_utf8(block).unwrap())
     }
 }
@@ -181,6 +239,22 @@ fn read(block: &str) -> Option<Result<Said, Trouble>> {
         "complete" => Some(Ok(Said::Complete)),
         _ => None,
     }
+}
+
+/// Reads one part; `None` for a heartbeat, and for what stands before the first one.
+fn read_part(block: &str) -> Option<Result<Said, Trouble>> {
+    if block == "--" {
+        return Some(Ok(Said::Complete));
+    }
+    let (_, json) = block.split_once("\r\n\r\n")?;
+    let part: Result<Value, _> = serde_json::from_str(json);
+    let mut part = match part {
+        Ok(part) if part == json!({}) => return None,
+        Ok(part) => part,
+        Err(error) => return Some(Err(Trouble::Refused(error.to_string()))),
+    };
+    let body = if part["payload"].is_null() { part } else { part["payload"].take() };
+    Some(data(body).map(Said::Data))
 }
 
 fn data(mut body: Value) -> Result<Value, Trouble> {

@@ -45,6 +45,8 @@ pub struct Read {
     pub parts: Vec<(String, String)>,
     pub cursor: Option<String>,
     pub reply: String,
+    /// The request for the reply, which may be repeated: its field, and its input with the key.
+    pub request: Option<(&'static str, serde_json::Value)>,
 }
 
 /// A message as `changes` told of it.

@@ -6,20 +6,18 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::api::{Said, Trouble};
+use crate::api::{Framing, Said, Trouble};
 use crate::journal::Read;
 use crate::world::World;
 
-const PROGRESS: &str = "subscription Progress($id: ID!, $after: String) {
-  replyProgress(messageId: $id, after: $after) {
-    __typename
+const EVENTS: &str = "__typename
+    ... on ReplyRequested { cursor reply { id } }
     ... on ReplyStarted { cursor attempt }
     ... on ReplyReasoning { cursor text }
     ... on ReplyText { cursor text }
     ... on ReplyRestarted { cursor attempt }
     ... on ReplyEnded { cursor message {
-      id status content parts { kind: __typename ... on TextPart { text } ... on ReasoningPart { text } } } }
-  } }";
+      id status content parts { kind: __typename ... on TextPart { text } ... on ReasoningPart { text } } } }";
 
 /// How long a client waits for a server to begin, and for a silent one.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -38,14 +36,7 @@ enum Left {
 }
 
 /// Follows a reply until it ends or the run does.
-pub fn spawn(
-    world: &Arc<World>,
-    user: usize,
-    conversation: String,
-    reply: String,
-    mut chance: fastrand::Rng,
-) {
-    let mut read = Read { user, conversation, reply, ..Read::default() };
+pub fn spawn(world: &Arc<World>, mut read: Read, mut chance: fastrand::Rng) {
     let tasks = world.tasks.clone();
     let world = world.clone();
     tasks.spawn(async move {
@@ -84,24 +75,50 @@ pub async fn finish(world: &World, read: &mut Read, chance: &mut fastrand::Rng) 
     }
 }
 
+/// A way to go on with a reply: the operation, its field, and its variables.
+fn way(read: &Read, chance: &mut fastrand::Rng) -> (String, &'static str, Value) {
+    match &read.request {
+        Some((field, input)) if chance.bool() => {
+            let (first, rest) = field.split_at(1);
+            let kind = format!("{}{rest}Input", first.to_uppercase());
+            let operation = format!(
+                "subscription Again($input: {kind}!, $after: String) {{
+                   {field}(input: $input, after: $after) {{ {EVENTS} }} }}"
+            );
+            // Without a cursor it begins anew.
+            let after = read.cursor.as_ref().filter(|_| chance.u8(0..4) > 0);
+            (operation, field, json!({ "input": input, "after": after }))
+        }
+        _ => {
+            let operation = format!(
+                "subscription Progress($id: ID!, $after: String) {{
+                   replyProgress(messageId: $id, after: $after) {{ {EVENTS} }} }}"
+            );
+            (operation, "replyProgress", json!({ "id": read.reply, "after": read.cursor }))
+        }
+    }
+}
+
 /// Follows the reply for at most so many events, from where the reader was.
 async fn visit(world: &World, read: &mut Read, chance: &mut fastrand::Rng, events: usize) -> Left {
     let user = &world.users[read.user];
     let url = world.fleet.any(chance, None);
-    let variables = json!({ "id": read.reply, "after": read.cursor });
-    let mut stream = match world.api.subscribe(&url, &user.token, PROGRESS, variables, PATIENCE).await {
+    let (operation, field, variables) = way(read, chance);
+    let framing = if chance.bool() { Framing::Events } else { Framing::Parts };
+    let stream = world.api.stream(&url, &user.token, &operation, variables, PATIENCE, framing).await;
+    let mut stream = match stream {
         Ok(stream) => stream,
-        Err(trouble) => return left_by(world, read, &trouble),
+        Err(trouble) => return left_by(world, read, &operation, &trouble),
     };
     for _ in 0..events {
         let data = match stream.next(PATIENCE).await {
             Ok(Said::Data(data)) => data,
             Ok(Said::Complete | Said::Silence) => return Left::Early,
-            Err(trouble) => return left_by(world, read, &trouble),
+            Err(trouble) => return left_by(world, read, &operation, &trouble),
         };
         world.journal.count("events read");
         world.check_owner(user, &data);
-        if take(world, read, &data["replyProgress"]) {
+        if take(world, read, &data[field]) {
             return Left::Ended;
         }
     }
@@ -112,6 +129,15 @@ async fn visit(world: &World, read: &mut Read, chance: &mut fastrand::Rng, event
 fn take(world: &World, read: &mut Read, event: &Value) -> bool {
     read.cursor = event["cursor"].as_str().map(str::to_owned);
     match event["__typename"].as_str() {
+        Some("ReplyRequested") => {
+            world.journal.count("requests repeated by readers");
+            if event["reply"]["id"] != read.reply.as_str() {
+                world.journal.violation(&format!("a repeated request: {event}, and not {}", read.reply));
+            }
+            read.text.clear();
+            read.parts.clear();
+            false
+        }
         Some("ReplyStarted") => {
             if !read.parts.is_empty() {
                 world.journal.violation("a reply that has parts starts");
@@ -174,8 +200,8 @@ fn push(read: &mut Read, kind: &str, text: &str) {
     }
 }
 
-fn left_by(world: &World, read: &Read, trouble: &Trouble) -> Left {
-    world.check_trouble(trouble, PROGRESS);
+fn left_by(world: &World, read: &Read, operation: &str, trouble: &Trouble) -> Left {
+    world.check_trouble(trouble, operation);
     match trouble {
         Trouble::Refused(code) if code == "NOT_FOUND" => {
             let known = world.users[read.user].known.lock().unwrap();

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::api::Trouble;
+use crate::api::{Said, Trouble};
 use crate::device::{Device, is_terminal};
-use crate::journal::{Fate, Sent, Stored};
+use crate::journal::{Fate, Read, Sent, Stored};
 use crate::reader;
+use crate::world::{User, World};
 
 pub const SEND: &str = "mutation Send($input: SendMessageInput!) { sendMessage(input: $input) {
   conversation { id } message { id content } reply { id status } } }";
@@ -42,7 +43,7 @@ impl Device {
         input["idempotencyKey"] = key.as_str().into();
         input["awaitReply"] = awaits.into();
         input["onBusy"] = self.pick_on_busy().into();
-        let variables = json!({ "input": input });
+        let variables = json!({ "input": &input });
         if self.chance.u8(0..12) == 0 {
             self.send_twin((operation, field), &key, &content, variables.clone());
         }
@@ -55,7 +56,7 @@ impl Device {
             if awaits && !is_terminal(&reply["status"]) {
                 self.world.journal.violation(&format!("awaitReply answered with {reply}"));
             }
-            self.remember(stored, starts);
+            self.remember(stored, starts, &(field, input));
         }
         if fate == Fate::Refused {
             self.world.journal.count("messages refused");
@@ -70,12 +71,14 @@ impl Device {
         let key = format!("device-{}-{}", self.number, self.written);
         let on_busy = self.pick_on_busy();
         let input = json!({ "messageId": id, "idempotencyKey": key, "awaitReply": false, "onBusy": on_busy });
-        let (answer, _) = self.insist(REGENERATE, json!({ "input": input }), false).await;
+        let (answer, _) = self.insist(REGENERATE, json!({ "input": &input }), false).await;
         if let Ok(answer) = answer {
             self.world.journal.count("regenerations");
             let id = |row: &str| answer["regenerateReply"][row]["id"].as_str().unwrap_or_default().to_owned();
             let (conversation, reply) = (id("conversation"), id("reply"));
-            reader::spawn(&self.world, self.user, conversation, reply, self.chance.fork());
+            let request = Some(("regenerateReply", input));
+            let read = Read { user: self.user, conversation, reply, request, ..Read::default() };
+            reader::spawn(&self.world, read, self.chance.fork());
         }
     }
 
@@ -100,14 +103,19 @@ impl Device {
         let (key, content) = (key.to_owned(), content.to_owned());
         let url = world.fleet.any(&mut self.chance, None);
         world.journal.count("messages sent twice at once");
+        let streams = self.chance.bool();
         self.world.tasks.clone().spawn(async move {
             let patience = Duration::from_secs(8);
-            let answer = world.run(&world.users[user], &url, operation, variables, patience).await;
+            let answer = if streams {
+                subscribe(&world, &world.users[user], &url, operation, variables, patience).await
+            } else {
+                world.run(&world.users[user], &url, operation, variables, patience).await
+            };
             world.journal.sent(&key, Sent { user, content, fate: fate(&answer, field, true) });
         });
     }
 
-    fn remember(&mut self, stored: &Stored, started: bool) {
+    fn remember(&mut self, stored: &Stored, started: bool, request: &(&'static str, Value)) {
         {
             let mut known = self.user().known.lock().unwrap();
             if started {
@@ -121,10 +129,47 @@ impl Device {
             }
         }
         for _ in 0..[0, 1, 1, 2][self.chance.usize(0..4)] {
-            let (conversation, reply) = (stored.conversation.clone(), stored.reply.clone());
-            reader::spawn(&self.world, self.user, conversation, reply, self.chance.fork());
+            let read = Read {
+                user: self.user,
+                conversation: stored.conversation.clone(),
+                reply: stored.reply.clone(),
+                request: Some(request.clone()),
+                ..Read::default()
+            };
+            reader::spawn(&self.world, read, self.chance.fork());
         }
     }
+}
+
+/// Sends by the subscription that has the name of the mutation in `operation`, and leaves once the message is stored.
+async fn subscribe(
+    world: &World,
+    user: &User,
+    url: &str,
+    operation: &str,
+    variables: Value,
+    patience: Duration,
+) -> Result<Value, Trouble> {
+    let operation = operation.replacen("mutation", "subscription", 1);
+    let operation = operation
+        .replace("conversation {", "... on ReplyRequested { conversation {")
+        .replace("status } } }", "status } } } }");
+    let told = async {
+        let mut events = world.api.subscribe(url, &user.token, &operation, variables, patience).await?;
+        match events.next(patience).await? {
+            Said::Data(data) => Ok(data),
+            Said::Complete | Said::Silence => Err(Trouble::Lost("no event".to_owned())),
+        }
+    };
+    let told = told.await;
+    match &told {
+        Ok(data) => {
+            world.journal.count("messages sent by subscriptions");
+            world.check_owner(user, data);
+        }
+        Err(trouble) => world.check_trouble(trouble, &operation),
+    }
+    told
 }
 
 /// What an answer says of a message; `doubt` tells whether it may be stored though the answer is a refusal.
