@@ -17,10 +17,11 @@ CARGO_DENY := 0.20.2
 NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 BETTER_AUTH := tests/clients/better-auth
 SCHEMA_TOOLS := tests/clients/schema
+SCHEMATHESIS := target/schemathesis
 GRAPHIQL := web/graphiql
 GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
 
-.PHONY: help run test api chaos measure hostile fuzz bench web schema configuration fmt lint audit clients clean
+.PHONY: help run test api chaos measure hostile fuzz bench web schema release-schema configuration fmt lint audit clients clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -71,11 +72,21 @@ $(GRAPHIQL)/dist/index.html: $(GRAPHIQL)/node_modules/.package-lock.json $(GRAPH
 	cd $* && $(NPM_CI)
 	@touch $@
 
+# No package may run code of its own while it is installed: only what was built before is taken.
+$(SCHEMATHESIS)/installed: tests/clients/rest/requirements.txt
+	scripts/python-venv $(SCHEMATHESIS)
+	$(SCHEMATHESIS)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
+	@touch $@
+
 # Writes what a command prints; the file stays as it is when the server cannot be built.
 WRITE = new=$$(mktemp) && trap "rm -f $$new" EXIT && $(CARGO) run $(LOCKED) --quiet -- $@ > $$new && cat $$new >
 
 schema: ## write schema.graphql anew from the code
 	$(WRITE) schema.graphql
+
+# Run it with each release, and commit what it writes.
+release-schema: ## make the schema as it is now the one that later changes must not break
+	cp schema.graphql schema.released.graphql
 
 configuration: ## write docs/configuration.md anew from the code
 	$(WRITE) docs/configuration.md
@@ -91,7 +102,7 @@ lint: $(GRAPHIQL)/node_modules/.package-lock.json ## check formatting, clippy's 
 audit: ## check the licences, sources and known faults of what is linked in
 	@scripts/audit $(CARGO_DENY)
 
-clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json web ## run GraphQL clients and a browser against the real server
+clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json $(SCHEMATHESIS)/installed web ## run GraphQL clients and a browser against the real server
 	$(CARGO) build $(LOCKED)
 	chromium=$$(scripts/chromium) && CHROMIUM=$$chromium scripts/with-postgres node tests/clients/run.mjs $(SUITES)
 

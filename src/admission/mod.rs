@@ -4,7 +4,7 @@
 //! 2. [`Rates`]: a request counts for its address when its head has come, its body as it arrives, and all of it for its
 //!    user once the token is checked.
 //! 3. [`Memory`]: the body takes of what its address may hold, and [`values`]: its JSON has not too many of them.
-//! 4. [`Admission::admit`], for requests of GraphQL, is a list of the rest.
+//! 4. [`Admission::admit`], for requests of GraphQL, and [`Admission::admit_plain`] for others are lists of the rest.
 
 mod cache;
 mod cost;
@@ -16,6 +16,7 @@ pub(crate) mod fuzz;
 mod limits;
 mod operation;
 mod permits;
+mod plain;
 mod principal;
 mod query_limits;
 mod rate;
@@ -43,6 +44,7 @@ use self::documents::Documents;
 pub use self::limits::Limits;
 pub use self::operation::Operation;
 pub(crate) use self::permits::Permits;
+pub(crate) use self::plain::{AdmittedPlain, PlainRequest};
 pub use self::principal::Principal;
 pub use self::query_limits::QueryLimits;
 pub(crate) use self::rate::Rates;

@@ -22,6 +22,7 @@ use self::reply::{FeedbackMutations, ReplyMutations, ReplyRequestSubscriptions, 
 use self::search::SearchQueries;
 use self::shared::ErrorCode;
 pub use self::shared::{Batches, RequestContext, StartCursor};
+pub(crate) use self::shared::{Cursor, ReplyCursor};
 use self::validated::SkipValidation;
 pub use self::validated::Validated;
 use self::viewer::ViewerQueries;

@@ -117,10 +117,12 @@ impl App {
             .with_state(self.clone())
             .merge(graphiql::router(self.0.page.clone()))
             .merge(home::router())
+            .merge(rest::description())
             .fallback(async || problem::not_found())
             .method_not_allowed_fallback(method_not_allowed)
             .layer(middleware::from_fn(host::check))
             .layer(middleware::from_fn(access::log))
+            .layer(middleware::from_fn(rest::detail))
     }
 }
 

@@ -56,6 +56,8 @@ pub async fn serve(
     // Requests may still be arriving.
     let _ = timeout_at(deadline.max(end), connections.wait()).await;
     app.0.database.close().await;
+    // Writes that ended after the replies did have signals too.
+    app.0.replies.flush_signals().await;
     Ok(())
 }
 

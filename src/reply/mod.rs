@@ -182,6 +182,11 @@ impl Replies {
         self.0.released.cancel();
         // Each release is one statement. If the database is unavailable, the leases expire instead.
         let _ = timeout(RELEASE_TIMEOUT, self.0.tasks.wait()).await;
+        self.flush_signals().await;
+    }
+
+    /// Waits, for a moment at most, until the signals that were sent have left this server.
+    pub(crate) async fn flush_signals(&self) {
         self.0.signals.flush().await;
     }
 

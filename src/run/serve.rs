@@ -73,8 +73,6 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
     http::serve(app, listener, shutdown, serve.operation.drain)
         .await
         .map_err(|error| format!("cannot serve any more: {error}"))?;
-    // Writes that ended after the drain have signals too.
-    signals.flush().await;
     drained.cancel();
     tracing::info!("stopped");
     Ok(())

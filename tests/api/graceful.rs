@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use causerie::signal::{Hub, Listener, Signals, Topic};
 use futures_util::future::BoxFuture;
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 use crate::support::{
     Client, Events, Process, ScriptedAssistant, Settings, TestDatabase, TestServer, on_both_databases,
@@ -227,6 +229,8 @@ struct Buffered {
     hub: Hub,
     buffer: Mutex<Vec<Topic>>,
     flushed: Mutex<Vec<Topic>>,
+    /// How many times that was.
+    flushes: watch::Sender<usize>,
 }
 
 impl Signals for Buffered {
@@ -242,6 +246,7 @@ impl Signals for Buffered {
     fn flush(&self) -> BoxFuture<'_, ()> {
         let mut buffer = self.buffer.lock().unwrap();
         self.flushed.lock().unwrap().append(&mut buffer);
+        self.flushes.send_modify(|flushes| *flushes += 1);
         Box::pin(std::future::ready(()))
     }
 }
@@ -258,4 +263,35 @@ async fn a_server_flushes_its_wake_ups_after_it_has_given_up_its_replies() {
     let _attempt = script.next().await;
     server.stop().await;
     assert!(signals.flushed.lock().unwrap().contains(&Topic::Claimable), "they wait to be sent");
+}
+
+/// A write holds its server up when it stops. What it changes is known elsewhere all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
+async fn a_server_flushes_the_wake_ups_of_writes_that_end_after_its_replies() {
+    let database = TestDatabase::postgres().await;
+    let signals = Arc::<Buffered>::default();
+    let mut settings = Settings { signals: Some(signals.clone()), ..Settings::default() };
+    settings.drain = Duration::ZERO;
+    let server = TestServer::with(&database, settings).await;
+    let ann = server.user("ann");
+    ann.start("hello").await;
+    let raw = database.raw().await;
+    let lock = raw.begin().await.unwrap();
+    lock.execute_unprepared("SELECT 1 FROM account WHERE user_id = 'ann' FOR UPDATE").await.unwrap();
+    server.take_all_statements();
+    let written = tokio::spawn(async move { ann.send("more", json!({ "awaitReply": false })).await });
+    while !server.take_all_statements().iter().any(|statement| statement.sql.contains("account")) {
+        tokio::task::yield_now().await;
+    }
+    let mut flushes = signals.flushes.subscribe();
+    let release = async {
+        // The replies have been given up: the write goes on only now.
+        flushes.wait_for(|flushes| *flushes > 0).await.unwrap();
+        signals.flushed.lock().unwrap().clear();
+        lock.rollback().await.unwrap();
+    };
+    tokio::join!(server.stop(), release);
+    assert_eq!(written.await.unwrap()["message"]["content"], "more");
+    assert!(signals.flushed.lock().unwrap().contains(&Topic::of_user("ann")), "they wait to be sent");
 }

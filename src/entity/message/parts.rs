@@ -3,6 +3,7 @@
 use sea_orm::FromJsonQueryResult;
 use sea_orm::entity::prelude::DateTimeUtc;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::Model;
 
@@ -58,6 +59,14 @@ pub enum PartText<'m> {
     Reasoning(&'m str, Reasoning),
     /// A tool call.
     ToolCall(&'m ToolCall),
+}
+
+impl ToolCall {
+    /// The id of the part at `index` of `message`, which is a tool call: unlike the provider's, no other call has it.
+    #[must_use]
+    pub fn id(message: Uuid, index: usize) -> String {
+        format!("{message}:{index}")
+    }
 }
 
 impl Parts {

@@ -32,7 +32,7 @@ impl MessagePart {
                 finished_at: reasoning.finished_at.map(DateTime),
             }),
             PartText::ToolCall(call) => {
-                Self::ToolCall(ToolCall { id: format!("{}:{index}", row.id), call: call.clone() })
+                Self::ToolCall(ToolCall { id: message::ToolCall::id(row.id, index), call: call.clone() })
             }
         };
         Ok(parts.into_iter().enumerate().map(part).collect())

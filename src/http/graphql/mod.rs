@@ -25,8 +25,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 
-pub(super) use self::negotiation::check_content_type;
 use self::negotiation::{Accepted, Form};
+pub(super) use self::negotiation::{check_content_type, prefers_events};
 use self::operation::Answers;
 use self::request::Fields;
 use super::App;

@@ -60,6 +60,12 @@ pub(super) fn accepted(headers: &HeaderMap) -> Result<Accepted, Response> {
     })
 }
 
+/// Whether the client likes server-sent events better than JSON.
+pub(in crate::http) fn prefers_events(headers: &HeaderMap) -> bool {
+    accepted(headers)
+        .is_ok_and(|accepted| accepted.form(OperationType::Query) == Form::Stream(Framing::Events))
+}
+
 impl Accepted {
     fn read(accept: &str) -> Option<Self> {
         if accept.trim().is_empty() {

@@ -51,6 +51,7 @@ async fn requests_of_one_user() {
     }
     let chat = ann.post("/api/ann/chat").json(&json!({ "message": "hello" })).send().await.unwrap();
     assert_eq!((chat.status().as_u16(), chat.headers()["retry-after"].to_str().unwrap()), (429, "1"));
+    assert_eq!(ann.get("/api/ann/conversations").send().await.unwrap().status(), 429);
     attempt.finish();
     other.finish();
     for reply in [first, second] {
@@ -152,6 +153,9 @@ async fn subscriptions_of_one_user() {
     for way in Way::STREAMS {
         ways.query(way, FOREVER).await.assert_later(429, "RATE_LIMITED");
     }
+    let by_rest = ann.post("/api/ann/chat").json(&json!({ "message": "hello" }));
+    let refused = by_rest.header("accept", "text/event-stream").send().await.unwrap();
+    assert_eq!(refused.status(), 429, "a stream of REST counts with them");
     for way in Way::ALL {
         // Requests are counted for themselves.
         ways.query(way, QUERY).await.data();
@@ -186,4 +190,32 @@ async fn operations_of_one_socket() {
     }
     socket.send(json!({ "type": "complete", "id": "1" })).await;
     assert_eq!(socket.run("3", QUERY).await.last().unwrap()["type"], "complete");
+}
+
+#[tokio::test]
+async fn a_stream_of_rest_is_a_request_until_it_begins_and_a_subscription_then() {
+    let limits = Limits { user_requests: 1, user_subscriptions: 1, ..Limits::default() };
+    let (server, script) = led(&TestDatabase::sqlite(), limits).await;
+    let ann = server.user("ann");
+    let begin = async || {
+        let request = ann.post("/api/ann/chat").header("accept", "text/event-stream");
+        request.json(&json!({ "message": "hello" })).send().await.unwrap()
+    };
+    let mut events = begin().await;
+    read_until(&mut events, "event: requested").await;
+    let attempt = script.next().await;
+    let mut ways = Ways::of(&ann).await;
+    for way in Way::ALL {
+        ways.query(way, QUERY).await.data();
+    }
+    assert_eq!(begin().await.status(), 429);
+    attempt.finish();
+    read_until(&mut events, "event: ended").await;
+    drop(events);
+    let mut again = begin().await;
+    while again.status() != 200 {
+        again = begin().await;
+    }
+    script.next().await.finish();
+    read_until(&mut again, "event: ended").await;
 }

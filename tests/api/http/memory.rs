@@ -228,6 +228,51 @@ async fn answers_of_rest_are_bounded_too() {
     }
 }
 
+#[tokio::test]
+async fn lists_of_rest_are_bounded_too() {
+    let limits = Limits { answer_bytes: 50_000, ..Limits::default() };
+    let server = limited(&TestDatabase::sqlite(), limits).await;
+    let ann = server.user("ann");
+    let message = json!({ "message": "x".repeat(20_000) });
+    let sent: Value = ann.post("/api/ann/chat").json(&message).send().await.unwrap().json().await.unwrap();
+    let id = sent["conversation_id"].as_str().unwrap();
+    for (limit, status) in [(1, 200), (2, 413)] {
+        let path = format!("/api/ann/conversations/{id}/messages?limit={limit}");
+        let response = ann.get(&path).send().await.unwrap();
+        assert_eq!(response.status(), status, "{limit}");
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["errors"][0]["extensions"]["code"] == "ANSWER_TOO_LARGE", status == 413);
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_rest_is_held_no_longer_than_it_is_read() {
+    const LENGTH: usize = 200 * 1024;
+    // There is room for one such body of an address.
+    let limits = Limits { memory_bytes: 1024 * 1024, ..Limits::default() };
+    let (assistant, script) = ScriptedAssistant::new();
+    let http = Options { limits: Limits { user_rate: 0, address_rate: 0, ..limits }, ..Options::default() };
+    let settings = Settings { assistant, http, message_chars: 2 * LENGTH, ..Settings::default() };
+    let server = TestServer::with(&TestDatabase::sqlite(), settings).await;
+    let ask = |user: &'static str| {
+        let request = server.user(user).post(&format!("/api/{user}/chat"));
+        tokio::spawn(request.json(&json!({ "message": "x".repeat(LENGTH) })).send())
+    };
+    let (mut asked, mut attempts) = (Vec::new(), Vec::new());
+    for user in ["ann", "bob", "eve"] {
+        asked.push(ask(user));
+        // Its message is stored, and its reply is awaited.
+        let attempt = timeout(PATIENCE, script.next()).await;
+        attempts.push(attempt.unwrap_or_else(|_| panic!("{user} waits for the room that others hold")));
+    }
+    for attempt in attempts {
+        attempt.finish();
+    }
+    for answer in asked {
+        assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_of_rest_count_until_they_are_read() {
     const MEGABYTE: usize = 1024 * 1024;

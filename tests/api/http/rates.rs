@@ -47,6 +47,7 @@ async fn flood(request: impl Fn() -> RequestBuilder) -> usize {
         assert!(seconds >= 1);
         let body: Value = response.json().await.unwrap();
         assert_eq!(body["errors"][0]["extensions"], json!({ "code": "RATE_LIMITED", "retryAfter": seconds }));
+        assert!(body.get("detail").is_none_or(|detail| *detail == body["errors"][0]["message"]));
         assert_eq!(body.get("data"), None);
     }
     assert!(passed < MANY, "nothing is refused");
@@ -68,6 +69,9 @@ async fn a_user_over_http() {
     assert!(flood(by_get).await >= 10);
     assert!(flood(events).await >= 10);
     assert!(flood(chat).await >= 10);
+    assert!(flood(|| server.user("kim").get("/api/kim/conversations")).await >= 10);
+    let events = || server.user("lee").post("/api/lee/chat").header("accept", "text/event-stream");
+    assert!(flood(|| events().json(&json!({ "message": "x" }))).await >= 10);
     // It is one rate for all ways.
     flood(|| server.user("ann").get("/graphql?query={viewer{id}}")).await;
     let mut socket = Socket::signed_in(&server.user("ann")).await;

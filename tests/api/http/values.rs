@@ -37,7 +37,8 @@ async fn a_body_has_so_many_and_no_more() {
         json!({ "query": "{ __typename }", "variables": { "a": vec![json!({ "": 0 }); MANY / 2] } });
     assert_eq!(post("/graphql", &objects).await.0, 400);
     assert_eq!(post("/api/ann/chat", &request(MANY)).await.0, 422);
-    assert_eq!(post("/api/ann/chat", &request(MANY + 1)).await, (400, refusal));
+    let detailed = json!({ "detail": message, "errors": refusal["errors"] });
+    assert_eq!(post("/api/ann/chat", &request(MANY + 1)).await, (400, detailed));
     // What stands in a string is no value.
     let words = json!({ "message": ",[{\\\"".repeat(MANY / 2) });
     assert_eq!(post("/api/ann/chat", &words).await.0, 200);

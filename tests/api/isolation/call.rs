@@ -77,12 +77,23 @@ enum Request {
     GraphQl(&'static [Kind], &'static str, &'static str),
     /// The same for a subscription, whose events are read up to its end or to [`MARKER`].
     Stream(&'static [Kind], &'static str),
+    /// REST with the value for what follows `/api/`, or in a query string.
+    RestGet(&'static [Kind], &'static str),
+    /// REST with the value in a message.
+    RestPost(&'static [Kind], RestPlace),
+}
+
+/// Where in a message of REST.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RestPlace {
     /// The user id in the path.
-    RestUser,
+    User,
     /// The conversation in the body.
-    RestConversation,
+    Conversation,
     /// The header with the key.
-    RestKey,
+    Key,
+    /// The header with the place in a stream.
+    LastEvent,
 }
 
 const CONVERSATION: &str = "id title createdAt updatedAt messageCount lastMessage { id content }
@@ -544,9 +555,30 @@ pub const CALLS: &[Call] = &[
          }",
         "reply { id content }",
     ),
-    Call { place: "/api/{user_id}/chat (user_id)", request: Request::RestUser },
-    Call { place: "/api/{user_id}/chat (conversation_id)", request: Request::RestConversation },
-    Call { place: "/api/{user_id}/chat (Idempotency-Key)", request: Request::RestKey },
+    Call { place: "/api/{user_id}/chat (user_id)", request: Request::RestPost(&[Kind::User], RestPlace::User) },
+    Call { place: "/api/{user_id}/chat (conversation_id)", request: Request::RestPost(IDS, RestPlace::Conversation) },
+    Call { place: "/api/{user_id}/chat (Idempotency-Key)", request: Request::RestPost(&[Kind::Key], RestPlace::Key) },
+    Call { place: "/api/{user_id}/chat (Last-Event-ID)", request: Request::RestPost(CURSORS, RestPlace::LastEvent) },
+    Call {
+        place: "/api/{user_id}/conversations (user_id)",
+        request: Request::RestGet(&[Kind::User], "/api/…/conversations"),
+    },
+    Call {
+        place: "/api/{user_id}/conversations (cursor)",
+        request: Request::RestGet(CURSORS, "/api/accomplice/conversations?cursor=…"),
+    },
+    Call {
+        place: "/api/{user_id}/conversations/{conversation_id}/messages (user_id)",
+        request: Request::RestGet(&[Kind::User], "/api/…/conversations/$own/messages"),
+    },
+    Call {
+        place: "/api/{user_id}/conversations/{conversation_id}/messages (conversation_id)",
+        request: Request::RestGet(IDS, "/api/accomplice/conversations/…/messages"),
+    },
+    Call {
+        place: "/api/{user_id}/conversations/{conversation_id}/messages (cursor)",
+        request: Request::RestGet(CURSORS, "/api/accomplice/conversations/$own/messages?cursor=…"),
+    },
 ];
 
 /// Places that take text which names nothing.
@@ -587,10 +619,10 @@ impl Call {
     pub fn kinds(&self) -> &'static [Kind] {
         match self.request {
             Request::Nothing => &[],
-            Request::GraphQl(kinds, ..) | Request::Stream(kinds, _) => kinds,
-            Request::RestUser => &[Kind::User],
-            Request::RestConversation => IDS,
-            Request::RestKey => &[Kind::Key],
+            Request::GraphQl(kinds, ..)
+            | Request::Stream(kinds, _)
+            | Request::RestGet(kinds, _)
+            | Request::RestPost(kinds, _) => kinds,
         }
     }
 
@@ -606,8 +638,7 @@ impl Call {
 
     /// Nobody without a token gets anything but a refusal.
     pub async fn assert_needs_a_token(&self, world: &World, value: &str) {
-        let by_rest =
-            matches!(self.request, Request::RestUser | Request::RestConversation | Request::RestKey);
+        let by_rest = matches!(self.request, Request::RestGet(..) | Request::RestPost(..));
         if by_rest || self.needs_a_fresh_message() {
             return;
         }
@@ -639,12 +670,19 @@ impl Call {
             Request::Nothing => unreachable!("it takes no kind of value"),
             Request::GraphQl(_, query, fields) => document(query, fields),
             Request::Stream(_, query) => document(query, CHANGES).header(ACCEPT, "text/event-stream"),
-            Request::RestUser => rest(value, &json!({ "message": "hello" })),
-            Request::RestConversation => {
+            Request::RestGet(_, path) => world.accomplice.get(&path.replace('…', value).replace("$own", own)),
+            Request::RestPost(_, RestPlace::User) => rest(value, &json!({ "message": "hello" })),
+            Request::RestPost(_, RestPlace::Conversation) => {
                 rest("accomplice", &json!({ "message": "hello", "conversation_id": value }))
             }
-            Request::RestKey => rest("accomplice", &json!({ "message": "a secret under a key" }))
-                .header("Idempotency-Key", value),
+            Request::RestPost(_, RestPlace::Key) => {
+                rest("accomplice", &json!({ "message": "a secret under a key" }))
+                    .header("Idempotency-Key", value)
+            }
+            Request::RestPost(_, RestPlace::LastEvent) => rest("accomplice", &json!({ "message": "hello" }))
+                .header(ACCEPT, "text/event-stream")
+                .header("Idempotency-Key", "a stream of the attacker's")
+                .header("Last-Event-ID", value),
         };
         let mut response = request.send().await.unwrap();
         let headers = visible(response.headers());

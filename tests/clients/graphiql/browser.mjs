@@ -24,7 +24,7 @@ function executable() {
 export function launch() {
   return chromium.launch({
     executablePath: executable(),
-    proxy: { server: 'http://127.0.0.1:9', bypass: '127.0.0.1' },
+    proxy: { server: 'http://127.0.0.1:9', bypass: '127.0.0.1,localhost' },
     args: ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
   });
 }

@@ -1,29 +1,11 @@
-//! The endpoint for clients without GraphQL: the same rows, and a status for each way that it can end.
+//! A message and its reply in one request.
 
-use reqwest::{Response, StatusCode};
-use serde_json::{Value, json};
+use causerie::assistant::{Delta, Failure, FailureCode, ToolCall};
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Client, Settings, TestServer, on_both_databases};
-
-/// Posts `body` as the user `ann`, and returns the status and the body.
-async fn post(client: &Client, body: &Value) -> (StatusCode, Value) {
-    read(client.post("/api/ann/chat").json(body).send().await.unwrap()).await
-}
-
-async fn read(response: Response) -> (StatusCode, Value) {
-    assert_eq!(response.headers()["content-type"], "application/json");
-    (response.status(), response.json().await.unwrap())
-}
-
-/// A refusal has a code for programs and a sentence for people.
-#[track_caller]
-fn assert_refused((status, body): &(StatusCode, Value), expected: u16, code: &str) {
-    assert_eq!(*status, expected, "{body}");
-    assert_eq!(body["errors"][0]["extensions"]["code"], code, "{body}");
-    let message = body["errors"][0]["message"].as_str().unwrap();
-    assert!(message.ends_with('.') && message.contains(' '), "{message}");
-}
+use super::{assert_refused, post, post_with_key, read};
+use crate::support::{ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 on_both_databases! {
     async fn a_conversation_goes_on_and_graphql_shows_the_same(database) {
@@ -34,7 +16,11 @@ on_both_databases! {
         let id = first["conversation_id"].as_str().unwrap();
         let response = first["response"].as_str().unwrap();
         assert!(response.ends_with("\nhello"), "{response}");
-        assert_eq!(first, json!({ "conversation_id": id, "response": response, "tool_calls": [] }));
+        let (message, reply) = (&first["message_id"], &first["reply_id"]);
+        assert_eq!(first, json!({
+            "conversation_id": id, "message_id": message, "reply_id": reply, "status": "COMPLETE",
+            "response": response, "tool_calls": [],
+        }));
 
         let (status, second) = post(&ann, &json!({ "message": "/reason", "conversation_id": id })).await;
         assert_eq!(status, 200);
@@ -44,6 +30,7 @@ on_both_databases! {
         assert_ne!(other["conversation_id"], id);
 
         let messages = ann.messages(id).await;
+        assert_eq!((&messages[0]["id"], &messages[1]["id"]), (message, reply));
         let contents: Vec<_> = messages.iter().map(|message| &message["content"]).collect();
         assert_eq!(contents, [&json!("hello"), &first["response"], &json!("/reason"), &second["response"]]);
         let sent = ann.send("by GraphQL", json!({ "conversationId": id })).await;
@@ -83,6 +70,11 @@ on_both_databases! {
     async fn what_is_wrong_with_a_body_is_said(database) {
         let server = TestServer::with(&database, Settings { message_chars: 10, ..Settings::default() }).await;
         let ann = server.user("ann");
+        let empty = post(&ann, &json!({ "message": " " })).await;
+        assert_refused(&empty, 422, "BAD_USER_INPUT");
+        assert_eq!(empty.1["errors"][0]["extensions"]["field"], "message");
+        assert!(empty.1["detail"].as_str().unwrap().contains("`message`"), "{}", empty.1);
+        assert!(!empty.1["detail"].as_str().unwrap().contains("`content`"), "{}", empty.1);
         for body in [
             json!({}),
             json!([]),
@@ -122,20 +114,47 @@ on_both_databases! {
     async fn a_key_makes_a_request_safe_to_repeat(database) {
         let server = TestServer::start(&database).await;
         let ann = server.user("ann");
-        let with_key = async |message: &str, key: &[u8]| {
-            let request = ann.post("/api/ann/chat").json(&json!({ "message": message }));
-            read(request.header("Idempotency-Key", key).send().await.unwrap()).await
-        };
-        let first = with_key("hello", b"once").await;
+        let first = post_with_key(&ann, "hello", b"once").await;
         assert_eq!(first.0, 200);
-        assert_eq!(with_key("hello", b"once").await, first);
-        assert_refused(&with_key("hello!", b"once").await, 409, "IDEMPOTENCY_MISMATCH");
-        assert_refused(&with_key("hello", "k".repeat(129).as_bytes()).await, 422, "BAD_USER_INPUT");
-        assert_refused(&with_key("hello", "é".as_bytes()).await, 422, "BAD_USER_INPUT");
+        assert_eq!(post_with_key(&ann, "hello", b"once").await, first);
+        assert_refused(&post_with_key(&ann, "hello!", b"once").await, 409, "IDEMPOTENCY_MISMATCH");
+        assert_refused(&post_with_key(&ann, "hello", "k".repeat(129).as_bytes()).await, 422, "BAD_USER_INPUT");
+        assert_refused(&post_with_key(&ann, "hello", "é".as_bytes()).await, 422, "BAD_USER_INPUT");
         // It is the same key by GraphQL.
         let sent = ann.send("hello", json!({ "idempotencyKey": "once" })).await;
         assert_eq!(sent["conversation"]["id"], first.1["conversation_id"]);
         assert_eq!(database.number("SELECT count(*) FROM message").await, 2);
+    }
+
+    async fn what_the_assistant_asks_tools_for_is_an_object_where_it_parses(database) {
+        let (assistant, script) = ScriptedAssistant::new();
+        let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
+        let ann = server.user("ann");
+        let call = async {
+            let attempt = script.next().await;
+            attempt.say("I look it up.");
+            for (call_id, arguments) in [("a", r#"{"n": 1.50, "of": [{}]}"#), ("b", "[1]"), ("c", r#"{"n": 1"#)] {
+                let call = ToolCall { call_id: call_id.into(), name: "look_up".into(), arguments: arguments.into() };
+                attempt.send(Ok(Delta::ToolCall(call)));
+            }
+            attempt.finish();
+        };
+        let hello = json!({ "message": "hello" });
+        let ((status, body), ()) = tokio::join!(post(&ann, &hello), call);
+        assert_eq!(status, 200, "{body}");
+        let calls = body["tool_calls"].as_array().unwrap();
+        let told: Vec<_> = calls.iter().map(|call| (&call["call_id"], &call["name"], &call["arguments"])).collect();
+        let name = json!("look_up");
+        assert_eq!(told, [
+            (&json!("a"), &name, &json!({ "n": 1.50, "of": [{}] })),
+            (&json!("b"), &name, &json!("[1]")),
+            (&json!("c"), &name, &json!(r#"{"n": 1"#)),
+        ]);
+        let parts = "query($id: ID!) { message(id: $id) { parts { ... on ToolCall { id } } } }";
+        let parts = ann.data(parts, json!({ "id": body["reply_id"] })).await;
+        let ids: Vec<_> = parts["message"]["parts"].as_array().unwrap()[1..].iter().map(|part| &part["id"]).collect();
+        let told: Vec<_> = calls.iter().map(|call| &call["id"]).collect();
+        assert_eq!(told, ids, "the same ids as by GraphQL");
     }
 
     async fn a_reply_that_fails_is_a_bad_gateway_and_loses_nothing(database) {
@@ -147,8 +166,65 @@ on_both_databases! {
         let messages = ann.messages(&id).await;
         assert_eq!(messages[2]["content"], "/fail");
         assert_eq!(messages[3]["status"], "FAILED");
+        let body = &failed.1;
+        assert_eq!((&body["conversation_id"], &body["status"]), (&json!(id), &json!("FAILED")));
+        assert_eq!((&body["message_id"], &body["reply_id"]), (&messages[2]["id"], &messages[3]["id"]));
+        assert_eq!(body["response"], messages[3]["content"]);
+        let failure = &body["errors"][0]["extensions"]["failure"];
+        assert!(failure["code"].is_string() && failure["retryable"].is_boolean(), "{body}");
         let (status, next) = post(&ann, &json!({ "message": "more", "conversation_id": id })).await;
         assert_eq!(status, 200);
         assert!(next["response"].as_str().unwrap().ends_with("\nmore"));
+    }
+
+    async fn the_key_of_a_request_whose_reply_failed_begins_it_again(database) {
+        let (assistant, script) = ScriptedAssistant::new();
+        let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
+        let ann = server.user("ann");
+        let fail = async {
+            let attempt = script.next().await;
+            attempt.say("so f");
+            attempt.send(Err(Failure {
+                code: FailureCode::AssistantUnavailable,
+                message: "The assistant is not available.".to_owned(),
+                retryable: true,
+            }));
+        };
+        let speak = async {
+            let attempt = script.next().await;
+            attempt.say("Hello yourself.");
+            attempt.finish();
+        };
+        let (failed, ()) = tokio::join!(post_with_key(&ann, "hello", b"once"), fail);
+        assert_refused(&failed, 502, "ASSISTANT_FAILED");
+        assert_eq!(failed.1["response"], "so f");
+        // Two come at once: it is begun again for both of them.
+        let again = || post_with_key(&ann, "hello", b"once");
+        let (first, second, ()) = tokio::join!(again(), again(), speak);
+        assert_eq!(first, second);
+        assert_eq!((first.0.as_u16(), &first.1["response"]), (200, &json!("Hello yourself.")));
+        for id in ["conversation_id", "message_id", "reply_id"] {
+            assert_eq!(first.1[id], failed.1[id]);
+        }
+        assert_eq!(again().await, first, "a reply that is complete stays as it is");
+        assert_eq!(database.number("SELECT count(*) FROM message").await, 2);
+    }
+
+    async fn a_reply_that_was_stopped_says_so(database) {
+        let (assistant, script) = ScriptedAssistant::new();
+        let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
+        let ann = server.user("ann");
+        let stop = async {
+            let attempt = script.next().await;
+            attempt.say("so f");
+            let running = "{ conversations { nodes { lastMessage { id } } } }";
+            let data = ann.data(running, json!({})).await;
+            let id = &data["conversations"]["nodes"][0]["lastMessage"]["id"];
+            let stop = "mutation($id: ID!) { stopReply(input: { messageId: $id }) { reply { content } } }";
+            ann.data(stop, json!({ "id": id })).await["stopReply"]["reply"]["content"].take()
+        };
+        let ((status, body), content) = tokio::join!(post_with_key(&ann, "hello", b"once"), stop);
+        assert_eq!((status.as_u16(), &body["status"], &body["response"]), (200, &json!("STOPPED"), &content));
+        assert_eq!(post_with_key(&ann, "hello", b"once").await, (status, body), "it is not begun again");
     }
 }
