@@ -2,7 +2,7 @@
 // graphql-sse or of graphql-ws, which both run queries and mutations too.
 import { randomUUID } from 'node:crypto';
 
-const MESSAGE = `id role status content progressCursor siblingIndex siblingCount previousVersionId
+const MESSAGE = `id role status content progressCursor siblingIndex siblingCount siblings(first: 10) { nodes { id } }
   parts { __typename ... on TextPart { text } ... on ReasoningPart { text } }`;
 const THREAD = `id title messages(last: 50) { nodes { ${MESSAGE} } }`;
 const EVENTS = `__typename
