@@ -73,6 +73,13 @@ impl MemoryBudget {
         &self.holder
     }
 
+    /// An empty budget of the same holder's, for what is held longer.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        let state = self.state();
+        state.memory.rated_budget(&self.holder, state.maximum, state.rate.clone())
+    }
+
     /// How many bytes more it may take.
     #[must_use]
     pub fn left(&self) -> usize {

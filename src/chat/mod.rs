@@ -28,7 +28,7 @@ mod unread;
 use clap::Args;
 use futures_util::future::BoxFuture;
 
-pub use self::changes::{Change, ChangeCursor, ChangeKind, LongColumns};
+pub use self::changes::{Change, ChangeCursor, ChangeKind, FeedContent, FeedEvent, LongColumns};
 pub use self::feedback::RateReply;
 pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder};
 pub use self::messages::SetMessageMetadata;

@@ -4,6 +4,7 @@ mod devices;
 mod endings;
 mod moments;
 mod paths;
+mod replies;
 mod sizes;
 mod start;
 

@@ -27,6 +27,14 @@ const PROGRESS: &str = "subscription($id: ID!, $after: String) { replyProgress(m
   ... on ReplyStarted { cursor attempt } ... on ReplyReasoning { cursor text } ... on ReplyText { cursor text }
   ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message { ...Parts } } } }";
 
+const CHANGES: &str = "subscription($since: String) { changes(since: $since, replyText: true) {
+  ... on MessageChanged { cursor message { id ...Parts } }
+  ... on ReplyProgressed { cursor messageId event {
+    __typename
+    ... on ReplyStarted { cursor attempt } ... on ReplyReasoning { cursor text } ... on ReplyText { cursor text }
+    ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message { ...Parts } } } }
+} }";
+
 /// Loses every other wake-up, more or less.
 #[derive(Debug, Default)]
 struct Lossy {
@@ -180,6 +188,47 @@ async fn read(servers: [Client; 2], id: Uuid, visits: Vec<Visit>) -> Result<(), 
     Ok(())
 }
 
+/// Follows all changes since before the reply with these visits, until it ends.
+async fn follow(
+    servers: [Client; 2],
+    id: Uuid,
+    mut since: Value,
+    visits: Vec<Visit>,
+) -> Result<(), TestCaseError> {
+    let mut shown = Shown::default();
+    for visit in visits.iter().cycle() {
+        let server = &servers[visit.server];
+        let mut events = server.subscribe(&(CHANGES.to_owned() + PARTS), json!({ "since": since })).await;
+        let mut left = visit.events;
+        // What is there comes again.
+        let mut is_known = false;
+        while left > 0 {
+            let Some(mut event) = events.next().await else {
+                return Err(TestCaseError::fail("a feed ended"));
+            };
+            let event = event["changes"].take();
+            let message = &event["message"];
+            if message["id"] == id.to_string() {
+                shown = Shown { has_started: message["status"] != "QUEUED", ..Shown::of(message) };
+                is_known = true;
+                if message["progressCursor"].is_null() {
+                    return Ok(());
+                }
+            } else if event["messageId"] == id.to_string() {
+                prop_assert!(is_known, "a reply is told of before its text");
+                if shown.take(&event["event"])? {
+                    return Ok(());
+                }
+            } else {
+                continue;
+            }
+            since = event["cursor"].clone();
+            left -= 1;
+        }
+    }
+    Ok(())
+}
+
 struct World {
     database: TestDatabase,
     servers: [TestServer; 2],
@@ -211,9 +260,15 @@ impl World {
 
     async fn play(&self, steps: &[Step], visits: Vec<Vec<Visit>>) -> Result<(), TestCaseError> {
         let ann = self.servers[0].user("ann");
+        let since = ann.data("{ viewer { changeCursor } }", json!({})).await["viewer"]["changeCursor"].take();
         let sent = ann.send("Tell me", json!({ "awaitReply": false })).await;
         let id: Uuid = sent["reply"]["id"].as_str().unwrap().parse().unwrap();
         let users = [ann.clone(), ann.at(self.servers[1].url())];
+        let followers: Vec<_> = visits
+            .iter()
+            .take(2)
+            .map(|visits| tokio::spawn(follow(users.clone(), id, since.clone(), visits.clone())))
+            .collect();
         let readers: Vec<_> =
             visits.into_iter().map(|visits| tokio::spawn(read(users.clone(), id, visits))).collect();
         let mut writer = self.scripts[0].next().await;
@@ -241,7 +296,7 @@ impl World {
         }
         writer.say(".");
         writer.finish();
-        for reader in readers {
+        for reader in readers.into_iter().chain(followers) {
             reader.await.unwrap()?;
         }
         let row = self.servers[0].replies().wait_for_end("ann", id).await.unwrap();
@@ -260,9 +315,12 @@ impl World {
             ("'2020-01-01T00:00:00+00:00'", |id| format!("X'{}'", id.simple()))
         };
         let (id, nobody) = (spelled(id), spelled(Uuid::nil()));
+        // However long the successor takes to be seen, there is one.
+        let attempt = self.database.number(&format!("SELECT attempt FROM message WHERE id = {id}")).await;
         loop {
-            let sql =
-                format!("UPDATE message SET lease_until = {past}, lease_owner = {nobody} WHERE id = {id}");
+            let sql = format!(
+                "UPDATE message SET lease_until = {past}, lease_owner = {nobody} WHERE id = {id} AND attempt = {attempt}"
+            );
             connection.execute_unprepared(&sql).await.unwrap();
             self.signals.send(Topic::Claimable);
             // A checkpoint of the old writer may have come in between and extended the lease.

@@ -23,8 +23,15 @@ macro_rules! event {
     };
 }
 
-const LIVE: &str =
-    concat!("subscription Changes($since: String) { changes(since: $since) { ", event!(), " } }");
+const LIVE: &str = concat!(
+    "subscription Changes($since: String) { changes(since: $since, replyText: true) { ",
+    event!(),
+    " ... on ReplyProgressed { cursor messageId event {
+        __typename
+        ... on ReplyText { text }
+        ... on ReplyEnded { message { id status content position parent { id } conversation { id } } }
+    } } } }"
+);
 const PAGE: &str = concat!(
     "query Changes($since: String, $first: Int) { changes(since: $since, first: $first) {
        nodes { ",
@@ -208,7 +215,32 @@ fn take(world: &World, replica: &mut Replica, event: &Value) {
         Some("MessageChanged") => {
             replica.messages.insert(id, seen(&event["message"]));
         }
+        Some("ReplyProgressed") => take_progress(world, replica, &id, &event["event"]),
         _ => world.journal.violation(&format!("no change: {event}")),
+    }
+}
+
+/// Takes an event of a reply, of which a change has told before.
+fn take_progress(world: &World, replica: &mut Replica, id: &str, event: &Value) {
+    let user = replica.user;
+    let Some(message) = replica.messages.get_mut(id) else {
+        let what = format!("user {user} was told of reply {id} only by its text: {event}");
+        return world.journal.violation(&what);
+    };
+    match event["__typename"].as_str() {
+        Some("ReplyText") => message.content += event["text"].as_str().unwrap_or_default(),
+        Some("ReplyRestarted") => message.content.clear(),
+        Some("ReplyEnded") => {
+            world.journal.count("replies followed to their end");
+            let ended = seen(&event["message"]);
+            if ended.content != message.content {
+                let (has, is) = (&message.content, &ended.content);
+                let what = format!("user {user} followed reply {id} to {has:?}, its end says {is:?}");
+                world.journal.violation(&what);
+            }
+            *message = ended;
+        }
+        _ => {}
     }
 }
 

@@ -12,6 +12,7 @@
 //! messages, so that activating another version is one change, however many messages it moves.
 
 mod feed;
+mod replies;
 mod statement;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
 
+pub use self::replies::{FeedContent, FeedEvent};
 use self::statement::{PageRequest, Row, statement};
 use super::{Chat, Page};
 use crate::entity::{account, conversation, deleted_message, message};
@@ -38,6 +40,11 @@ pub struct ChangeCursor {
     pub kind: ChangeKind,
     /// The row.
     pub id: Uuid,
+}
+
+impl ChangeCursor {
+    /// Before all changes.
+    pub(super) const START: Self = Self { revision: 0, kind: ChangeKind::Conversation, id: Uuid::nil() };
 }
 
 /// The table of a changed row.
@@ -135,14 +142,26 @@ impl Chat {
         columns: LongColumns,
         bytes: usize,
     ) -> Result<Page<Change>, Error> {
-        let request =
-            PageRequest { since, limit, columns, bytes: bytes.min(self.budget.left() / SHARE_DIVISOR) };
-        let statement = statement(self.database.backend(), self.user(), &request);
-        let rows: Vec<Arc<Row>> = self.load(statement).await?;
-        let has_next = rows.iter().any(|row| matches!(**row, Row::Next));
-        let found = rows.into_iter().filter_map(|row| Arc::into_inner(row)?.into_change(columns));
-        let mut changes: Vec<Change> = found.collect();
-        changes.sort_by_key(Change::cursor);
-        Ok(Page { items: changes, has_previous: since.is_some(), has_next })
+        let mut start = since;
+        loop {
+            let bytes = bytes.min(self.budget.left() / SHARE_DIVISOR);
+            let request = PageRequest { since: start, limit, columns, bytes };
+            let statement = statement(self.database.backend(), self.user(), &request);
+            let rows: Vec<Arc<Row>> = self.load(statement).await?;
+            let horizon = rows.iter().find_map(|row| match **row {
+                Row::Horizon(cursor) => Some(cursor),
+                _ => None,
+            });
+            let has_next = horizon.is_some() || rows.iter().any(|row| matches!(**row, Row::Next));
+            let found = rows.into_iter().filter_map(|row| Arc::into_inner(row)?.into_change(columns));
+            let mut changes: Vec<Change> = found.collect();
+            if changes.is_empty() && limit > 0 && horizon.is_some() {
+                // All that was looked at is in the trash.
+                start = horizon;
+                continue;
+            }
+            changes.sort_by_key(Change::cursor);
+            return Ok(Page { items: changes, has_previous: since.is_some(), has_next });
+        }
     }
 }

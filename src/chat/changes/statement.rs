@@ -32,11 +32,24 @@ pub(super) enum Row {
     DeletedMessage(deleted_message::Model),
     /// Another change follows the page.
     Next,
+    /// The page ends with this message, as so many were looked at that are in the trash.
+    Horizon(ChangeCursor),
 }
 
 /// The tables' numbers in the statement, in the order of [`ChangeKind`].
 const CONVERSATION: i32 = 0;
 const MESSAGE: i32 = 1;
+
+/// The number of [`Row::Horizon`].
+const HORIZON: i32 = 3;
+
+/// How many messages one statement looks at. A conversation in the trash hides its messages, which may be any number.
+const WALK: u64 = 1000;
+
+/// The last message that the statement looks at, if there are so many.
+const HORIZON_KEY: &str = "
+SELECT revision, id FROM message WHERE user_id = $1 AND (revision, id) > ($2, $4)
+ORDER BY revision, id LIMIT 1 OFFSET {walk}";
 
 impl Row {
     /// The change in this row; `columns` were read of messages.
@@ -45,7 +58,7 @@ impl Row {
             Self::Conversation(row, revision) => Some(conversation_change(row, revision)),
             Self::Message(row) => Some(Change::Message(Arc::new(row), columns)),
             Self::DeletedMessage(row) => Some(Change::DeletedMessage(Arc::new(row))),
-            Self::Next => None,
+            Self::Next | Self::Horizon(_) => None,
         }
     }
 }
@@ -63,10 +76,15 @@ fn conversation_change(row: conversation::Model, revision: i64) -> Change {
 
 impl FromQueryResult for Row {
     fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, DbErr> {
+        let kind = row.try_get::<i32>("", "kind")?;
+        if kind == HORIZON {
+            let (revision, id) = (row.try_get("", "revision")?, row.try_get("", "id")?);
+            return Ok(Self::Horizon(ChangeCursor { revision, kind: ChangeKind::Message, id }));
+        }
         if !row.try_get::<bool>("", "fits")? {
             return Ok(Self::Next);
         }
-        match row.try_get::<i32>("", "kind")? {
+        match kind {
             CONVERSATION => {
                 let revision = row.try_get("", "revision")?;
                 Ok(Self::Conversation(conversation::Model::from_query_result(row, "c_")?, revision))
@@ -83,7 +101,7 @@ impl RowSize for Row {
             Self::Conversation(row, _) => row.bytes(),
             Self::Message(row) => row.bytes(),
             Self::DeletedMessage(row) => row.bytes(),
-            Self::Next => 0,
+            Self::Next | Self::Horizon(_) => 0,
         }
     }
 }
@@ -99,7 +117,8 @@ SELECT * FROM (
     SELECT 1, revision, id, {row} + octet_length(metadata) + COALESCE(octet_length(rating_comment), 0)
         + CASE WHEN $6 THEN octet_length(content) ELSE 0 END
         + CASE WHEN $7 THEN octet_length(reasoning) + octet_length(CAST(parts AS TEXT)) ELSE 0 END
-    FROM message WHERE user_id = $1 AND (revision, id) > ($2, $4) AND {visible}
+    FROM message WHERE user_id = $1 AND (revision, id) > ($2, $4)
+        AND revision <= COALESCE((SELECT revision FROM horizon), 9223372036854775807) AND {visible}
     ORDER BY revision, id LIMIT {limit}) AS written
 UNION ALL SELECT * FROM (
     SELECT 2, revision, id, {row}
@@ -107,17 +126,17 @@ UNION ALL SELECT * FROM (
     ORDER BY revision, id LIMIT {limit}) AS deleted";
 
 /// The keys of the conversations' changes that have a revision of their own, `{moment}`. Where the row was last changed
-/// at that revision, it is among the keys already.
-const MOMENTS: &str = "UNION ALL SELECT * FROM (
+/// at that revision, the key is the same, and there once.
+const MOMENTS: &str = "UNION SELECT * FROM (
     SELECT 0, {moment}, id, {row} + COALESCE(octet_length(title), 0) + octet_length(metadata)
     FROM conversation WHERE user_id = $1 AND ({moment}, id) > ($2, $3)
-        AND {moment} IS NOT NULL AND deleted_at IS NULL AND {moment} < revision
+        AND {moment} IS NOT NULL AND deleted_at IS NULL
     ORDER BY {moment}, id LIMIT {limit}) AS {moment}
 ";
 
 /// The rows of the keys that fit on the page, and the key of the change after them.
 const ROWS: &str = "
-SELECT page.kind, page.revision, page.fits, {columns}
+SELECT page.kind, page.revision, page.id, page.fits, {columns}
 FROM page
 LEFT JOIN conversation ON page.fits AND page.kind = 0
     AND conversation.user_id = $1 AND conversation.id = page.id
@@ -136,14 +155,20 @@ pub(super) fn statement(backend: DbBackend, user: &str, request: &PageRequest) -
         .replace("{visible}", message::VISIBLE);
     let rows = ROWS.replace("{columns}", &columns());
     let sql = format!(
-        "WITH change_key AS ({keys}),
+        "WITH horizon AS MATERIALIZED ({horizon}),
+change_key AS ({keys}
+UNION ALL SELECT {HORIZON}, revision, id, 0 FROM horizon),
 page AS (
     SELECT kind, revision, id, row_number() OVER so_far <= {limit}
         AND (row_number() OVER so_far = 1 OR sum(bytes) OVER so_far <= $8) AS fits
-    FROM change_key WINDOW so_far AS (ORDER BY revision, kind, id)
+    FROM change_key
+    WHERE kind = {HORIZON} OR NOT EXISTS (SELECT 1 FROM horizon
+        WHERE (change_key.revision, change_key.kind, change_key.id) > (horizon.revision, {MESSAGE}, horizon.id))
+    WINDOW so_far AS (ORDER BY revision, kind, id)
     ORDER BY revision, kind, id LIMIT {limit} + 1
 ){rows}",
         limit = request.limit,
+        horizon = HORIZON_KEY.replace("{walk}", &(WALK - 1).to_string()),
     );
     let (revision, [conversation, message, deleted_message]) = bounds(request.since);
     let bytes = i64::try_from(request.bytes).unwrap_or(i64::MAX);

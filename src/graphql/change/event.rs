@@ -2,12 +2,14 @@
 
 use async_graphql::{ID, SimpleObject, Union};
 
-use crate::chat::Change;
+use crate::chat::{Change, ChangeCursor, FeedContent, FeedEvent};
 use crate::graphql::conversation::Conversation;
 use crate::graphql::message::Message;
+use crate::graphql::reply::ReplyEvent;
 use crate::graphql::shared::{Cursor, Listed};
 
-/// A change to one of the viewer's conversations or messages.
+/// A change to one of the viewer's conversations or messages. More kinds of changes may be added: ignore those that you do
+/// not know.
 #[derive(Union)]
 pub(super) enum ChangeEvent {
     Conversation(ConversationChanged),
@@ -16,6 +18,7 @@ pub(super) enum ChangeEvent {
     ActivePath(ActivePathChanged),
     Message(MessageChanged),
     MessageDeleted(MessageDeleted),
+    Progressed(ReplyProgressed),
 }
 
 /// A conversation was created or changed.
@@ -88,9 +91,28 @@ pub(super) struct MessageDeleted {
     conversation_id: ID,
 }
 
-impl From<Change> for ChangeEvent {
-    fn from(change: Change) -> Self {
-        let cursor = change.cursor().encode();
+/// A running reply has more text or reasoning, was restarted, or has ended. Only the subscription `changes` with
+/// `replyText: true` has this event.
+///
+/// Each running reply is first reported by a `MessageChanged`. Its events then continue from exactly the `content` and
+/// `parts` of the last `MessageChanged` of the reply, which replaces what was received before. The last event is a
+/// `ReplyEnded`, which stands for the `MessageChanged` of the end; a client that has appended all texts need not select
+/// `content` there. If the reply was retried at once, or has been deleted, another change is reported instead.
+#[derive(SimpleObject)]
+pub(super) struct ReplyProgressed {
+    /// The cursor for the argument `since` of `changes`: the one of the last change, as text does not move it. A stream
+    /// that is resumed with it begins with a `MessageChanged` of each running reply, with the text so far.
+    cursor: String,
+    /// The id of the reply.
+    message_id: ID,
+    /// What has happened. Its own cursor is one for the argument `after` of `replyProgress`.
+    event: ReplyEvent,
+}
+
+impl ChangeEvent {
+    /// The event of a change in a feed that has come to `cursor`.
+    pub(super) fn new(change: Change, cursor: ChangeCursor) -> Self {
+        let cursor = cursor.encode();
         match change {
             Change::Conversation(row) if row.deleted_at.is_some() => {
                 Self::ConversationDeleted(ConversationDeleted { cursor, conversation_id: row.id.into() })
@@ -111,6 +133,26 @@ impl From<Change> for ChangeEvent {
                 cursor,
                 message_id: row.id.into(),
                 conversation_id: row.conversation_id.into(),
+            }),
+        }
+    }
+}
+
+impl From<Change> for ChangeEvent {
+    fn from(change: Change) -> Self {
+        let cursor = change.cursor();
+        Self::new(change, cursor)
+    }
+}
+
+impl From<FeedEvent> for ChangeEvent {
+    fn from(event: FeedEvent) -> Self {
+        match event.content {
+            FeedContent::Change(change) => Self::new(change, event.cursor),
+            FeedContent::Reply(id, progress) => Self::Progressed(ReplyProgressed {
+                cursor: event.cursor.encode(),
+                message_id: id.into(),
+                event: ReplyEvent::new(id, progress),
             }),
         }
     }

@@ -46,6 +46,12 @@ pub(crate) struct ChangeSubscriptions;
 impl ChangeSubscriptions {
     /// Streams the viewer's changes, oldest first: the changes since a cursor, then each further change, whichever server
     /// made it. No change is skipped.
+    ///
+    /// With `replyText`, what running replies bring comes in the same stream, as `ReplyProgressed`: a device needs no
+    /// `replyProgress`. The stream first sends a `MessageChanged` of each reply that began before `since` and still runs,
+    /// with the text so far, and with `since` as its cursor. Replies that begin later are reported by the
+    /// `MessageChanged` of their beginning. At most `--max-user-replies` replies of a user run at a time; queued ones
+    /// are followed once they begin.
     #[expect(clippy::unused_async, reason = "the macro wants it")]
     async fn changes(
         &self,
@@ -55,11 +61,20 @@ impl ChangeSubscriptions {
                     stream begins with the first change."
         )]
         since: Option<String>,
+        #[graphql(
+            default_with = "Some(false)",
+            desc = "Whether the stream also has what running replies bring. The texts of messages are then read, and count \
+                    in the size of answers, whether they are selected or not."
+        )]
+        reply_text: Option<bool>,
     ) -> Result<impl Stream<Item = Result<ChangeEvent, Error>> + 'static, Error> {
         let chat = context.chat()?;
         let since = ChangeCursor::parse("since", since.as_deref())?;
+        if reply_text.unwrap_or(false) {
+            return Ok(chat.follow_changes_and_replies(since).map(|event| Ok(event?.into())).boxed());
+        }
         let columns = selected_columns(&[context.look_ahead()]);
-        Ok(chat.follow_changes(since, columns).map(|change| Ok(change?.into())))
+        Ok(chat.follow_changes(since, columns).map(|change| Ok(change?.into())).boxed())
     }
 }
 

@@ -9,5 +9,5 @@ mod requests;
 pub(super) use self::feedback::{Feedback, FeedbackMutations};
 pub(super) use self::mutations::{OnBusy, ReplyMutations, await_reply};
 pub(super) use self::outcome::{Failure, FinishReason, Usage};
-pub(super) use self::progress::ReplySubscriptions;
+pub(super) use self::progress::{ReplyEvent, ReplySubscriptions};
 pub(super) use self::requests::ReplyRequestSubscriptions;

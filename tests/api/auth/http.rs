@@ -36,23 +36,24 @@ on_both_databases! {
         let schema = anonymous.data(explore, json!({})).await;
         assert_eq!(schema["__typename"], "Query");
         assert_eq!(schema["__type"]["name"], "Message");
-        for (query, data) in [
-            (VIEWER, Value::Null),
-            ("{ __typename viewer { id } }", Value::Null),
-            ("{ conversations { totalCount } }", Value::Null),
-            ("query($id: ID!) { conversation(id: $id) { id } }", json!({ "conversation": null })),
-            ("query($id: ID!) { messages(conversationId: $id) { totalCount } }", Value::Null),
-            ("query($id: ID!) { node(id: $id) { id } }", json!({ "node": null })),
-            ("mutation { sendMessage(input: { content: \"hello\" }) { reply { id } } }", Value::Null),
-            ("mutation { createConversation(input: {}) { conversation { id } } }", Value::Null),
+        for query in [
+            VIEWER,
+            "{ __typename viewer { id } }",
+            "{ conversations { totalCount } }",
+            "query($id: ID!) { conversation(id: $id) { id } }",
+            "query($id: ID!) { messages(conversationId: $id) { totalCount } }",
+            "query($id: ID!) { node(id: $id) { id } }",
+            "mutation { sendMessage(input: { content: \"hello\" }) { reply { id } } }",
+            "mutation { createConversation(input: {}) { conversation { id } } }",
             // Not even what is wrong with a request is told.
-            ("mutation { sendMessage(input: { content: \"\" }) { reply { id } } }", Value::Null),
-            ("{ conversations(first: 101) { totalCount } }", Value::Null),
+            "mutation { sendMessage(input: { content: \"\" }) { reply { id } } }",
+            "{ conversations(first: 101) { totalCount } }",
         ] {
             let answer = anonymous.run(query, json!({ "id": id })).await;
             assert_eq!(answer.status, 200, "{query}");
             assert_eq!(answer.code(), "UNAUTHENTICATED", "{query}");
-            assert_eq!(answer.body["data"], data, "{query}");
+            let fields = answer.body["data"].as_object();
+            assert!(fields.is_none_or(|fields| fields.values().all(Value::is_null)), "{query}");
         }
         let rest = anonymous.post("/api/ann/chat").json(&json!({ "message": "hello" })).send().await.unwrap();
         assert_eq!(rest.status(), 401);

@@ -78,6 +78,56 @@ on_both_databases! {
     }
 }
 
+/// The same two bounds of a page of changes behind any number of messages in the trash.
+const PAGE_BUFFERS: u64 = 4_000;
+const PAGE_STEPS: u64 = 60_000;
+
+on_both_databases! {
+    async fn a_page_of_changes_looks_at_few_messages_in_the_trash(database) {
+        let server = TestServer::start(&database).await;
+        let filler = Filler::of(&database).await;
+        let ann = server.user("ann");
+        // Other changes lie among those of the messages in the trash, and after them.
+        let trashed = create(&ann).await;
+        filler.messages("ann", &trashed, 1, MANY).await;
+        filler.conversations("ann", 2, 100).await;
+        filler.raise_revisions(MANY).await;
+        filler.analyze().await;
+        let delete = format!(r#"mutation {{ deleteConversation(input: {{ conversationId: "{trashed}" }}) {{ __typename }} }}"#);
+        ann.data(&delete, Value::Null).await;
+        ann.start("hello").await;
+        server.take_all_statements();
+
+        let (mut since, mut pages, mut changes) = (Value::Null, 0, 0);
+        loop {
+            let query = "query($since: String) { changes(first: 20, since: $since) {
+              pageInfo { hasNextPage endCursor } nodes { __typename } } }";
+            let page = ann.data(query, json!({ "since": since })).await["changes"].take();
+            let found = page["nodes"].as_array().unwrap().len();
+            assert!(found > 0, "each page goes on");
+            (pages, changes) = (pages + 1, changes + found);
+            if page["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+            since = page["pageInfo"]["endCursor"].clone();
+        }
+        assert_eq!(changes, 100 + 1 + 3);
+        let statements: Vec<Statement> =
+            server.take_all_statements().into_iter().filter(|statement| statement.sql.contains("change_key")).collect();
+        assert!(statements.len() <= pages + 2 * MANY as usize / 1000, "{} statements", statements.len());
+        for statement in statements.iter().step_by(10) {
+            let (cost, allowed, plan) = match statement.db_backend {
+                DbBackend::Postgres => {
+                    let (buffers, plan) = buffers(&filler, statement).await;
+                    (buffers, PAGE_BUFFERS, plan)
+                }
+                _ => (steps(&filler, statement).await, PAGE_STEPS, String::new()),
+            };
+            assert!(cost <= allowed, "{cost} > {allowed}: {}\n{plan}", statement.sql);
+        }
+    }
+}
+
 /// What a viewer may do with a long conversation, and with a message that has many versions.
 async fn do_everything(ann: &Client, conversation: &str, wide: &str) {
     ann.data("{ conversations(first: 20) { totalCount nodes { id lastMessage { id } } } }", Value::Null)

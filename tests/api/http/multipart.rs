@@ -30,7 +30,8 @@ on_both_databases! {
         let sent = ann.send("hello", json!({ "awaitReply": false })).await;
         let attempt = script.next().await;
         let follow = format!(
-            "subscription {{ replyProgress(messageId: {}) {{ ... on ReplyText {{ text }} ... on ReplyEnded {{ message {{ content }} }} }} }}",
+            "subscription {{ replyProgress(messageId: {}) {{ ... on ReplyStarted {{ attempt }} ... on ReplyText {{ text }}
+               ... on ReplyEnded {{ message {{ content }} }} }} }}",
             sent["reply"]["id"]
         );
         let mut response = subscribe(&ann, APOLLO, &follow).await;
@@ -48,7 +49,8 @@ on_both_databases! {
         attempt.finish();
         let told = rest(response, text).await;
         let events: Vec<_> = told.iter().map(|part| &part["payload"]["data"]["replyProgress"]).collect();
-        let expected = json!([{ "text": "Good" }, { "text": " morning" }, { "message": { "content": "Good morning" } }]);
+        let end = json!({ "message": { "content": "Good morning" } });
+        let expected = json!([{ "attempt": 1 }, { "text": "Good" }, { "text": " morning" }, end]);
         let expected: Vec<_> = expected.as_array().unwrap().iter().collect();
         assert_eq!(events, expected);
     }
