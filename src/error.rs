@@ -118,7 +118,7 @@ impl Error {
             }
             Self::ConversationBusy => {
                 "The conversation is busy: a reply has not ended, or many of its messages are being moved or deleted; \
-                 retry later, or choose another `onBusy`."
+                 retry later."
             }
             Self::TooManyQueued(maximum) => {
                 return format!(

@@ -24,12 +24,6 @@ impl Chat {
         Ok(self.rows(query).await?.pop())
     }
 
-    /// Those of `ids` that the viewer has.
-    pub async fn conversations_by_id(&self, ids: &[Uuid]) -> Result<Vec<Arc<conversation::Model>>, Error> {
-        let query = self.own_conversations().filter(Column::Id.is_in(ids.iter().copied()));
-        self.rows(query).await
-    }
-
     /// The conversations of messages that were just read. Deleted ones are included: one that was deleted since then
     /// still belongs to the messages that the answer has.
     pub async fn conversations_of_messages(

@@ -1,15 +1,14 @@
 //! The viewer's messages.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::receipt::{Created, IdempotentRequest};
-use super::{Chat, Metadata, PositionRange, unchanged};
+use super::{Chat, Metadata, unchanged};
 use crate::database::Write;
 use crate::entity::message::{self, Column, Entity, visible};
 use crate::error::Error;
@@ -81,37 +80,5 @@ impl Chat {
     pub async fn messages_by_id(&self, ids: &[Uuid]) -> Result<Vec<Arc<message::Model>>, Error> {
         let query = self.own_messages().filter(Column::Id.is_in(ids.iter().copied()));
         self.rows(query).await
-    }
-
-    /// The messages of each of `ranges`, oldest first, read in one statement.
-    pub async fn message_ranges(
-        &self,
-        ranges: &[PositionRange],
-    ) -> Result<HashMap<PositionRange, Vec<Arc<message::Model>>>, Error> {
-        let wanted = ranges.iter().filter(|range| !range.is_empty());
-        let places = wanted.fold(Condition::any(), |places, range| {
-            // Each condition names every column of the index. With the common ones written once, SQLite reads all of
-            // the user's messages.
-            places.add(
-                Expr::col(Column::UserId)
-                    .eq(self.user())
-                    .and(Expr::col(Column::Active))
-                    .and(Expr::col(Column::ConversationId).eq(range.conversation))
-                    .and(Expr::col(Column::Position).gte(range.start))
-                    .and(Expr::col(Column::Position).lt(range.end)),
-            )
-        });
-        let rows = if places.is_empty() {
-            Vec::new()
-        } else {
-            let query = Entity::find()
-                .filter(visible())
-                .filter(places)
-                .order_by_asc(Column::ConversationId)
-                .order_by_asc(Column::Position);
-            self.rows(query).await?
-        };
-        let of = |range: &PositionRange| rows.iter().filter(|row| range.contains(row)).cloned().collect();
-        Ok(ranges.iter().map(|range| (*range, of(range))).collect())
     }
 }

@@ -13,6 +13,7 @@ mod new_message;
 mod organise;
 mod page;
 mod path;
+mod path_page;
 mod position_range;
 mod read;
 mod receipt;
@@ -34,7 +35,8 @@ pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, Co
 pub use self::messages::SetMessageMetadata;
 pub use self::metadata::Metadata;
 pub use self::new_message::Sent;
-pub use self::page::{DEFAULT_PAGE, MAXIMUM_PAGE, Page, Slice};
+pub use self::page::{CountedPage, DEFAULT_PAGE, MAXIMUM_PAGE, Page, Slice};
+pub use self::path_page::PathPage;
 pub use self::position_range::PositionRange;
 pub use self::replies::{RetryReply, StopReply};
 pub use self::reply_requests::{ReplyRequest, Requested};

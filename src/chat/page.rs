@@ -84,3 +84,20 @@ impl<T> Page<T> {
         }
     }
 }
+
+/// A part of a list, and how many items the whole list had at the same moment.
+#[derive(Clone, Debug)]
+pub struct CountedPage<T> {
+    /// The part.
+    pub page: Page<T>,
+    /// The number of items in the whole list.
+    pub total: i64,
+}
+
+impl<T> CountedPage<T> {
+    /// A page of a list that is empty or not the viewer's.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { page: Page::empty(), total: 0 }
+    }
+}

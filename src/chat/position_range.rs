@@ -3,7 +3,6 @@
 use uuid::Uuid;
 
 use super::Slice;
-use crate::entity::{conversation, message};
 
 /// A range of positions on a path through a conversation.
 ///
@@ -36,19 +35,10 @@ impl PositionRange {
         Self { conversation, start, end }
     }
 
-    /// The range of the last message.
+    /// How many positions there are.
     #[must_use]
-    pub fn last_of(conversation: &conversation::Model) -> Self {
-        let end = conversation.last_position.saturating_add(1);
-        Self { conversation: conversation.id, start: conversation.last_position.max(1), end }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.start >= self.end
-    }
-
-    pub(super) fn contains(&self, row: &message::Model) -> bool {
-        row.conversation_id == self.conversation && (self.start..self.end).contains(&row.position)
+    pub fn count(&self) -> usize {
+        usize::try_from(self.end - self.start).unwrap_or(0)
     }
 }
 

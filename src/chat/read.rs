@@ -16,6 +16,15 @@ use crate::error::Error;
 /// About how many bytes a row has without its texts.
 pub(super) const ROW_BYTES: usize = 512;
 
+/// How much a statement asks of the database.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Effort {
+    /// As most do.
+    Usual,
+    /// It keeps the database busy; see [`crate::database::Database::read_expensive_for`].
+    Expensive,
+}
+
 /// A row whose size depends on its texts.
 pub(super) trait RowSize {
     /// About how many bytes the row has.
@@ -68,30 +77,52 @@ impl Chat {
         self.load(query.build(self.database.backend())).await
     }
 
-    /// The rows of `statement`, which count against the request's memory budget. Reading stops when the budget is used up, and
-    /// fails. The rows are shared, however often an answer repeats them.
+    /// The rows of `statement`, read as [`Chat::load_rows`] reads them. They are shared, however often an answer repeats
+    /// them.
     pub(super) async fn load<M>(&self, statement: Statement) -> Result<Vec<Arc<M>>, Error>
     where
-        M: FromQueryResult + Send + RowSize,
+        M: FromQueryResult + Send + RowSize + 'static,
+    {
+        Ok(self.load_rows(statement, Effort::Usual).await?.into_iter().map(Arc::new).collect())
+    }
+
+    /// The rows of `statement`, which count against the request's share. Reading stops when the share is used up, and
+    /// fails.
+    pub(super) async fn load_rows<M>(&self, statement: Statement, effort: Effort) -> Result<Vec<M>, Error>
+    where
+        M: FromQueryResult + Send + RowSize + 'static,
     {
         let room = self.budget.left();
-        let (rows, bytes) = self
-            .read(|connection| {
-                let statement = statement.clone();
-                Box::pin(async move {
-                    let (mut rows, mut bytes) = (Vec::new(), 0);
-                    let take = |row: &QueryResult| {
-                        let row = M::from_query_result(row, "")?;
-                        bytes += row.bytes();
-                        rows.push(row);
-                        Ok(if bytes > room { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-                    };
-                    connection.for_each_row(statement, take).await?;
-                    Ok((rows, bytes))
-                })
-            })
-            .await?;
+        let (rows, bytes) = match effort {
+            Effort::Usual => {
+                self.read(|connection| Box::pin(rows_up_to(connection, statement.clone(), room))).await?
+            }
+            Effort::Expensive => {
+                self.database
+                    .read_expensive_for(self.user(), |connection| {
+                        Box::pin(rows_up_to(connection, statement.clone(), room))
+                    })
+                    .await?
+            }
+        };
         self.budget.take(bytes)?;
-        Ok(rows.into_iter().map(Arc::new).collect())
+        Ok(rows)
     }
+}
+
+/// The rows of `statement`, and how many bytes they have, up to the row with which those are more than `room`.
+async fn rows_up_to<M: FromQueryResult + Send + RowSize>(
+    connection: &Connection,
+    statement: Statement,
+    room: usize,
+) -> Result<(Vec<M>, usize), DbErr> {
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    let take = |row: &QueryResult| {
+        let row = M::from_query_result(row, "")?;
+        bytes += row.bytes();
+        rows.push(row);
+        Ok(if bytes > room { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    };
+    connection.for_each_row(statement, take).await?;
+    Ok((rows, bytes))
 }

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::shared::{Cursor, PositionCursor, ReplyCursor, SiblingCursor};
+use super::shared::{Cursor, MessageCursor, ReplyCursor, SiblingCursor};
 use crate::chat::{ChangeCursor, ConversationCursor, SearchCursor};
 
 /// Reads text, and the base64url of it, as each kind of cursor.
@@ -14,8 +14,11 @@ use crate::chat::{ChangeCursor, ConversationCursor, SearchCursor};
 /// If a cursor that was read is written as another one, or as a longer one, or leads to before the first place.
 pub fn cursor(bytes: &[u8]) {
     for text in [String::from_utf8_lossy(bytes).into_owned(), URL_SAFE_NO_PAD.encode(bytes)] {
-        assert!(PositionCursor::decode(&text).is_none_or(|cursor| cursor.0 >= 0), "a place before the first");
-        check_cursor::<PositionCursor>(&text);
+        assert!(
+            MessageCursor::decode(&text).is_none_or(|cursor| cursor.position >= 0),
+            "a place before the first"
+        );
+        check_cursor::<MessageCursor>(&text);
         check_cursor::<SiblingCursor>(&text);
         check_cursor::<ConversationCursor>(&text);
         check_cursor::<ChangeCursor>(&text);

@@ -124,6 +124,32 @@ on_both_databases! {
         }
     }
 
+    async fn an_error_names_the_argument_that_it_is_about(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let long = "x".repeat(201);
+        let object = |field: &str, value: Value| json!({ "input": { "content": "hello", field: value } });
+        let send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { message { id } } }";
+        for (query, variables, field) in [
+            ("{ conversations(first: 101) { nodes { id } } }", json!({}), "first"),
+            ("{ conversations(first: 1, last: 1) { nodes { id } } }", json!({}), "last"),
+            ("{ conversations(after: \"x\") { nodes { id } } }", json!({}), "after"),
+            ("query($long: String) { conversations(filter: { titleContains: $long }) { nodes { id } } }", json!({ "long": long }), "filter.titleContains"),
+            ("{ changes(since: \"x\") { nodes { __typename } } }", json!({}), "since"),
+            ("query($long: String!) { search(query: $long) { nodes { conversation { id } } } }", json!({ "long": "x".repeat(10_001) }), "query"),
+            (send, object("content", " ".into()), "input.content"),
+            (send, object("idempotencyKey", "".into()), "input.idempotencyKey"),
+            (send, object("metadata", json!([])), "input.metadata"),
+            // What does not fit a variable's type is refused with the variable's name.
+            (send, object("content", 1.into()), "$input.content"),
+            ("query($first: Int) { conversations(first: $first) { nodes { id } } }", json!({ "first": "x" }), "$first"),
+        ] {
+            let answer = ann.run(query, variables).await;
+            let extensions = json!({ "code": "BAD_USER_INPUT", "field": field });
+            assert_eq!(answer.body["errors"][0]["extensions"], extensions, "{}", answer.body);
+        }
+    }
+
     async fn every_refusal_has_a_code_and_no_word_of_the_database(database) {
         let server = TestServer::start(&database).await;
         let ann = server.user("ann");
@@ -171,6 +197,9 @@ fn assert_refused(answer: &Answer, part: &str) {
     assert!(answer.is_without_data(), "{}", answer.body);
     let message = answer.body["errors"][0]["message"].as_str().unwrap();
     assert!(message.contains(part), "{message}");
+    let field = answer.body["errors"][0]["extensions"]["field"].as_str().unwrap();
+    let name = field.strip_prefix("input.").unwrap_or(field);
+    assert!(message.contains(&format!("`{name}`")), "{field}: {message}");
 }
 
 #[track_caller]

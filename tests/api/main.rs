@@ -42,6 +42,7 @@ mod search;
 mod servers;
 mod signals;
 mod simultaneous;
+mod snapshots;
 mod support;
 mod tree;
 mod validation;

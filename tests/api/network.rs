@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::support::{Process, ScriptedAssistant, Settings, TestDatabase, TestServer};
+use crate::support::{Process, Proxy, ScriptedAssistant, Settings, TestDatabase, TestServer};
 
 /// Attempts that were not the first.
 const AGAIN: &str = "SELECT count(*) FROM message WHERE attempt > 1";
@@ -76,6 +77,102 @@ async fn a_reply_whose_end_is_not_answered_leads_to_the_next_one() {
     second.finish();
     database.becomes("SELECT count(*) FROM message WHERE status = 'COMPLETE'", 4).await;
     assert_eq!(database.number(AGAIN).await, 0, "nothing was begun again");
+}
+
+/// How long the outcome of a commit stays unknown here: longer than a request waits for it.
+const LONG_OUTAGE: Duration = Duration::from_secs(6);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
+async fn a_reply_that_was_taken_over_is_written_though_the_takeover_was_not_answered_for_long() {
+    let (database, proxy, behind) = TestDatabase::behind_a_proxy().await;
+    let to_predecessor = Proxy::to(database.url()).await;
+    let (assistant, predecessor) = ScriptedAssistant::new();
+    let mut settings = Settings { assistant, ..Settings::default() };
+    settings.replies.lease = Duration::from_secs(2);
+    let first = TestServer::with(&database.behind(&to_predecessor), settings).await;
+    let ann = first.user("ann");
+    ann.send("hello", json!({ "awaitReply": false })).await;
+    let _ghost = predecessor.next().await;
+    let (assistant, script) = ScriptedAssistant::new();
+    let mut settings = Settings { assistant, ..Settings::default() };
+    // Nobody takes over from the successor.
+    settings.replies.lease = Duration::from_mins(2);
+    let _second = TestServer::with(&behind, settings).await;
+    proxy.cut_after_commit();
+    to_predecessor.cut();
+    proxy.becomes_cut().await;
+    database.becomes(AGAIN, 1).await;
+    tokio::time::sleep(LONG_OUTAGE).await;
+    proxy.mend();
+    let attempt = timeout(Duration::from_secs(30), script.next()).await.expect("the takeover is known");
+    attempt.say("Hello yourself.");
+    attempt.finish();
+    database.becomes("SELECT count(*) FROM message WHERE status = 'COMPLETE'", 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
+async fn a_queued_reply_is_written_though_its_start_was_not_answered_for_long() {
+    let (database, proxy, behind) = TestDatabase::behind_a_proxy().await;
+    // A server without room: its replies wait for another one.
+    let (assistant, busy) = ScriptedAssistant::new();
+    let mut settings = Settings { assistant, ..Settings::default() };
+    settings.replies.replies = 1;
+    settings.replies.lease = Duration::from_mins(2);
+    let first = TestServer::with(&database, settings).await;
+    first.user("ann").send("hello", json!({ "awaitReply": false })).await;
+    let _running = busy.next().await;
+    let (assistant, script) = ScriptedAssistant::new();
+    let mut settings = Settings { assistant, ..Settings::default() };
+    settings.replies.lease = Duration::from_mins(2);
+    let _second = TestServer::with(&behind, settings).await;
+    proxy.cut_after_commit();
+    let sent = first.user("bob").send("hello", json!({ "awaitReply": false })).await;
+    assert_eq!(sent["reply"]["status"], "QUEUED");
+    proxy.becomes_cut().await;
+    database.becomes("SELECT count(*) FROM message WHERE status = 'GENERATING'", 2).await;
+    tokio::time::sleep(LONG_OUTAGE).await;
+    proxy.mend();
+    let attempt = timeout(Duration::from_secs(30), script.next()).await.expect("the start is known");
+    attempt.say("Hello yourself.");
+    attempt.finish();
+    database.becomes("SELECT count(*) FROM message WHERE status = 'COMPLETE'", 3).await;
+}
+
+/// Connections that wait for a lock.
+const WAITING: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
+async fn one_users_readers_of_replies_leave_connections_to_the_others() {
+    let database = TestDatabase::postgres().await;
+    let server = TestServer::start(&database).await;
+    let (ann, bob) = (server.user("ann"), server.user("bob"));
+    let reply = ann.send("hello", json!({})).await["reply"]["id"].take();
+    bob.start("hello").await;
+    // Whoever reads messages waits.
+    let raw = database.raw().await;
+    let lock = raw.begin().await.unwrap();
+    lock.execute_unprepared("LOCK TABLE message IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let progress = "subscription($id: ID!) { replyProgress(messageId: $id) { __typename } }";
+    let readers: Vec<_> = (0..30)
+        .map(|_| {
+            let (ann, id) = (ann.clone(), reply.clone());
+            tokio::spawn(async move { ann.subscribe(progress, json!({ "id": id })).await.next().await })
+        })
+        .collect();
+    while database.number(WAITING).await < 3 {}
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(2) {
+        let read = bob.data("{ conversations { totalCount } }", json!({}));
+        timeout(Duration::from_secs(2), read).await.expect("a connection is left for others");
+    }
+    lock.commit().await.unwrap();
+    for reader in readers {
+        reader.abort();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

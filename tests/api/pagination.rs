@@ -27,6 +27,13 @@ query($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {
   }
 }";
 
+const BRANCH: &str = "
+query($id: ID!, $leaf: ID, $after: String, $before: String) {
+  list: messages(conversationId: $id, leafId: $leaf, after: $after, before: $before) {
+    nodes { id } edges { cursor } pageInfo { endCursor }
+  }
+}";
+
 on_both_databases! {
     async fn every_page_is_a_slice_of_its_list(database) {
         let server = TestServer::start(&database).await;
@@ -62,6 +69,82 @@ on_both_databases! {
         assert_eq!(after, json!([all["nodes"][3], all["nodes"][4]]));
         let before = ann.data(CONVERSATIONS, json!({ "last": 1, "before": place })).await["list"]["nodes"].take();
         assert_eq!(before, json!([all["nodes"][1]]));
+    }
+
+    async fn without_arguments_messages_are_the_newest(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let id = ann.start("hello").await;
+        for _ in 0..12 {
+            ann.send("hello", json!({ "conversationId": id })).await;
+        }
+        let last = ann.data(MESSAGES, json!({ "id": id, "last": 20 })).await;
+        assert_eq!(last["list"]["totalCount"], 26);
+        assert_eq!(ann.data(MESSAGES, json!({ "id": id })).await, last);
+        let nested = "query($id: ID!) { conversation(id: $id) { messages { nodes { id } pageInfo { hasPreviousPage } } } }";
+        let nested = ann.data(nested, json!({ "id": id })).await["conversation"]["messages"].take();
+        assert_eq!(nested["nodes"], last["list"]["nodes"]);
+        assert_eq!(nested["pageInfo"]["hasPreviousPage"], true);
+        // With a cursor the list goes on from there.
+        let first = ann.data(MESSAGES, json!({ "id": id, "first": 2 })).await["list"].take();
+        let after = json!({ "id": id, "after": first["pageInfo"]["endCursor"] });
+        let explicit = with(&after, "first", &20.into());
+        assert_eq!(ann.data(MESSAGES, after).await, ann.data(MESSAGES, explicit).await);
+    }
+
+    async fn a_cursor_of_another_conversation_or_branch_is_refused(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let (one, other) = (ann.start("one").await, ann.start("other").await);
+        let path = ann.data(BRANCH, json!({ "id": one })).await["list"].take();
+        let leaf = &path["nodes"][1]["id"];
+        let branch = ann.data(BRANCH, json!({ "id": one, "leaf": leaf })).await["list"].take();
+        let shorter = ann.data(BRANCH, json!({ "id": one, "leaf": path["nodes"][0]["id"] })).await["list"].take();
+        let elsewhere = ann.data(BRANCH, json!({ "id": other })).await["list"].take();
+        let end = |list: &Value| list["pageInfo"]["endCursor"].clone();
+        for (leaf, cursor) in [
+            (&Value::Null, end(&elsewhere)),
+            (&Value::Null, end(&branch)),
+            (leaf, end(&path)),
+            (leaf, end(&shorter)),
+            (&json!("nonsense"), end(&path)),
+        ] {
+            for name in ["after", "before"] {
+                let variables = json!({ "id": one, "leaf": leaf, name: cursor });
+                let answer = ann.run(BRANCH, variables).await;
+                let extensions = json!({ "code": "BAD_USER_INPUT", "field": name });
+                assert_eq!(answer.body["errors"][0]["extensions"], extensions, "{name} {leaf}");
+            }
+        }
+        for (leaf, cursor) in [(&Value::Null, end(&path)), (leaf, end(&branch))] {
+            let before = ann.data(BRANCH, json!({ "id": one, "leaf": leaf, "before": cursor })).await["list"].take();
+            assert_eq!(before["nodes"].as_array().unwrap().len(), 1);
+        }
+    }
+
+    async fn a_cursor_of_the_active_path_goes_on_with_the_path_that_is_active_now(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let id = ann.start("one").await;
+        ann.send("two", json!({ "conversationId": id })).await;
+        let old = ann.data(BRANCH, json!({ "id": id })).await["list"].take();
+        let nodes = old["nodes"].as_array().unwrap().clone();
+        let of_branch = ann.data(BRANCH, json!({ "id": id, "leaf": nodes[3]["id"] })).await["list"].take();
+        let edit = "mutation($id: ID!) { editMessage(input: { messageId: $id, content: \"changed\" }) { message { id } reply { id } } }";
+        let edited = ann.data(edit, json!({ "id": nodes[2]["id"] })).await["editMessage"].take();
+        let new = [&edited["message"]["id"], &edited["reply"]["id"]];
+        let page = async |variables: Value| {
+            let list = ann.data(BRANCH, with(&variables, "id", &id.clone().into())).await["list"].take();
+            list["nodes"].as_array().unwrap().iter().map(|node| node["id"].clone()).collect::<Vec<_>>()
+        };
+        let second = &old["edges"][1]["cursor"];
+        let third = &old["edges"][2]["cursor"];
+        assert_eq!(page(json!({ "before": third })).await, [nodes[0]["id"].clone(), nodes[1]["id"].clone()]);
+        assert_eq!(page(json!({ "after": second })).await, [new[0].clone(), new[1].clone()]);
+        assert_eq!(page(json!({ "after": third })).await, [new[1].clone()]);
+        // The old branch still is what it was.
+        let leaf = &nodes[3]["id"];
+        assert_eq!(page(json!({ "leaf": leaf, "after": of_branch["edges"][1]["cursor"] })).await, [nodes[2]["id"].clone(), leaf.clone()]);
     }
 
     async fn pages_have_limits_and_cursors_are_checked(database) {

@@ -30,7 +30,7 @@ const files = suites.sort().flatMap((suite) =>
 if (unknown.length > 0 || files.length === 0) throw new Error(`no such suite: ${unknown.join(', ') || root}`);
 
 /** Suites that are told of what is stored: they run on PostgreSQL as well. */
-const onBoth = ['graphql-sse', 'graphql-ws', 'libraries'];
+const onBoth = ['flow', 'graphql-sse', 'graphql-ws', 'libraries'];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
@@ -59,7 +59,13 @@ async function testServer(files, database) {
   console.log(`on ${database ? 'PostgreSQL' : 'SQLite'}`);
   const before = counts.failed;
   const server = await start(resolve(values.binary), database);
-  Object.assign(process.env, { CAUSERIE_URL: server.url, CAUSERIE_TOKEN: server.token });
+  Object.assign(process.env, {
+    CAUSERIE_URL: server.url,
+    CAUSERIE_TOKEN: server.token,
+    // For suites that start another server.
+    CAUSERIE_BINARY: resolve(values.binary),
+    CAUSERIE_DATABASE: database ?? '',
+  });
   await test(files);
   const end = await server.stop();
   if (end !== 0) {

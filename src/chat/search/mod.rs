@@ -3,14 +3,16 @@
 mod snippets;
 mod statement;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult};
+use sea_orm::{DbErr, FromQueryResult, QueryResult};
 use uuid::Uuid;
 
 use self::snippets::{Snippets, Text};
-use self::statement::statement;
+use self::statement::{CONVERSATION, MESSAGE, statement};
+use super::read::{Effort, RowSize};
 use super::{Chat, Page, Slice};
 use crate::database::storable;
 use crate::entity::message::Role;
@@ -80,13 +82,28 @@ impl Hit {
 /// A row of the search statement.
 struct Found {
     cursor: SearchCursor,
-    is_title: bool,
+    /// `None` for the row beyond the page.
+    conversation: Option<conversation::Model>,
+    message: Option<message::Model>,
 }
 
-impl Found {
-    fn read(row: &QueryResult) -> Result<Self, DbErr> {
-        let cursor = SearchCursor { score: row.try_get("", "score")?, id: row.try_get("", "id")? };
-        Ok(Self { cursor, is_title: row.try_get::<i32>("", "is_title")? == 1 })
+impl FromQueryResult for Found {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        let has_message = row.try_get::<Option<Uuid>>(MESSAGE, "id")?.is_some();
+        let has_conversation = row.try_get::<Option<Uuid>>(CONVERSATION, "id")?.is_some();
+        let message = || message::Model::from_query_result(row, MESSAGE);
+        let conversation = || conversation::Model::from_query_result(row, CONVERSATION);
+        Ok(Self {
+            cursor: SearchCursor { score: row.try_get(prefix, "score")?, id: row.try_get(prefix, "id")? },
+            conversation: has_conversation.then(conversation).transpose()?,
+            message: has_message.then(message).transpose()?,
+        })
+    }
+}
+
+impl RowSize for Found {
+    fn bytes(&self) -> usize {
+        self.conversation.as_ref().map_or(0, RowSize::bytes) + self.message.as_ref().map_or(0, RowSize::bytes)
     }
 }
 
@@ -117,41 +134,17 @@ impl Chat {
         let Some(statement) = statement(backend, self.user(), &query, filter, &slice) else {
             return Ok(Page::empty());
         };
-        let found = self
-            .database
-            .read_expensive_for(self.user(), |connection| connection.query_all_raw(statement.clone()))
-            .await?;
-        let found: Vec<Found> = found.iter().map(Found::read).collect::<Result<_, _>>()?;
+        let mut found: Vec<Found> = self.load_rows(statement, Effort::Expensive).await?;
+        found.sort_unstable_by_key(|found| Reverse((found.cursor.score, found.cursor.id)));
         let Page { items, has_previous, has_next } = Page::from_rows(found, &slice);
-        Ok(Page { items: self.hits(&items, &query).await?, has_previous, has_next })
+        Ok(Page { items: self.hits(items, &query), has_previous, has_next })
     }
 
-    /// The rows of the hits, without those that were deleted meanwhile.
-    async fn hits(&self, found: &[Found], query: &Arc<Query>) -> Result<Vec<Hit>, Error> {
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        let of_kind = |title: bool| -> Vec<Uuid> {
-            found.iter().filter(|found| found.is_title == title).map(|found| found.cursor.id).collect()
+    fn hits(&self, found: Vec<Found>, query: &Arc<Query>) -> Vec<Hit> {
+        let row = |Found { cursor, conversation, message }: Found| {
+            Some((cursor, Arc::new(conversation?), message.map(Arc::new)))
         };
-        let messages = self.messages_by_id(&of_kind(false)).await?;
-        let mut wanted = of_kind(true);
-        wanted.extend(messages.iter().map(|message| message.conversation_id));
-        wanted.sort_unstable();
-        wanted.dedup();
-        let conversations = self.conversations_by_id(&wanted).await?;
-        let row = |found: &Found| {
-            let id = found.cursor.id;
-            let message = if found.is_title {
-                None
-            } else {
-                Some(messages.iter().find(|message| message.id == id)?.clone())
-            };
-            let id = message.as_ref().map_or(id, |message| message.conversation_id);
-            let conversation = conversations.iter().find(|conversation| conversation.id == id)?.clone();
-            Some((found.cursor, conversation, message))
-        };
-        let rows: Vec<_> = found.iter().filter_map(row).collect();
+        let rows: Vec<_> = found.into_iter().filter_map(row).collect();
         let texts = rows.iter().map(|(_, conversation, message)| Text::new(conversation, message.as_ref()));
         let snippets = Arc::new(Snippets::new(self.user(), query.clone(), texts.collect()));
         let hit = |(number, (cursor, conversation, message))| Hit {
@@ -161,7 +154,7 @@ impl Chat {
             number,
             snippets: snippets.clone(),
         };
-        Ok(rows.into_iter().enumerate().map(hit).collect())
+        rows.into_iter().enumerate().map(hit).collect()
     }
 }
 

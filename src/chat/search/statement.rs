@@ -1,10 +1,17 @@
 //! The statement that finds hits.
 
-use sea_orm::{DbBackend, Statement, Value};
+use sea_orm::{DbBackend, Iden, Iterable, Statement, Value};
 
 use super::{SearchCursor, SearchFilter, SearchScope, round_up};
 use crate::chat::Slice;
+use crate::entity::{conversation, message};
 use crate::search::{Lookup, Query, Term, scope};
+
+/// What the names of a message's columns begin with.
+pub(super) const MESSAGE: &str = "message_";
+
+/// What the names of a conversation's columns begin with.
+pub(super) const CONVERSATION: &str = "whole_";
 
 /// Collects the values of a statement.
 struct Sql {
@@ -27,7 +34,7 @@ impl Sql {
     }
 }
 
-/// The statement that finds a page of hits; `None` if the filter excludes everything.
+/// The statement that finds a page of hits and reads them, in one snapshot; `None` if the filter excludes everything.
 ///
 /// The index finds the owner's candidates by their tokens, and their folded texts then decide. Terms are counted once,
 /// in a materialized part of the statement.
@@ -72,7 +79,8 @@ pub(super) fn statement(
     if branches.is_empty() {
         return None;
     }
-    let text = rank(&mut sql, &branches.join("\nUNION ALL\n"), query.wanted.len(), slice);
+    let page = rank(&mut sql, &branches.join("\nUNION ALL\n"), query.wanted.len(), slice);
+    let text = with_rows(&mut sql, &page, &user_id, slice);
     Some(Statement::from_sql_and_values(backend, text, sql.values))
 }
 
@@ -93,9 +101,44 @@ fn rank(sql: &mut Sql, candidates: &str, terms: usize, slice: &Slice<SearchCurso
         "WITH candidate AS MATERIALIZED (\n{candidates}\n), hit AS (
     SELECT id, is_title, CAST((1 + is_title) * ({score}) AS BIGINT) AS score FROM candidate WHERE {all}
 )
-SELECT id, is_title, score FROM hit {}
+SELECT id, is_title, score, ROW_NUMBER() OVER (ORDER BY score DESC, id DESC) AS number FROM hit {}
 ORDER BY score DESC, id DESC LIMIT {limit}",
         after.unwrap_or_default(),
+    )
+}
+
+/// Adds the messages and conversations of the hits of `page`, of which the one beyond the slice only tells that there
+/// are more.
+fn with_rows(sql: &mut Sql, page: &str, user_id: &str, slice: &Slice<SearchCursor>) -> String {
+    let limit = sql.bind(slice.limit);
+    let joins = match sql.backend {
+        // With `OFFSET 0` each is a loop over the primary key, also while there are no statistics.
+        DbBackend::Postgres => format!(
+            "LEFT JOIN LATERAL (
+    SELECT * FROM message WHERE user_id = {user_id} AND id = page.id AND page.is_title = 0 AND page.number <= {limit} OFFSET 0
+) AS m ON TRUE
+LEFT JOIN LATERAL (
+    SELECT * FROM conversation
+    WHERE user_id = {user_id} AND id = COALESCE(m.conversation_id, page.id) AND page.number <= {limit} OFFSET 0
+) AS c ON TRUE"
+        ),
+        _ => format!(
+            "LEFT JOIN message AS m
+    ON m.user_id = {user_id} AND m.id = page.id AND page.is_title = 0 AND page.number <= {limit}
+LEFT JOIN conversation AS c
+    ON c.user_id = {user_id} AND c.id = COALESCE(m.conversation_id, page.id) AND page.number <= {limit}"
+        ),
+    };
+    let messages = message::Column::iter()
+        .map(|column| column.to_string())
+        .map(|name| format!("m.{name} AS {MESSAGE}{name}"));
+    let conversations = conversation::Column::iter()
+        .map(|column| column.to_string())
+        .map(|name| format!("c.{name} AS {CONVERSATION}{name}"));
+    let columns = messages.chain(conversations).collect::<Vec<_>>().join(", ");
+    format!(
+        "WITH page AS (\n{page}\n)
+SELECT page.id, page.is_title, page.score, page.number, {columns} FROM page {joins}"
     )
 }
 

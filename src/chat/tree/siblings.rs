@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter,
+    QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, Statement,
 };
 use uuid::Uuid;
 
-use super::super::{Chat, Page, Slice};
+use super::super::read::{Effort, RowSize};
+use super::super::{Chat, CountedPage, Page, Slice};
 use crate::entity::message::{self, Column, Entity};
 use crate::error::Error;
 
@@ -32,13 +33,17 @@ pub struct SiblingKey {
     pub id: Uuid,
 }
 
-/// A message's index among its siblings, and how many there are.
+/// A message's place among its siblings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SiblingRank {
     /// The message's index in order of creation, from 0.
     pub index: i64,
     /// How many there are, the message itself among them.
     pub count: i64,
+    /// The one that was created before it.
+    pub previous: Option<Uuid>,
+    /// The one that was created after it.
+    pub next: Option<Uuid>,
 }
 
 /// A part of a group in order of creation. Its cursors are the revisions that created the messages.
@@ -55,6 +60,27 @@ struct RankRow {
     id: Uuid,
     number: i64,
     count: i64,
+    previous: Option<Uuid>,
+    next: Option<Uuid>,
+}
+
+/// A sibling, and how many there are of its group.
+struct SiblingRow {
+    message: message::Model,
+    count: i64,
+}
+
+impl FromQueryResult for SiblingRow {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        let message = message::Model::from_query_result(row, prefix)?;
+        Ok(Self { message, count: row.try_get(prefix, "sibling_count")? })
+    }
+}
+
+impl RowSize for SiblingRow {
+    fn bytes(&self) -> usize {
+        self.message.bytes()
+    }
 }
 
 impl SiblingGroup {
@@ -90,74 +116,104 @@ impl Chat {
         let mut ranked = self.members(keys.iter().map(|key| key.group)).select_only();
         QueryTrait::query(&mut ranked)
             .column(Column::Id)
-            .expr_as(numbered(&Order::Asc), Alias::new("number"))
+            .expr_as(in_order("ROW_NUMBER()"), Alias::new("number"))
+            .expr_as(in_order("LAG(id)"), Alias::new("previous"))
+            .expr_as(in_order("LEAD(id)"), Alias::new("next"))
             .expr_as(Expr::cust(format!("COUNT(*) OVER ({SIBLING_GROUP})")), Alias::new("count"));
-        let (id, number, count) = (Alias::new("id"), Alias::new("number"), Alias::new("count"));
+        let id = Alias::new("id");
         let query = Query::select()
-            .columns([id.clone(), number, count])
+            .columns(["id", "number", "count", "previous", "next"].map(Alias::new))
             .from_subquery(ranked.into_query(), Alias::new("ranked"))
             .and_where(Expr::col(id).is_in(keys.iter().map(|key| key.id)))
             .to_owned();
         let statement = self.database.backend().build(&query);
         let rows: Vec<RankRow> = self.find(statement).await?;
-        let ranks: HashMap<Uuid, SiblingRank> = rows
-            .into_iter()
-            .map(|row| (row.id, SiblingRank { index: row.number - 1, count: row.count }))
-            .collect();
+        let rank = |row: RankRow| {
+            let RankRow { id, number, count, previous, next } = row;
+            (id, SiblingRank { index: number - 1, count, previous, next })
+        };
+        let ranks: HashMap<Uuid, SiblingRank> = rows.into_iter().map(rank).collect();
         Ok(keys.iter().filter_map(|key| Some((*key, *ranks.get(&key.id)?))).collect())
     }
 
-    /// The messages of each of `pages`. Pages with equal slices are read in one statement.
+    /// Those of `pages` whose groups have messages, each with the number of those, from one snapshot. Pages with equal
+    /// slices are read in one statement.
     pub async fn sibling_pages(
         &self,
         pages: &[SiblingPage],
-    ) -> Result<HashMap<SiblingPage, Page<Arc<message::Model>>>, Error> {
+    ) -> Result<HashMap<SiblingPage, CountedPage<Arc<message::Model>>>, Error> {
         let mut groups: HashMap<Slice<i64>, HashSet<SiblingGroup>> = HashMap::new();
         for page in pages {
             groups.entry(page.slice).or_default().insert(page.group);
         }
         let mut read = HashMap::new();
         for (slice, groups) in groups {
-            let order = if slice.from_end { Order::Desc } else { Order::Asc };
-            let query = self
-                .own_messages()
-                .filter(Column::Id.in_subquery(self.sliced(&groups, &slice, &order)))
-                .order_by(Column::CreatedRevision, order);
-            let mut members: HashMap<SiblingGroup, Vec<Arc<message::Model>>> = HashMap::new();
-            for row in self.rows(query).await? {
-                members.entry(SiblingGroup::of(&row)).or_default().push(row);
+            let mut members: HashMap<SiblingGroup, (i64, Vec<Arc<message::Model>>)> = HashMap::new();
+            let rows = self.load_rows(self.sliced(&groups, &slice), Effort::Usual).await?;
+            for SiblingRow { message, count } in rows {
+                let (_, rows) = members.entry(SiblingGroup::of(&message)).or_insert((count, Vec::new()));
+                let revision = message.created_revision;
+                let is_wanted = slice.after.is_none_or(|after| revision > after)
+                    && slice.before.is_none_or(|before| revision < before);
+                if is_wanted {
+                    rows.push(Arc::new(message));
+                }
             }
-            read.extend(groups.into_iter().map(|group| {
-                let rows = members.remove(&group).unwrap_or_default();
-                (SiblingPage { group, slice }, Page::from_rows(rows, &slice))
+            read.extend(members.into_iter().map(|(group, (total, rows))| {
+                (SiblingPage { group, slice }, CountedPage { page: Page::from_rows(rows, &slice), total })
             }));
         }
         Ok(read)
     }
 
-    /// The ids of the messages of `groups` that `slice` asks for, and of one more in each group that has more.
-    fn sliced(&self, groups: &HashSet<SiblingGroup>, slice: &Slice<i64>, order: &Order) -> SelectStatement {
-        let mut members = self.members(groups.iter().copied()).select_only().column(Column::Id);
+    /// The messages of `groups` that `slice` asks for, and one more in each group that has more. A group of which it
+    /// asks for none has one message nevertheless, which tells how many there are.
+    fn sliced(&self, groups: &HashSet<SiblingGroup>, slice: &Slice<i64>) -> Statement {
+        let order = if slice.from_end { Order::Desc } else { Order::Asc };
+        let mut outside = Condition::any();
         if let Some(revision) = slice.after {
-            members = members.filter(Column::CreatedRevision.gt(revision));
+            outside = outside.add(Column::CreatedRevision.lte(revision));
         }
         if let Some(revision) = slice.before {
-            members = members.filter(Column::CreatedRevision.lt(revision));
+            outside = outside.add(Column::CreatedRevision.gte(revision));
         }
-        let limit = slice.limit + 1;
-        // The index has one group in this order, so no more rows are read than wanted.
-        let ids = Alias::new("ids");
-        if groups.len() == 1 {
-            let first = members.order_by(Column::CreatedRevision, order.clone()).limit(limit).into_query();
-            return Query::select().column(Column::Id).from_subquery(first, ids).to_owned();
-        }
-        let number = Alias::new("number");
-        QueryTrait::query(&mut members).expr_as(numbered(order), number.clone());
-        Query::select()
-            .column(Column::Id)
-            .from_subquery(members.into_query(), ids)
-            .and_where(Expr::col(number).lte(limit))
-            .to_owned()
+        let outside: SimpleExpr =
+            if outside.is_empty() { Expr::value(0) } else { Expr::case(outside, 1).finally(0).into() };
+        let [sibling, count, number, is_outside, chosen] =
+            ["sibling_id", "sibling_count", "number", "is_outside", "chosen"].map(Alias::new);
+        let mut members = self.members(groups.iter().copied()).select_only();
+        QueryTrait::query(&mut members)
+            .expr_as(Expr::col(Column::Id), sibling.clone())
+            .expr_as(Expr::col(Column::ConversationId), Column::ConversationId)
+            .expr_as(Expr::col(Column::ParentId), Column::ParentId)
+            .expr_as(Expr::col(Column::CreatedRevision), Column::CreatedRevision)
+            .expr_as(outside, is_outside.clone());
+        let direction = if slice.from_end { "DESC" } else { "ASC" };
+        let numbered = format!(
+            r#"ROW_NUMBER() OVER ({SIBLING_GROUP} ORDER BY "is_outside", "created_revision" {direction})"#
+        );
+        let numbered = Query::select()
+            .columns([sibling.clone(), is_outside.clone()])
+            .expr_as(Expr::cust(numbered), number.clone())
+            .expr_as(Expr::cust(format!("COUNT(*) OVER ({SIBLING_GROUP})")), count.clone())
+            .from_subquery(members.into_query(), Alias::new("member"))
+            .to_owned();
+        let wanted = Query::select()
+            .columns([sibling.clone(), count.clone()])
+            .from_subquery(numbered, Alias::new("numbered"))
+            .and_where(Expr::col(number.clone()).lte(slice.limit + 1))
+            .and_where(Expr::col(is_outside).eq(0).or(Expr::col(number).eq(1)))
+            .to_owned();
+        let mut query = self.own_messages().order_by(Column::CreatedRevision, order);
+        QueryTrait::query(&mut query)
+            .expr_as(Expr::col((chosen.clone(), count.clone())), count)
+            .join_subquery(
+                JoinType::InnerJoin,
+                wanted,
+                chosen.clone(),
+                Expr::col((chosen, sibling)).equals((Entity, Column::Id)),
+            );
+        query.build(self.database.backend())
     }
 
     /// The sibling of `message` that was created last before it, or else first after it.
@@ -223,8 +279,7 @@ impl Chat {
 /// Groups rows by parent.
 const SIBLING_GROUP: &str = r#"PARTITION BY "conversation_id", "parent_id""#;
 
-/// A row's number in its group, from 1.
-fn numbered(order: &Order) -> sea_orm::sea_query::SimpleExpr {
-    let direction = if *order == Order::Desc { "DESC" } else { "ASC" };
-    Expr::cust(format!(r#"ROW_NUMBER() OVER ({SIBLING_GROUP} ORDER BY "created_revision" {direction})"#))
+/// The window function `function` over a group in order of creation.
+fn in_order(function: &str) -> SimpleExpr {
+    Expr::cust(format!(r#"{function} OVER ({SIBLING_GROUP} ORDER BY "created_revision")"#))
 }

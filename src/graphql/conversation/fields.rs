@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Object};
 
 use super::Conversation;
-use crate::chat::PositionRange;
+use crate::chat::PathPage;
 use crate::error::Error;
 use crate::graphql::message::{self, Message, MessageConnection};
 use crate::graphql::shared::{ContextExt, DateTime, Json, Paging, read_metadata};
@@ -70,17 +70,23 @@ impl Conversation {
     /// The last message of the active path. It is `null` if the conversation has no messages.
     async fn last_message(&self, context: &Context<'_>) -> Option<Result<Message, Error>> {
         let load = async {
-            let rows = context.rows()?.load_one(PositionRange::last_of(&self.row)).await?;
-            Ok(rows.and_then(|mut rows| rows.pop()).map(Message::from))
+            let last = context.rows()?.load_one(PathPage::last_message(self.row.id)).await?;
+            Ok(last.and_then(|mut last| last.page.items.pop()).map(Message::from))
         };
         load.await.transpose()
     }
 
-    /// The messages of the active path, or of another branch, oldest first.
+    /// The messages of the active path, or of another branch, oldest first: without arguments the newest 20.
+    ///
+    /// A cursor is valid only for the same conversation and the same `leafId`; any other fails with `BAD_USER_INPUT`. On
+    /// the active path it stands for a position: if the path has changed since then, the list continues with the
+    /// messages that now come after or before that position. Those before the first message that was replaced are the
+    /// same. With `leafId`, a cursor always leads to the same messages.
     async fn messages(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Returns the first _n_ items: at most 100, by default 20.")] first: Option<i32>,
+        #[graphql(desc = "Returns the first _n_ items: at most 100. It is 20 if only cursors are given.")]
+        first: Option<i32>,
         #[graphql(desc = "Returns only messages after this cursor.")] after: Option<String>,
         #[graphql(desc = "Returns the last _n_ items instead: at most 100.")] last: Option<i32>,
         #[graphql(desc = "Returns only messages before this cursor.")] before: Option<String>,
@@ -91,6 +97,6 @@ impl Conversation {
         leaf_id: Option<ID>,
     ) -> Result<MessageConnection, Error> {
         let paging = Paging { first, after, last, before };
-        message::list(context, Some(&self.row), leaf_id.as_ref(), paging).await
+        message::list(context, self.row.id, leaf_id.as_ref(), paging).await
     }
 }

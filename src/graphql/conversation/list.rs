@@ -50,7 +50,7 @@ impl ConversationLists {
         let order: chat::ConversationOrder = order_by.unwrap_or_default().into();
         let chat = context.chat()?;
         let paging = Paging { first, after, last, before };
-        let slice = paging.slice(std::convert::identity::<ConversationCursor>)?;
+        let slice = paging.slice(Some::<ConversationCursor>)?;
         for (name, cursor) in [("after", &slice.after), ("before", &slice.before)] {
             if cursor.as_ref().is_some_and(|cursor| cursor.order != order) {
                 let message = format!(

@@ -63,7 +63,8 @@ impl ConversationMutations {
 
     /// Copies a message and all messages before it on its branch into a new conversation with the same title. The
     /// original conversation does not change. The mutation fails with `CONVERSATION_BUSY` if one of these messages is a
-    /// reply that has not ended.
+    /// reply that has not ended, as its copy would never end: stop it, or copy the messages before it. Other replies of
+    /// the conversation do not matter, so that there is no `onBusy`.
     async fn fork_conversation(
         &self,
         context: &Context<'_>,

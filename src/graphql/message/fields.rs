@@ -112,7 +112,8 @@ impl Message {
     }
 
     /// The versions of this message, itself included: all messages with the same parent, oldest first. `editMessage`
-    /// adds a version of a user's message, and `regenerateReply` adds one of a reply.
+    /// adds a version of a user's message, and `regenerateReply` adds one of a reply. A cursor is valid only among the
+    /// same siblings.
     async fn siblings(
         &self,
         context: &Context<'_>,
@@ -132,6 +133,16 @@ impl Message {
     /// The number of siblings, the message itself included.
     async fn sibling_count(&self, context: &Context<'_>) -> Result<i64, Error> {
         Ok(siblings::rank(context, &self.row).await?.count)
+    }
+
+    /// The id of the sibling that was created before this one. It is `null` for the first one.
+    async fn previous_version_id(&self, context: &Context<'_>) -> Result<Option<ID>, Error> {
+        Ok(siblings::rank(context, &self.row).await?.previous.map(ID::from))
+    }
+
+    /// The id of the sibling that was created after this one. It is `null` for the last one.
+    async fn next_version_id(&self, context: &Context<'_>) -> Result<Option<ID>, Error> {
+        Ok(siblings::rank(context, &self.row).await?.next.map(ID::from))
     }
 
     /// When the message was sent, or the reply was requested.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
+use uuid::Uuid;
 
 use super::Message;
-use crate::chat::{Page, PositionRange};
-use crate::entity::{conversation, message};
+use crate::chat::{CountedPage, Page, PathPage, PositionRange, Slice};
+use crate::entity::message;
 use crate::error::Error;
 use crate::graphql::shared::{
-    Connection, ContextExt, Cursor, Listed, MessageId, Paging, PositionCursor, parse_id,
+    Connection, ContextExt, Cursor, Listed, MessageCursor, MessageId, Paging, parse_id,
 };
 
 #[derive(Debug, Default)]
@@ -31,14 +32,20 @@ impl MessageQueries {
         load.await.transpose()
     }
 
-    /// Returns the messages of the active path of a conversation, or of another branch, oldest first. The list is empty
-    /// if there is no such conversation.
+    /// Returns the messages of the active path of a conversation, or of another branch, oldest first: without arguments
+    /// the newest 20. The list is empty if there is no such conversation.
+    ///
+    /// A cursor is valid only for the same conversation and the same `leafId`; any other fails with `BAD_USER_INPUT`. On
+    /// the active path it stands for a position: if the path has changed since then, the list continues with the
+    /// messages that now come after or before that position. Those before the first message that was replaced are the
+    /// same. With `leafId`, a cursor always leads to the same messages.
     #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
     async fn messages(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The id of the conversation.")] conversation_id: ID,
-        #[graphql(desc = "Returns the first _n_ items: at most 100, by default 20.")] first: Option<i32>,
+        #[graphql(desc = "Returns the first _n_ items: at most 100. It is 20 if only cursors are given.")]
+        first: Option<i32>,
         #[graphql(desc = "Returns only messages after this cursor.")] after: Option<String>,
         #[graphql(desc = "Returns the last _n_ items instead: at most 100.")] last: Option<i32>,
         #[graphql(desc = "Returns only messages before this cursor.")] before: Option<String>,
@@ -48,12 +55,9 @@ impl MessageQueries {
         )]
         leaf_id: Option<ID>,
     ) -> Result<MessageConnection, Error> {
-        let chat = context.chat()?;
-        let row = match parse_id(&conversation_id) {
-            Some(id) => chat.conversation(id).await?,
-            None => None,
-        };
-        list(context, row.as_deref(), leaf_id.as_ref(), Paging { first, after, last, before }).await
+        context.chat()?;
+        let conversation = parse_id(&conversation_id).unwrap_or_default();
+        list(context, conversation, leaf_id.as_ref(), Paging { first, after, last, before }).await
     }
 }
 
@@ -73,35 +77,42 @@ pub(crate) struct MessageTotal {
 /// A page of a branch of a conversation; an empty one if there is no such conversation or message.
 pub(crate) async fn list(
     context: &Context<'_>,
-    row: Option<&conversation::Model>,
+    conversation: Uuid,
     leaf_id: Option<&ID>,
     paging: Paging,
 ) -> Result<MessageConnection, Error> {
-    let slice = paging.slice(|PositionCursor(position)| position)?;
-    let page = |page: Page<Arc<message::Model>>, total_count| {
-        Connection::with_fields(page, MessageTotal { total_count }, |row| {
-            PositionCursor(row.position).encode()
-        })
+    // An id in another spelling is that of no message.
+    let leaf = leaf_id.map(|id| parse_id(id).unwrap_or_default());
+    let slice = paging.or_last_page().slice(|cursor: MessageCursor| {
+        (cursor.conversation == conversation && cursor.leaf == leaf).then_some(cursor.position)
+    })?;
+    let counted = match leaf {
+        None => context.rows()?.load_one(PathPage { conversation, slice }).await?,
+        Some(leaf) => branch(context, conversation, leaf, &slice).await?,
     };
-    let empty = || page(Page::empty(), 0);
-    // In the trash a conversation has no messages.
-    let Some(row) = row.filter(|row| row.deleted_at.is_none()) else { return Ok(empty()) };
-    let rows = context.rows()?;
-    let (length, leaf) = match leaf_id {
-        None => (row.last_position, None),
-        Some(id) => {
-            let Some(id) = parse_id(id) else { return Ok(empty()) };
-            let leaf = rows.load_one(MessageId(id)).await?;
-            match leaf.filter(|leaf| leaf.conversation_id == row.id) {
-                None => return Ok(empty()),
-                Some(leaf) => (leaf.position, Some(leaf.id)),
-            }
-        }
-    };
-    let span = PositionRange::of(row.id, length, &slice);
-    let items = match leaf {
-        None => rows.load_one(span).await?.unwrap_or_default(),
-        Some(leaf) => context.chat()?.branch(leaf, span).await?,
-    };
-    Ok(page(Page { items, has_previous: span.start > 1, has_next: span.end <= length }, length))
+    let CountedPage { page, total } = counted.unwrap_or_else(CountedPage::empty);
+    Ok(Connection::with_fields(page, MessageTotal { total_count: total }, |row| {
+        MessageCursor { conversation, leaf, position: row.position }.encode()
+    }))
+}
+
+/// A page of the branch that ends with message `leaf`, if there is one.
+async fn branch(
+    context: &Context<'_>,
+    conversation: Uuid,
+    leaf: Uuid,
+    slice: &Slice<i64>,
+) -> Result<Option<CountedPage<Arc<message::Model>>>, Error> {
+    let row = context.rows()?.load_one(MessageId(leaf)).await?;
+    let Some(row) = row.filter(|row| row.conversation_id == conversation) else { return Ok(None) };
+    // The ancestors of a message never change.
+    let total = row.position;
+    let range = PositionRange::of(conversation, total, slice);
+    let items = context.chat()?.branch(leaf, range).await?;
+    // The message was deleted in between.
+    if items.len() < range.count() {
+        return Ok(None);
+    }
+    let page = Page { items, has_previous: range.start > 1, has_next: range.end <= total };
+    Ok(Some(CountedPage { page, total }))
 }

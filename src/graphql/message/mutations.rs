@@ -79,7 +79,9 @@ impl MessageMutations {
     }
 
     /// Puts a message on the active path, together with the messages before it and the branch below it that ends with
-    /// the newest message. Replies that are being written continue, on the active path or not.
+    /// the newest message. Replies that have not ended continue, on the active path or not, so that there is no `onBusy`.
+    /// The mutation fails with `CONVERSATION_BUSY` while more than 250 messages of the conversation are being moved or
+    /// deleted.
     async fn activate_message(
         &self,
         context: &Context<'_>,
@@ -100,7 +102,9 @@ impl MessageMutations {
         .await
     }
 
-    /// Deletes a message and all messages below it permanently. A reply among them that is being written is stopped.
+    /// Deletes a message and all messages below it permanently. A reply among them that is being written is stopped, and
+    /// any other reply of the conversation continues, so that there is no `onBusy`. The mutation fails with
+    /// `CONVERSATION_BUSY` while more than 250 messages of the conversation are being moved or deleted.
     ///
     /// If the message was on the active path, the path continues with the sibling created last before it, or else first
     /// after it, and with the branch below that sibling that ends with the newest message. Without siblings, the path

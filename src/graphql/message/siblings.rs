@@ -1,19 +1,18 @@
 //! The versions of a message.
 
 use async_graphql::Context;
-use futures_util::try_join;
 
 use super::list::{MessageConnection, MessageTotal};
-use crate::chat::{Page, SiblingKey, SiblingPage, SiblingRank};
+use crate::chat::{CountedPage, SiblingKey, SiblingPage, SiblingRank};
 use crate::entity::message;
 use crate::error::Error;
 use crate::graphql::shared::{Connection, ContextExt, Cursor, Paging, SiblingCursor};
 
-/// The position of a message among its siblings. Those of many messages are read together.
+/// The place of a message among its siblings. Those of many messages are read together.
 pub(super) async fn rank(context: &Context<'_>, row: &message::Model) -> Result<SiblingRank, Error> {
     let rank = context.rows()?.load_one(SiblingKey::of(row)).await?;
     // One that was deleted in between has no siblings but itself.
-    Ok(rank.unwrap_or(SiblingRank { index: 0, count: 1 }))
+    Ok(rank.unwrap_or(SiblingRank { index: 0, count: 1, previous: None, next: None }))
 }
 
 /// A page of the siblings of a message. Those of many messages are read together.
@@ -22,12 +21,11 @@ pub(super) async fn list(
     row: &message::Model,
     paging: Paging,
 ) -> Result<MessageConnection, Error> {
-    let slice = paging.slice(|SiblingCursor(revision)| revision)?;
-    let rows = context.rows()?;
-    let page = async { rows.load_one(SiblingPage::of(row, slice)).await };
-    let (rank, page) = try_join!(rank(context, row), page)?;
-    let total = MessageTotal { total_count: rank.count };
-    Ok(Connection::with_fields(page.unwrap_or_else(Page::empty), total, |row| {
-        SiblingCursor(row.created_revision).encode()
+    let group = row.parent_id.unwrap_or(row.conversation_id);
+    let slice = paging.slice(|cursor: SiblingCursor| (cursor.group == group).then_some(cursor.revision))?;
+    let counted = context.rows()?.load_one(SiblingPage::of(row, slice)).await?;
+    let CountedPage { page, total } = counted.unwrap_or_else(CountedPage::empty);
+    Ok(Connection::with_fields(page, MessageTotal { total_count: total }, |row| {
+        SiblingCursor { group, revision: row.created_revision }.encode()
     }))
 }

@@ -6,7 +6,7 @@ use async_graphql::connection::EmptyFields;
 use async_graphql::{Object, ObjectType, OutputType, SimpleObject, TypeName};
 
 use super::cursor::Cursor;
-use crate::chat::{Page, Slice};
+use crate::chat::{DEFAULT_PAGE, Page, Slice};
 use crate::error::Error;
 
 /// The arguments with which a client asks for a page.
@@ -18,13 +18,23 @@ pub(crate) struct Paging {
 }
 
 impl Paging {
-    /// The part of the list that is asked for; `key` is what the list goes by.
+    /// The same, but without any arguments the last page.
+    pub(crate) fn or_last_page(self) -> Self {
+        match self {
+            Self { first: None, after: None, last: None, before: None } => {
+                Self { last: i32::try_from(DEFAULT_PAGE).ok(), ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// The part of the list that is asked for; `key` is what the list goes by, or `None` for a cursor of another list.
     ///
     /// # Errors
     /// [`Error::BadUserInput`] if a cursor is not one of this list, or as [`Slice::new`].
-    pub(crate) fn slice<C: Cursor, K>(self, key: impl Fn(C) -> K) -> Result<Slice<K>, Error> {
-        let after = C::parse("after", self.after.as_deref())?.map(&key);
-        let before = C::parse("before", self.before.as_deref())?.map(&key);
+    pub(crate) fn slice<C: Cursor, K>(self, key: impl Fn(C) -> Option<K>) -> Result<Slice<K>, Error> {
+        let after = C::parse_key("after", self.after.as_deref(), &key)?;
+        let before = C::parse_key("before", self.before.as_deref(), &key)?;
         Slice::new(self.first, after, self.last, before)
     }
 }

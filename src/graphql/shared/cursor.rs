@@ -31,46 +31,75 @@ pub(crate) trait Cursor: Sized {
     /// # Errors
     /// [`Error::BadUserInput`] if the text is no cursor of this list.
     fn parse(name: &'static str, text: Option<&str>) -> Result<Option<Self>, Error> {
+        Self::parse_key(name, text, Some)
+    }
+
+    /// Reads of the argument `name` what the list goes by; `key` is `None` for a cursor of another list.
+    ///
+    /// # Errors
+    /// [`Error::BadUserInput`] if the text is no cursor of this list.
+    fn parse_key<K>(
+        name: &'static str,
+        text: Option<&str>,
+        key: impl Fn(Self) -> Option<K>,
+    ) -> Result<Option<K>, Error> {
         let invalid = || {
             let message =
                 format!("`{name}` is not a cursor of this list; use one that the same list has returned.");
             Error::input(name, message)
         };
-        text.map(|text| Self::decode(text).ok_or_else(invalid)).transpose()
+        text.map(|text| Self::decode(text).and_then(&key).ok_or_else(invalid)).transpose()
     }
 }
 
-/// In a list of messages: the position in the conversation.
+/// In a list of messages: the position on a branch. The conversation and the branch belong to it, as the same position
+/// elsewhere means another message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PositionCursor(pub(crate) i64);
+pub(crate) struct MessageCursor {
+    pub(crate) conversation: Uuid,
+    /// The last message of the branch; `None` for the active path.
+    pub(crate) leaf: Option<Uuid>,
+    pub(crate) position: i64,
+}
 
-impl Cursor for PositionCursor {
+impl Cursor for MessageCursor {
     fn to_bytes(&self) -> Vec<u8> {
-        format!("m{}", self.0).into_bytes()
+        let leaf = self.leaf.as_ref().map_or(&[][..], |leaf| leaf.as_bytes());
+        [b"m", &self.conversation.as_bytes()[..], &self.position.to_be_bytes(), leaf].concat()
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        parse_digits(bytes.strip_prefix(b"m")?).map(Self)
+        let (conversation, rest) = bytes.strip_prefix(b"m")?.split_at_checked(16)?;
+        let (position, leaf) = rest.split_at_checked(8)?;
+        Some(Self {
+            conversation: Uuid::from_slice(conversation).ok()?,
+            leaf: if leaf.is_empty() { None } else { Some(Uuid::from_slice(leaf).ok()?) },
+            position: parse_count(position)?,
+        })
     }
 }
 
-/// In a list of siblings: the revision that made the message.
+/// In a list of siblings: the revision that made the message, and what the siblings have in common: their parent, or
+/// the conversation of first messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SiblingCursor(pub(crate) i64);
+pub(crate) struct SiblingCursor {
+    pub(crate) group: Uuid,
+    pub(crate) revision: i64,
+}
 
 impl Cursor for SiblingCursor {
     fn to_bytes(&self) -> Vec<u8> {
-        format!("s{}", self.0).into_bytes()
+        [b"v", &self.group.as_bytes()[..], &self.revision.to_be_bytes()].concat()
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        parse_digits(bytes.strip_prefix(b"s")?).map(Self)
+        let (group, revision) = bytes.strip_prefix(b"v")?.split_at_checked(16)?;
+        Some(Self { group: Uuid::from_slice(group).ok()?, revision: parse_count(revision)? })
     }
 }
 
-fn parse_digits(bytes: &[u8]) -> Option<i64> {
-    let digits = std::str::from_utf8(bytes).ok()?;
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+fn parse_count(bytes: &[u8]) -> Option<i64> {
+    Some(i64::from_be_bytes(bytes.try_into().ok()?)).filter(|count| *count >= 0)
 }
 
 /// The order of the list, the id, then what the list goes by.
@@ -209,11 +238,15 @@ mod tests {
         fn cursors_survive_the_journey(
             position in 0i64.., millis in 0i64..253_402_300_800_000, id: u128, pinned: bool, title in "[^\0]*",
         ) {
-            let message = PositionCursor(position);
-            prop_assert_eq!(PositionCursor::decode(&message.encode()), Some(message));
-            let sibling = SiblingCursor(position);
+            let conversation = Uuid::from_u128(id);
+            let message = MessageCursor { conversation, leaf: None, position };
+            prop_assert_eq!(MessageCursor::decode(&message.encode()), Some(message));
+            let of_branch = MessageCursor { leaf: Some(Uuid::from_u128(!id)), ..message };
+            prop_assert_eq!(MessageCursor::decode(&of_branch.encode()), Some(of_branch));
+            let sibling = SiblingCursor { group: conversation, revision: position };
             prop_assert_eq!(SiblingCursor::decode(&sibling.encode()), Some(sibling));
-            prop_assert_eq!(PositionCursor::decode(&sibling.encode()), None);
+            prop_assert_eq!(MessageCursor::decode(&sibling.encode()), None);
+            prop_assert_eq!(SearchCursor::decode(&sibling.encode()), None);
             let instant = Utc.timestamp_millis_opt(millis).unwrap();
             for order in ORDERS {
                 let key = match order {
@@ -223,7 +256,7 @@ mod tests {
                 };
                 let place = ConversationCursor { order, key, id: Uuid::from_u128(id) };
                 prop_assert_eq!(ConversationCursor::decode(&place.encode()), Some(place.clone()));
-                prop_assert_eq!(PositionCursor::decode(&place.encode()), None);
+                prop_assert_eq!(MessageCursor::decode(&place.encode()), None);
                 prop_assert_eq!(SearchCursor::decode(&place.encode()), None);
             }
             let hit = SearchCursor { score: position, id: Uuid::from_u128(id) };
@@ -247,7 +280,7 @@ mod tests {
         #[test]
         fn nonsense_never_panics_or_goes_backwards(text in ".*", bytes: Vec<u8>) {
             for text in [text, URL_SAFE_NO_PAD.encode(bytes)] {
-                prop_assert!(PositionCursor::decode(&text).is_none_or(|cursor| cursor.0 >= 0));
+                prop_assert!(MessageCursor::decode(&text).is_none_or(|cursor| cursor.position >= 0));
                 let _ = SearchCursor::decode(&text);
                 let place = ConversationCursor::decode(&text);
                 let good = place.is_none_or(|place| match place.key {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::dataloader::Loader;
 use uuid::Uuid;
 
-use crate::chat::{Chat, Page, PositionRange, SiblingKey, SiblingPage, SiblingRank};
+use crate::chat::{Chat, CountedPage, PathPage, SiblingKey, SiblingPage, SiblingRank};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -51,12 +51,12 @@ impl Loader<MessageId> for Rows {
     }
 }
 
-impl Loader<PositionRange> for Rows {
-    type Value = Vec<Arc<message::Model>>;
+impl Loader<PathPage> for Rows {
+    type Value = CountedPage<Arc<message::Model>>;
     type Error = Error;
 
-    async fn load(&self, keys: &[PositionRange]) -> Result<HashMap<PositionRange, Self::Value>, Error> {
-        self.chat.message_ranges(keys).await
+    async fn load(&self, keys: &[PathPage]) -> Result<HashMap<PathPage, Self::Value>, Error> {
+        self.chat.path_pages(keys).await
     }
 }
 
@@ -70,7 +70,7 @@ impl Loader<SiblingKey> for Rows {
 }
 
 impl Loader<SiblingPage> for Rows {
-    type Value = Page<Arc<message::Model>>;
+    type Value = CountedPage<Arc<message::Model>>;
     type Error = Error;
 
     async fn load(&self, keys: &[SiblingPage]) -> Result<HashMap<SiblingPage, Self::Value>, Error> {

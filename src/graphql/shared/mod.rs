@@ -16,7 +16,7 @@ pub(super) use self::connection::{Connection, Listed, Paging};
 pub(super) use self::context::ContextExt;
 pub use self::context::RequestContext;
 pub(crate) use self::cursor::{Cursor, ReplyCursor};
-pub(super) use self::cursor::{PositionCursor, SiblingCursor};
+pub(super) use self::cursor::{MessageCursor, SiblingCursor};
 pub(super) use self::error_code::ErrorCode;
 pub(super) use self::id::{parse_id, require_id};
 pub(super) use self::loader::{ConversationId, MessageId};

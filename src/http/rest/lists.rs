@@ -11,8 +11,7 @@ use uuid::Uuid;
 use super::answer::{ConversationItem, MessageItem};
 use super::caller::{Caller, json};
 use crate::chat::{
-    ConversationCursor, ConversationFilter, ConversationOrder, DEFAULT_PAGE, MAXIMUM_PAGE, PositionRange,
-    Slice,
+    ConversationCursor, ConversationFilter, ConversationOrder, DEFAULT_PAGE, MAXIMUM_PAGE, PathPage, Slice,
 };
 use crate::error::Error;
 use crate::graphql::Cursor;
@@ -79,12 +78,11 @@ pub(super) async fn messages(
     if paging.cursor.as_ref().is_some_and(|cursor| cursor.conversation != id) {
         return Err(foreign_cursor());
     }
-    let conversation = caller.chat.conversation(id).await?.ok_or_else(missing)?;
     let before = paging.cursor.map(|cursor| cursor.before);
     let slice = Slice { after: None, before, limit: paging.limit, from_end: true };
-    let range = PositionRange::of(id, conversation.last_position, &slice);
-    let mut rows = caller.chat.message_ranges(&[range]).await?;
-    let rows = rows.remove(&range).unwrap_or_default();
+    let page = PathPage { conversation: id, slice };
+    let counted = caller.chat.path_pages(&[page]).await?.remove(&page).ok_or_else(missing)?;
+    let rows = counted.page.items;
     let answer = move || {
         let before = rows.first().map(|row| row.position).filter(|position| *position > 1);
         json(&Messages {

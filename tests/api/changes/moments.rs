@@ -20,7 +20,7 @@ on_both_databases! {
         let stage = Arc::new(Mutex::new(Stage::Off));
         let (url, seen) = (database.url().to_owned(), stage.clone());
         let observer = move |statement: &sea_orm::Statement| {
-            if !statement.to_string().contains("'ann'") {
+            if !format!("{:?}", statement.values).contains(r#""ann""#) {
                 return;
             }
             let mut stage = seen.lock().unwrap();

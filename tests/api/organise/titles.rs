@@ -132,6 +132,33 @@ on_both_databases! {
         assert!(script.next().await.prompt.turns[1].content.starts_with("User: another"));
     }
 
+    async fn titles_are_requested_for_two_conversations_of_a_user_and_sixteen_in_all_at_once(database) {
+        let (server, script) = titled(&database).await;
+        let mut requested: Vec<(usize, ScriptedAttempt, String)> = Vec::new();
+        let mut beyond = Vec::new();
+        for number in 0..9 {
+            let user = server.user(&format!("user {number}"));
+            for _ in 0..3 {
+                let id = user.start("hello").await;
+                if requested.len() < 16 && requested.iter().filter(|(of, ..)| *of == number).count() < 2 {
+                    requested.push((number, script.next().await, id));
+                } else {
+                    beyond.push((number, id));
+                }
+            }
+        }
+        assert_eq!((requested.len(), beyond.len()), (16, 11));
+        // Once there is room, the next reply of a conversation asks for its title, and nobody has asked before.
+        let (number, attempt, id) = requested.remove(0);
+        answer(&attempt, "Found");
+        becomes(&server.user("user 0"), &id, "Found").await;
+        let (of, waiting) = beyond.remove(0);
+        assert_eq!((number, of), (0, 0));
+        server.user("user 0").send("more", json!({ "conversationId": waiting })).await;
+        let prompt = script.next().await.prompt;
+        assert!(prompt.turns[1].content.contains("User: more"), "{prompt:?}");
+    }
+
     async fn a_deleted_conversation_gets_no_title_and_a_stopping_server_waits_for_none(database) {
         let (server, script) = titled(&database).await;
         let ann = server.user("ann");

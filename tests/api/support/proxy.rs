@@ -42,6 +42,7 @@ impl State {
 const COMMIT_PASSES: u8 = 0;
 const COMMIT_IS_NOT_ANSWERED: u8 = 1;
 const COMMIT_IS_LOST: u8 = 2;
+const COMMIT_IS_THE_LAST: u8 = 3;
 
 /// What else befalls what is sent.
 #[derive(Debug, Default)]
@@ -71,7 +72,7 @@ impl Proxy {
         let (watched, shared) = (state.clone(), conditions.clone());
         let accepting = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(connect(near, target.clone(), watched.subscribe(), shared.clone()));
+                tokio::spawn(connect(near, target.clone(), watched.clone(), shared.clone()));
             }
         });
         Self { port, conditions, state, accepting }
@@ -113,6 +114,16 @@ impl Proxy {
         self.conditions.commit.store(commit, Ordering::SeqCst);
     }
 
+    /// Cuts the network as soon as the next commit has arrived.
+    pub fn cut_after_commit(&self) {
+        self.conditions.commit.store(COMMIT_IS_THE_LAST, Ordering::SeqCst);
+    }
+
+    /// Waits until the network is cut.
+    pub async fn becomes_cut(&self) {
+        let _ = self.state.subscribe().wait_for(|state| state.network == Network::Cut).await;
+    }
+
     pub fn mend(&self) {
         self.set(Network::Whole);
     }
@@ -135,9 +146,10 @@ impl Drop for Proxy {
 async fn connect(
     mut near: TcpStream,
     target: String,
-    mut state: watch::Receiver<State>,
+    network: Arc<watch::Sender<State>>,
     conditions: Arc<Conditions>,
 ) {
+    let mut state = network.subscribe();
     let epoch = state.borrow().epoch;
     match passage(&mut state, epoch).await {
         Network::Whole => {}
@@ -151,8 +163,8 @@ async fn connect(
         let mut watched = state.clone();
         // Whichever way ends first ends both.
         tokio::select! {
-            () = carry(near_in, far_out, state.clone(), epoch, &conditions) => false,
-            () = carry(far_in, near_out, state.clone(), epoch, &conditions) => false,
+            () = carry(near_in, far_out, &network, epoch, &conditions) => false,
+            () = carry(far_in, near_out, &network, epoch, &conditions) => false,
             lost = watched.wait_for(|state| state.of(epoch) == Network::BlackHole) => lost.is_ok(),
         }
     };
@@ -183,12 +195,12 @@ async fn swallow(mut near: TcpStream, mut state: watch::Receiver<State>) {
 async fn carry(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
-    mut state: watch::Receiver<State>,
+    network: &watch::Sender<State>,
     epoch: u64,
     conditions: &Conditions,
 ) {
     let (sender, mut on_their_way) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
-    let mut watched = state.clone();
+    let (mut state, mut watched) = (network.subscribe(), network.subscribe());
     let read = async move {
         let mut buffer = vec![0; 16 * 1024];
         loop {
@@ -219,6 +231,9 @@ async fn carry(
                 COMMIT_PASSES
             };
             if commit == COMMIT_IS_LOST || to.write_all(&bytes).await.is_err() || commit != COMMIT_PASSES {
+                if commit == COMMIT_IS_THE_LAST {
+                    network.send_modify(|state| state.network = Network::Cut);
+                }
                 return;
             }
         }

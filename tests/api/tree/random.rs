@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use causerie::auth::{UserId, Viewer};
 use causerie::chat::{
-    ActivateMessage, Change, ChangeCursor, Chat, DeleteMessage, EditMessage, ForkConversation, Limits,
-    LongColumns, Metadata, OnBusy, PositionRange, RegenerateReply, SendMessage, SiblingGroup, SiblingKey,
-    SiblingPage, Slice,
+    ActivateMessage, Change, ChangeCursor, Chat, CountedPage, DeleteMessage, EditMessage, ForkConversation,
+    Limits, LongColumns, Metadata, OnBusy, PathPage, PositionRange, RegenerateReply, SendMessage,
+    SiblingGroup, SiblingKey, SiblingPage, Slice,
 };
 use causerie::entity::{conversation, message};
 use causerie::memory::Memory;
@@ -233,9 +233,7 @@ impl World<'_> {
         if key.is_some() {
             prop_assert_eq!(self.chat.fork_conversation(request).await.unwrap().id, fork.id);
         }
-        let slice = Slice::new(Some(100), None, None, None).unwrap();
-        let span = PositionRange::of(fork.id, fork.last_position, &slice);
-        let copies = self.chat.message_ranges(&[span]).await.unwrap().remove(&span).unwrap();
+        let copies = self.shown(fork.id).await;
         let mut copy = Thread { id: fork.id, ..Thread::default() };
         let way = original.way_to(Some(serial));
         prop_assert_eq!(copies.len(), way.len());
@@ -251,6 +249,15 @@ impl World<'_> {
         Ok(())
     }
 
+    /// The active path of a conversation, whose length the page tells as well.
+    async fn shown(&self, conversation: Uuid) -> Vec<Arc<message::Model>> {
+        let slice = Slice::new(Some(100), None, None, None).unwrap();
+        let page = PathPage { conversation, slice };
+        let CountedPage { page, total } = self.chat.path_pages(&[page]).await.unwrap().remove(&page).unwrap();
+        assert_eq!(page.items.len(), usize::try_from(total).unwrap());
+        page.items
+    }
+
     /// What a client can read of the conversation last touched, and what its device has heard of them all, is as the
     /// model says, and the database breaks no rule.
     async fn check(&mut self) -> Check {
@@ -258,10 +265,7 @@ impl World<'_> {
         let slice = Slice::new(Some(100), None, None, None).unwrap();
         let ids = |rows: &[Arc<message::Model>]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
         if let Some(thread) = self.threads.get(self.touched) {
-            let row = self.chat.conversation(thread.id).await.unwrap().unwrap();
-            let span = PositionRange::of(row.id, row.last_position, &slice);
-            let shown = self.chat.message_ranges(&[span]).await.unwrap().remove(&span).unwrap();
-            prop_assert_eq!(ids(&shown), thread.ids(&thread.shown));
+            prop_assert_eq!(ids(&self.shown(thread.id).await), thread.ids(&thread.shown));
             let parents =
                 thread.nodes.values().map(|node| node.parent.map(|parent| thread.nodes[&parent].id));
             let siblings: Vec<SiblingPage> = parents
@@ -277,11 +281,16 @@ impl World<'_> {
             let ranks = self.chat.sibling_ranks(&places).await.unwrap();
             for (((serial, node), page), place) in thread.nodes.iter().zip(&siblings).zip(&places) {
                 let expected = thread.siblings(*serial);
-                prop_assert_eq!(ids(&found[page].items), thread.ids(&expected), "siblings of {:?}", node);
+                let expected_ids = thread.ids(&expected);
+                let CountedPage { page, total } = &found[page];
+                prop_assert_eq!(ids(&page.items), expected_ids.clone(), "siblings of {:?}", node);
+                prop_assert_eq!(*total, i64::try_from(expected.len()).unwrap());
                 let index = expected.iter().position(|other| other == serial).unwrap();
                 let rank = ranks[place];
                 let numbers = [index, expected.len()].map(|number| i64::try_from(number).unwrap());
                 prop_assert_eq!([rank.index, rank.count], numbers, "rank of {:?}", node);
+                let previous = index.checked_sub(1).map(|index| expected_ids[index]);
+                prop_assert_eq!([rank.previous, rank.next], [previous, expected_ids.get(index + 1).copied()]);
             }
             // The branch to one of the messages, each time another.
             if let Some(serial) = thread.nodes.keys().nth(self.keys as usize % thread.nodes.len().max(1)) {
@@ -296,10 +305,10 @@ impl World<'_> {
 
     /// The device works out by itself which messages are on the path, from its last one on.
     async fn follow_path(&mut self, conversation: &conversation::Model) {
-        let span = PositionRange::last_of(conversation);
-        let mut last = self.chat.message_ranges(&[span]).await.unwrap().remove(&span).unwrap_or_default();
+        let last = PathPage::last_message(conversation.id);
+        let last = self.chat.path_pages(&[last]).await.unwrap().remove(&last);
         let mut path = HashSet::new();
-        let mut next = last.pop().map(|row| row.id);
+        let mut next = last.and_then(|mut last| last.page.items.pop()).map(|row| row.id);
         while let Some(id) = next {
             path.insert(id);
             next = self.device[&id].parent_id;

@@ -1,0 +1,174 @@
+//! Pages of active paths.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use sea_orm::{DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value};
+use uuid::Uuid;
+
+use super::read::{Effort, ROW_BYTES, RowSize};
+use super::{Chat, CountedPage, Page, PositionRange, Slice};
+use crate::entity::message;
+use crate::error::Error;
+
+/// A page of the active path of a conversation. Its cursors are positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PathPage {
+    /// The conversation.
+    pub conversation: Uuid,
+    /// Which part of the path.
+    pub slice: Slice<i64>,
+}
+
+impl PathPage {
+    /// The page with the last message only.
+    #[must_use]
+    pub fn last_message(conversation: Uuid) -> Self {
+        Self { conversation, slice: Slice { after: None, before: None, limit: 1, from_end: true } }
+    }
+
+    /// The bounds of the positions that are wanted, as far as they are known without the path's length: the first one,
+    /// the one after the last, and how many from the end.
+    fn bounds(&self) -> [i64; 3] {
+        // Far from the ends of what the databases count with.
+        const MANY: i64 = 1 << 60;
+        let Slice { after, before, limit, from_end } = self.slice;
+        let limit = i64::try_from(limit).unwrap_or(MANY).min(MANY);
+        let low = after.unwrap_or(0).clamp(0, MANY) + 1;
+        let high = before.unwrap_or(MANY).clamp(0, MANY);
+        if from_end { [low, high, limit] } else { [low, high.min(low + limit), MANY] }
+    }
+}
+
+/// A message of a page, or none of an empty one.
+struct PathRow {
+    /// The page's index in the statement.
+    number: i64,
+    /// The length of the whole path.
+    length: i64,
+    message: Option<message::Model>,
+}
+
+impl FromQueryResult for PathRow {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        let id: Option<Uuid> = row.try_get(prefix, "id")?;
+        Ok(Self {
+            number: row.try_get(prefix, "number")?,
+            length: row.try_get(prefix, "path_length")?,
+            message: id.map(|_| message::Model::from_query_result(row, prefix)).transpose()?,
+        })
+    }
+}
+
+impl RowSize for PathRow {
+    fn bytes(&self) -> usize {
+        self.message.as_ref().map_or(ROW_BYTES, RowSize::bytes)
+    }
+}
+
+/// The position of the first message of a page.
+const START: &str = "CASE
+        WHEN wanted.low > CASE WHEN wanted.high <= c.last_position THEN wanted.high ELSE c.last_position + 1 END - wanted.tail
+        THEN wanted.low
+        ELSE CASE WHEN wanted.high <= c.last_position THEN wanted.high ELSE c.last_position + 1 END - wanted.tail
+    END";
+
+impl Chat {
+    /// Those of `pages` whose conversations the viewer has, each with the length of the path, from one snapshot.
+    pub async fn path_pages(
+        &self,
+        pages: &[PathPage],
+    ) -> Result<HashMap<PathPage, CountedPage<Arc<message::Model>>>, Error> {
+        if pages.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut read: HashMap<PathPage, (i64, Vec<Arc<message::Model>>)> = HashMap::new();
+        for row in self.load_rows::<PathRow>(self.path_statement(pages), Effort::Usual).await? {
+            let Some(page) = usize::try_from(row.number).ok().and_then(|number| pages.get(number)) else {
+                continue;
+            };
+            let (_, messages) = read.entry(*page).or_insert_with(|| (row.length, Vec::new()));
+            messages.extend(row.message.map(Arc::new));
+        }
+        let counted = |(page, (length, mut items)): (PathPage, (i64, Vec<Arc<message::Model>>))| {
+            items.sort_unstable_by_key(|message| message.position);
+            let range = PositionRange::of(page.conversation, length, &page.slice);
+            let items = Page { items, has_previous: range.start > 1, has_next: range.end <= length };
+            (page, CountedPage { page: items, total: length })
+        };
+        Ok(read.into_iter().map(counted).collect())
+    }
+
+    /// For each page a loop over its conversation, by key, and its messages, by position.
+    fn path_statement(&self, pages: &[PathPage]) -> Statement {
+        let mut values = vec![Value::from(self.user())];
+        let mut wanted = String::new();
+        let backend = self.database.backend();
+        for (number, page) in pages.iter().enumerate() {
+            let first = values.len() + 1;
+            values.push(page.conversation.into());
+            values.extend(page.bounds().map(Value::from));
+            let conversation = match backend {
+                DbBackend::Postgres => format!("CAST(${first} AS UUID)"),
+                _ => format!("${first}"),
+            };
+            let [low, high, tail] =
+                [first + 1, first + 2, first + 3].map(|n| format!("CAST(${n} AS BIGINT)"));
+            let comma = if number > 0 { ", " } else { "" };
+            let _ = write!(wanted, "{comma}({number}, {conversation}, {low}, {high}, {tail})");
+        }
+        let joins = match backend {
+            // With `OFFSET 0` each is a loop over an index, also while there are no statistics.
+            DbBackend::Postgres => format!(
+                "CROSS JOIN LATERAL (
+    SELECT last_position FROM conversation
+    WHERE user_id = $1 AND id = wanted.conversation_id AND deleted_at IS NULL OFFSET 0
+) AS c
+LEFT JOIN LATERAL (
+    SELECT * FROM message
+    WHERE user_id = $1 AND conversation_id = wanted.conversation_id AND active
+        AND position >= {START} AND position < wanted.high OFFSET 0
+) AS m ON TRUE"
+            ),
+            _ => format!(
+                "CROSS JOIN conversation AS c
+LEFT JOIN message AS m ON m.user_id = $1 AND m.conversation_id = wanted.conversation_id AND m.active
+    AND m.position >= {START} AND m.position < wanted.high
+WHERE c.user_id = $1 AND c.id = wanted.conversation_id AND c.deleted_at IS NULL"
+            ),
+        };
+        let sql = format!(
+            "WITH wanted (number, conversation_id, low, high, tail) AS (VALUES {wanted})
+SELECT CAST(wanted.number AS BIGINT) AS number, c.last_position AS path_length, m.*
+FROM wanted {joins}"
+        );
+        self.database.statement(sql, values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_bounds_of_a_page_are_those_of_its_range_once_the_length_is_known(
+            length in 0i64..12,
+            after in prop::option::of(0i64..14),
+            before in prop::option::of(0i64..14),
+            limit in 0u64..6,
+            from_end: bool,
+        ) {
+            let slice = Slice { after, before, limit, from_end };
+            let page = PathPage { conversation: Uuid::nil(), slice };
+            let [low, high, tail] = page.bounds();
+            let start = low.max(high.min(length + 1) - tail);
+            let read: Vec<i64> = (1..=length).filter(|place| (start..high).contains(place)).collect();
+            let range = PositionRange::of(Uuid::nil(), length, &slice);
+            prop_assert_eq!(read, (range.start..range.end).collect::<Vec<_>>());
+        }
+    }
+}
