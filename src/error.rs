@@ -42,6 +42,8 @@ pub enum Error {
     InvalidState(&'static str),
     /// `IDEMPOTENCY_MISMATCH`: the key was used with other arguments.
     IdempotencyMismatch,
+    /// `CONFLICT`: the row has changed since the revision that the request is based on.
+    RevisionMismatch,
     /// `CONVERSATION_BUSY`: a reply has not ended, and the client asked not to wait for it; or many messages are
     /// being moved or deleted, which nothing may interrupt.
     ConversationBusy,
@@ -93,6 +95,7 @@ impl Error {
             Self::BadUserInput { .. } => Code::BadUserInput,
             Self::InvalidState(_) => Code::InvalidState,
             Self::IdempotencyMismatch => Code::IdempotencyMismatch,
+            Self::RevisionMismatch => Code::Conflict,
             Self::ConversationBusy => Code::ConversationBusy,
             Self::TooManyQueued(_) | Self::TooManyBytesInFlight => Code::RateLimited,
             Self::TooLarge(_) => Code::AnswerTooLarge,
@@ -115,6 +118,10 @@ impl Error {
             Self::InvalidState(message) => message,
             Self::IdempotencyMismatch => {
                 "The idempotency key was already used with other arguments; use a new key for a new request."
+            }
+            Self::RevisionMismatch => {
+                "The conversation has changed since this revision; read it again, and repeat the change if it still \
+                 applies."
             }
             Self::ConversationBusy => {
                 "The conversation is busy: a reply has not ended, or many of its messages are being moved or deleted; \

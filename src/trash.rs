@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::background;
 use crate::database::Database;
-use crate::entity::{conversation, deleted_message, message, receipt};
+use crate::entity::{conversation, conversation_metadata, deleted_message, message, receipt};
 use crate::error::Error;
 use crate::index;
 use crate::options::days;
@@ -72,6 +72,7 @@ async fn empty(database: &Database, keep: Duration) -> Result<u64, Error> {
         if mark_erasing(database, keep, user, *id).await? {
             database.update(index::delete_title(database.backend(), user, *id)).await?;
             clear_digests(database, user, *id).await?;
+            erase_metadata(database, user, *id).await?;
             erase_messages(database, user, *id).await?;
             erase_tombstones(database, user, *id).await?;
             mark_erased(database, user, *id).await?;
@@ -126,6 +127,18 @@ async fn clear_digests(database: &Database, user: &str, conversation: Uuid) -> R
         .and_where(Expr::col(Column::ConversationId).eq(conversation))
         .to_owned();
     database.update(database.backend().build(&clear)).await?;
+    Ok(())
+}
+
+/// Deletes the index of a conversation's metadata.
+async fn erase_metadata(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
+    use conversation_metadata::Column;
+    let delete = Query::delete()
+        .from_table(conversation_metadata::Entity)
+        .and_where(own(Column::UserId, user))
+        .and_where(Expr::col(Column::ConversationId).eq(conversation))
+        .to_owned();
+    database.update(database.backend().build(&delete)).await?;
     Ok(())
 }
 

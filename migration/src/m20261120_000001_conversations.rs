@@ -79,6 +79,18 @@ CREATE INDEX conversation_path ON conversation (user_id, path_revision, id)
 -- Steps that a server has left undone.
 CREATE INDEX conversation_step ON conversation (user_id, id) WHERE step_at IS NOT NULL;
 
+-- The values in the metadata of conversations, each as a digest with the keys that lead to it: what lists are filtered
+-- by. An index on the conversations would be paid by every send.
+CREATE TABLE conversation_metadata (
+    user_id {user} NOT NULL,
+    conversation_id {uuid} NOT NULL,
+    entry {bytes} NOT NULL,
+    PRIMARY KEY (user_id, conversation_id, entry),
+    FOREIGN KEY (user_id, conversation_id) REFERENCES conversation (user_id, id) ON DELETE CASCADE
+) {table};
+
+CREATE UNIQUE INDEX conversation_metadata_entry ON conversation_metadata (user_id, entry, conversation_id);
+
 CREATE TABLE message (
     user_id {user} NOT NULL,
     id {uuid} NOT NULL,
@@ -178,6 +190,7 @@ DROP TABLE schema_version;
 DROP TABLE receipt;
 DROP TABLE deleted_message;
 DROP TABLE message;
+DROP TABLE conversation_metadata;
 DROP TABLE conversation;
 DROP TABLE account;
 ";

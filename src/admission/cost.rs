@@ -12,7 +12,7 @@ use super::executable;
 use super::query_limits::QueryLimits;
 use super::size::above;
 use super::subscription::is_mutation;
-use crate::chat::{DEFAULT_PAGE, MAXIMUM_PAGE};
+use crate::chat::{DEFAULT_PAGE, MAX_CONVERSATIONS, MAXIMUM_PAGE};
 use crate::search::{MAX_CHARS, MAX_TERMS};
 
 /// The schema has some thousand parts, of which a list counts as few.
@@ -30,8 +30,15 @@ const WRITE: u64 = 200;
 /// Statements of its own; pages within other rows are read together.
 const PAGE: u64 = 10;
 
+/// A conversation of several that one transaction changes.
+const CHANGED: u64 = 10;
+
 /// The text is folded and searched again for what to mark. Long texts count besides when they are read.
 const SNIPPET: u64 = 50;
+
+/// The mutations that change several conversations, and where their ids are.
+const CHANGES_SEVERAL: [&str; 3] = ["updateConversations", "deleteConversations", "restoreConversations"];
+const IDS: &str = "conversationIds";
 
 /// How many bytes count as a word where nothing stands between words.
 const WORD_BYTES: usize = 24;
@@ -126,7 +133,9 @@ impl<'d> Walk<'d> {
     fn field(&mut self, field: &'d Field, parent: &str) -> Cost {
         let name = field.name.as_str();
         let below = self.selection_set(&field.selection_set);
-        let own = price(parent, name, &field.definition).saturating_add(self.words(field));
+        let changed = CHANGED.saturating_mul(self.conversations(field));
+        let own =
+            price(parent, name, &field.definition).saturating_add(self.words(field)).saturating_add(changed);
         let lists_types =
             parent == "__Type" && matches!(name, "fields" | "inputFields" | "interfaces" | "possibleTypes");
         let is_introspection = matches!(name, "__schema" | "__type");
@@ -145,12 +154,36 @@ impl<'d> Walk<'d> {
             // Most messages have one or two; further ones count in the memory of the answer.
             ("Message", "parts") => return 3,
             ("__Type", "fields" | "inputFields" | "enumValues" | "interfaces" | "possibleTypes") => return 5,
+            ("Mutation", name) if CHANGES_SEVERAL.contains(&name) => return self.conversations(field).max(1),
             _ if !is_page(&field.definition) => return 1,
             _ => {}
         }
         // What is null, or a variable without a value, counts as not given.
         let given = ["first", "last"].map(|name| self.argument(field, name, number, DEFAULT_PAGE));
         given.into_iter().flatten().max().unwrap_or(DEFAULT_PAGE).clamp(1, MAXIMUM_PAGE)
+    }
+
+    /// How many conversations the field changes, if it changes several: as many as it may, unless their ids are seen.
+    fn conversations(&self, field: &Field) -> u64 {
+        if !CHANGES_SEVERAL.contains(&field.name.as_str()) {
+            return 0;
+        }
+        let input = field.arguments.iter().find(|argument| argument.name == "input");
+        let ids = match input.map(|argument| argument.value.as_ref()) {
+            Some(Value::Object(fields)) => {
+                match fields.iter().find(|(name, _)| name == IDS).map(|(_, value)| value.as_ref()) {
+                    Some(Value::List(ids)) => Some(ids.len()),
+                    Some(Value::Variable(name)) => self.variables.get(name.as_str()).map(items),
+                    _ => None,
+                }
+            }
+            Some(Value::Variable(name)) => match self.variables.get(name.as_str()) {
+                Some(ConstValue::Object(fields)) => fields.get(IDS).map(items),
+                _ => None,
+            },
+            _ => None,
+        };
+        ids.map_or(MAX_CONVERSATIONS, |ids| ids.min(MAX_CONVERSATIONS)) as u64
     }
 
     /// What the words that the field searches for cost.
@@ -187,6 +220,14 @@ fn number(value: &ConstValue) -> Option<u64> {
     match value {
         ConstValue::Number(number) => number.as_u64(),
         _ => None,
+    }
+}
+
+/// How many items a list has; a single value stands for a list of one.
+fn items(value: &ConstValue) -> usize {
+    match value {
+        ConstValue::List(items) => items.len(),
+        _ => 1,
     }
 }
 

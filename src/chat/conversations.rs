@@ -3,14 +3,29 @@
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
+use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Chat, Metadata, text};
+use super::metadata_index::check_values;
+use super::receipt::{Created, IdempotentRequest};
+use super::{Chat, Metadata, text, unchanged};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity, TitleOrigin};
 use crate::error::Error;
 use crate::index;
+
+/// A conversation to create.
+#[derive(Clone, Debug, Serialize)]
+pub struct CreateConversation {
+    /// The title.
+    pub title: Option<String>,
+    /// The client's metadata.
+    pub metadata: Metadata,
+    /// The idempotency key: a second request with the same key returns the first one's conversation.
+    #[serde(skip)]
+    pub idempotency_key: Option<String>,
+}
 
 impl Chat {
     /// The viewer's conversations that are not deleted. Every query of conversations begins with this.
@@ -37,39 +52,35 @@ impl Chat {
     }
 
     /// Starts a conversation without messages.
+    ///
+    /// # Errors
+    /// [`Error::BadUserInput`] if the title or the metadata are not within their bounds.
     pub async fn create_conversation(
         &self,
-        title: Option<&str>,
-        metadata: Metadata,
+        request: CreateConversation,
     ) -> Result<conversation::Model, Error> {
-        let title = title.map(text::title).transpose()?;
-        let title = title.map(|title| (title.to_owned(), TitleOrigin::User));
-        self.write((title, metadata.into_text()), |chat, write, (title, metadata)| {
+        let title = request.title.as_deref().map(text::title).transpose()?.map(str::to_owned);
+        let request = CreateConversation { title, ..request };
+        check_values(&request.metadata)?;
+        let key = request.idempotency_key.as_deref();
+        let idempotent = IdempotentRequest::new(key, "createConversation", &request)?;
+        let id = Uuid::now_v7();
+        self.write((request, idempotent), move |chat, write, (request, idempotent)| {
             Box::pin(async move {
+                let created = Created { conversation: Some(id), ..Created::default() };
+                let earlier = chat.record_receipt(write, idempotent.as_ref(), created).await?;
+                if let Some(earlier) = earlier.and_then(|earlier| earlier.conversation) {
+                    return Ok(unchanged(write, chat.conversation_within(write, earlier).await?));
+                }
+                let title = request.title.clone().map(|title| (title, TitleOrigin::User));
                 let row = conversation::Model {
-                    metadata: metadata.clone(),
-                    ..chat.new_conversation(write, title.clone(), 0)
+                    id,
+                    metadata: request.metadata.clone().into_text(),
+                    ..chat.new_conversation(write, title, 0)
                 };
                 Entity::insert(row.clone().into_active_model()).exec_without_returning(&**write).await?;
                 index::index_title(write, &row).await?;
-                Ok(row)
-            })
-        })
-        .await
-    }
-
-    /// Sets the title of a conversation.
-    pub async fn rename_conversation(&self, id: Uuid, title: &str) -> Result<conversation::Model, Error> {
-        let title = text::title(title)?;
-        self.write(title.to_owned(), move |chat, write, title| {
-            Box::pin(async move {
-                let name = [
-                    (Column::Title, Expr::value(title.as_str())),
-                    (Column::TitleKey, Expr::value(text::title_key(title))),
-                    (Column::TitleOrigin, Expr::value(TitleOrigin::User.to_value())),
-                ];
-                let row = chat.update_conversation(write, id, name).await?;
-                index::index_title(write, &row).await?;
+                chat.index_metadata(write, &[(row.id, &row.metadata)]).await?;
                 Ok(row)
             })
         })

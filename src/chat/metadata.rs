@@ -42,10 +42,26 @@ impl Metadata {
         Ok(Self(text))
     }
 
+    /// `earlier`, the text of a row, with this object merged into it as a JSON merge patch (RFC 7396): `null` removes a
+    /// key, objects are merged, and any other value replaces what is there.
+    ///
+    /// # Errors
+    /// [`Error::BadUserInput`] if the result is not within the bounds of [`Metadata::new`].
+    pub(super) fn merged_into(&self, earlier: &str) -> Result<Self, Error> {
+        let mut merged = Value::Object(Self::read(earlier));
+        merge(&mut merged, Self::read(&self.0).into());
+        Self::new(&merged)
+    }
+
     /// Reads the object of a row.
     #[must_use]
     pub fn read(text: &str) -> Map<String, Value> {
         serde_json::from_str(text).unwrap_or_default()
+    }
+
+    /// The text.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// The text for a row.
@@ -57,6 +73,25 @@ impl Metadata {
 impl Default for Metadata {
     fn default() -> Self {
         Self("{}".to_owned())
+    }
+}
+
+/// Merges a patch into `target`. Both are nested at most [`MAX_DEPTH`] deep.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(object) = target else { return };
+    for (key, value) in patch {
+        if value.is_null() {
+            object.remove(&key);
+        } else {
+            merge(object.entry(key).or_insert(Value::Null), value);
+        }
     }
 }
 
@@ -96,6 +131,33 @@ mod tests {
             let text = Metadata::new(&value).unwrap().into_text();
             assert_eq!(Value::Object(Metadata::read(&text)), value);
         }
+    }
+
+    #[test]
+    fn patches_are_merged_as_the_examples_of_rfc_7396_say() {
+        for (earlier, patch, merged) in [
+            (json!({ "a": "b" }), json!({ "a": "c" }), json!({ "a": "c" })),
+            (json!({ "a": "b" }), json!({ "b": "c" }), json!({ "a": "b", "b": "c" })),
+            (json!({ "a": "b" }), json!({ "a": null }), json!({})),
+            (json!({ "a": "b", "b": "c" }), json!({ "a": null }), json!({ "b": "c" })),
+            (json!({ "a": ["b"] }), json!({ "a": "c" }), json!({ "a": "c" })),
+            (json!({ "a": "c" }), json!({ "a": ["b"] }), json!({ "a": ["b"] })),
+            (
+                json!({ "a": { "b": "c" } }),
+                json!({ "a": { "b": "d", "c": null } }),
+                json!({ "a": { "b": "d" } }),
+            ),
+            (json!({ "a": [{ "b": "c" }] }), json!({ "a": [1] }), json!({ "a": [1] })),
+            (json!({ "e": null }), json!({ "a": 1 }), json!({ "e": null, "a": 1 })),
+            (json!({ "a": "foo" }), json!({ "b": [null, {}] }), json!({ "a": "foo", "b": [null, {}] })),
+            (json!({}), json!({ "a": { "bb": { "ccc": null } } }), json!({ "a": { "bb": {} } })),
+        ] {
+            let patch = Metadata::new(&patch).unwrap();
+            let result = patch.merged_into(&earlier.to_string()).unwrap();
+            assert_eq!(Value::Object(Metadata::read(&result.0)), merged, "{earlier} {patch:?}");
+        }
+        let half = |key: &str| Metadata::new(&json!({ key: "x".repeat(MAX_BYTES / 2) })).unwrap();
+        assert!(half("a").merged_into(half("b").0.as_str()).is_err(), "the result is too large");
     }
 
     #[test]

@@ -9,8 +9,8 @@ mod feedback;
 mod list;
 mod messages;
 mod metadata;
+mod metadata_index;
 mod new_message;
-mod organise;
 mod page;
 mod path;
 mod path_page;
@@ -24,16 +24,23 @@ mod send;
 mod text;
 mod trash;
 mod tree;
+mod unended;
 mod unread;
+mod update;
 
 use clap::Args;
 use futures_util::future::BoxFuture;
 
 pub use self::changes::{Change, ChangeCursor, ChangeKind, FeedContent, FeedEvent, LongColumns};
+pub use self::conversations::CreateConversation;
 pub use self::feedback::RateReply;
-pub use self::list::{ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder};
+pub use self::list::{
+    ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder, ConversationPage,
+    ConversationState,
+};
 pub use self::messages::SetMessageMetadata;
 pub use self::metadata::Metadata;
+pub use self::metadata_index::MetadataFilter;
 pub use self::new_message::Sent;
 pub use self::page::{CountedPage, DEFAULT_PAGE, MAXIMUM_PAGE, Page, Slice};
 pub use self::path_page::PathPage;
@@ -42,9 +49,15 @@ pub use self::replies::{RetryReply, StopReply};
 pub use self::reply_requests::{ReplyRequest, Requested};
 pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
 pub use self::send::{OnBusy, SendMessage};
+pub use self::trash::{DeleteConversations, RestoreConversations};
 pub use self::tree::{
     ActivateMessage, Activated, DeleteMessage, Deleted, EditMessage, ForkConversation, RegenerateReply,
     Regenerated, SiblingGroup, SiblingKey, SiblingPage, SiblingRank, resume_steps,
+};
+pub use self::unended::QueuedReplies;
+pub use self::unread::MarkRead;
+pub use self::update::{
+    ConversationChanges, MAX_CONVERSATIONS, Outcomes, UpdateConversation, UpdateConversations,
 };
 use crate::auth::Viewer;
 use crate::database::{Database, Write};

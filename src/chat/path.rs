@@ -1,11 +1,11 @@
 //! The end of the active path: what is there, what `onBusy` does to it, and truncating it.
 
-use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
-use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr, UpdateStatement};
+use sea_orm::{ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
 use super::{Chat, OnBusy};
-use crate::database::Write;
+use crate::database::{Write, models};
 use crate::entity::conversation;
 use crate::entity::message::{Column, Entity, Status};
 use crate::error::Error;
@@ -83,34 +83,32 @@ impl Chat {
             _ if !busy => Ok(BusyOutcome::default()),
             OnBusy::Enqueue => Ok(BusyOutcome { busy, ..BusyOutcome::default() }),
             OnBusy::Reject => Err(Error::ConversationBusy),
-            OnBusy::Interrupt | OnBusy::Rollback => self.interrupt(write, Some(conversation_id)).await,
+            OnBusy::Interrupt | OnBusy::Rollback => self.interrupt(write, &[conversation_id]).await,
         }
     }
 
-    /// Stops the queued and running replies of one conversation, or of all the viewer's conversations. Queued ones are
-    /// stopped here; the servers of running ones are asked to stop them.
+    /// Stops the queued and running replies of conversations. Queued ones are stopped here; the servers of running ones
+    /// are asked to stop them.
     pub(super) async fn interrupt(
         &self,
         write: &Write,
-        conversation_id: Option<Uuid>,
+        conversation_ids: &[Uuid],
     ) -> Result<BusyOutcome, Error> {
         let under_way = |condition: &'static str| {
-            let update = Entity::update_many()
-                .col_expr(Column::StopRequestedAt, Expr::value(write.now))
-                .col_expr(Column::Revision, Expr::value(write.revision))
-                .filter(Column::UserId.eq(self.user()))
-                .filter(Expr::cust(condition));
-            match conversation_id {
-                Some(id) => update.filter(Column::ConversationId.eq(id)),
-                None => update,
-            }
+            Query::update()
+                .table(Entity)
+                .value(Column::StopRequestedAt, write.now)
+                .value(Column::Revision, write.revision)
+                .and_where(Column::UserId.eq(self.user()))
+                .and_where(Column::ConversationId.is_in(conversation_ids.iter().copied()))
+                .and_where(Expr::cust(condition))
+                .returning(Query::returning().columns([Column::Id, Column::Active, Column::Position]))
+                .to_owned()
         };
-        let waiting = under_way("status = 'QUEUED'")
-            .col_expr(Column::Status, Expr::value(Status::Stopped.to_value()))
-            .col_expr(Column::FinishedAt, Expr::value(write.now))
-            .exec_with_returning(&**write)
-            .await?;
-        let running = under_way("status = 'GENERATING'").exec_with_returning(&**write).await?;
+        let mut waiting = under_way("status = 'QUEUED'");
+        waiting.value(Column::Status, Status::Stopped.to_value()).value(Column::FinishedAt, write.now);
+        let waiting = interrupted(write, &waiting).await?;
+        let running = interrupted(write, &under_way("status = 'GENERATING'")).await?;
         for reply in &waiting {
             self.signal_after_commit(write, Topic::Reply(reply.id));
         }
@@ -142,4 +140,17 @@ impl Chat {
             .await?;
         Ok(())
     }
+}
+
+/// A reply that was interrupted.
+#[derive(FromQueryResult)]
+struct Interrupted {
+    id: Uuid,
+    active: bool,
+    position: i64,
+}
+
+async fn interrupted(write: &Write, update: &UpdateStatement) -> Result<Vec<Interrupted>, Error> {
+    let rows = write.query_all_raw(write.get_database_backend().build(update)).await?;
+    Ok(models(&rows)?)
 }

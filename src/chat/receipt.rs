@@ -105,16 +105,29 @@ impl Chat {
             created.reply.into(),
             write.now.into(),
         ];
-        let key = (self.user().to_owned(), request.key.clone());
-        let earlier = loop {
+        loop {
             if write.run(INSERT, values.clone()).await? == 1 {
                 return Ok(None);
             }
             // It may have been deleted since then, as old ones are.
-            if let Some(earlier) = receipt::Entity::find_by_id(key.clone()).one(&**write).await? {
-                break earlier;
+            if let Some(earlier) = self.find_receipt(write, Some(request)).await? {
+                return Ok(Some(earlier));
             }
-        };
+        }
+    }
+
+    /// What an earlier request with the key of `request` has created, if there was one.
+    ///
+    /// # Errors
+    /// As [`Self::record_receipt`].
+    pub(super) async fn find_receipt(
+        &self,
+        write: &Write,
+        request: Option<&IdempotentRequest>,
+    ) -> Result<Option<Created>, Error> {
+        let Some(request) = request else { return Ok(None) };
+        let key = (self.user().to_owned(), request.key.clone());
+        let Some(earlier) = receipt::Entity::find_by_id(key).one(&**write).await? else { return Ok(None) };
         request.created_by(earlier).map(Some)
     }
 

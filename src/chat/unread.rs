@@ -1,13 +1,15 @@
 //! Read positions.
 //!
-//! A conversation stores one position, up to which the active path is read. Counting unread messages therefore costs
-//! nothing, and late or repeated reports of devices do no harm. Sending a message marks all before it as read, and
+//! A conversation stores one position, up to which the active path is read. Unread is what comes after it, except the
+//! replies that have not ended; late or repeated reports of devices do no harm. Sending a message marks all before it as read, and
 //! activating another version marks that version as read. A path that is truncated is read up to its new end at most.
 
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::Serialize;
 use uuid::Uuid;
 
+use super::receipt::IdempotentRequest;
 use super::{Chat, unchanged};
 use crate::entity::{conversation, message};
 use crate::error::Error;
@@ -18,22 +20,36 @@ pub(super) fn read_at_most(position: i64) -> (conversation::Column, SimpleExpr) 
     (conversation::Column::ReadPosition, Expr::case(read().gt(position), position).finally(read()).into())
 }
 
+/// Messages that a device has shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct MarkRead {
+    /// The conversation.
+    pub conversation_id: Uuid,
+    /// The last of the messages.
+    pub message_id: Uuid,
+    /// The idempotency key: a second request with the same key changes nothing.
+    #[serde(skip)]
+    pub idempotency_key: Option<String>,
+}
+
 impl Chat {
     /// Marks a conversation as read up to a message. Nothing changes if it is read further already, or if the message
     /// is not on the active path.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such message in such a conversation.
-    pub async fn mark_read(
-        &self,
-        conversation_id: Uuid,
-        message_id: Uuid,
-    ) -> Result<conversation::Model, Error> {
-        self.write((), move |chat, write, ()| {
+    pub async fn mark_read(&self, request: MarkRead) -> Result<conversation::Model, Error> {
+        let key = request.idempotency_key.as_deref();
+        let idempotent = IdempotentRequest::new(key, "markRead", &request)?;
+        self.write((request, idempotent), move |chat, write, (request, idempotent)| {
             Box::pin(async move {
+                let conversation_id = request.conversation_id;
+                if chat.is_repeated(write, idempotent.as_ref()).await? {
+                    return Ok(unchanged(write, chat.conversation_within(write, conversation_id).await?));
+                }
                 let message = chat
                     .own_messages()
-                    .filter(message::Column::Id.eq(message_id))
+                    .filter(message::Column::Id.eq(request.message_id))
                     .filter(message::Column::ConversationId.eq(conversation_id))
                     .one(&**write)
                     .await?

@@ -15,7 +15,9 @@ mod viewer;
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBuilder};
 
 use self::change::{ChangeQueries, ChangeSubscriptions};
-use self::conversation::{ConversationLists, ConversationMutations, ConversationQueries, FilingMutations};
+use self::conversation::{
+    ConversationLists, ConversationMutations, ConversationQueries, TrashMutations, UpdateMutations,
+};
 use self::message::{MessageMutations, MessageQueries};
 use self::node::NodeQueries;
 use self::reply::{FeedbackMutations, ReplyMutations, ReplyRequestSubscriptions, ReplySubscriptions};
@@ -44,7 +46,8 @@ pub struct Query(
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
     ConversationMutations,
-    FilingMutations,
+    UpdateMutations,
+    TrashMutations,
     MessageMutations,
     ReplyMutations,
     FeedbackMutations,

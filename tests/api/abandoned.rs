@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::support::{Client, TestDatabase, TestServer, on_both_databases};
 
 const RENAME: &str = "mutation($id: ID!) {
-  renameConversation(input: { conversationId: $id, title: \"Talk\" }) { conversation { title } }
+  updateConversation(input: { conversationId: $id, title: \"Talk\" }) { conversation { title } }
 }";
 
 const SEARCH: &str =
@@ -123,7 +123,7 @@ async fn a_write_that_is_the_victim_of_a_deadlock_is_done_again() {
     database.becomes(waiting, 1).await;
     // It waits for the account's row, whose holder waits for the conversation's: who waited first is the victim.
     blocker.execute_unprepared("SELECT 1 FROM account FOR UPDATE; ROLLBACK").await.unwrap();
-    assert_eq!(renaming.await.unwrap()["renameConversation"]["conversation"]["title"], "Talk");
+    assert_eq!(renaming.await.unwrap()["updateConversation"]["conversation"]["title"], "Talk");
 }
 
 /// Multiplies ann's one message.

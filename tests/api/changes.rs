@@ -35,7 +35,7 @@ const LIVE: &str = concat!("subscription($since: String) { changes(since: $since
 const CREATE: &str =
     "mutation($title: String!) { createConversation(input: { title: $title }) { conversation { id } } }";
 const RENAME: &str = "mutation($id: ID!, $title: String!) {
-  renameConversation(input: { conversationId: $id, title: $title }) { conversation { id } } }";
+  updateConversation(input: { conversationId: $id, title: $title }) { conversation { id } } }";
 const DELETE: &str =
     "mutation($id: ID!) { deleteConversation(input: { conversationId: $id }) { deletedConversationId } }";
 

@@ -9,7 +9,7 @@ const CREATE: &str = "mutation($title: String) {
 }";
 
 const RENAME: &str = "mutation($id: ID!, $title: String!) {
-  renameConversation(input: { conversationId: $id, title: $title }) { conversation { title } }
+  updateConversation(input: { conversationId: $id, title: $title }) { conversation { title } }
 }";
 
 /// Texts that some layer or other might spoil.
@@ -77,7 +77,7 @@ on_both_databases! {
         let rename = async |title: &str| ann.run(RENAME, json!({ "id": id, "title": title })).await;
         for (title, stored) in [("  Talk ", "Talk".to_owned()), (&"é".repeat(200), "é".repeat(200))] {
             let renamed = rename(title).await.data();
-            assert_eq!(renamed["renameConversation"]["conversation"]["title"], stored);
+            assert_eq!(renamed["updateConversation"]["conversation"]["title"], stored);
             let created = ann.data(CREATE, json!({ "title": title })).await;
             assert_eq!(created["createConversation"]["conversation"]["title"], stored);
         }

@@ -84,7 +84,7 @@ async fn talk(server: &Process, database: &TestDatabase) -> String {
             json!({}),
         ),
         (
-            "mutation($id: ID!) { renameConversation(input: { conversationId: $id, title: \"swordfish\\n\" }) { __typename } }",
+            "mutation($id: ID!) { updateConversation(input: { conversationId: $id, title: \"swordfish\\n\" }) { __typename } }",
             json!({ "id": id }),
         ),
         (

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{Client, Proxy, ScriptedAssistant, Settings, TestDatabase, TestServer};
 
 const RENAME: &str = "mutation($id: ID!) {
-  renameConversation(input: { conversationId: $id, title: \"Talk\" }) { conversation { title } }
+  updateConversation(input: { conversationId: $id, title: \"Talk\" }) { conversation { title } }
 }";
 
 const OPEN: &str = "query($id: ID!) { conversation(id: $id) { title messages { nodes { content } } } }";

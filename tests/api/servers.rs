@@ -55,7 +55,7 @@ async fn session(ann: &Alternating) -> Vec<String> {
         let mismatch = ann.client().try_send("another message", input).await;
         assert_eq!(mismatch.code(), "IDEMPOTENCY_MISMATCH");
         let rename = "mutation($id: ID!, $title: String!) {
-          renameConversation(input: { conversationId: $id, title: $title }) {
+          updateConversation(input: { conversationId: $id, title: $title }) {
             conversation { id title messageCount lastMessage { content } }
           }
         }";

@@ -14,7 +14,7 @@ const STOP: &str = "mutation Stop($id: ID!) { stopReply(input: { messageId: $id 
 const RETRY: &str = "mutation Retry($id: ID!) {
   retryReply(input: { messageId: $id, awaitReply: false }) { reply { id status } } }";
 const RENAME: &str = "mutation Rename($id: ID!, $title: String!) {
-  renameConversation(input: { conversationId: $id, title: $title }) { conversation { id title } } }";
+  updateConversation(input: { conversationId: $id, title: $title }) { conversation { id title } } }";
 const RESTORE: &str = "mutation Restore($id: ID!) {
   restoreConversation(input: { conversationId: $id }) { conversation { id title } } }";
 const CREATE: &str = "mutation Create($title: String!) {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::super::metadata_index::check_values;
 use super::super::receipt::{Created, IdempotentRequest};
 use super::super::{Chat, Metadata, spawn_and_wait, text, unchanged};
 use super::branch::{BRANCH, WHOLE_BRANCH};
@@ -75,6 +76,7 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such message; [`Error::ConversationBusy`] if one of those
     /// messages is a queued or running reply.
     pub async fn fork_conversation(&self, request: ForkConversation) -> Result<conversation::Model, Error> {
+        check_values(&request.metadata)?;
         let key = request.idempotency_key.as_deref();
         let idempotent = IdempotentRequest::new(key, "forkConversation", &request)?;
         match self.fork_at_once(request.clone(), idempotent.clone()).await {
@@ -136,6 +138,7 @@ impl Chat {
         let copy = format!("{BRANCH}{WHOLE_BRANCH}{}", copy_sql(backend, "$6", "$7", "$8"));
         write.run(nested_loop(backend, &copy), values.into_iter().chain(copies)).await?;
         index::index_title(write, &fork).await?;
+        self.index_metadata(write, &[(fork.id, &fork.metadata)]).await?;
         index::index_path(write, self.user(), fork.id, 0, end.position).await?;
         Ok(fork)
     }
@@ -207,6 +210,7 @@ impl Chat {
                 };
                 chat.update_claimed(write, claim, fork.clone()).await?;
                 index::index_title(write, &fork).await?;
+                chat.index_metadata(write, &[(fork.id, &fork.metadata)]).await?;
                 Ok(fork)
             })
         })

@@ -159,7 +159,7 @@ impl Chat {
 }
 
 /// Leaves the database to others for as long as the step took that `began` then.
-pub(super) async fn pause(began: Instant) {
+pub(in crate::chat) async fn pause(began: Instant) {
     sleep(began.elapsed().min(PAUSE)).await;
 }
 

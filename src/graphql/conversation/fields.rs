@@ -3,10 +3,14 @@
 use async_graphql::{Context, ID, Object};
 
 use super::Conversation;
-use crate::chat::PathPage;
+use super::list::ConversationState;
+use super::revision::Revision;
+use crate::chat::{self, PathPage, QueuedReplies, Slice};
 use crate::error::Error;
 use crate::graphql::message::{self, Message, MessageConnection};
-use crate::graphql::shared::{ContextExt, DateTime, Json, Paging, read_metadata};
+use crate::graphql::shared::{
+    ActiveReply, ContextExt, DateTime, Json, Paging, UnendedReplies, read_metadata,
+};
 
 /// A thread of messages between a user and the assistant.
 #[Object]
@@ -37,17 +41,27 @@ impl Conversation {
         self.row.pinned_at.map(DateTime)
     }
 
-    /// When the viewer archived the conversation. It is `null` if the conversation is not archived. Lists omit archived
-    /// conversations unless the filter includes them. Sending a message does not unarchive a conversation.
+    /// Where the conversation is kept. Lists contain active conversations unless their filter names other states.
+    async fn state(&self) -> ConversationState {
+        chat::ConversationState::of(&self.row).into()
+    }
+
+    /// When the viewer archived the conversation. It is `null` if the conversation is not archived. Sending a message
+    /// does not unarchive a conversation.
     async fn archived_at(&self) -> Option<DateTime> {
         self.row.archived_at.map(DateTime)
     }
 
-    /// When the viewer deleted the conversation. It is `null` unless the conversation is in the trash, which only the
-    /// filter `deleted: true` lists. A conversation in the trash has no messages until `restoreConversation` brings them
+    /// When the viewer deleted the conversation. It is `null` unless the conversation is in the trash. A conversation in the trash has no messages until `restoreConversation` brings them
     /// back.
     async fn deleted_at(&self) -> Option<DateTime> {
         self.row.deleted_at.map(DateTime)
+    }
+
+    /// The revision: it changes with every change of the conversation itself, such as a new title or another message.
+    /// It is opaque; pass it to `updateConversation` as `ifRevision`.
+    async fn revision(&self) -> String {
+        Revision(self.row.revision).encode()
     }
 
     /// The client's own JSON object. The server stores it and does not interpret it.
@@ -57,9 +71,35 @@ impl Conversation {
     }
 
     /// The number of messages on the active path after the last one that the viewer has read. `markRead` says what was
-    /// read. Sending a message marks all messages before its reply as read.
-    async fn unread_count(&self) -> i64 {
-        (self.row.last_position - self.row.read_position).max(0)
+    /// read. Sending a message marks all messages before its reply as read. A reply counts once it has ended; other
+    /// devices then learn of it by `MessageChanged`.
+    async fn unread_count(&self, context: &Context<'_>) -> Result<i64, Error> {
+        let (read, last) = (self.row.read_position, self.row.last_position);
+        if last <= read {
+            return Ok(0);
+        }
+        let unended = context.rows()?.load_one(UnendedReplies(self.row.id)).await?.unwrap_or_default();
+        let unended = unended.into_iter().filter(|position| (read + 1..=last).contains(position)).count();
+        Ok((last - read).saturating_sub_unsigned(unended as u64))
+    }
+
+    /// The reply that is being written in the conversation, on the active path or not. It is `null` if there is none.
+    async fn active_reply(&self, context: &Context<'_>) -> Option<Result<Message, Error>> {
+        let load = async { context.rows()?.load_one(ActiveReply(self.row.id)).await };
+        load.await.transpose().map(|reply| reply.map(Message::from))
+    }
+
+    /// The replies that wait for their turn in the conversation, on the active path or not, in the order in which they
+    /// are to begin.
+    async fn queued_replies(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Returns the first _n_ items: at most 100, by default 20.")] first: Option<i32>,
+    ) -> Result<Vec<Message>, Error> {
+        let Slice { limit, .. } = Slice::<()>::new(first, None, None, None)?;
+        let key = QueuedReplies { conversation: self.row.id, limit };
+        let rows = context.rows()?.load_one(key).await?.unwrap_or_default();
+        Ok(rows.into_iter().map(Message::from).collect())
     }
 
     /// The number of messages on the active path.

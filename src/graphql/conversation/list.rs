@@ -3,9 +3,9 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::Conversation;
-use crate::chat::{self, ConversationCursor};
+use crate::chat::{self, ConversationCursor, ConversationPage, MetadataFilter};
 use crate::error::Error;
-use crate::graphql::shared::{Connection, ContextExt, Cursor, DateTime, Listed, Paging, parse_id};
+use crate::graphql::shared::{Connection, ContextExt, Cursor, DateTime, Json, Listed, Paging, parse_id};
 
 #[derive(Debug, Default)]
 pub(crate) struct ConversationQueries;
@@ -33,7 +33,8 @@ pub(crate) struct ConversationLists;
 
 #[Object]
 impl ConversationLists {
-    /// Returns the viewer's conversations. Archived and deleted ones are omitted unless the filter includes them.
+    /// Returns the viewer's conversations: the active ones, unless the filter names other states. The items, `totalCount`
+    /// and `pageInfo` are of one moment.
     #[expect(clippy::too_many_arguments, reason = "a connection has four of its own")]
     async fn conversations(
         &self,
@@ -46,7 +47,7 @@ impl ConversationLists {
         #[graphql(desc = "Returns the last _n_ items instead: at most 100.")] last: Option<i32>,
         #[graphql(desc = "Returns only conversations before this cursor.")] before: Option<String>,
     ) -> Result<ConversationConnection, Error> {
-        let filter = filter.map(Into::into).unwrap_or_default();
+        let filter = filter.map(ConversationFilter::checked).transpose()?.unwrap_or_default();
         let order: chat::ConversationOrder = order_by.unwrap_or_default().into();
         let chat = context.chat()?;
         let paging = Paging { first, after, last, before };
@@ -59,8 +60,9 @@ impl ConversationLists {
                 return Err(Error::input(name, message));
             }
         }
-        let page = chat.conversations(&filter, order, slice).await?;
-        Ok(Connection::with_fields(page, ConversationTotal(filter), |row| order.cursor(row).encode()))
+        let counted = context.look_ahead().field("totalCount").exists();
+        let ConversationPage { page, total } = chat.conversations(&filter, order, slice, counted).await?;
+        Ok(Connection::with_fields(page, ConversationTotal(total), |row| order.cursor(row).encode()))
     }
 }
 
@@ -68,31 +70,46 @@ impl ConversationLists {
 /// default says otherwise.
 #[derive(InputObject)]
 struct ConversationFilter {
-    /// Whether conversations must be archived (`true`) or must not be (`false`); with `null` the list contains both.
-    #[graphql(default_with = "Some(false)")]
-    archived: Option<bool>,
+    /// The states that conversations may be in. An empty list matches nothing.
+    #[graphql(default_with = "Some(vec![ConversationState::Active])")]
+    states: Option<Vec<ConversationState>>,
     /// Whether conversations must be pinned (`true`) or must not be (`false`).
     pinned: Option<bool>,
     /// A text that the title must contain, regardless of case and accents: at most 200 characters.
     title_contains: Option<String>,
     /// The instant at or after which a message must have been sent in the conversation.
     updated_since: Option<DateTime>,
-    /// Whether to list the trash: with `true` the list contains only deleted conversations that can still be restored,
-    /// otherwise only conversations that are not deleted.
-    #[graphql(default_with = "Some(false)")]
-    deleted: Option<bool>,
+    /// A JSON object that the metadata must contain. An object is contained in one that has all its keys, with values
+    /// that contain its values; an array, in one that has all its items; any other value, in an equal one. The object
+    /// has at most 10 values and otherwise the bounds of a conversation's `metadata`; the items of its arrays are
+    /// neither arrays nor objects.
+    metadata: Option<Json>,
 }
 
-impl From<ConversationFilter> for chat::ConversationFilter {
-    fn from(filter: ConversationFilter) -> Self {
-        Self {
-            archived: filter.archived,
-            pinned: filter.pinned,
-            title_contains: filter.title_contains,
-            updated_since: filter.updated_since.map(|instant| instant.0),
-            deleted: filter.deleted.unwrap_or(false),
-        }
+impl ConversationFilter {
+    fn checked(self) -> Result<chat::ConversationFilter, Error> {
+        let states = self.states.map(|states| states.into_iter().map(Into::into).collect());
+        let metadata = self.metadata.map(|metadata| MetadataFilter::new(&metadata.0)).transpose()?;
+        Ok(chat::ConversationFilter {
+            states: states.unwrap_or_else(|| vec![chat::ConversationState::Active]),
+            pinned: self.pinned,
+            title_contains: self.title_contains,
+            updated_since: self.updated_since.map(|instant| instant.0),
+            metadata: metadata.unwrap_or_default(),
+        })
     }
+}
+
+/// Where a conversation is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "chat::ConversationState")]
+pub(super) enum ConversationState {
+    /// Neither archived nor in the trash.
+    Active,
+    /// Archived. The conversation can still be read and continued.
+    Archived,
+    /// In the trash, from which `restoreConversation` can bring it back.
+    Trashed,
 }
 
 /// The order of a list of conversations. A cursor is valid only for the order in which it was returned.
@@ -124,12 +141,14 @@ impl Listed for Conversation {
     const EDGE: &'static str = "ConversationEdge";
 }
 
-struct ConversationTotal(chat::ConversationFilter);
+/// The number of conversations in the list; it is counted if the operation selects it.
+struct ConversationTotal(Option<u64>);
 
 #[Object]
 impl ConversationTotal {
-    /// The number of conversations in the whole list. The server counts them only if this field is selected.
-    async fn total_count(&self, context: &Context<'_>) -> Result<u64, Error> {
-        context.chat()?.conversation_count(&self.0).await
+    /// The number of conversations in the whole list, at the moment at which this page was read.
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
+    async fn total_count(&self) -> Result<u64, Error> {
+        self.0.ok_or_else(|| Error::Internal("the list was read without its count".to_owned()))
     }
 }

@@ -1,15 +1,19 @@
 //! Conversations.
 
 mod fields;
-mod filing;
 mod list;
 mod mutations;
+mod outcome;
+mod revision;
+mod trash;
+mod update;
 
 use std::sync::Arc;
 
-pub(super) use self::filing::FilingMutations;
 pub(super) use self::list::{ConversationLists, ConversationQueries};
 pub(super) use self::mutations::ConversationMutations;
+pub(super) use self::trash::TrashMutations;
+pub(super) use self::update::UpdateMutations;
 use crate::entity::conversation;
 
 #[derive(Clone)]

@@ -1,11 +1,10 @@
-//! Creating, changing and copying conversations.
+//! Creating, reading and copying conversations.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::Conversation;
-use crate::chat::ForkConversation;
-use crate::error::Error;
-use crate::graphql::shared::{ContextExt, Json, parse_metadata, require_id};
+use crate::chat::{CreateConversation, ForkConversation, MarkRead};
+use crate::graphql::shared::{ContextExt, Json, Payload, parse_metadata, payload, require_id};
 
 #[derive(Debug, Default)]
 pub(crate) struct ConversationMutations;
@@ -18,34 +17,17 @@ impl ConversationMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: CreateConversationInput,
-    ) -> Result<CreateConversationPayload, Error> {
-        let chat = context.chat()?;
-        let row = chat.create_conversation(input.title.as_deref(), parse_metadata(input.metadata)?).await?;
-        Ok(CreateConversationPayload { conversation: row.into() })
-    }
-
-    /// Changes the title of a conversation. The assistant does not replace a title that the user has given.
-    async fn rename_conversation(
-        &self,
-        context: &Context<'_>,
-        #[graphql(desc = "The input of the mutation.")] input: RenameConversationInput,
-    ) -> Result<RenameConversationPayload, Error> {
-        let chat = context.chat()?;
-        let id = require_id(&input.conversation_id, "conversation")?;
-        let row = chat.rename_conversation(id, &input.title).await?;
-        Ok(RenameConversationPayload { conversation: row.into() })
-    }
-
-    /// Replaces the metadata of a conversation.
-    async fn set_conversation_metadata(
-        &self,
-        context: &Context<'_>,
-        #[graphql(desc = "The input of the mutation.")] input: SetConversationMetadataInput,
-    ) -> Result<SetConversationMetadataPayload, Error> {
-        let chat = context.chat()?;
-        let id = require_id(&input.conversation_id, "conversation")?;
-        let row = chat.set_conversation_metadata(id, parse_metadata(Some(input.metadata))?).await?;
-        Ok(SetConversationMetadataPayload { conversation: row.into() })
+    ) -> Payload<CreateConversationPayload> {
+        payload(async {
+            let request = CreateConversation {
+                title: input.title,
+                metadata: parse_metadata(input.metadata)?,
+                idempotency_key: input.idempotency_key,
+            };
+            let row = context.chat()?.create_conversation(request).await?;
+            Ok(CreateConversationPayload { conversation: row.into() })
+        })
+        .await
     }
 
     /// Marks the messages of a conversation as read up to a message, for all of the viewer's devices. It changes nothing
@@ -54,11 +36,17 @@ impl ConversationMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: MarkReadInput,
-    ) -> Result<MarkReadPayload, Error> {
-        let chat = context.chat()?;
-        let conversation = require_id(&input.conversation_id, "conversation")?;
-        let message = require_id(&input.up_to_message_id, "message")?;
-        Ok(MarkReadPayload { conversation: chat.mark_read(conversation, message).await?.into() })
+    ) -> Payload<MarkReadPayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let request = MarkRead {
+                conversation_id: require_id(&input.conversation_id, "conversation")?,
+                message_id: require_id(&input.up_to_message_id, "message")?,
+                idempotency_key: input.idempotency_key,
+            };
+            Ok(MarkReadPayload { conversation: chat.mark_read(request).await?.into() })
+        })
+        .await
     }
 
     /// Copies a message and all messages before it on its branch into a new conversation with the same title. The
@@ -69,15 +57,17 @@ impl ConversationMutations {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: ForkConversationInput,
-    ) -> Result<ForkConversationPayload, Error> {
-        let chat = context.chat()?;
-        let request = ForkConversation {
-            message_id: require_id(&input.message_id, "message")?,
-            idempotency_key: input.idempotency_key,
-            metadata: parse_metadata(input.metadata)?,
-        };
-        let row = chat.fork_conversation(request).await?;
-        Ok(ForkConversationPayload { conversation: row.into() })
+    ) -> Payload<ForkConversationPayload> {
+        payload(async {
+            let chat = context.chat()?;
+            let request = ForkConversation {
+                message_id: require_id(&input.message_id, "message")?,
+                idempotency_key: input.idempotency_key,
+                metadata: parse_metadata(input.metadata)?,
+            };
+            Ok(ForkConversationPayload { conversation: chat.fork_conversation(request).await?.into() })
+        })
+        .await
     }
 }
 
@@ -88,47 +78,16 @@ struct CreateConversationInput {
     /// provides one.
     title: Option<String>,
     /// The client's own JSON object: at most 4,096 bytes as compact JSON, nested at most 16 levels deep, without NUL
-    /// characters. If it is omitted, it is empty.
+    /// characters, at most 256 different values. If it is omitted, it is empty.
     metadata: Option<Json>,
+    /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
+    idempotency_key: Option<String>,
 }
 
 /// The payload of `createConversation`.
 #[derive(SimpleObject)]
 struct CreateConversationPayload {
     /// The new conversation.
-    conversation: Conversation,
-}
-
-/// The input of `renameConversation`.
-#[derive(InputObject)]
-struct RenameConversationInput {
-    /// The id of the conversation.
-    conversation_id: ID,
-    /// The new title: 1 to 200 characters after trimming, without control characters.
-    title: String,
-}
-
-/// The payload of `renameConversation`.
-#[derive(SimpleObject)]
-struct RenameConversationPayload {
-    /// The conversation with its new title.
-    conversation: Conversation,
-}
-
-/// The input of `setConversationMetadata`.
-#[derive(InputObject)]
-struct SetConversationMetadataInput {
-    /// The id of the conversation.
-    conversation_id: ID,
-    /// The client's own JSON object, which replaces the previous one: at most 4,096 bytes as compact JSON, nested at
-    /// most 16 levels deep, without NUL characters.
-    metadata: Json,
-}
-
-/// The payload of `setConversationMetadata`.
-#[derive(SimpleObject)]
-struct SetConversationMetadataPayload {
-    /// The conversation with its new metadata.
     conversation: Conversation,
 }
 
@@ -139,6 +98,8 @@ struct MarkReadInput {
     conversation_id: ID,
     /// The id of the last message that was read. It and all messages before it count as read.
     up_to_message_id: ID,
+    /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
+    idempotency_key: Option<String>,
 }
 
 /// The payload of `markRead`.

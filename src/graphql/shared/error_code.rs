@@ -17,6 +17,8 @@ pub(crate) enum ErrorCode {
     /// An argument is outside its documented limits. `extensions.field` is the path to it, such as `first` or
     /// `input.content`; a path that begins with `$` is one within that variable.
     BadUserInput,
+    /// The conversation has changed since the revision that the request is based on.
+    Conflict,
     /// A reply in the conversation has not ended, or many of its messages are being moved or deleted.
     ConversationBusy,
     /// The token does not permit the request.

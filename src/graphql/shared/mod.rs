@@ -19,7 +19,7 @@ pub(crate) use self::cursor::{Cursor, ReplyCursor};
 pub(super) use self::cursor::{MessageCursor, SiblingCursor};
 pub(super) use self::error_code::ErrorCode;
 pub(super) use self::id::{parse_id, require_id};
-pub(super) use self::loader::{ConversationId, MessageId};
+pub(super) use self::loader::{ActiveReply, ConversationId, MessageId, UnendedReplies};
 pub(super) use self::payload::{Payload, payload};
 pub(super) use self::scalar::{DateTime, Json, parse_metadata, read_metadata};
 pub use self::start::StartCursor;

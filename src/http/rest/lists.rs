@@ -41,7 +41,8 @@ pub(super) async fn conversations(
         return Err(foreign_cursor());
     }
     let slice = Slice { after: paging.cursor, before: None, limit: paging.limit, from_end: false };
-    let page = caller.chat.conversations(&ConversationFilter::default(), ORDER, slice).await?;
+    let list = caller.chat.conversations(&ConversationFilter::default(), ORDER, slice, false).await?;
+    let page = list.page;
     let answer = move || {
         let last = page.items.last().filter(|_| page.has_next);
         json(&Conversations {

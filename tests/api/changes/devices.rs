@@ -37,7 +37,7 @@ const MESSAGES: &str = "query($id: ID!) {
 fragment words on Message { id content status position active parent { id } }";
 
 const LOAD: &str = "{
-  conversations(first: 100, filter: { archived: null }) { nodes { id title lastMessage { id } } pageInfo { hasNextPage } }
+  conversations(first: 100, filter: { states: [ACTIVE, ARCHIVED] }) { nodes { id title lastMessage { id } } pageInfo { hasNextPage } }
   viewer { changeCursor }
 }";
 
@@ -53,7 +53,7 @@ const ACTIVATE: &str = "mutation($id: ID!) { activateMessage(input: { messageId:
 const DELETE_MESSAGE: &str =
     "mutation($id: ID!) { deleteMessage(input: { messageId: $id }) { deletedMessageId } }";
 const RENAME: &str = "mutation($id: ID!, $title: String!) {
-  renameConversation(input: { conversationId: $id, title: $title }) { conversation { id } } }";
+  updateConversation(input: { conversationId: $id, title: $title }) { conversation { id } } }";
 const DELETE: &str =
     "mutation($id: ID!) { deleteConversation(input: { conversationId: $id }) { deletedConversationId } }";
 const RESTORE: &str =

@@ -27,7 +27,7 @@ const EDIT: &str = "mutation($id: ID!) {
 const MARK: &str = "mutation($id: ID!, $message: ID!) {
   markRead(input: { conversationId: $id, upToMessageId: $message }) { conversation { id } } }";
 const RENAME: &str = "mutation($id: ID!) {
-  renameConversation(input: { conversationId: $id, title: \"new\" }) { conversation { id } } }";
+  updateConversation(input: { conversationId: $id, title: \"new\" }) { conversation { id } } }";
 
 async fn cursor(client: &Client) -> Value {
     client.data("{ viewer { changeCursor } }", json!({})).await["viewer"]["changeCursor"].take()

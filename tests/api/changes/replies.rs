@@ -25,7 +25,7 @@ const LIVE: &str = "subscription($since: String) { changes(since: $since, replyT
 const REST: &str = "subscription($id: ID!, $after: String) { replyProgress(messageId: $id, after: $after) {
   ... on ReplyText { text } ... on ReplyEnded { message { status } } } }";
 const RENAME: &str = "mutation($id: ID!) {
-  renameConversation(input: { conversationId: $id, title: \"the next change\" }) { conversation { id } } }";
+  updateConversation(input: { conversationId: $id, title: \"the next change\" }) { conversation { id } } }";
 const DELETE: &str =
     "mutation($id: ID!) { deleteConversation(input: { conversationId: $id }) { deletedConversationId } }";
 const RETRY: &str =

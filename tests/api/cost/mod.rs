@@ -1,6 +1,7 @@
 //! What requests cost in statements: it does not grow with the page, the conversation or the account.
 
 mod large;
+mod metadata;
 mod plans;
 mod rows;
 mod statements;

@@ -76,6 +76,14 @@ impl Filler {
         self.connection.execute_unprepared(&sql).await.unwrap();
     }
 
+    /// Makes `user` known, who has not written yet.
+    pub async fn account(&self, user: &str) {
+        let sql = format!(
+            "INSERT INTO account (user_id, revision, created_at) VALUES ('{user}', 1, '2026-01-01T00:00:00.000+00:00')"
+        );
+        self.connection.execute_unprepared(&sql).await.unwrap();
+    }
+
     /// Lets every user's next write come after all that was filled in.
     pub async fn raise_revisions(&self, revision: u32) {
         let sql = format!("UPDATE account SET revision = revision + {revision}");

@@ -105,6 +105,8 @@ const MESSAGES: &str = "totalCount pageInfo { hasNextPage hasPreviousPage startC
 const CONVERSATIONS: &str = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
     edges { cursor node { id title } }";
 
+const OUTCOMES: &str = "outcomes { conversation { id title } error { code message } }";
+
 const HITS: &str = "pageInfo { hasNextPage hasPreviousPage }
     nodes { conversation { id title } message { id content } snippet { text } }";
 
@@ -202,10 +204,12 @@ pub const CALLS: &[Call] = &[
         MESSAGES,
     ),
     graphql(
-        "Mutation.renameConversation(input.conversationId)",
+        "Mutation.updateConversation(input.conversationId)",
         IDS,
         "mutation($value: ID!) {
-           renameConversation(input: { conversationId: $value, title: \"taken\" }) { conversation {…} }
+           updateConversation(input: {
+             conversationId: $value, title: \"taken\", pinned: true, archived: true, metadata: { taken: true }
+           }) { conversation {…} }
          }",
         CONVERSATION,
     ),
@@ -266,39 +270,9 @@ pub const CALLS: &[Call] = &[
         CHANGES,
     ),
     graphql(
-        "Mutation.archiveConversation(input.conversationId)",
-        IDS,
-        "mutation($value: ID!) { archiveConversation(input: { conversationId: $value }) {…} }",
-        "conversation { id title }",
-    ),
-    graphql(
-        "Mutation.unarchiveConversation(input.conversationId)",
-        IDS,
-        "mutation($value: ID!) { unarchiveConversation(input: { conversationId: $value }) {…} }",
-        "conversation { id title }",
-    ),
-    graphql(
-        "Mutation.pinConversation(input.conversationId)",
-        IDS,
-        "mutation($value: ID!) { pinConversation(input: { conversationId: $value }) {…} }",
-        "conversation { id title }",
-    ),
-    graphql(
-        "Mutation.unpinConversation(input.conversationId)",
-        IDS,
-        "mutation($value: ID!) { unpinConversation(input: { conversationId: $value }) {…} }",
-        "conversation { id title }",
-    ),
-    graphql(
         "Mutation.restoreConversation(input.conversationId)",
         IDS,
         "mutation($value: ID!) { restoreConversation(input: { conversationId: $value }) {…} }",
-        "conversation { id title }",
-    ),
-    graphql(
-        "Mutation.setConversationMetadata(input.conversationId)",
-        IDS,
-        "mutation($value: ID!) { setConversationMetadata(input: { conversationId: $value, metadata: { taken: true } }) {…} }",
         "conversation { id title }",
     ),
     graphql(
@@ -427,7 +401,104 @@ pub const CALLS: &[Call] = &[
     ),
     graphql("Query.conversations(filter.titleContains)", &[Kind::Word], "query($value: String!) { conversations(filter: { titleContains: $value }) {…} }", CONVERSATIONS),
     graphql("Viewer.conversations(filter.titleContains)", &[Kind::Word], "query($value: String!) { viewer { conversations(filter: { titleContains: $value }) {…} } }", CONVERSATIONS),
-    Call { place: "Mutation.deleteAllConversations", request: Request::Nothing },
+    graphql(
+        "Mutation.deleteAllConversations(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($value: String!) { deleteAllConversations(input: { idempotencyKey: $value }) {…} }",
+        "deletedCount",
+    ),
+    graphql(
+        "Mutation.createConversation(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($value: String!) { createConversation(input: { idempotencyKey: $value }) {…} }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.updateConversation(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($freshConversation: ID!, $value: String!) {
+           updateConversation(input: { conversationId: $freshConversation, title: \"a\", idempotencyKey: $value }) {…}
+         }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.updateConversations(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($freshConversation: ID!, $value: String!) {
+           updateConversations(input: { conversationIds: [$freshConversation], pinned: true, idempotencyKey: $value }) {…}
+         }",
+        OUTCOMES,
+    ),
+    graphql(
+        "Mutation.deleteConversation(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($freshConversation: ID!, $value: String!) {
+           deleteConversation(input: { conversationId: $freshConversation, idempotencyKey: $value }) {…}
+         }",
+        "deletedConversationId",
+    ),
+    graphql(
+        "Mutation.deleteConversations(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($freshConversation: ID!, $value: String!) {
+           deleteConversations(input: { conversationIds: [$freshConversation], idempotencyKey: $value }) {…}
+         }",
+        OUTCOMES,
+    ),
+    graphql(
+        "Mutation.restoreConversation(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($freshConversation: ID!, $value: String!) {
+           restoreConversation(input: { conversationId: $freshConversation, idempotencyKey: $value }) {…}
+         }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.restoreConversations(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($freshConversation: ID!, $value: String!) {
+           restoreConversations(input: { conversationIds: [$freshConversation], idempotencyKey: $value }) {…}
+         }",
+        OUTCOMES,
+    ),
+    graphql(
+        "Mutation.markRead(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($freshConversation: ID!, $fresh: ID!, $value: String!) {
+           markRead(input: { conversationId: $freshConversation, upToMessageId: $fresh, idempotencyKey: $value }) {…}
+         }",
+        "conversation { id title }",
+    ),
+    graphql(
+        "Mutation.updateConversations(input.conversationIds)",
+        IDS,
+        "mutation($value: ID!) { updateConversations(input: { conversationIds: [$value], pinned: true, metadata: { taken: true } }) {…} }",
+        OUTCOMES,
+    ),
+    graphql(
+        "Mutation.deleteConversations(input.conversationIds)",
+        IDS,
+        "mutation($value: ID!) { deleteConversations(input: { conversationIds: [$value] }) {…} }",
+        OUTCOMES,
+    ),
+    graphql(
+        "Mutation.restoreConversations(input.conversationIds)",
+        IDS,
+        "mutation($value: ID!) { restoreConversations(input: { conversationIds: [$value] }) {…} }",
+        OUTCOMES,
+    ),
+    graphql(
+        "Query.conversations(filter.metadata)",
+        &[Kind::Word],
+        "query($value: JSON!) { conversations(filter: { metadata: { word: $value } }) {…} }",
+        CONVERSATIONS,
+    ),
+    graphql(
+        "Viewer.conversations(filter.metadata)",
+        &[Kind::Word],
+        "query($value: JSON!) { viewer { conversations(filter: { metadata: { word: $value } }) {…} } }",
+        CONVERSATIONS,
+    ),
     stream("Subscription.changes(since)", CURSORS, "subscription($value: String) { changes(since: $value) {…} }"),
     stream(
         "Subscription.replyProgress(messageId)",
@@ -584,7 +655,7 @@ pub const CALLS: &[Call] = &[
 /// Places that take text which names nothing.
 pub const FREE_TEXT: &[&str] = &[
     "Mutation.createConversation(input.title)",
-    "Mutation.renameConversation(input.title)",
+    "Mutation.updateConversation(input.title)",
     "Mutation.sendMessage(input.content)",
     "Mutation.createConversation(input.metadata)",
     "Mutation.editMessage(input.content)",
@@ -593,12 +664,14 @@ pub const FREE_TEXT: &[&str] = &[
     "Mutation.rateReply(input.comment)",
     "Mutation.regenerateReply(input.metadata)",
     "Mutation.sendMessage(input.metadata)",
+    "Mutation.updateConversation(input.ifRevision)",
+    "Mutation.updateConversation(input.metadata)",
+    "Mutation.updateConversations(input.metadata)",
     "Subscription.sendMessage(input.content)",
     "Subscription.sendMessage(input.metadata)",
     "Subscription.editMessage(input.content)",
     "Subscription.editMessage(input.metadata)",
     "Subscription.regenerateReply(input.metadata)",
-    "Mutation.setConversationMetadata(input.metadata)",
     "Mutation.setMessageMetadata(input.metadata)",
     "Query.conversations(filter.updatedSince)",
     "Viewer.conversations(filter.updatedSince)",
@@ -663,6 +736,7 @@ impl Call {
             let variables = json!({
                 "own": own, "reply": world.attackers_reply, "value": value,
                 "key": Uuid::now_v7(), "fresh": fresh["message"]["id"], "freshReply": fresh["reply"]["id"],
+                "freshConversation": fresh["conversation"]["id"],
             });
             client.post("/graphql").json(&json!({ "query": query, "variables": variables }))
         };

@@ -93,7 +93,7 @@ async fn reply_cursor(client: &Client, reply: &Value) -> String {
 }
 
 const OVERVIEW: &str = "{
-  trash: conversations(filter: { deleted: true }) { nodes { id title deletedAt messageCount } }
+  trash: conversations(filter: { states: [TRASHED] }) { nodes { id title deletedAt messageCount } }
   conversations(first: 10) {
     totalCount
     edges {
@@ -140,11 +140,13 @@ impl World {
         let running = victim.send(HELD, json!({ "awaitReply": false })).await;
         let running = running["conversation"]["id"].as_str().unwrap().to_owned();
         victim.send("a secret in the queue", json!({ "conversationId": running, "awaitReply": false })).await;
+        let mark = "mutation($id: ID!) { updateConversation(input: { conversationId: $id, metadata: { word: \"quokka\" } }) { __typename } }";
+        victim.data(mark, json!({ "id": plain })).await;
         let trashed = victim.start("a secret in the trash").await;
         victim.data(delete, json!({ "id": trashed })).await;
         let marked = attacker.start("later common").await;
         let rename = "mutation($id: ID!, $title: String!) {
-          renameConversation(input: { conversationId: $id, title: $title }) { __typename }
+          updateConversation(input: { conversationId: $id, title: $title }) { __typename }
         }";
         attacker.data(rename, json!({ "id": marked, "title": MARKER })).await;
 
@@ -241,6 +243,7 @@ impl World {
         }
         self.assert_shows_secret("Query.search(query)", own, "quokka").await;
         self.assert_shows_secret("Query.search(filter.conversationId)", own, own).await;
+        self.assert_shows_secret("Query.conversations(filter.metadata)", own, "quokka").await;
         self.assert_shows_secret("Mutation.sendMessage(input.idempotencyKey)", own, "key-of-victim").await;
         self.assert_shows_secret("Mutation.sendMessage(input.conversationId)", own, own).await;
         self.assert_shows_secret("Subscription.sendMessage(input.idempotencyKey)", own, "key-of-victim")

@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use super::{keep, rename, titles};
+use super::{rename, titles, update};
 use crate::support::{Client, TestDatabase, TestServer, on_both_databases};
 
 const ORDERS: [&str; 7] = [
@@ -21,6 +21,8 @@ const ORDERS: [&str; 7] = [
     "TITLE_DESC",
     "PINNED_FIRST",
 ];
+
+const STATES: [&str; 3] = ["ACTIVE", "ARCHIVED", "TRASHED"];
 
 /// Titles that are easily confused, and one conversation without any.
 const TITLES: [&str; 14] = [
@@ -54,7 +56,7 @@ struct Known {
     id: String,
     title: String,
     pinned: bool,
-    archived: bool,
+    state: &'static str,
     updated_at: String,
     created_at: String,
 }
@@ -76,7 +78,7 @@ impl Known {
 #[derive(Clone, Debug)]
 struct ListQuery {
     order: &'static str,
-    archived: Option<bool>,
+    states: Option<Vec<&'static str>>,
     pinned: Option<bool>,
     part: Option<&'static str>,
     since: Option<usize>,
@@ -89,16 +91,16 @@ fn list_queries() -> impl Strategy<Value = ListQuery> {
         prop::sample::select(vec!["", "a", "APPLE", "ápple", "%", "_", r"\", "長い", "ω", "zzz", "0 "]);
     (
         prop::sample::select(ORDERS.to_vec()),
-        any::<Option<bool>>(),
+        prop::option::weighted(0.8, prop::sample::subsequence(STATES.to_vec(), 0..=3)),
         prop::option::weighted(0.3, any::<bool>()),
         prop::option::weighted(0.4, parts),
         prop::option::weighted(0.3, 0usize..4),
         1usize..7,
         any::<bool>(),
     )
-        .prop_map(|(order, archived, pinned, part, since, size, backwards)| ListQuery {
+        .prop_map(|(order, states, pinned, part, since, size, backwards)| ListQuery {
             order,
-            archived,
+            states,
             pinned,
             part,
             since,
@@ -120,13 +122,21 @@ async fn fill(database: &TestDatabase, client: &Client) -> Vec<Known> {
         let title_or_none = (!title.is_empty()).then_some(title);
         let created = client.data(create, json!({ "title": title_or_none })).await;
         let id = created["createConversation"]["conversation"]["id"].as_str().unwrap().to_owned();
-        let (pinned, archived) = (number % 3 == 1, number % 4 == 2);
+        let (pinned, archived, trashed) = (number % 3 == 1, number % 4 == 2, number % 5 == 3);
         if pinned {
-            keep(client, "pinConversation", &id).await;
+            update(client, &id, json!({ "pinned": true })).await;
         }
         if archived {
-            keep(client, "archiveConversation", &id).await;
+            update(client, &id, json!({ "archived": true })).await;
         }
+        if trashed {
+            super::delete(client, &id).await;
+        }
+        let state = match (trashed, archived) {
+            (true, _) => "TRASHED",
+            (false, true) => "ARCHIVED",
+            (false, false) => "ACTIVE",
+        };
         let (updated_at, created_at) = (instant(number * 7 % 4), instant(number * 5 % 3));
         let stored = |instant: &str| instant.replace('Z', "+00:00");
         let own = if database.is_postgres() {
@@ -140,7 +150,7 @@ async fn fill(database: &TestDatabase, client: &Client) -> Vec<Known> {
             stored(&created_at),
         );
         assert_eq!(raw.execute_unprepared(&sql).await.unwrap().rows_affected(), 1);
-        known.push(Known { id, title: (*title).to_owned(), pinned, archived, updated_at, created_at });
+        known.push(Known { id, title: (*title).to_owned(), pinned, state, updated_at, created_at });
     }
     raw.close().await.unwrap();
     known
@@ -150,7 +160,7 @@ async fn fill(database: &TestDatabase, client: &Client) -> Vec<Known> {
 fn expected(known: &[Known], query: &ListQuery) -> Vec<String> {
     let mut rows: BTreeMap<_, &Known> = known.iter().map(|row| (row.key(query.order), row)).collect();
     rows.retain(|_, row| {
-        query.archived.is_none_or(|archived| row.archived == archived)
+        query.states.as_ref().map_or(row.state == "ACTIVE", |states| states.contains(&row.state))
             && query.pinned.is_none_or(|pinned| row.pinned == pinned)
             && query.part.is_none_or(|part| search::plain(&row.title).contains(&search::plain(part)))
             && query.since.is_none_or(|since| row.updated_at >= instant(since))
@@ -162,7 +172,7 @@ fn expected(known: &[Known], query: &ListQuery) -> Vec<String> {
 /// What the server says, page by page.
 async fn listed(client: &Client, query: &ListQuery) -> Vec<String> {
     let filter = json!({
-        "archived": query.archived, "pinned": query.pinned, "titleContains": query.part,
+        "states": query.states, "pinned": query.pinned, "titleContains": query.part,
         "updatedSince": query.since.map(instant),
     });
     let mut pages: Vec<Vec<String>> = Vec::new();

@@ -2,13 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{changes, conversation, cursor};
+use super::{changes, conversation, cursor, try_update, update};
 use crate::support::{Client, TestServer, on_both_databases};
 
 const CREATE: &str = "mutation($metadata: JSON) {
   createConversation(input: { metadata: $metadata }) { conversation { id metadata } } }";
-const SET: &str = "mutation($id: ID!, $metadata: JSON!) {
-  setConversationMetadata(input: { conversationId: $id, metadata: $metadata }) { conversation { metadata } } }";
 const SET_MESSAGE: &str = "mutation($id: ID!, $metadata: JSON!) {
   setMessageMetadata(input: { messageId: $id, metadata: $metadata }) { message { metadata } } }";
 
@@ -27,8 +25,10 @@ on_both_databases! {
         let id = created["id"].as_str().unwrap();
         assert_eq!(conversation(&ann, id).await["metadata"], given);
         let since = cursor(&ann).await;
-        ann.data(SET, json!({ "id": id, "metadata": { "only": "this" } })).await;
-        assert_eq!(conversation(&ann, id).await["metadata"], json!({ "only": "this" }));
+        let patch = json!({ "only": "this", "n": null, "deep": { "er": null, "est": [{}] }, "folder": null, "": null });
+        let merged = json!({ "only": "this", "deep": { "est": [{}] } });
+        assert_eq!(update(&ann, id, json!({ "metadata": patch })).await["metadata"], merged);
+        assert_eq!(conversation(&ann, id).await["metadata"], merged);
         assert_eq!(changes(&ann, &since).await.0, ["ConversationChanged: "]);
 
         let sent = ann.send("hello", json!({ "conversationId": id, "metadata": given })).await;
@@ -84,20 +84,21 @@ on_both_databases! {
         let ann = server.user("ann");
         let id = ann.start("hello").await;
         let fits = json!({ "a": "x".repeat(4088) });
-        ann.data(SET, json!({ "id": id, "metadata": fits })).await;
+        update(&ann, &id, json!({ "metadata": fits })).await;
         let long = json!({ "a": "x".repeat(4089) });
         let deep = (0..17).fold(json!(1), |inner, _| json!({ "a": inner }));
         for bad in [long, deep, json!({ "a": "\0" }), json!([]), json!("text"), json!(1)] {
-            let code = ann.code(SET, json!({ "id": id, "metadata": bad })).await;
+            let code = try_update(&ann, &id, json!({ "metadata": bad })).await.code();
             assert_eq!(code, "BAD_USER_INPUT", "{bad}");
             assert_eq!(ann.code(CREATE, json!({ "metadata": bad })).await, "BAD_USER_INPUT");
             let input = json!({ "conversationId": id, "metadata": bad });
             assert_eq!(ann.try_send("more", input).await.code(), "BAD_USER_INPUT");
         }
+        let more = json!({ "metadata": { "b": 1 } });
+        assert_eq!(try_update(&ann, &id, more).await.code(), "BAD_USER_INPUT", "the result is too large");
         let kept = conversation(&ann, &id).await;
         assert_eq!((&kept["metadata"], &kept["messageCount"]), (&fits, &json!(2)));
-        let bob = server.user("bob");
-        assert_eq!(bob.code(SET, json!({ "id": id, "metadata": {} })).await, "NOT_FOUND");
+        assert_eq!(try_update(&server.user("bob"), &id, json!({ "metadata": {} })).await.code(), "NOT_FOUND");
     }
 
     async fn it_is_part_of_what_a_key_stands_for(database) {

@@ -1,23 +1,29 @@
 //! Keeping conversations in order: pins, archive, trash, lists, titles, feedback, what is unread.
 
+mod bulk;
 mod feedback;
+mod filter;
 mod list;
 mod metadata;
+mod moment;
 mod pins;
 mod purge;
+mod repeats;
 mod titles;
 mod trash;
+mod unended;
 mod unread;
+mod update;
 
 use std::time::Duration;
 
 use causerie::trash::Options;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Settings, TestDatabase, TestServer};
+use crate::support::{Answer, Client, Settings, TestDatabase, TestServer};
 
 /// What a conversation shows of how it is kept.
-const KEPT: &str = "id title pinnedAt archivedAt deletedAt metadata unreadCount messageCount updatedAt";
+const KEPT: &str = "id title state pinnedAt archivedAt deletedAt metadata unreadCount messageCount updatedAt";
 
 /// A mutation that takes a conversation's id alone.
 fn mutation(name: &str) -> String {
@@ -29,6 +35,21 @@ fn mutation(name: &str) -> String {
 /// Does `name` with a conversation, and returns it.
 async fn keep(client: &Client, name: &str, id: &str) -> Value {
     client.data(&mutation(name), json!({ "id": id })).await[name]["conversation"].take()
+}
+
+/// Changes a conversation, and returns it.
+async fn update(client: &Client, id: &str, input: Value) -> Value {
+    try_update(client, id, input).await.data()["updateConversation"]["conversation"].take()
+}
+
+/// As [`update`], for what may fail.
+async fn try_update(client: &Client, id: &str, mut input: Value) -> Answer {
+    let query = format!(
+        "mutation($input: UpdateConversationInput!) {{
+           updateConversation(input: $input) {{ conversation {{ revision {KEPT} }} }} }}"
+    );
+    input["conversationId"] = id.into();
+    client.run(&query, json!({ "input": input })).await
 }
 
 /// The code with which `name` fails for a conversation.
@@ -48,9 +69,7 @@ async fn delete(client: &Client, id: &str) {
 }
 
 async fn rename(client: &Client, id: &str, title: &str) {
-    let query = "mutation($id: ID!, $title: String!) {
-      renameConversation(input: { conversationId: $id, title: $title }) { conversation { id } } }";
-    client.data(query, json!({ "id": id, "title": title })).await;
+    update(client, id, json!({ "title": title })).await;
 }
 
 /// The titles of a list with `arguments`, first to last.

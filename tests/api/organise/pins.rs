@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{changes, conversation, cursor, keep, refused, titles};
+use super::{changes, conversation, cursor, titles, try_update, update};
 use crate::support::{TestServer, on_both_databases};
 
 on_both_databases! {
@@ -12,12 +12,13 @@ on_both_databases! {
         let id = ann.start("one").await;
         let before = conversation(&ann, &id).await;
         assert_eq!(before["pinnedAt"], Value::Null);
-        let pinned = keep(&ann, "pinConversation", &id).await;
+        let pinned = update(&ann, &id, json!({ "pinned": true })).await;
         assert_ne!(pinned["pinnedAt"], Value::Null);
         assert_eq!(pinned["updatedAt"], before["updatedAt"], "it is no activity");
-        assert_eq!(keep(&ann, "pinConversation", &id).await["pinnedAt"], pinned["pinnedAt"]);
-        assert_eq!(conversation(&ann, &id).await, pinned);
-        assert_eq!(keep(&ann, "unpinConversation", &id).await, before);
+        assert_eq!(update(&ann, &id, json!({ "pinned": true })).await, pinned);
+        assert_eq!(conversation(&ann, &id).await["pinnedAt"], pinned["pinnedAt"]);
+        update(&ann, &id, json!({ "pinned": false })).await;
+        assert_eq!(conversation(&ann, &id).await, before);
     }
 
     async fn the_archive_is_left_out_of_lists_and_nothing_else(database) {
@@ -25,14 +26,14 @@ on_both_databases! {
         let ann = server.user("ann");
         let id = ann.start("one").await;
         ann.start("two").await;
-        let archived = keep(&ann, "archiveConversation", &id).await;
+        let archived = update(&ann, &id, json!({ "archived": true })).await;
         assert_ne!(archived["archivedAt"], Value::Null);
         assert_eq!(titles(&ann, "last: null").await, ["two"]);
         assert_eq!(titles(&ann, "filter: { pinned: false }").await, ["two"]);
-        assert_eq!(titles(&ann, "filter: { archived: true }").await, ["one"]);
-        assert_eq!(titles(&ann, "filter: { archived: null }").await, ["two", "one"]);
-        let counts = "{ all: conversations(filter: { archived: null }) { totalCount }
-            archive: conversations(filter: { archived: true }) { totalCount } conversations { totalCount } }";
+        assert_eq!(titles(&ann, "filter: { states: [ARCHIVED] }").await, ["one"]);
+        assert_eq!(titles(&ann, "filter: { states: [ACTIVE, ARCHIVED] }").await, ["two", "one"]);
+        let counts = "{ all: conversations(filter: { states: [ACTIVE, ARCHIVED] }) { totalCount }
+            archive: conversations(filter: { states: [ARCHIVED] }) { totalCount } conversations { totalCount } }";
         let counts = ann.data(counts, json!({})).await;
         let counts = ["all", "archive", "conversations"].map(|list| counts[list]["totalCount"].as_i64().unwrap());
         assert_eq!(counts, [2, 1, 1]);
@@ -40,7 +41,7 @@ on_both_databases! {
         let grown = conversation(&ann, &id).await;
         assert_eq!(grown["archivedAt"], archived["archivedAt"], "it goes on where it is");
         assert_eq!(grown["messageCount"], 4);
-        keep(&ann, "unarchiveConversation", &id).await;
+        update(&ann, &id, json!({ "archived": false })).await;
         assert_eq!(titles(&ann, "filter: {}").await, ["one", "two"]);
     }
 
@@ -49,13 +50,15 @@ on_both_databases! {
         let ann = server.user("ann");
         let id = ann.start("one").await;
         let mut since = cursor(&ann).await;
-        for name in ["pinConversation", "unpinConversation", "archiveConversation", "unarchiveConversation"] {
-            keep(&ann, name, &id).await;
+        for (name, value) in [("pinned", true), ("pinned", false), ("archived", true), ("archived", false)] {
+            let input = json!({ name: value });
+            update(&ann, &id, input.clone()).await;
             let (told, end) = changes(&ann, &since).await;
             assert_eq!(told, ["ConversationChanged: one"], "{name}");
             since = end;
-            assert_eq!(refused(&server.user("bob"), name, &id).await, "NOT_FOUND");
+            assert_eq!(try_update(&server.user("bob"), &id, input.clone()).await.code(), "NOT_FOUND");
+            update(&ann, &id, input).await;
         }
-        assert_eq!(changes(&ann, &since).await.0, Vec::<String>::new());
+        assert_eq!(changes(&ann, &since).await.0, Vec::<String>::new(), "what is already so is no change");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use causerie::trash::Options;
 use serde_json::{Value, json};
 
-use super::{changes, cursor, delete, eraser, refused, titles};
+use super::{changes, cursor, delete, eraser, refused, titles, update};
 use crate::support::{Settings, TestDatabase, TestServer, on_both_databases};
 
 async fn erased(database: &TestDatabase, count: i64) {
@@ -18,8 +18,7 @@ on_both_databases! {
         let (ann, bob) = (server.user("ann"), server.user("bob"));
         let sent = ann.send("secret words", json!({ "idempotencyKey": "once", "metadata": { "a": "secret" } })).await;
         let id = sent["conversation"]["id"].as_str().unwrap();
-        let set = "mutation($id: ID!) { setConversationMetadata(input: { conversationId: $id, metadata: { a: \"secret\" } }) { conversation { id } } }";
-        ann.data(set, json!({ "id": id })).await;
+        update(&ann, id, json!({ "metadata": { "a": "secret" } })).await;
         let edit = "mutation($id: ID!) { editMessage(input: { messageId: $id, content: \"secret edit\", idempotencyKey: \"edit\" }) { message { id } } }";
         ann.data(edit, json!({ "id": sent["message"]["id"] })).await;
         let gone = ann.send("secret and deleted", json!({ "conversationId": id })).await;
@@ -45,7 +44,7 @@ on_both_databases! {
         let again = ann.try_send("secret words", json!({ "idempotencyKey": "once" })).await;
         assert_eq!(again.code(), "NOT_FOUND", "a late retry does not bring it back");
         assert_eq!(refused(&ann, "restoreConversation", id).await, "NOT_FOUND");
-        assert_eq!(titles(&ann, "filter: { deleted: true }").await, Vec::<String>::new());
+        assert_eq!(titles(&ann, "filter: { states: [TRASHED] }").await, Vec::<String>::new());
         assert_eq!(titles(&second.user("ann"), "filter: {}").await, ["kept"]);
         assert_eq!(titles(&bob, "filter: {}").await, ["kept too"]);
     }
@@ -57,8 +56,8 @@ on_both_databases! {
         let id = server.user("ann").start("one").await;
         delete(&server.user("ann"), &id).await;
         assert_eq!(refused(&strict.user("ann"), "restoreConversation", &id).await, "NOT_FOUND");
-        assert_eq!(titles(&strict.user("ann"), "filter: { deleted: true }").await, Vec::<String>::new());
-        assert_eq!(titles(&server.user("ann"), "filter: { deleted: true }").await, ["one"]);
+        assert_eq!(titles(&strict.user("ann"), "filter: { states: [TRASHED] }").await, Vec::<String>::new());
+        assert_eq!(titles(&server.user("ann"), "filter: { states: [TRASHED] }").await, ["one"]);
         super::keep(&server.user("ann"), "restoreConversation", &id).await;
     }
 
@@ -75,7 +74,7 @@ on_both_databases! {
         let day = Options { keep: Duration::from_hours(24), period: Duration::from_millis(20) };
         let _daily = TestServer::with(&database, Settings { trash: day, ..Settings::default() }).await;
         erased(&database, 1).await;
-        assert_eq!(titles(&ann, "filter: { deleted: true }").await, ["young"]);
+        assert_eq!(titles(&ann, "filter: { states: [TRASHED] }").await, ["young"]);
         assert_eq!(database.number("SELECT count(*) FROM message").await, 2);
         assert_eq!(super::keep(&ann, "restoreConversation", &young).await["title"], "young");
     }

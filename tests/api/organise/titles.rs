@@ -4,7 +4,7 @@ use causerie::assistant::{Failure, FailureCode};
 use causerie::reply;
 use serde_json::{Value, json};
 
-use super::{changes, conversation, cursor, delete, keep, rename, titles};
+use super::{changes, conversation, cursor, delete, keep, rename, titles, update};
 use crate::support::{
     Client, ScriptedAssistant, ScriptedAttempt, Settings, TestDatabase, TestServer, on_both_databases,
 };
@@ -33,7 +33,7 @@ async fn tried(server: &TestServer, attempt: &ScriptedAttempt, title: &str, id: 
     let is_title = |sql: &str| sql.starts_with("UPDATE \"conversation\"") && sql.contains("\"title_key\" = ");
     while !server.take_all_statements().iter().any(|statement| is_title(&statement.sql)) {}
     // One user's writes are in order: this one comes after the title's.
-    keep(&server.user("ann"), "pinConversation", id).await["title"].take()
+    update(&server.user("ann"), id, json!({ "pinned": true })).await["title"].take()
 }
 
 on_both_databases! {

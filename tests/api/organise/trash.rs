@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{changes, conversation, cursor, delete, keep, refused, titles};
+use super::{changes, conversation, cursor, delete, keep, refused, titles, try_update, update};
 use crate::support::{Client, ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 /// All that a client can see of a conversation, its message and its reply.
@@ -28,14 +28,14 @@ on_both_databases! {
         let nothing = seen(&ann, "none", &json!({ "message": { "id": "none" }, "reply": { "id": "none" } })).await;
         let sent = ann.send("ephemeral", json!({ "idempotencyKey": "once" })).await;
         let id = sent["conversation"]["id"].as_str().unwrap();
-        keep(&ann, "pinConversation", id).await;
+        update(&ann, id, json!({ "pinned": true })).await;
         let before = (seen(&ann, id, &sent).await, conversation(&ann, id).await, ann.messages(id).await);
         delete(&ann, id).await;
 
         assert_eq!(seen(&ann, id, &sent).await, nothing);
         assert_eq!(ann.try_send("more", json!({ "conversationId": id })).await.code(), "NOT_FOUND");
-        for name in ["pinConversation", "archiveConversation"] {
-            assert_eq!(refused(&ann, name, id).await, "NOT_FOUND");
+        for input in [json!({ "pinned": true }), json!({ "title": "more" }), json!({})] {
+            assert_eq!(try_update(&ann, id, input).await.code(), "NOT_FOUND");
         }
         let on_message = [
             "editMessage(input: { messageId: $id, content: \"a\" }) { message { id } }",
@@ -74,18 +74,19 @@ on_both_databases! {
         let ann = server.user("ann");
         let (one, two) = (ann.start("one").await, ann.start("two").await);
         ann.start("three").await;
-        keep(&ann, "archiveConversation", &two).await;
+        update(&ann, &two, json!({ "archived": true })).await;
         delete(&ann, &one).await;
         delete(&ann, &two).await;
-        assert_eq!(titles(&ann, "filter: { deleted: true, archived: null }").await, ["two", "one"]);
-        assert_eq!(titles(&ann, "filter: { deleted: true }").await, ["one"]);
-        let query = "{ conversations(filter: { deleted: true }, orderBy: TITLE_ASC) { totalCount nodes {
-            id deletedAt messageCount lastMessage { id } messages { totalCount nodes { id } } } } }";
+        assert_eq!(titles(&ann, "filter: { states: [TRASHED] }").await, ["two", "one"]);
+        assert_eq!(titles(&ann, "filter: { states: [TRASHED, ACTIVE] }").await, ["three", "two", "one"]);
+        assert_eq!(titles(&ann, "filter: { states: [ARCHIVED] }").await, Vec::<String>::new());
+        let query = "{ conversations(filter: { states: TRASHED }, orderBy: TITLE_ASC) { totalCount nodes {
+            id state deletedAt messageCount lastMessage { id } messages { totalCount nodes { id } } } } }";
         let mut trash = ann.data(query, json!({})).await["conversations"].take();
-        assert_eq!(trash["totalCount"], 1);
+        assert_eq!(trash["totalCount"], 2);
         let row = trash["nodes"][0].take();
         assert_eq!((row["id"].as_str(), &row["messageCount"]), (Some(one.as_str()), &json!(2)));
-        assert!(row["deletedAt"].is_string());
+        assert!(row["deletedAt"].is_string() && row["state"] == "TRASHED");
         assert_eq!(row["lastMessage"], Value::Null);
         assert_eq!(row["messages"], json!({ "totalCount": 0, "nodes": [] }));
         assert_eq!(server.user("bob").data(query, json!({})).await["conversations"]["totalCount"], 0);
@@ -148,16 +149,16 @@ on_both_databases! {
         let other = script.next().await;
         let create = "mutation { createConversation(input: { title: \"two\" }) { conversation { id } } }";
         let id = ann.data(create, json!({})).await["createConversation"]["conversation"]["id"].take();
-        keep(&ann, "archiveConversation", id.as_str().unwrap()).await;
+        update(&ann, id.as_str().unwrap(), json!({ "archived": true })).await;
         let since = cursor(&ann).await;
         let all = "mutation { deleteAllConversations { deletedCount } }";
         assert_eq!(ann.data(all, json!({})).await["deleteAllConversations"]["deletedCount"], 2);
         attempt.dropped().await;
-        assert_eq!(titles(&ann, "filter: { archived: null }").await, Vec::<String>::new());
+        assert_eq!(titles(&ann, "filter: { states: [ACTIVE, ARCHIVED] }").await, Vec::<String>::new());
         assert_eq!(changes(&ann, &since).await.0, ["ConversationDeleted: ", "ConversationDeleted: "]);
         assert_eq!(ann.data(all, json!({})).await["deleteAllConversations"]["deletedCount"], 0);
         keep(&ann, "restoreConversation", running.as_str().unwrap()).await;
-        assert_eq!(titles(&ann, "filter: { archived: null }").await, ["one"]);
+        assert_eq!(titles(&ann, "filter: { states: [ACTIVE, ARCHIVED] }").await, ["one"]);
         other.say("theirs goes on");
         other.finish();
         let ended = server.replies().wait_for_end("bob", theirs.as_str().unwrap().parse().unwrap()).await.unwrap();

@@ -103,8 +103,15 @@ on_both_databases! {
         let input = json!({ "conversationId": id, "awaitReply": false });
         let second = ann.send("two", input).await;
         assert_eq!(mark(&ann, id, &second["reply"]["id"]).await, 0);
-        ann.send("three", json!({ "conversationId": id, "awaitReply": false, "onBusy": "ROLLBACK" })).await;
+        let input = json!({ "conversationId": id, "awaitReply": false, "onBusy": "ROLLBACK" });
+        let third = ann.send("three", input).await;
         let now = conversation(&ann, id).await;
-        assert_eq!((&now["messageCount"], &now["unreadCount"]), (&json!(2), &json!(1)));
+        assert_eq!((&now["messageCount"], &now["unreadCount"]), (&json!(2), &json!(0)), "it has not ended");
+        let attempt = script.next().await;
+        attempt.say("three indeed");
+        attempt.finish();
+        let reply = third["reply"]["id"].as_str().unwrap().parse().unwrap();
+        server.replies().wait_for_end("ann", reply).await.unwrap();
+        assert_eq!(unread(&ann, id).await, 1);
     }
 }

@@ -139,7 +139,7 @@ on_both_databases! {
         let id = super::titled(&ann, "first").await;
         forget(&database).await;
         let rename = "mutation ($id: ID!, $title: String!) {
-            renameConversation(input: { conversationId: $id, title: $title }) { conversation { id } } }";
+            updateConversation(input: { conversationId: $id, title: $title }) { conversation { id } } }";
         let guards = [work(server.database(), &Arc::default()), work(server.database(), &Arc::default())];
         for number in 0..20 {
             ann.data(rename, serde_json::json!({ "id": id, "title": format!("title {number}") })).await;

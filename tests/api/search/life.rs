@@ -57,7 +57,7 @@ on_both_databases! {
         let id = titled(&ann, "Old name").await;
         assert_eq!(hits(&ann, "old", json!({})).await[0]["message"], json!(null));
         let rename = "mutation ($id: ID!) {
-            renameConversation(input: { conversationId: $id, title: \"New name\" }) { conversation { title } }
+            updateConversation(input: { conversationId: $id, title: \"New name\" }) { conversation { title } }
         }";
         ann.data(rename, json!({ "id": id })).await;
         assert_eq!((count(&ann, "old").await, count(&ann, "new").await), (0, 1));

@@ -217,7 +217,7 @@ on_both_databases! {
         act(&ann, ACTIVATE, &first, json!({})).await;
         act(&ann, DELETE, &first, json!({})).await;
         assert_eq!(title(&conversation).await, "second words");
-        let rename = "mutation($id: ID!) { renameConversation(input: { conversationId: $id, title: \"Mine\" }) { conversation { id } } }";
+        let rename = "mutation($id: ID!) { updateConversation(input: { conversationId: $id, title: \"Mine\" }) { conversation { id } } }";
         ann.data(rename, json!({ "id": conversation })).await;
         let only = id(&ann.messages(&conversation).await[0]);
         act(&ann, DELETE, &only, json!({})).await;

@@ -1,0 +1,209 @@
+//! A page of conversations and what is asked about the whole list, in one statement and therefore from one snapshot.
+
+use sea_orm::sea_query::{
+    Alias, Condition, Expr, ExprTrait, Func, JoinType, LikeExpr, Order, Query, SelectStatement, SimpleExpr,
+    UnionType,
+};
+use sea_orm::{
+    ColumnTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, Iterable, QueryResult, QueryTrait, Statement,
+};
+use uuid::Uuid;
+
+use super::{ConversationCursor, ConversationFilter, ConversationOrder, ConversationState};
+use crate::chat::metadata_index::MetadataSearch;
+use crate::chat::read::RowSize;
+use crate::chat::{Chat, Slice};
+use crate::database::storable;
+use crate::entity::conversation::{Column, Entity, Model};
+
+/// What a list is made of.
+pub(super) struct ListStatement<'l> {
+    pub(super) chat: &'l Chat,
+    pub(super) filter: &'l ConversationFilter,
+    /// The checked text that titles must contain.
+    pub(super) title_part: Option<String>,
+    pub(super) metadata: MetadataSearch,
+    pub(super) order: ConversationOrder,
+    pub(super) slice: &'l Slice<ConversationCursor>,
+}
+
+/// A row of the result: what is asked about the list, and a conversation, unless the page is empty.
+pub(super) struct ListRow {
+    pub(super) total: Option<i64>,
+    /// Whether there is something before the cursor `after`, that one included.
+    pub(super) more_before: bool,
+    /// Whether there is something after the cursor `before`, that one included.
+    pub(super) more_after: bool,
+    pub(super) conversation: Option<Model>,
+}
+
+impl FromQueryResult for ListRow {
+    fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, DbErr> {
+        let is_row = row.try_get::<Option<Uuid>>("", "id")?.is_some();
+        Ok(Self {
+            total: row.try_get("", "total")?,
+            more_before: row.try_get("", "more_before")?,
+            more_after: row.try_get("", "more_after")?,
+            conversation: is_row.then(|| Model::from_query_result(row, "")).transpose()?,
+        })
+    }
+}
+
+impl RowSize for ListRow {
+    fn bytes(&self) -> usize {
+        self.conversation.as_ref().map_or(0, RowSize::bytes)
+    }
+}
+
+impl ListStatement<'_> {
+    /// The statement; `None` if the filter excludes everything. It counts the whole list if `counted`.
+    pub(super) fn build(&self, counted: bool) -> Option<Statement> {
+        let parts = self.parts();
+        if parts.is_empty() {
+            return None;
+        }
+        let backend = self.chat.database.backend();
+        let total = if counted { self.total(&parts) } else { Expr::cust("CAST(NULL AS BIGINT)") };
+        let facts = Query::select()
+            .expr_as(total, "total")
+            .expr_as(self.exists_beyond(&parts, self.slice.after.as_ref(), true), "more_before")
+            .expr_as(self.exists_beyond(&parts, self.slice.before.as_ref(), false), "more_after")
+            .to_owned();
+        let mut list = Query::select();
+        list.expr(Expr::cust("*")).from_subquery(facts, Alias::new("facts")).join_subquery(
+            JoinType::LeftJoin,
+            self.page(&parts),
+            Alias::new("page"),
+            Expr::cust("TRUE"),
+        );
+        self.sort(&mut list, "");
+        Some(backend.build(&list))
+    }
+
+    /// The conditions of the parts that the list has. Each is one that an index of the table is limited to: together
+    /// they would be read without any.
+    fn parts(&self) -> Vec<Condition> {
+        let has = |state| self.filter.states.contains(&state);
+        let archived = match (has(ConversationState::Active), has(ConversationState::Archived)) {
+            (true, true) => Some(Condition::all()),
+            (true, false) => Some(Condition::all().add(Column::ArchivedAt.is_null())),
+            (false, true) => Some(Condition::all().add(Column::ArchivedAt.is_not_null())),
+            (false, false) => None,
+        };
+        let present = archived.map(|archived| archived.add(Column::DeletedAt.is_null()));
+        let trashed = has(ConversationState::Trashed).then(|| Condition::all().add(self.chat.restorable()));
+        present.into_iter().chain(trashed).collect()
+    }
+
+    /// The conversations of one part that pass the filter, without columns.
+    fn selected(&self, part: &Condition) -> SelectStatement {
+        let filter = self.filter;
+        let mut query = Query::select();
+        query.from(Entity).and_where(Column::UserId.eq(self.chat.user())).cond_where(part.clone());
+        if let Some(pinned) = filter.pinned {
+            let column = Column::PinnedAt;
+            query.and_where(if pinned { column.is_not_null() } else { column.is_null() });
+        }
+        if let Some(part) = &self.title_part {
+            query.and_where(Expr::col(Column::TitleKey).like(LikeExpr::new(contains(part)).escape('\\')));
+        }
+        if let Some(instant) = filter.updated_since {
+            query.and_where(Column::UpdatedAt.gte(storable(instant)));
+        }
+        for condition in self.metadata.conditions(self.chat.database.backend(), self.chat.user()) {
+            query.and_where(condition);
+        }
+        query
+    }
+
+    fn total(&self, parts: &[Condition]) -> SimpleExpr {
+        let counts = parts.iter().map(|part| {
+            let mut count = self.selected(part);
+            count.expr(Expr::cust("COUNT(*)"));
+            SimpleExpr::SubQuery(None, Box::new(count.into()))
+        });
+        counts.reduce(ExprTrait::add).unwrap_or_else(|| Expr::value(0i64))
+    }
+
+    /// Whether the list has something on the other side of a cursor, after which, or before which, the page lies. The
+    /// nearest such row is looked for: for any row PostgreSQL may read the table.
+    fn exists_beyond(
+        &self,
+        parts: &[Condition],
+        cursor: Option<&ConversationCursor>,
+        after: bool,
+    ) -> SimpleExpr {
+        let Some(cursor) = cursor else { return Expr::cust("FALSE") };
+        let direction = if after == self.order.is_descending() { Order::Asc } else { Order::Desc };
+        let found = parts.iter().map(|part| {
+            let mut beyond = self.selected(part);
+            beyond.expr(Expr::cust("TRUE")).and_where(self.order.not_beyond(cursor.clone(), after)).limit(1);
+            self.sort_by(&mut beyond, &direction, self.prefix());
+            let nearest = SimpleExpr::SubQuery(None, Box::new(beyond.into()));
+            SimpleExpr::from(Func::coalesce([nearest, Expr::cust("FALSE")]))
+        });
+        found.reduce(ExprTrait::or).unwrap_or_else(|| Expr::cust("FALSE"))
+    }
+
+    /// The rows of the page, and one more.
+    fn page(&self, parts: &[Condition]) -> SelectStatement {
+        let limited = |mut query: SelectStatement| {
+            for (cursor, after) in [(&self.slice.after, true), (&self.slice.before, false)] {
+                if let Some(cursor) = cursor {
+                    query.and_where(self.order.beyond(cursor.clone(), after));
+                }
+            }
+            self.sort(&mut query, self.prefix());
+            query.limit(self.slice.limit + 1).to_owned()
+        };
+        let mut columns = QueryTrait::into_query(Entity::find());
+        if let [part] = parts {
+            let all = Column::iter().map(|column| column.select_as(Expr::col(column)));
+            return limited(self.selected(part).exprs(all).to_owned());
+        }
+        let ids = parts.iter().enumerate().map(|(number, part)| {
+            let part = limited(self.selected(part).column(Column::Id).to_owned());
+            let name = Alias::new(format!("part{number}"));
+            Query::select().column(Column::Id).from_subquery(part, name).to_owned()
+        });
+        let Some(ids) = ids.reduce(|mut all, part| all.union(UnionType::All, part).to_owned()) else {
+            return columns;
+        };
+        let page =
+            columns.and_where(Column::UserId.eq(self.chat.user())).and_where(Column::Id.in_subquery(ids));
+        self.sort(page, "");
+        page.limit(self.slice.limit + 1).to_owned()
+    }
+
+    fn sort(&self, query: &mut SelectStatement, prefix: &str) {
+        let direction =
+            if self.slice.from_end == self.order.is_descending() { Order::Asc } else { Order::Desc };
+        self.sort_by(query, &direction, prefix);
+    }
+
+    fn sort_by(&self, query: &mut SelectStatement, direction: &Order, prefix: &str) {
+        for column in self.order.columns() {
+            query.order_by_expr(Expr::cust(format!("{prefix}{column}")), direction.clone());
+        }
+    }
+
+    /// What stands before the columns that rows are sorted by. Without statistics, SQLite reads all of the user's
+    /// conversations in the order of the list rather than the few that are wanted. It does not if no index can give the
+    /// order.
+    fn prefix(&self) -> &'static str {
+        let is_sqlite = self.chat.database.backend() == DbBackend::Sqlite;
+        if self.metadata.is_rare() && is_sqlite { "+" } else { "" }
+    }
+}
+
+/// A `LIKE` pattern for texts that contain `part` literally.
+fn contains(part: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in part.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern + "%"
+}

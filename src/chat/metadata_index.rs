@@ -1,0 +1,358 @@
+//! Which conversations have which metadata.
+//!
+//! A table has a digest of each value of each conversation's metadata, with the keys that lead to it. It is written when
+//! metadata change and at no other time: an index on the conversations' own rows would be paid by every message that is
+//! sent.
+
+use std::collections::BTreeSet;
+
+use ring::digest::{self, SHA256};
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryResult, Set,
+    Value as Bound,
+};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{Chat, Metadata};
+use crate::database::Write;
+use crate::entity::conversation_metadata::{ActiveModel, Column, Entity};
+use crate::error::Error;
+
+/// How many values the metadata of a conversation may have.
+const MAX_VALUES: usize = 256;
+
+/// How many values a filter may have.
+const MAX_FILTER_VALUES: usize = 10;
+
+/// How many conversations are few enough to read them all and sort them.
+const FEW: i64 = 500;
+
+/// How many conversations tell about how many have several values at once.
+const SAMPLE: i64 = 200;
+
+/// With fewer in the sample, reading the list in its order would take too long to find a page.
+const FREQUENT: i64 = 10;
+
+/// How many rows one statement inserts.
+const ROWS: usize = 4000;
+
+/// A digest of a value and of the keys that lead to it.
+type Entry = Vec<u8>;
+
+/// Metadata that a list is limited to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MetadataFilter(Vec<Entry>);
+
+impl MetadataFilter {
+    /// The filter for metadata that contain `value`: an object of at most 10 values, within the bounds of
+    /// [`Metadata::new`]. The items of its arrays are neither arrays nor objects.
+    ///
+    /// # Errors
+    /// [`Error::BadUserInput`] says what it is not.
+    pub fn new(value: &Value) -> Result<Self, Error> {
+        let object = Metadata::read(Metadata::new(value)?.as_str());
+        let mut collector = Collector { of_filter: true, ..Collector::default() };
+        collector.object(&mut Vec::new(), &object);
+        if collector.has_nested_items {
+            let message = "The arrays in `metadata` must not contain arrays or objects: their items cannot be searched.";
+            return Err(Error::input("metadata", message));
+        }
+        if collector.entries.len() > MAX_FILTER_VALUES {
+            let message = format!("`metadata` must have at most {MAX_FILTER_VALUES} values to search for.");
+            return Err(Error::input("metadata", message));
+        }
+        Ok(Self(collector.entries.into_iter().collect()))
+    }
+}
+
+/// The entries of the metadata of a conversation.
+///
+/// # Errors
+/// [`Error::BadUserInput`] if there are more than [`MAX_VALUES`].
+fn entries(metadata: &str) -> Result<BTreeSet<Entry>, Error> {
+    let mut collector = Collector::default();
+    collector.object(&mut Vec::new(), &Metadata::read(metadata));
+    if collector.entries.len() > MAX_VALUES {
+        let message =
+            format!("The `metadata` of a conversation must have at most {MAX_VALUES} different values.");
+        return Err(Error::input("metadata", message));
+    }
+    Ok(collector.entries)
+}
+
+/// Collects the entries of an object.
+#[derive(Default)]
+struct Collector {
+    entries: BTreeSet<Entry>,
+    /// Whether they are of a filter, which needs no entries for objects and arrays that are not empty.
+    of_filter: bool,
+    /// Whether an array has arrays or objects in it.
+    has_nested_items: bool,
+}
+
+impl Collector {
+    fn object<'v>(&mut self, path: &mut Vec<&'v str>, object: &'v Map<String, Value>) {
+        for (key, value) in object {
+            path.push(key);
+            match value {
+                Value::Object(inner) => {
+                    if !self.of_filter || inner.is_empty() {
+                        self.add(path, "object", &Value::Null);
+                    }
+                    self.object(path, inner);
+                }
+                Value::Array(items) => {
+                    if !self.of_filter || items.is_empty() {
+                        self.add(path, "array", &Value::Null);
+                    }
+                    for item in items {
+                        if item.is_array() || item.is_object() {
+                            self.has_nested_items = true;
+                        } else {
+                            self.add(path, "item", item);
+                        }
+                    }
+                }
+                scalar => self.add(path, "value", scalar),
+            }
+            path.pop();
+        }
+    }
+
+    fn add(&mut self, path: &[&str], kind: &str, value: &Value) {
+        let text = serde_json::json!([path, kind, normalized(value)]).to_string();
+        self.entries.insert(digest::digest(&SHA256, text.as_bytes()).as_ref()[..16].to_vec());
+    }
+}
+
+/// A number that is whole in one form, so that 1 and 1.0 are the same.
+fn normalized(value: &Value) -> Value {
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    match value.as_f64() {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 53 bits")]
+        Some(number) if value.is_f64() && number.fract() == 0.0 && number.abs() <= LARGEST => {
+            Value::from(number as i64)
+        }
+        _ => value.clone(),
+    }
+}
+
+/// How a filter finds conversations.
+pub(super) struct MetadataSearch {
+    entries: Vec<Entry>,
+    /// Whether the first entry is of few conversations: then these are read, rather than the list in its order.
+    starts_with_first: bool,
+}
+
+impl MetadataSearch {
+    /// Whether few conversations pass.
+    pub(super) fn is_rare(&self) -> bool {
+        self.starts_with_first
+    }
+
+    /// The conditions on the conversations of `user`.
+    pub(super) fn conditions(&self, backend: DbBackend, user: &str) -> Vec<SimpleExpr> {
+        let condition = |(number, entry): (usize, &Entry)| {
+            let values = [Bound::from(user), Bound::from(entry.clone())];
+            let sql = match backend {
+                // As an array they are found before the conversations; PostgreSQL would join in any order.
+                DbBackend::Postgres if number == 0 && self.starts_with_first => {
+                    "id = ANY(ARRAY(SELECT conversation_id FROM conversation_metadata
+                        WHERE user_id = {1} AND entry = {2}))"
+                }
+                _ if number == 0 && self.starts_with_first => {
+                    "id IN (SELECT conversation_id FROM conversation_metadata WHERE user_id = {1} AND entry = {2})"
+                }
+                // PostgreSQL would read all conversations that have the value; with `OFFSET 0` it looks at each row.
+                DbBackend::Postgres => {
+                    "EXISTS (SELECT 1 FROM conversation_metadata AS value WHERE value.user_id = {1}
+                        AND value.entry = {2} AND value.conversation_id = conversation.id OFFSET 0)"
+                }
+                _ => {
+                    "EXISTS (SELECT 1 FROM conversation_metadata AS value WHERE value.user_id = {1}
+                        AND value.entry = {2} AND value.conversation_id = conversation.id)"
+                }
+            };
+            let marks = if backend == DbBackend::Postgres { ["$1", "$2"] } else { ["?", "?"] };
+            Expr::cust_with_values(sql.replace("{1}", marks[0]).replace("{2}", marks[1]), values)
+        };
+        self.entries.iter().enumerate().map(condition).collect()
+    }
+}
+
+impl Chat {
+    /// How to find the conversations that pass `filter`. If one of its values is rare, they are found by it. Otherwise
+    /// the list is read in its order, unless a sample shows that its values seldom come together.
+    pub(super) async fn metadata_search(&self, filter: &MetadataFilter) -> Result<MetadataSearch, Error> {
+        let mut entries = filter.0.clone();
+        if entries.is_empty() {
+            return Ok(MetadataSearch { entries, starts_with_first: false });
+        }
+        let counts = self.count_entries(&entries).await?;
+        let (rarest, count) =
+            counts.into_iter().enumerate().min_by_key(|(_, count)| *count).unwrap_or_default();
+        entries.swap(0, rarest);
+        let starts_with_first =
+            count < FEW || (entries.len() > 1 && self.sample_entries(&entries).await? < FREQUENT);
+        Ok(MetadataSearch { entries, starts_with_first })
+    }
+
+    /// How many conversations have each of `entries`, up to [`FEW`].
+    async fn count_entries(&self, entries: &[Entry]) -> Result<Vec<i64>, Error> {
+        let count = |number: usize| {
+            format!(
+                "(SELECT COUNT(*) FROM (SELECT 1 FROM conversation_metadata
+                  WHERE user_id = $1 AND entry = ${} LIMIT {FEW}) AS few)",
+                number + 2
+            )
+        };
+        let counts: Vec<String> = (0..entries.len()).map(count).collect();
+        let row = self.entry_row(format!("SELECT {}", counts.join(", ")), entries).await?;
+        let counts =
+            (0..entries.len()).map(|index| row.try_get_by_index(index)).collect::<Result<_, DbErr>>();
+        Ok(counts?)
+    }
+
+    /// How many of the newest [`SAMPLE`] conversations with the first of `entries` have all others.
+    async fn sample_entries(&self, entries: &[Entry]) -> Result<i64, Error> {
+        let other = |number: usize| {
+            format!(
+                "EXISTS (SELECT 1 FROM conversation_metadata AS other WHERE other.user_id = $1
+                  AND other.entry = ${} AND other.conversation_id = sample.conversation_id)",
+                number + 2
+            )
+        };
+        let others: Vec<String> = (1..entries.len()).map(other).collect();
+        let sql = format!(
+            "SELECT COUNT(*) FROM (SELECT conversation_id FROM conversation_metadata
+               WHERE user_id = $1 AND entry = $2 ORDER BY conversation_id DESC LIMIT {SAMPLE}) AS sample
+             WHERE {}",
+            others.join(" AND ")
+        );
+        Ok(self.entry_row(sql, entries).await?.try_get_by_index(0)?)
+    }
+
+    async fn entry_row(&self, sql: String, entries: &[Entry]) -> Result<QueryResult, Error> {
+        let values = [Bound::from(self.user())].into_iter().chain(entries.iter().cloned().map(Bound::from));
+        let statement = self.database.statement(sql, values);
+        let row = self.read(|connection| connection.query_one_raw(statement.clone())).await?;
+        row.ok_or_else(|| Error::Internal("a count without a row".to_owned()))
+    }
+
+    /// Indexes the metadata of conversations that had none.
+    ///
+    /// # Errors
+    /// [`Error::BadUserInput`] if they have more values than can be indexed.
+    pub(super) async fn index_metadata(&self, write: &Write, metadata: &[(Uuid, &str)]) -> Result<(), Error> {
+        let mut rows = Vec::new();
+        for (conversation_id, text) in metadata {
+            rows.extend(entries(text)?.into_iter().map(|entry| ActiveModel {
+                user_id: Set(self.user().to_owned()),
+                conversation_id: Set(*conversation_id),
+                entry: Set(entry),
+            }));
+        }
+        for rows in rows.chunks(ROWS) {
+            Entity::insert_many(rows.to_vec()).exec_without_returning(&**write).await?;
+        }
+        Ok(())
+    }
+
+    /// Indexes the metadata of conversations anew.
+    ///
+    /// # Errors
+    /// As [`Self::index_metadata`].
+    pub(super) async fn reindex_metadata(
+        &self,
+        write: &Write,
+        metadata: &[(Uuid, &str)],
+    ) -> Result<(), Error> {
+        Entity::delete_many()
+            .filter(Column::UserId.eq(self.user()))
+            .filter(Expr::col(Column::ConversationId).is_in(metadata.iter().map(|(id, _)| *id)))
+            .exec(&**write)
+            .await?;
+        self.index_metadata(write, metadata).await
+    }
+}
+
+/// Checks that the metadata of a conversation can be indexed.
+///
+/// # Errors
+/// [`Error::BadUserInput`] if it has more values than that.
+pub(super) fn check_values(metadata: &Metadata) -> Result<(), Error> {
+    entries(metadata.as_str()).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Whether `outer` contains `inner`, as the documentation of the filter says.
+    fn contains(outer: &Value, inner: &Value) -> bool {
+        match (outer, inner) {
+            (Value::Object(outer), Value::Object(inner)) => {
+                inner.iter().all(|(key, value)| outer.get(key).is_some_and(|outer| contains(outer, value)))
+            }
+            (Value::Array(outer), Value::Array(inner)) => inner.iter().all(|item| outer.contains(item)),
+            _ => outer == inner,
+        }
+    }
+
+    fn object(with_nested_items: bool) -> impl Strategy<Value = Value> {
+        let scalar = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (0..3i64).prop_map(Value::from),
+            "[ab\"]{0,2}".prop_map(Value::from),
+        ];
+        let items = if with_nested_items {
+            prop_oneof![scalar.clone(), Just(json!({})), Just(json!([1]))].boxed()
+        } else {
+            scalar.clone().boxed()
+        };
+        let leaf = prop_oneof![scalar, prop::collection::vec(items, 0..3).prop_map(Value::from)];
+        let key = "[ab.]{0,1}";
+        let inner = leaf.prop_recursive(3, 12, 3, move |inner| {
+            prop::collection::btree_map(key, inner, 0..3)
+                .prop_map(|map| Value::Object(map.into_iter().collect()))
+        });
+        prop::collection::btree_map(key, inner, 0..3).prop_map(|map| Value::Object(map.into_iter().collect()))
+    }
+
+    proptest! {
+        #[test]
+        fn metadata_have_the_entries_of_exactly_what_they_contain(outer in object(true), inner in object(false)) {
+            let Ok(filter) = MetadataFilter::new(&inner) else { return Ok(()) };
+            let found = entries(&outer.to_string()).unwrap();
+            prop_assert_eq!(filter.0.iter().all(|entry| found.contains(entry)), contains(&outer, &inner));
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_equal_are_found() {
+        for (stored, wanted) in
+            [("1", json!(1.0)), ("1.0", json!(1)), ("-0.0", json!(0)), ("1e3", json!(1000))]
+        {
+            let found = entries(&format!(r#"{{"n":{stored}}}"#)).unwrap();
+            let filter = MetadataFilter::new(&json!({ "n": wanted })).unwrap();
+            assert!(found.contains(&filter.0[0]), "{stored}");
+        }
+    }
+
+    #[test]
+    fn what_is_indexed_and_what_is_searched_for_have_bounds() {
+        let values = |count: usize| json!({ "n": (1..count).collect::<Vec<_>>() }).to_string();
+        assert!(entries(&values(MAX_VALUES)).is_ok() && entries(&values(MAX_VALUES + 1)).is_err());
+        let filter = |count: usize| MetadataFilter::new(&json!({ "n": (0..count).collect::<Vec<_>>() }));
+        assert!(filter(MAX_FILTER_VALUES).is_ok() && filter(MAX_FILTER_VALUES + 1).is_err());
+        for bad in [json!({ "a": [[1]] }), json!({ "a": { "b": [{}] } }), json!([]), json!("a")] {
+            assert!(MetadataFilter::new(&bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The replies of a conversation that have not ended, and what is unread meanwhile.
+
+use serde_json::{Value, json};
+
+use super::{conversation, delete};
+use crate::support::{Client, ScriptedAssistant, Settings, TestServer, on_both_databases};
+
+const SHOWN: &str = "unreadCount activeReply { id status } queuedReplies(first: 2) { id status }";
+
+async fn shown(client: &Client, id: &Value) -> Value {
+    let query = format!("query($id: ID!) {{ conversation(id: $id) {{ {SHOWN} }} }}");
+    client.data(&query, json!({ "id": id })).await["conversation"].take()
+}
+
+fn ids(replies: &Value) -> Vec<&Value> {
+    replies.as_array().unwrap().iter().map(|reply| &reply["id"]).collect()
+}
+
+on_both_databases! {
+    async fn a_reply_is_active_or_queued_and_not_unread_until_it_has_ended(database) {
+        let (assistant, script) = ScriptedAssistant::new();
+        let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
+        let ann = server.user("ann");
+        let first = ann.send("one", json!({ "awaitReply": false })).await;
+        let id = &first["conversation"]["id"];
+        let now = shown(&ann, id).await;
+        assert_eq!((&now["unreadCount"], &now["queuedReplies"]), (&json!(0), &json!([])));
+        assert_eq!(now["activeReply"], json!({ "id": first["reply"]["id"], "status": "GENERATING" }));
+        let mut queued = Vec::new();
+        for _ in 0..3 {
+            let mut sent = ann.send("more", json!({ "conversationId": id, "awaitReply": false })).await;
+            queued.push(sent["reply"]["id"].take());
+        }
+        let now = shown(&ann, id).await;
+        assert_eq!(now["unreadCount"], 0);
+        assert_eq!(ids(&now["queuedReplies"]), [&queued[0], &queued[1]], "the first two, in order");
+        for reply in 0..4 {
+            let attempt = script.next().await;
+            let now = shown(&ann, id).await;
+            let active = if reply == 0 { &first["reply"]["id"] } else { &queued[reply - 1] };
+            assert_eq!(&now["activeReply"]["id"], active);
+            assert_eq!(now["unreadCount"], 0);
+            attempt.say("done");
+            attempt.finish();
+        }
+        let last = queued[2].as_str().unwrap().parse().unwrap();
+        server.replies().wait_for_end("ann", last).await.unwrap();
+        let now = shown(&ann, id).await;
+        assert_eq!(now, json!({ "unreadCount": 1, "activeReply": null, "queuedReplies": [] }));
+    }
+
+    async fn a_reply_off_the_path_is_active_and_none_is_in_the_trash(database) {
+        let (assistant, script) = ScriptedAssistant::new();
+        let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
+        let ann = server.user("ann");
+        let (first, attempt) = tokio::join!(ann.send("one", json!({})), async {
+            let attempt = script.next().await;
+            attempt.say("first");
+            attempt.finish();
+        });
+        let () = attempt;
+        let id = &first["conversation"]["id"];
+        let regenerate = "mutation($id: ID!) { regenerateReply(input: { messageId: $id, awaitReply: false }) { reply { id } } }";
+        let second = ann.data(regenerate, json!({ "id": first["reply"]["id"] })).await["regenerateReply"]["reply"]["id"].take();
+        let _running = script.next().await;
+        let activate = "mutation($id: ID!) { activateMessage(input: { messageId: $id }) { message { id } } }";
+        ann.data(activate, json!({ "id": first["reply"]["id"] })).await;
+        let now = shown(&ann, id).await;
+        assert_eq!((&now["activeReply"]["id"], &now["unreadCount"]), (&second, &json!(0)));
+        delete(&ann, id.as_str().unwrap()).await;
+        let query = format!("{{ conversations(filter: {{ states: [TRASHED] }}) {{ nodes {{ {SHOWN} }} }} }}");
+        let trash = ann.data(&query, json!({})).await["conversations"]["nodes"][0].take();
+        assert_eq!((&trash["activeReply"], &trash["queuedReplies"]), (&Value::Null, &json!([])));
+        assert_eq!(conversation(&server.user("bob"), id.as_str().unwrap()).await, Value::Null);
+    }
+
+    async fn a_list_takes_as_many_statements_however_many_have_replies_under_way(database) {
+        let (assistant, _script) = ScriptedAssistant::new();
+        let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
+        let query = format!("{{ conversations(first: 50) {{ nodes {{ {SHOWN} }} }} }}");
+        let mut costs = Vec::new();
+        for (user, count) in [("few", 1), ("many", 12)] {
+            let client = server.user(user);
+            for number in 0..count {
+                let sent = client.send("one", json!({ "awaitReply": false })).await;
+                if number % 2 == 0 {
+                    client.send("two", json!({ "conversationId": sent["conversation"]["id"], "awaitReply": false })).await;
+                }
+            }
+            server.take_statements();
+            let list = client.data(&query, json!({})).await["conversations"]["nodes"].take();
+            assert_eq!(list.as_array().unwrap().len(), count);
+            costs.push(server.take_statements().len());
+        }
+        assert_eq!(costs, [4, 4], "the list, and each of the three fields");
+    }
+}
