@@ -76,7 +76,7 @@ on_both_databases! {
         let operations = Guide::read().before;
         assert!(operations.len() >= 4);
         // Those that an operation does not declare are dropped.
-        let variables = json!({ "id": Uuid::nil(), "input": { "content": "Good morning!" }, "text": "morning" });
+        let variables = json!({ "id": Uuid::nil(), "input": { "content": "Good morning!", "idempotencyKey": Uuid::now_v7() }, "text": "morning" });
         for operation in operations {
             let request = ann.post("/graphql").header("accept", "text/event-stream");
             let mut response = request.json(&json!({ "query": operation, "variables": variables })).send().await.unwrap();
