@@ -504,7 +504,7 @@ pub const CALLS: &[Call] = &[
         "Subscription.replyProgress(messageId)",
         IDS,
         "subscription($value: ID!) {
-           replyProgress(messageId: $value) { __typename ... on ReplyText { text } ... on ReplyEnded { message { id } } }
+           replyProgress(messageId: $value) { __typename ... on ReplyText { text } ... on ReplyEnded { message: reply { id } } }
          }",
     ),
     stream(
@@ -528,7 +528,7 @@ pub const CALLS: &[Call] = &[
         &[Kind::Key],
         "subscription($value: String!) {
            sendMessage(input: { content: \"a secret under a key\", idempotencyKey: $value }) {
-             ... on ReplyRequested { conversation { id title } message { id content } } ... on ReplyEnded { message { id content } }
+             ... on ReplyRequested { conversation { id title } message { id content } } ... on ReplyEnded { message: reply { id content } }
            }
          }",
     ),
