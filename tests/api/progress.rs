@@ -25,14 +25,14 @@ const MESSAGE: &str = "query($id: ID!) { message(id: $id) { ...Parts } } ";
 const PROGRESS: &str = "subscription($id: ID!, $after: String) { replyProgress(messageId: $id, after: $after) {
   __typename
   ... on ReplyStarted { cursor attempt } ... on ReplyReasoning { cursor text } ... on ReplyText { cursor text }
-  ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message { ...Parts } } } }";
+  ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message: reply { ...Parts } } } }";
 
 const CHANGES: &str = "subscription($since: String) { changes(since: $since, replyText: true) {
   ... on MessageChanged { cursor message { id ...Parts } }
   ... on ReplyProgressed { cursor messageId event {
     __typename
     ... on ReplyStarted { cursor attempt } ... on ReplyReasoning { cursor text } ... on ReplyText { cursor text }
-    ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message { ...Parts } } } }
+    ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message: reply { ...Parts } } } }
 } }";
 
 /// Loses every other wake-up, more or less.

@@ -16,7 +16,7 @@ const EVENTS: &str = "__typename
     ... on ReplyReasoning { cursor text }
     ... on ReplyText { cursor text }
     ... on ReplyRestarted { cursor attempt }
-    ... on ReplyEnded { cursor message {
+    ... on ReplyEnded { cursor message: reply {
       id status content parts { kind: __typename ... on TextPart { text } ... on ReasoningPart { text } } } }";
 
 /// How long a client waits for a server to begin, and for a silent one.

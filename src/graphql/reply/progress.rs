@@ -66,7 +66,7 @@ impl ReplyEvent {
             ProgressEvent::Reasoning(text) => Self::Reasoning(ReplyReasoning { cursor, text }),
             ProgressEvent::Text(text) => Self::Text(ReplyText { cursor, text }),
             ProgressEvent::Restarted => Self::Restarted(ReplyRestarted { cursor, attempt }),
-            ProgressEvent::Ended(row) => Self::Ended(ReplyEnded { cursor, message: (*row).into() }),
+            ProgressEvent::Ended(row) => Self::Ended(ReplyEnded { cursor, reply: (*row).into() }),
         }
     }
 }
@@ -151,5 +151,5 @@ pub(crate) struct ReplyEnded {
     /// The cursor of this event, for the argument `after`.
     cursor: String,
     /// The reply as it is now.
-    message: Message,
+    reply: Message,
 }

@@ -105,7 +105,7 @@ const MESSAGES: &str = "totalCount pageInfo { hasNextPage hasPreviousPage startC
 const CONVERSATIONS: &str = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
     edges { cursor node { id title } }";
 
-const OUTCOMES: &str = "outcomes { conversation { id title } error { code message } }";
+const OUTCOMES: &str = "outcomes { conversation { id title } error { code message field } }";
 
 const HITS: &str = "pageInfo { hasNextPage hasPreviousPage }
     nodes { conversation { id title } message { id content } snippet { text } }";
@@ -504,7 +504,7 @@ pub const CALLS: &[Call] = &[
         "Subscription.replyProgress(messageId)",
         IDS,
         "subscription($value: ID!) {
-           replyProgress(messageId: $value) { __typename ... on ReplyText { text } ... on ReplyEnded { message { id } } }
+           replyProgress(messageId: $value) { __typename ... on ReplyText { text } ... on ReplyEnded { message: reply { id } } }
          }",
     ),
     stream(
@@ -528,7 +528,7 @@ pub const CALLS: &[Call] = &[
         &[Kind::Key],
         "subscription($value: String!) {
            sendMessage(input: { content: \"a secret under a key\", idempotencyKey: $value }) {
-             ... on ReplyRequested { conversation { id title } message { id content } } ... on ReplyEnded { message { id content } }
+             ... on ReplyRequested { conversation { id title } message { id content } } ... on ReplyEnded { message: reply { id content } }
            }
          }",
     ),

@@ -73,7 +73,7 @@ export const progress = graphql\`
       ... on ReplyReasoning { cursor text }
       ... on ReplyText { cursor text }
       ... on ReplyRestarted { cursor attempt }
-      ... on ReplyEnded { cursor message { ...list_message } }
+      ... on ReplyEnded { cursor message: reply { ...list_message } }
     }
   }
 \`;
