@@ -33,12 +33,16 @@ const PAGE: u64 = 10;
 /// A conversation of several that one transaction changes.
 const CHANGED: u64 = 10;
 
+/// The index of its metadata, if these change, too.
+const INDEXED: u64 = 50;
+
 /// The text is folded and searched again for what to mark. Long texts count besides when they are read.
 const SNIPPET: u64 = 50;
 
 /// The mutations that change several conversations, and where their ids are.
 const CHANGES_SEVERAL: [&str; 3] = ["updateConversations", "deleteConversations", "restoreConversations"];
 const IDS: &str = "conversationIds";
+const METADATA: &str = "metadata";
 
 /// How many bytes count as a word where nothing stands between words.
 const WORD_BYTES: usize = 24;
@@ -133,7 +137,8 @@ impl<'d> Walk<'d> {
     fn field(&mut self, field: &'d Field, parent: &str) -> Cost {
         let name = field.name.as_str();
         let below = self.selection_set(&field.selection_set);
-        let changed = CHANGED.saturating_mul(self.conversations(field));
+        let each = if self.changes_metadata(field) { CHANGED + INDEXED } else { CHANGED };
+        let changed = each.saturating_mul(self.conversations(field));
         let own =
             price(parent, name, &field.definition).saturating_add(self.words(field)).saturating_add(changed);
         let lists_types =
@@ -184,6 +189,28 @@ impl<'d> Walk<'d> {
             _ => None,
         };
         ids.map_or(MAX_CONVERSATIONS, |ids| ids.min(MAX_CONVERSATIONS)) as u64
+    }
+
+    /// Whether the field's input has metadata, or may have some that are not seen.
+    fn changes_metadata(&self, field: &Field) -> bool {
+        let given = |value: Option<&ConstValue>| value.is_some_and(|value| *value != ConstValue::Null);
+        let input = field.arguments.iter().find(|argument| argument.name == "input");
+        match input.map(|argument| argument.value.as_ref()) {
+            Some(Value::Object(fields)) => {
+                match fields.iter().find(|(name, _)| name == METADATA).map(|(_, value)| value.as_ref()) {
+                    None | Some(Value::Null) => false,
+                    Some(Value::Variable(name)) => {
+                        self.variables.get(name.as_str()).is_none_or(|value| given(Some(value)))
+                    }
+                    Some(_) => true,
+                }
+            }
+            Some(Value::Variable(name)) => match self.variables.get(name.as_str()) {
+                Some(ConstValue::Object(fields)) => given(fields.get(METADATA)),
+                _ => true,
+            },
+            _ => false,
+        }
     }
 
     /// What the words that the field searches for cost.

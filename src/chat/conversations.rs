@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::metadata_index::check_values;
+use super::metadata_index::{IndexChange, check_values};
 use super::receipt::{Created, IdempotentRequest};
 use super::{Chat, Metadata, text, unchanged};
 use crate::database::Write;
@@ -80,7 +80,7 @@ impl Chat {
                 };
                 Entity::insert(row.clone().into_active_model()).exec_without_returning(&**write).await?;
                 index::index_title(write, &row).await?;
-                chat.index_metadata(write, &[(row.id, &row.metadata)]).await?;
+                chat.index_metadata(write, &[IndexChange::new(&row)]).await?;
                 Ok(row)
             })
         })

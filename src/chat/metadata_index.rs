@@ -7,21 +7,19 @@
 use std::collections::BTreeSet;
 
 use ring::digest::{self, SHA256};
-use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryResult, Set,
-    Value as Bound,
-};
+use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult, Set, Value as Bound};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{Chat, Metadata};
 use crate::database::Write;
-use crate::entity::conversation_metadata::{ActiveModel, Column, Entity};
+use crate::entity::conversation;
+use crate::entity::conversation_metadata::{ActiveModel, Entity};
 use crate::error::Error;
 
 /// How many values the metadata of a conversation may have.
-const MAX_VALUES: usize = 256;
+const MAX_VALUES: usize = 64;
 
 /// How many values a filter may have.
 const MAX_FILTER_VALUES: usize = 10;
@@ -35,8 +33,13 @@ const SAMPLE: i64 = 200;
 /// With fewer in the sample, reading the list in its order would take too long to find a page.
 const FREQUENT: i64 = 10;
 
-/// How many rows one statement inserts.
+/// How many rows one statement inserts or deletes.
 const ROWS: usize = 4000;
+
+// As a table, since SQLite has no lists of pairs.
+const DELETE: &str = "
+DELETE FROM conversation_metadata
+WHERE user_id = $1 AND (conversation_id, entry) IN (VALUES {pairs})";
 
 /// A digest of a value and of the keys that lead to it.
 type Entry = Vec<u8>;
@@ -68,18 +71,10 @@ impl MetadataFilter {
 }
 
 /// The entries of the metadata of a conversation.
-///
-/// # Errors
-/// [`Error::BadUserInput`] if there are more than [`MAX_VALUES`].
-fn entries(metadata: &str) -> Result<BTreeSet<Entry>, Error> {
+fn entries(metadata: &str) -> BTreeSet<Entry> {
     let mut collector = Collector::default();
     collector.object(&mut Vec::new(), &Metadata::read(metadata));
-    if collector.entries.len() > MAX_VALUES {
-        let message =
-            format!("The `metadata` of a conversation must have at most {MAX_VALUES} different values.");
-        return Err(Error::input("metadata", message));
-    }
-    Ok(collector.entries)
+    collector.entries
 }
 
 /// Collects the entries of an object.
@@ -241,49 +236,64 @@ impl Chat {
         row.ok_or_else(|| Error::Internal("a count without a row".to_owned()))
     }
 
-    /// Indexes the metadata of conversations that had none.
-    ///
-    /// # Errors
-    /// [`Error::BadUserInput`] if they have more values than can be indexed.
-    pub(super) async fn index_metadata(&self, write: &Write, metadata: &[(Uuid, &str)]) -> Result<(), Error> {
-        let mut rows = Vec::new();
-        for (conversation_id, text) in metadata {
-            rows.extend(entries(text)?.into_iter().map(|entry| ActiveModel {
+    /// Indexes the metadata of conversations, which are within [`check_values`]: only what differs from the `earlier`
+    /// ones is written.
+    pub(super) async fn index_metadata(
+        &self,
+        write: &Write,
+        changes: &[IndexChange<'_>],
+    ) -> Result<(), Error> {
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
+        for change in changes {
+            let (earlier, now) = (entries(change.earlier), entries(change.now));
+            let row = |entry: &Entry| (change.conversation_id, entry.clone());
+            added.extend(now.difference(&earlier).map(row));
+            removed.extend(earlier.difference(&now).map(row));
+        }
+        for rows in removed.chunks(ROWS) {
+            let pair = |number: usize| format!("(${}, ${})", 2 * number + 2, 2 * number + 3);
+            let pairs: Vec<String> = (0..rows.len()).map(pair).collect();
+            let values = rows.iter().flat_map(|(id, entry)| [Bound::from(*id), Bound::from(entry.clone())]);
+            let values = [Bound::from(self.user())].into_iter().chain(values);
+            write.run(DELETE.replace("{pairs}", &pairs.join(", ")), values).await?;
+        }
+        for rows in added.chunks(ROWS) {
+            let rows = rows.iter().map(|(conversation_id, entry)| ActiveModel {
                 user_id: Set(self.user().to_owned()),
                 conversation_id: Set(*conversation_id),
-                entry: Set(entry),
-            }));
-        }
-        for rows in rows.chunks(ROWS) {
-            Entity::insert_many(rows.to_vec()).exec_without_returning(&**write).await?;
+                entry: Set(entry.clone()),
+            });
+            Entity::insert_many(rows).exec_without_returning(&**write).await?;
         }
         Ok(())
     }
+}
 
-    /// Indexes the metadata of conversations anew.
-    ///
-    /// # Errors
-    /// As [`Self::index_metadata`].
-    pub(super) async fn reindex_metadata(
-        &self,
-        write: &Write,
-        metadata: &[(Uuid, &str)],
-    ) -> Result<(), Error> {
-        Entity::delete_many()
-            .filter(Column::UserId.eq(self.user()))
-            .filter(Expr::col(Column::ConversationId).is_in(metadata.iter().map(|(id, _)| *id)))
-            .exec(&**write)
-            .await?;
-        self.index_metadata(write, metadata).await
+/// The metadata of a conversation, before and after a change.
+pub(super) struct IndexChange<'t> {
+    pub(super) conversation_id: Uuid,
+    pub(super) earlier: &'t str,
+    pub(super) now: &'t str,
+}
+
+impl<'t> IndexChange<'t> {
+    /// The metadata of a new conversation.
+    pub(super) fn new(row: &'t conversation::Model) -> Self {
+        Self { conversation_id: row.id, earlier: "{}", now: &row.metadata }
     }
 }
 
 /// Checks that the metadata of a conversation can be indexed.
 ///
 /// # Errors
-/// [`Error::BadUserInput`] if it has more values than that.
+/// [`Error::BadUserInput`] if there are more than [`MAX_VALUES`] values.
 pub(super) fn check_values(metadata: &Metadata) -> Result<(), Error> {
-    entries(metadata.as_str()).map(drop)
+    if entries(metadata.as_str()).len() <= MAX_VALUES {
+        return Ok(());
+    }
+    let message =
+        format!("The `metadata` of a conversation must have at most {MAX_VALUES} different values.");
+    Err(Error::input("metadata", message))
 }
 
 #[cfg(test)]
@@ -329,7 +339,7 @@ mod tests {
         #[test]
         fn metadata_have_the_entries_of_exactly_what_they_contain(outer in object(true), inner in object(false)) {
             let Ok(filter) = MetadataFilter::new(&inner) else { return Ok(()) };
-            let found = entries(&outer.to_string()).unwrap();
+            let found = entries(&outer.to_string());
             prop_assert_eq!(filter.0.iter().all(|entry| found.contains(entry)), contains(&outer, &inner));
         }
     }
@@ -339,7 +349,7 @@ mod tests {
         for (stored, wanted) in
             [("1", json!(1.0)), ("1.0", json!(1)), ("-0.0", json!(0)), ("1e3", json!(1000))]
         {
-            let found = entries(&format!(r#"{{"n":{stored}}}"#)).unwrap();
+            let found = entries(&format!(r#"{{"n":{stored}}}"#));
             let filter = MetadataFilter::new(&json!({ "n": wanted })).unwrap();
             assert!(found.contains(&filter.0[0]), "{stored}");
         }
@@ -347,8 +357,8 @@ mod tests {
 
     #[test]
     fn what_is_indexed_and_what_is_searched_for_have_bounds() {
-        let values = |count: usize| json!({ "n": (1..count).collect::<Vec<_>>() }).to_string();
-        assert!(entries(&values(MAX_VALUES)).is_ok() && entries(&values(MAX_VALUES + 1)).is_err());
+        let values = |count: usize| Metadata::new(&json!({ "n": (1..count).collect::<Vec<_>>() })).unwrap();
+        assert!(check_values(&values(MAX_VALUES)).is_ok() && check_values(&values(MAX_VALUES + 1)).is_err());
         let filter = |count: usize| MetadataFilter::new(&json!({ "n": (0..count).collect::<Vec<_>>() }));
         assert!(filter(MAX_FILTER_VALUES).is_ok() && filter(MAX_FILTER_VALUES + 1).is_err());
         for bad in [json!({ "a": [[1]] }), json!({ "a": { "b": [{}] } }), json!([]), json!("a")] {

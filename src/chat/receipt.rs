@@ -182,6 +182,7 @@ impl Chat {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::{ConversationChanges, UpdateConversation};
     use super::*;
 
     fn digest(operation: &str, arguments: &Value) -> Vec<u8> {
@@ -205,6 +206,20 @@ mod tests {
         ] {
             assert_ne!(digest("sendMessage", &other), first, "{other}");
         }
+    }
+
+    #[test]
+    fn a_change_that_is_left_out_does_not_tell_requests_apart() {
+        let request = UpdateConversation {
+            id: Uuid::nil(),
+            changes: ConversationChanges { pinned: Some(true), ..ConversationChanges::default() },
+            if_revision: None,
+            idempotency_key: None,
+        };
+        let of_request =
+            IdempotentRequest::new(Some("key"), "updateConversation", &request).unwrap().unwrap();
+        let arguments = json!({ "id": Uuid::nil(), "pinned": true });
+        assert_eq!(of_request.digest, digest("updateConversation", &arguments));
     }
 
     #[test]

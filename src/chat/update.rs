@@ -8,7 +8,7 @@ use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::metadata_index::check_values;
+use super::metadata_index::{IndexChange, check_values};
 use super::receipt::IdempotentRequest;
 use super::{Chat, Metadata, text, unchanged};
 use crate::database::Write;
@@ -149,7 +149,7 @@ impl Chat {
                     write.clear_after_commit();
                     return Ok(row);
                 };
-                chat.store_changes(write, &[&changed], &request.changes).await?;
+                chat.store_changes(write, &[(&row, &changed)], &request.changes).await?;
                 if changed.title != row.title {
                     index::index_title(write, &changed).await?;
                 }
@@ -180,12 +180,16 @@ impl Chat {
                     return Ok(unchanged(write, rows.into_iter().map(outcome).collect()));
                 }
                 let mut results = Outcomes::default();
-                for row in rows {
-                    let changed = request.changes.apply(&row, write).transpose();
-                    results.insert(row.id, changed.unwrap_or(Ok(row)));
+                for row in &rows {
+                    let changed = request.changes.apply(row, write).transpose();
+                    results.insert(row.id, changed.unwrap_or_else(|| Ok(row.clone())));
                 }
-                let changed: Vec<_> =
-                    results.values().flatten().filter(|row| row.revision == write.revision).collect();
+                let now = |row: &conversation::Model| results.get(&row.id).and_then(|row| row.as_ref().ok());
+                let changed: Vec<_> = rows
+                    .iter()
+                    .filter_map(|row| Some((row, now(row)?)))
+                    .filter(|(_, row)| row.revision == write.revision)
+                    .collect();
                 if changed.is_empty() {
                     write.clear_after_commit();
                 } else {
@@ -197,21 +201,29 @@ impl Chat {
         .await
     }
 
-    /// Stores `rows`, which have their new values, in one statement, and indexes their metadata if that may differ.
+    /// Stores rows, each given as it was and as it is to be, in one statement, and indexes what differs in their metadata.
     async fn store_changes(
         &self,
         write: &Write,
-        rows: &[&conversation::Model],
+        rows: &[(&conversation::Model, &conversation::Model)],
         changes: &ConversationChanges,
     ) -> Result<(), Error> {
+        let changed: Vec<_> = rows.iter().map(|(_, row)| *row).collect();
         let update = Entity::update_many()
             .filter(Column::UserId.eq(self.user()))
-            .filter(Column::Id.is_in(rows.iter().map(|row| row.id)));
-        let columns = changes.columns(write, rows).into_iter();
+            .filter(Column::Id.is_in(changed.iter().map(|row| row.id)));
+        let columns = changes.columns(write, &changed).into_iter();
         columns.fold(update, |update, (column, value)| update.col_expr(column, value)).exec(&**write).await?;
         if changes.metadata.is_some() {
-            let metadata: Vec<_> = rows.iter().map(|row| (row.id, row.metadata.as_str())).collect();
-            self.reindex_metadata(write, &metadata).await?;
+            let index: Vec<_> = rows
+                .iter()
+                .map(|(earlier, now)| IndexChange {
+                    conversation_id: now.id,
+                    earlier: &earlier.metadata,
+                    now: &now.metadata,
+                })
+                .collect();
+            self.index_metadata(write, &index).await?;
         }
         Ok(())
     }

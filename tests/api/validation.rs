@@ -152,6 +152,45 @@ async fn no_spelling_makes_a_large_page_cheap() {
     }
 }
 
+#[tokio::test]
+async fn metadata_of_many_conversations_cost_more_than_their_other_fields() {
+    let server = TestServer::start(&TestDatabase::sqlite()).await;
+    let ann = server.user("ann");
+    let several = |input: &str| {
+        let one = |number: u32| format!("m{number}: updateConversations(input: {input}) {{ __typename }}");
+        let all: Vec<String> = (0..4).map(one).collect();
+        format!(
+            "mutation($ids: [ID!]!, $json: JSON, $input: UpdateConversationsInput!) {{ {} }}",
+            all.join(" ")
+        )
+    };
+    let whole = |metadata: &Value| json!({ "conversationIds": vec!["x"; 100], "metadata": metadata });
+    for (input, metadata, is_dear) in [
+        ("{ conversationIds: $ids, pinned: true }", json!({}), false),
+        ("{ conversationIds: $ids, metadata: null }", json!({}), false),
+        ("{ conversationIds: $ids, metadata: { a: 1 } }", json!({}), true),
+        ("{ conversationIds: $ids, metadata: $json }", json!({}), true),
+        ("{ conversationIds: $ids, metadata: $json }", Value::Null, false),
+        ("$input", json!({}), true),
+        ("$input", Value::Null, false),
+    ] {
+        let variables = json!({ "ids": vec!["x"; 100], "json": metadata, "input": whole(&metadata) });
+        // A variable that is not used is an error of its own.
+        let declared =
+            ["ids", "json", "input"].into_iter().filter(|name| !input.contains(&format!("${name}")));
+        let query = declared.fold(several(input), |query, name| {
+            let start = query.find(&format!("${name}:")).unwrap();
+            let end = start + query[start..].find([',', ')']).unwrap();
+            let end = if query[end..].starts_with(',') { end + 2 } else { end };
+            format!("{}{}", &query[..start], &query[end..])
+        });
+        let answer = ann.run(&query, variables).await.body;
+        let is_refused = answer["errors"][0]["extensions"]["limit"] == "complexity";
+        assert_eq!(is_refused, is_dear, "{query} {metadata}: {answer}");
+        assert!(is_dear || answer.get("errors").is_none(), "{query}: {answer}");
+    }
+}
+
 /// Each of them was seen to take seconds or gigabytes.
 #[tokio::test]
 async fn documents_that_break_many_rules_are_refused_soon() {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::super::metadata_index::check_values;
+use super::super::metadata_index::{IndexChange, check_values};
 use super::super::receipt::{Created, IdempotentRequest};
 use super::super::{Chat, Metadata, spawn_and_wait, text, unchanged};
 use super::branch::{BRANCH, WHOLE_BRANCH};
@@ -138,7 +138,7 @@ impl Chat {
         let copy = format!("{BRANCH}{WHOLE_BRANCH}{}", copy_sql(backend, "$6", "$7", "$8"));
         write.run(nested_loop(backend, &copy), values.into_iter().chain(copies)).await?;
         index::index_title(write, &fork).await?;
-        self.index_metadata(write, &[(fork.id, &fork.metadata)]).await?;
+        self.index_metadata(write, &[IndexChange::new(&fork)]).await?;
         index::index_path(write, self.user(), fork.id, 0, end.position).await?;
         Ok(fork)
     }
@@ -210,7 +210,7 @@ impl Chat {
                 };
                 chat.update_claimed(write, claim, fork.clone()).await?;
                 index::index_title(write, &fork).await?;
-                chat.index_metadata(write, &[(fork.id, &fork.metadata)]).await?;
+                chat.index_metadata(write, &[IndexChange::new(&fork)]).await?;
                 Ok(fork)
             })
         })

@@ -78,7 +78,7 @@ struct CreateConversationInput {
     /// provides one.
     title: Option<String>,
     /// The client's own JSON object: at most 4,096 bytes as compact JSON, nested at most 16 levels deep, without NUL
-    /// characters, at most 256 different values. If it is omitted, it is empty.
+    /// characters, at most 64 different values. If it is omitted, it is empty.
     metadata: Option<Json>,
     /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
     idempotency_key: Option<String>,

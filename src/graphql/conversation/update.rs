@@ -93,7 +93,7 @@ struct UpdateConversationInput {
     /// A JSON object that is merged into the metadata (RFC 7396): a key with `null` is removed, objects are merged key
     /// by key, and any other value, arrays too, replaces what was there. This object and the result each have at most
     /// 4,096 bytes as compact JSON, are nested at most 16 levels deep, and have no NUL characters. The result has at
-    /// most 256 different values, by which lists can be filtered.
+    /// most 64 different values, by which lists can be filtered.
     metadata: Option<Json>,
     /// The `revision` that the conversation must still have.
     if_revision: Option<String>,

@@ -109,6 +109,37 @@ on_both_databases! {
         assert!(told.len() >= 100, "other devices learn of each: {}", told.len());
     }
 
+    async fn only_the_values_that_differ_are_indexed_again(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let ids = create(&ann, 3).await;
+        let indexed = "SELECT count(*) FROM conversation_metadata";
+        let tags: Vec<u32> = (0..40).collect();
+        all(&ann, "updateConversations", &ids, json!({ "metadata": { "tags": tags, "folder": "x" } })).await;
+        assert_eq!(database.number(indexed).await, 3 * 42);
+        // Of each value the row that is there stays, but for the folder's.
+        let raw = database.raw().await;
+        let sql = if database.is_postgres() {
+            "CREATE FUNCTION count_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO written VALUES (1); RETURN NULL; END $$;
+             CREATE TABLE written (n INTEGER);
+             CREATE TRIGGER added AFTER INSERT OR DELETE ON conversation_metadata FOR EACH ROW EXECUTE FUNCTION count_row()"
+        } else {
+            "CREATE TABLE written (n INTEGER);
+             CREATE TRIGGER added AFTER INSERT ON conversation_metadata BEGIN INSERT INTO written VALUES (1); END;
+             CREATE TRIGGER removed AFTER DELETE ON conversation_metadata BEGIN INSERT INTO written VALUES (1); END"
+        };
+        sea_orm::ConnectionTrait::execute_unprepared(&raw, sql).await.unwrap();
+        raw.close().await.unwrap();
+        all(&ann, "updateConversations", &ids, json!({ "metadata": { "folder": "y" } })).await;
+        assert_eq!(database.number("SELECT count(*) FROM written").await, 3 * 2);
+        assert_eq!(database.number(indexed).await, 3 * 42);
+        let query = "query($metadata: JSON) { conversations(filter: { metadata: $metadata }) { totalCount } }";
+        for (metadata, count) in [(json!({ "folder": "x" }), 0), (json!({ "folder": "y", "tags": [7, 39] }), 3)] {
+            let found = ann.data(query, json!({ "metadata": metadata })).await;
+            assert_eq!(found["conversations"]["totalCount"], count, "{metadata}");
+        }
+    }
+
     async fn deleting_several_stops_their_replies_without_reading_them(database) {
         let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
@@ -154,5 +185,29 @@ on_both_databases! {
         let repeated = ann.data(query, json!({})).await;
         assert_eq!(repeated["deleteAllConversations"]["deletedCount"], Value::Null);
         assert_eq!(titles(&ann, "filter: {}").await, ["later"], "a repeated request deletes nothing new");
+    }
+
+    async fn a_repeated_deletion_of_all_takes_what_the_first_left_and_nothing_newer(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let filler = crate::cost::Filler::of(&database).await;
+        filler.account("ann").await;
+        filler.conversations("ann", 1, 600).await;
+        let query = "mutation { deleteAllConversations(input: { idempotencyKey: \"all\" }) { deletedCount } }";
+        ann.data(query, json!({})).await;
+        // As a server leaves it that dies after the first batches.
+        let raw = database.raw().await;
+        for sql in [
+            "UPDATE conversation SET deleted_at = NULL WHERE id IN (SELECT id FROM conversation ORDER BY id DESC LIMIT 300)",
+            "UPDATE receipt SET unfinished = TRUE",
+        ] {
+            sea_orm::ConnectionTrait::execute_unprepared(&raw, sql).await.unwrap();
+        }
+        raw.close().await.unwrap();
+        ann.start("later").await;
+        let repeated = ann.data(query, json!({})).await;
+        assert_eq!(repeated["deleteAllConversations"]["deletedCount"], Value::Null);
+        assert_eq!(titles(&ann, "filter: {}").await, ["later"]);
+        assert_eq!(database.number("SELECT count(*) FROM receipt WHERE unfinished").await, 0, "it is done");
     }
 }

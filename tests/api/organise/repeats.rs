@@ -56,6 +56,32 @@ on_both_databases! {
         assert_eq!(changes(&ann, &since).await.0, Vec::<String>::new());
     }
 
+    async fn a_request_that_found_nothing_leaves_no_receipt_and_fails_again(database) {
+        let server = TestServer::start(&database).await;
+        let (ann, bob) = (server.user("ann"), server.user("bob"));
+        let theirs = bob.start("theirs").await;
+        for (name, fields) in [
+            ("deleteConversation", "deletedConversationId"),
+            ("restoreConversation", "conversation { id }"),
+        ] {
+            let input = json!({ "conversationId": theirs, "idempotencyKey": name });
+            for _ in 0..2 {
+                assert_eq!(run(&ann, name, fields, &input).await.code(), "NOT_FOUND", "{name}");
+            }
+        }
+        assert_eq!(database.number("SELECT count(*) FROM receipt").await, 0);
+        let id = ann.start("mine").await;
+        let key = |name: &str| json!({ "idempotencyKey": name });
+        for (one, several) in [("deleteConversation", "deleteConversations"), ("restoreConversation", "restoreConversations")] {
+            let mut input = key(one);
+            input["conversationId"] = id.as_str().into();
+            run(&ann, one, "__typename", &input).await.data();
+            let mut input = key(one);
+            input["conversationIds"] = json!([id]);
+            assert_eq!(run(&ann, several, "__typename", &input).await.code(), "IDEMPOTENCY_MISMATCH", "{one}");
+        }
+    }
+
     async fn a_retry_of_a_change_on_a_revision_is_no_conflict(database) {
         let server = TestServer::start(&database).await;
         let ann = server.user("ann");
