@@ -192,10 +192,10 @@ impl Accumulator {
                     self.send_split(split, out);
                 }
             }
-        }
-        if self.turns > MAX_TURNS {
-            let message = "The reply exceeded 1,000 parts and was cut off.";
-            return Err(TryError::new(FailureCode::Truncated, false, message));
+            if self.turns > MAX_TURNS {
+                let message = "The reply exceeded 1,000 parts and was cut off.";
+                return Err(TryError::new(FailureCode::Truncated, false, message));
+            }
         }
         for fragment in chunk.fragments {
             self.tools = Tools::Awaited;
