@@ -18,7 +18,7 @@ use crate::support::{
 const PROGRESS: &str =
     "subscription($id: ID!, $after: String) { replyProgress(messageId: $id, after: $after) {
   ... on ReplyText { cursor text } ... on ReplyRestarted { cursor attempt }
-  ... on ReplyEnded { cursor message { status content } } } }";
+  ... on ReplyEnded { cursor message: reply { status content } } } }";
 const STOP: &str = "mutation($id: ID!) { stopReply(input: { messageId: $id }) { reply { status content } } }";
 
 /// A lease that no test waits for.

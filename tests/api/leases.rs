@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 const PROGRESS: &str = "subscription($id: ID!) { replyProgress(messageId: $id) {
-  ... on ReplyText { text } ... on ReplyRestarted { attempt } ... on ReplyEnded { message { content } } } }";
+  ... on ReplyText { text } ... on ReplyRestarted { attempt } ... on ReplyEnded { message: reply { content } } } }";
 const LEASE: Duration = Duration::from_secs(1);
 const LAPSED: &str = "SELECT count(*) FROM message WHERE status = 'GENERATING' AND lease_until < now()";
 

@@ -26,15 +26,15 @@ const PROGRESS: &str = "subscription($id: ID!, $after: String) { replyProgress(m
   __typename
   ... on ReplyStarted { cursor attempt } ... on ReplyReasoning { cursor text } ... on ReplyText { cursor text }
   ... on ReplyToolCall { cursor toolCall { id callId } }
-  ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message { ...Parts } } } }";
+  ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message: reply { ...Parts } } } }";
 
 const CHANGES: &str = "subscription($since: String) { changes(since: $since, replyText: true) {
   ... on MessageChanged { cursor message { id ...Parts } }
   ... on ReplyProgressed { cursor messageId event {
     __typename
     ... on ReplyStarted { cursor attempt } ... on ReplyReasoning { cursor text } ... on ReplyText { cursor text }
-  ... on ReplyToolCall { cursor toolCall { id callId } }
-    ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message { ...Parts } } } }
+    ... on ReplyToolCall { cursor toolCall { id callId } }
+    ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message: reply { ...Parts } } } }
 } }";
 
 /// Loses every other wake-up, more or less.

@@ -71,10 +71,12 @@ async fn session(ann: &Alternating) -> Vec<String> {
     }";
     let mut after = Value::Null;
     while after != "" {
-        let page = ann.client().data(page, json!({ "id": id, "after": after })).await;
+        let mut page = ann.client().data(page, json!({ "id": id, "after": after })).await;
+        let info = &mut page["messages"]["pageInfo"];
+        // It holds the conversation's id.
+        let end = info["endCursor"].take();
+        after = if info["hasNextPage"] == true { end } else { "".into() };
         note(&page);
-        let info = &page["messages"]["pageInfo"];
-        after = if info["hasNextPage"] == true { info["endCursor"].clone() } else { "".into() };
     }
 
     let other = ann.client().start("another conversation").await;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{Proxy, ScriptedAssistant, Settings, TestDatabase, TestServer, on_both_databases};
 
 const PROGRESS: &str = "subscription($id: ID!) { replyProgress(messageId: $id) {
-  ... on ReplyText { text } ... on ReplyRestarted { attempt } ... on ReplyEnded { message { status content } } } }";
+  ... on ReplyText { text } ... on ReplyRestarted { attempt } ... on ReplyEnded { message: reply { status content } } } }";
 const CHANGES: &str = "subscription { changes {
   ... on ConversationChanged { conversation { id } }
   ... on MessageChanged { message { id status content } } } }";

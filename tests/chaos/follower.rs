@@ -29,7 +29,7 @@ const LIVE: &str = concat!(
     " ... on ReplyProgressed { cursor messageId event {
         __typename
         ... on ReplyText { text }
-        ... on ReplyEnded { message { id status content position parent { id } conversation { id } } }
+        ... on ReplyEnded { message: reply { id status content position parent { id } conversation { id } } }
     } } } }"
 );
 const PAGE: &str = concat!(

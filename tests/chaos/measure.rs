@@ -17,7 +17,7 @@ use crate::world::User;
 
 const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { reply { id } } }";
 const PROGRESS: &str = "subscription($id: ID!) { replyProgress(messageId: $id) {
-  ... on ReplyText { text } ... on ReplyEnded { message { status } } } }";
+  ... on ReplyText { text } ... on ReplyEnded { message: reply { status } } } }";
 const CHANGES: &str = "subscription { changes { ... on MessageChanged { message { id status } } } }";
 
 /// Users who hold idle subscriptions, and how many of each kind each of them has.

@@ -17,7 +17,7 @@ const EVENTS: &str = "__typename
     ... on ReplyText { cursor text }
     ... on ReplyToolCall { cursor toolCall { id } }
     ... on ReplyRestarted { cursor attempt }
-    ... on ReplyEnded { cursor message {
+    ... on ReplyEnded { cursor message: reply {
       id status content parts { kind: __typename ... on TextPart { text } ... on ReasoningPart { text }
         ... on ToolCall { id } } } }";
 

@@ -70,7 +70,7 @@ impl ReplyEvent {
                 Self::ToolCall(ReplyToolCall { cursor, tool_call: ToolCall::new(id, index, call) })
             }
             ProgressEvent::Restarted => Self::Restarted(ReplyRestarted { cursor, attempt }),
-            ProgressEvent::Ended(row) => Self::Ended(ReplyEnded { cursor, message: (*row).into() }),
+            ProgressEvent::Ended(row) => Self::Ended(ReplyEnded { cursor, reply: (*row).into() }),
         }
     }
 }
@@ -164,5 +164,5 @@ pub(crate) struct ReplyEnded {
     /// The cursor of this event, for the argument `after`.
     cursor: String,
     /// The reply as it is now.
-    message: Message,
+    reply: Message,
 }

@@ -19,11 +19,11 @@ const LIVE: &str = "subscription($since: String) { changes(since: $since, replyT
     ... on ReplyText { cursor text }
     ... on ReplyReasoning { cursor text }
     ... on ReplyRestarted { cursor attempt }
-    ... on ReplyEnded { cursor message { status } }
+    ... on ReplyEnded { cursor message: reply { status } }
   } }
 } }";
 const REST: &str = "subscription($id: ID!, $after: String) { replyProgress(messageId: $id, after: $after) {
-  ... on ReplyText { text } ... on ReplyEnded { message { status } } } }";
+  ... on ReplyText { text } ... on ReplyEnded { message: reply { status } } } }";
 const RENAME: &str = "mutation($id: ID!) {
   updateConversation(input: { conversationId: $id, title: \"the next change\" }) { conversation { id } } }";
 const DELETE: &str =

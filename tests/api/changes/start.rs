@@ -28,7 +28,8 @@ on_both_databases! {
         let write: Arc<Mutex<Option<(usize, String)>>> = Arc::default();
         let (url, due) = (database.url().to_owned(), write.clone());
         let observer = move |statement: &sea_orm::Statement| {
-            let is_read = statement.to_string().contains("'ann'") && statement.sql.contains("SELECT");
+            let is_anns = format!("{:?}", statement.values).contains(r#""ann""#);
+            let is_read = is_anns && statement.sql.contains("SELECT");
             let mut due = due.lock().unwrap();
             match &mut *due {
                 Some((0, title)) if is_read => {

@@ -31,7 +31,7 @@ on_both_databases! {
         let attempt = script.next().await;
         let follow = format!(
             "subscription {{ replyProgress(messageId: {}) {{ ... on ReplyStarted {{ attempt }} ... on ReplyText {{ text }}
-               ... on ReplyEnded {{ message {{ content }} }} }} }}",
+               ... on ReplyEnded {{ message: reply {{ content }} }} }} }}",
             sent["reply"]["id"]
         );
         let mut response = subscribe(&ann, APOLLO, &follow).await;

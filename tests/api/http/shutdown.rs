@@ -11,7 +11,7 @@ const SEND: &str =
 fn progress(reply: &str) -> String {
     format!(
         "subscription {{ replyProgress(messageId: \"{reply}\") {{ ... on ReplyText {{ text }}
-           ... on ReplyEnded {{ message {{ status }} }} }} }}"
+           ... on ReplyEnded {{ message: reply {{ status }} }} }} }}"
     )
 }
 

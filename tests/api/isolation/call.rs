@@ -505,7 +505,7 @@ pub const CALLS: &[Call] = &[
         IDS,
         "subscription($value: ID!) {
            replyProgress(messageId: $value) {
-             __typename ... on ReplyText { text } ... on ReplyToolCall { toolCall { id } } ... on ReplyEnded { message { id } }
+             __typename ... on ReplyText { text } ... on ReplyToolCall { toolCall { id } } ... on ReplyEnded { message: reply { id } }
            }
          }",
     ),
@@ -530,7 +530,7 @@ pub const CALLS: &[Call] = &[
         &[Kind::Key],
         "subscription($value: String!) {
            sendMessage(input: { content: \"a secret under a key\", idempotencyKey: $value }) {
-             ... on ReplyRequested { conversation { id title } message { id content } } ... on ReplyEnded { message { id content } }
+             ... on ReplyRequested { conversation { id title } message { id content } } ... on ReplyEnded { message: reply { id content } }
            }
          }",
     ),

@@ -75,17 +75,26 @@ on_both_databases! {
     }
 
     async fn a_list_takes_as_many_statements_however_many_have_replies_under_way(database) {
-        let (assistant, _script) = ScriptedAssistant::new();
-        let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
+        let (assistant, script) = ScriptedAssistant::new();
+        let mut settings = Settings { assistant, ..Settings::default() };
+        // Nothing by the clock: checkpoints are not what is counted here.
+        settings.replies.lease = std::time::Duration::from_mins(10);
+        settings.replies.checkpoint = std::time::Duration::from_mins(1);
+        settings.replies.user_replies = 3;
+        let server = TestServer::with(&database, settings).await;
         let query = format!("{{ conversations(first: 50) {{ nodes {{ {SHOWN} }} }} }}");
-        let mut costs = Vec::new();
-        for (user, count) in [("few", 1), ("many", 12)] {
+        let (mut costs, mut running) = (Vec::new(), Vec::new());
+        for (user, count, running_count) in [("few", 1, 1), ("many", 12, 3)] {
             let client = server.user(user);
             for number in 0..count {
                 let sent = client.send("one", json!({ "awaitReply": false })).await;
                 if number % 2 == 0 {
                     client.send("two", json!({ "conversationId": sent["conversation"]["id"], "awaitReply": false })).await;
                 }
+            }
+            // Each has read what it is to answer, which is not counted either.
+            for _ in 0..running_count {
+                running.push(script.next().await);
             }
             server.take_statements();
             let list = client.data(&query, json!({})).await["conversations"]["nodes"].take();

@@ -23,7 +23,7 @@ const PROGRESS: &str = "subscription($id: ID!, $after: String) { replyProgress(m
   __typename
   ... on ReplyStarted { cursor attempt } ... on ReplyReasoning { cursor text } ... on ReplyText { cursor text }
   ... on ReplyToolCall { cursor toolCall { id callId name arguments } }
-  ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message { status content } } } }";
+  ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message: reply { status content } } } }";
 
 async fn scripted(database: &TestDatabase, replies: reply::Options) -> (TestServer, ScriptedAssistant) {
     let (assistant, script) = ScriptedAssistant::new();

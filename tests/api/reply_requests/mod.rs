@@ -18,7 +18,7 @@ const EVENTS: &str = "__typename
   ... on ReplyStarted { cursor attempt }
   ... on ReplyText { cursor text }
   ... on ReplyRestarted { cursor attempt }
-  ... on ReplyEnded { cursor message { id status content } }";
+  ... on ReplyEnded { cursor message: reply { id status content } }";
 
 /// The subscription of the mutation `field`.
 fn subscription(field: &str) -> String {

@@ -2,14 +2,14 @@
 // graphql-sse or of graphql-ws, which both run queries and mutations too.
 import { randomUUID } from 'node:crypto';
 
-const MESSAGE = `id role status content progressCursor siblingIndex siblingCount siblings(first: 10) { nodes { id } }
+const MESSAGE = `id role status content progressCursor siblingIndex siblingCount previousVersionId
   parts { __typename ... on TextPart { text } ... on ReasoningPart { text } ... on ToolCall { id callId name arguments } }`;
 const THREAD = `id title messages(last: 50) { nodes { ${MESSAGE} } }`;
 const EVENTS = `__typename
   ... on ReplyReasoning { cursor text }
   ... on ReplyText { cursor text }
   ... on ReplyToolCall { cursor toolCall { __typename id callId name arguments } }
-  ... on ReplyEnded { cursor message { ${MESSAGE} } }`;
+  ... on ReplyEnded { cursor reply { ${MESSAGE} } }`;
 
 const REQUESTED = `... on ReplyRequested { cursor conversation { ${THREAD} } reply { id } }`;
 
@@ -122,7 +122,7 @@ export class Chat {
       case 'ReplyEnded':
         // What was streamed is what is stored.
         this.streamed = structuredClone(reply.parts);
-        Object.assign(reply, event.message);
+        Object.assign(reply, event.reply);
     }
     return event;
   }

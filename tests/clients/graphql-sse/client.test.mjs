@@ -28,7 +28,7 @@ const progress = `subscription Progress($id: ID!, $after: String) {
   replyProgress(messageId: $id, after: $after) {
     ... on ReplyStarted { cursor attempt }
     ... on ReplyText { cursor text }
-    ... on ReplyEnded { message { content } }
+    ... on ReplyEnded { message: reply { content } }
   }
 }`;
 

@@ -38,7 +38,7 @@ const progress = `subscription Progress($id: ID!, $after: String) {
     ... on ReplyReasoning { cursor text }
     ... on ReplyText { cursor text }
     ... on ReplyRestarted { cursor attempt }
-    ... on ReplyEnded { cursor message { status content } }
+    ... on ReplyEnded { cursor message: reply { status content } }
   }
 }`;
 

@@ -16,7 +16,7 @@ export const subscription = `subscription Progress($id: ID!) {
     ... on ReplyStarted { cursor attempt }
     ... on ReplyReasoning { cursor text }
     ... on ReplyText { cursor text }
-    ... on ReplyEnded { cursor message { id status content } }
+    ... on ReplyEnded { cursor message: reply { id status content } }
   }
 }`;
 

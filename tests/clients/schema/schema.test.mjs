@@ -74,7 +74,7 @@ export const progress = graphql\`
       ... on ReplyText { cursor text }
       ... on ReplyToolCall { cursor toolCall { id callId name arguments } }
       ... on ReplyRestarted { cursor attempt }
-      ... on ReplyEnded { cursor message { ...list_message } }
+      ... on ReplyEnded { cursor message: reply { ...list_message } }
     }
   }
 \`;
