@@ -173,7 +173,10 @@ impl Chat {
                 let query = chat.own_conversations().filter(Column::Id.is_in(request.ids.iter().copied()));
                 let rows = query.all(&**write).await?;
                 if repeated {
-                    return Ok(unchanged(write, outcomes(rows)));
+                    // What was refused is refused again, unless the conversation has changed since.
+                    let outcome =
+                        |row: conversation::Model| (row.id, request.changes.apply(&row, write).map(|_| row));
+                    return Ok(unchanged(write, rows.into_iter().map(outcome).collect()));
                 }
                 let mut results = Outcomes::default();
                 for row in rows {

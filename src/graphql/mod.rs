@@ -42,7 +42,8 @@ pub struct Query(
 );
 
 /// The mutations. They fail with `NOT_FOUND` if an argument names something that does not exist or that belongs to
-/// another user, and with `BAD_USER_INPUT` if an argument is outside its documented limits.
+/// another user, a conversation or message that is in the trash (unless the mutation restores it), or a message of
+/// another role than the mutation requires, and with `BAD_USER_INPUT` if an argument is outside its documented limits.
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
     ConversationMutations,

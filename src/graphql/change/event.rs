@@ -56,8 +56,9 @@ pub(super) struct ConversationRestored {
 ///
 /// The active path consists of the conversation's `lastMessage` and the messages before it, from `parent` to `parent`. A
 /// client that has them need not query them again; it sets their `active` by itself, because this field of a message
-/// that was received earlier is out of date now. Nothing else about the messages has changed, `siblingIndex` and
-/// `siblingCount` included. Messages that were created at the same time follow as `MessageChanged`.
+/// that was received earlier is out of date now. Nothing else about the messages has changed, `siblingIndex`,
+/// `siblingCount`, `previousVersionId` and `nextVersionId` included. Messages that were created at the same time follow as
+/// `MessageChanged`.
 ///
 /// This event stands for the `ConversationChanged` of the same change. If the conversation has changed since, a
 /// `ConversationChanged` follows later in the list.
@@ -70,7 +71,7 @@ pub(super) struct ActivePathChanged {
 }
 
 /// A message was created or changed, or a reply has begun or ended. Siblings are not reported: a new message raises the
-/// `siblingCount` of the messages with the same parent.
+/// `siblingCount` of the messages with the same parent, and is the `nextVersionId` of the last one of them.
 #[derive(SimpleObject)]
 pub(super) struct MessageChanged {
     /// The cursor of this change, for the argument `since`.
@@ -80,7 +81,8 @@ pub(super) struct MessageChanged {
 }
 
 /// A message was deleted. Each message below it was deleted too and has a change of its own. Siblings are not reported:
-/// the `siblingCount` of the messages with the same parent is lower by one, and so is the `siblingIndex` of later ones.
+/// the `siblingCount` of the messages with the same parent is lower by one, and so is the `siblingIndex` of later ones;
+/// the versions before and after it are now each other's `nextVersionId` and `previousVersionId`.
 #[derive(SimpleObject)]
 pub(super) struct MessageDeleted {
     /// The cursor of this change, for the argument `since`.

@@ -16,8 +16,8 @@ impl ChangeQueries {
     /// Returns what has changed for the viewer, oldest first, for a client that was offline.
     ///
     /// Each conversation and message appears once, at the cursor of its last change and as it is now; the restoration of
-    /// a conversation, and the last change of its active path, appear in addition. A page may have fewer changes than `first`, because the size of its texts is
-    /// limited: `hasNextPage` then says that there are more.
+    /// a conversation, and the last change of its active path, appear in addition. A page may have fewer changes
+    /// than `first`, because the size of its texts is limited: `hasNextPage` then says that there are more.
     async fn changes(
         &self,
         context: &Context<'_>,
@@ -25,9 +25,7 @@ impl ChangeQueries {
             desc = "Returns only changes after this cursor. If it is omitted, the list begins with the first change."
         )]
         since: Option<String>,
-        #[graphql(desc = "Returns at most this many changes: 0 to 100. The default is 20.")] first: Option<
-            i32,
-        >,
+        #[graphql(desc = "Returns the first _n_ items: at most 100, by default 20.")] first: Option<i32>,
     ) -> Result<Connection<ChangeEvent>, Error> {
         let chat = context.chat()?;
         let since = ChangeCursor::parse("since", since.as_deref())?;

@@ -52,27 +52,30 @@ impl Conversation {
         self.row.archived_at.map(DateTime)
     }
 
-    /// When the viewer deleted the conversation. It is `null` unless the conversation is in the trash. A conversation in the trash has no messages until `restoreConversation` brings them
-    /// back.
+    /// When the viewer deleted the conversation. It is `null` unless the conversation is in the trash. A conversation in
+    /// the trash has no messages until `restoreConversation` brings them back.
     async fn deleted_at(&self) -> Option<DateTime> {
         self.row.deleted_at.map(DateTime)
     }
 
-    /// The revision: it changes with every change of the conversation itself, such as a new title or another message.
-    /// It is opaque; pass it to `updateConversation` as `ifRevision`.
+    /// The revision: it changes with every change of the conversation itself, which sending a message and `markRead` are
+    /// too. It is opaque; pass it to `updateConversation` as `ifRevision`.
     async fn revision(&self) -> String {
         Revision(self.row.revision).encode()
     }
 
-    /// The client's own JSON object. The server stores it and does not interpret it.
+    /// The client's own JSON object: at most 4,096 bytes as compact JSON, nested at most 16 levels deep, without NUL
+    /// characters, at most 256 different values. The server stores it and does not interpret it. `updateConversation`
+    /// merges into it, while `setMessageMetadata` replaces the metadata of a message.
     #[expect(clippy::unused_async, reason = "the macro wants it")]
     async fn metadata(&self, context: &Context<'_>) -> Result<Json, Error> {
         read_metadata(context, &self.row.metadata)
     }
 
     /// The number of messages on the active path after the last one that the viewer has read. `markRead` says what was
-    /// read. Sending a message marks all messages before its reply as read. A reply counts once it has ended; other
-    /// devices then learn of it by `MessageChanged`.
+    /// read. Sending a message marks all messages before its reply as read. A reply counts once it has ended; this
+    /// does not change the `revision`, and other devices learn of it by the reply's `MessageChanged`, or by its
+    /// `ReplyEnded` in a stream of changes with `replyText`.
     async fn unread_count(&self, context: &Context<'_>) -> Result<i64, Error> {
         let (read, last) = (self.row.read_position, self.row.last_position);
         if last <= read {
@@ -83,14 +86,16 @@ impl Conversation {
         Ok((last - read).saturating_sub_unsigned(unended as u64))
     }
 
-    /// The reply that is being written in the conversation, on the active path or not. It is `null` if there is none.
+    /// The reply that is being written in the conversation, on the active path or not. It is `null` if there is none. A
+    /// device learns that a reply has begun by its `MessageChanged`, and that it has ended by another one, or by its
+    /// `ReplyEnded` in a stream of changes with `replyText`.
     async fn active_reply(&self, context: &Context<'_>) -> Option<Result<Message, Error>> {
         let load = async { context.rows()?.load_one(ActiveReply(self.row.id)).await };
         load.await.transpose().map(|reply| reply.map(Message::from))
     }
 
     /// The replies that wait for their turn in the conversation, on the active path or not, in the order in which they
-    /// are to begin.
+    /// are to begin. A device learns that a reply was queued, has begun or was stopped by its `MessageChanged`.
     async fn queued_replies(
         &self,
         context: &Context<'_>,

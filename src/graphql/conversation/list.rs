@@ -66,11 +66,10 @@ impl ConversationLists {
     }
 }
 
-/// Which conversations a list contains. A field that is omitted or `null` does not narrow the list, except where its
-/// default says otherwise.
+/// Which conversations a list contains. A field that is omitted or `null` does not narrow the list, except `states`.
 #[derive(InputObject)]
 struct ConversationFilter {
-    /// The states that conversations may be in. An empty list matches nothing.
+    /// The states that conversations may be in. `null` stands for `[ACTIVE]`, and an empty list matches nothing.
     #[graphql(default_with = "Some(vec![ConversationState::Active])")]
     states: Option<Vec<ConversationState>>,
     /// Whether conversations must be pinned (`true`) or must not be (`false`).
@@ -89,7 +88,8 @@ struct ConversationFilter {
 impl ConversationFilter {
     fn checked(self) -> Result<chat::ConversationFilter, Error> {
         let states = self.states.map(|states| states.into_iter().map(Into::into).collect());
-        let metadata = self.metadata.map(|metadata| MetadataFilter::new(&metadata.0)).transpose()?;
+        let metadata = self.metadata.map(|metadata| MetadataFilter::new(&metadata.0)).transpose();
+        let metadata = metadata.map_err(|error| error.within("filter"))?;
         Ok(chat::ConversationFilter {
             states: states.unwrap_or_else(|| vec![chat::ConversationState::Active]),
             pinned: self.pinned,

@@ -8,7 +8,7 @@ use crate::chat::{MAX_CONVERSATIONS, Outcomes};
 use crate::error::Error;
 use crate::graphql::shared::{ErrorCode, parse_id};
 
-/// What a mutation of several conversations did with one of them: either `conversation` or `error` is `null`.
+/// What a mutation of several conversations did with one of them: exactly one of `conversation` and `error` is `null`.
 #[derive(SimpleObject)]
 pub(super) struct ConversationOutcome {
     /// The id of the conversation, as it was given.
@@ -26,6 +26,20 @@ struct OutcomeError {
     code: ErrorCode,
     /// What was wrong, for people.
     message: String,
+    /// The path of the input field that was wrong, as `extensions.field` of an error would have it, such as
+    /// `input.metadata`. It is `null` unless the code is `BAD_USER_INPUT`.
+    field: Option<String>,
+}
+
+impl From<Error> for OutcomeError {
+    fn from(error: Error) -> Self {
+        let (code, message) = (error.code().into(), error.message());
+        let field = match error {
+            Error::BadUserInput { field, .. } => Some(field.into_owned()),
+            _ => None,
+        };
+        Self { code, message, field }
+    }
 }
 
 /// The ids of conversations as a client gives them.
@@ -66,8 +80,8 @@ impl ConversationIds {
                     ConversationOutcome { conversation_id, conversation: Some(row.into()), error: None }
                 }
                 Err(error) => {
-                    let error = OutcomeError { code: error.code().into(), message: error.message() };
-                    ConversationOutcome { conversation_id, conversation: None, error: Some(error) }
+                    let error = Some(error.within("input").into());
+                    ConversationOutcome { conversation_id, conversation: None, error }
                 }
             }
         };

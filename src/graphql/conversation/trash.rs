@@ -119,14 +119,15 @@ struct DeleteConversationInput {
 /// The payload of `deleteConversation`.
 #[derive(SimpleObject)]
 struct DeleteConversationPayload {
-    /// The id of the deleted conversation. No query returns it unless the conversation is restored.
+    /// The id of the deleted conversation. Until it is restored, only lists that name `TRASHED` return it;
+    /// `conversation` and `node` are `null`.
     deleted_conversation_id: ID,
 }
 
 /// The input of `deleteConversations`.
 #[derive(InputObject)]
 struct DeleteConversationsInput {
-    /// The ids of the conversations, at most 100.
+    /// The ids of the conversations, at most 100. They may repeat, and the list may be empty.
     conversation_ids: Vec<ID>,
     /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
     idempotency_key: Option<String>,
@@ -158,7 +159,7 @@ struct RestoreConversationPayload {
 /// The input of `restoreConversations`.
 #[derive(InputObject)]
 struct RestoreConversationsInput {
-    /// The ids of the conversations, at most 100.
+    /// The ids of the conversations, at most 100. They may repeat, and the list may be empty.
     conversation_ids: Vec<ID>,
     /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
     idempotency_key: Option<String>,

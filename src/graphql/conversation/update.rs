@@ -43,7 +43,8 @@ impl UpdateMutations {
 
     /// Changes up to 100 conversations alike: whether they are pinned or archived, and their metadata. What is omitted
     /// or `null` stays as it is. The changes are made at once; a conversation that cannot be changed does not keep the
-    /// others from changing.
+    /// others from changing. A repeated request changes nothing: it returns each conversation as it is by then, or
+    /// the error if the changes would still be refused.
     async fn update_conversations(
         &self,
         context: &Context<'_>,
@@ -81,7 +82,8 @@ struct UpdateConversationInput {
     /// The id of the conversation.
     conversation_id: ID,
     /// The new title: 1 to 200 characters after trimming, without control characters. The assistant does not replace a
-    /// title that the user has given.
+    /// title that the user has given. If this field is omitted or `null`, the title stays as it is, unlike
+    /// `RateReplyInput.rating`, which is removed.
     title: Option<String>,
     /// Whether the conversation is pinned.
     pinned: Option<bool>,
@@ -109,7 +111,7 @@ struct UpdateConversationPayload {
 /// The input of `updateConversations`.
 #[derive(InputObject)]
 struct UpdateConversationsInput {
-    /// The ids of the conversations, at most 100.
+    /// The ids of the conversations, at most 100. They may repeat, and the list may be empty.
     conversation_ids: Vec<ID>,
     /// Whether the conversations are pinned.
     pinned: Option<bool>,

@@ -52,8 +52,7 @@ impl Message {
         Ok(row.content.clone())
     }
 
-    /// The parts of the message, in order: at most about 1,000. A user's message has one `TextPart`. An empty message has
-    /// none.
+    /// The parts of the message, in order: at most 1,200. A user's message has one `TextPart`. An empty message has none.
     async fn parts(&self, context: &Context<'_>) -> Result<Vec<MessagePart>, Error> {
         let row = self.row_with(context, self.columns.parts).await?;
         MessagePart::all_of(context.chat()?, &row)
@@ -94,7 +93,9 @@ impl Message {
         Feedback::of(&self.row)
     }
 
-    /// The client's own JSON object. The server stores it and does not interpret it.
+    /// The client's own JSON object: at most 4,096 bytes as compact JSON, nested at most 16 levels deep, without NUL
+    /// characters. The server stores it and does not interpret it. `setMessageMetadata` replaces it, while
+    /// `updateConversation` merges into the metadata of a conversation.
     #[expect(clippy::unused_async, reason = "the macro wants it")]
     async fn metadata(&self, context: &Context<'_>) -> Result<Json, Error> {
         read_metadata(context, &self.row.metadata)

@@ -79,7 +79,8 @@ impl FeedbackMutations {
 struct RateReplyInput {
     /// The id of the reply, which must have ended.
     message_id: ID,
-    /// The rating. If it is omitted or `null`, the earlier rating and its comment are removed.
+    /// The rating. If it is omitted or `null`, the earlier rating and its comment are removed, unlike
+    /// `UpdateConversationInput.title`, which then stays.
     rating: Option<Rating>,
     /// The comment, which replaces an earlier one: at most 2,000 characters after trimming, without NUL characters. It
     /// requires a rating.

@@ -33,8 +33,9 @@ impl ReplyRequestSubscriptions {
         context: &Context<'_>,
         #[graphql(desc = "The input of the mutation.")] input: SendMessageInput,
         #[graphql(
-            desc = "The cursor of the last event of the same request that was received. The stream then begins after it, \
-                    without `ReplyRequested`, and nothing is sent."
+            desc = "The cursor of the last event of the same request that was received, or the reply's `progressCursor`. \
+                    The stream then begins after it, without `ReplyRequested`, and nothing is sent. It fails with \
+                    `BAD_USER_INPUT` if `idempotencyKey` is unknown or has expired, or has requested another reply."
         )]
         after: Option<String>,
     ) -> Result<Events, Error> {

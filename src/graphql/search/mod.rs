@@ -59,8 +59,8 @@ struct SearchFilter {
     /// The role that messages must have. Titles are not searched then.
     role: Option<Role>,
     /// Whether to omit messages that are not on the active path of their conversation.
-    #[graphql(default)]
-    active_path_only: bool,
+    #[graphql(default_with = "Some(false)")]
+    active_path_only: Option<bool>,
     /// The instant at or after which the message, or the conversation with the title, must have been created.
     created_since: Option<DateTime>,
     /// The instant before which the message, or the conversation with the title, must have been created.
@@ -73,7 +73,7 @@ impl SearchFilter {
             conversation_id,
             scope: self.scope.map(Into::into),
             role: self.role.map(Into::into),
-            active_path_only: self.active_path_only,
+            active_path_only: self.active_path_only.unwrap_or_default(),
             created_since: self.created_since.map(|instant| instant.0),
             created_before: self.created_before.map(|instant| instant.0),
         }

@@ -135,7 +135,7 @@ struct PageInfo {
     /// The cursor of the first item on this page: pass it as `before` to read the previous page. It is `null` on an
     /// empty page.
     start_cursor: Option<String>,
-    /// The cursor of the last item on this page: pass it as `after` to read the next page. It is `null` on an empty
-    /// page.
+    /// The cursor of the last item on this page: pass it as `after`, in a list of changes as `since`, to read the next
+    /// page. It is `null` on an empty page.
     end_cursor: Option<String>,
 }

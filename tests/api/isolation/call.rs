@@ -105,7 +105,7 @@ const MESSAGES: &str = "totalCount pageInfo { hasNextPage hasPreviousPage startC
 const CONVERSATIONS: &str = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
     edges { cursor node { id title } }";
 
-const OUTCOMES: &str = "outcomes { conversation { id title } error { code message } }";
+const OUTCOMES: &str = "outcomes { conversation { id title } error { code message field } }";
 
 const HITS: &str = "pageInfo { hasNextPage hasPreviousPage }
     nodes { conversation { id title } message { id content } snippet { text } }";

@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::{changes, conversation, cursor, delete, titles, update};
 use crate::support::{Answer, Client, ScriptedAssistant, Settings, TestServer, on_both_databases};
 
-const FIELDS: &str =
-    "outcomes { conversationId conversation { id title state pinnedAt metadata } error { code message } }";
+const FIELDS: &str = "outcomes { conversationId conversation { id title state pinnedAt metadata } error { code message field } }";
 
 /// Does `name` with several conversations.
 async fn try_all(client: &Client, name: &str, ids: &[Value], mut input: Value) -> Answer {
@@ -59,6 +58,8 @@ on_both_databases! {
         assert_eq!(named, ids.iter().collect::<Vec<_>>());
         let expected = ["ARCHIVED", "NOT_FOUND", "BAD_USER_INPUT", "NOT_FOUND", "NOT_FOUND", "ARCHIVED"];
         assert_eq!(states(&outcomes), expected);
+        let fields: Vec<&Value> = outcomes.iter().map(|outcome| &outcome["error"]["field"]).collect();
+        assert_eq!(json!(fields), json!([null, null, "input.metadata", null, null, null]));
         assert_eq!(outcomes[0]["conversation"]["metadata"], json!({ "folder": "x" }));
         let untouched = conversation(&ann, mine[1].as_str().unwrap()).await;
         assert_eq!((&untouched["state"], &untouched["metadata"]), (&json!("ACTIVE"), &full["metadata"]));
@@ -70,6 +71,9 @@ on_both_databases! {
         assert_eq!(states(&outcomes), ["ARCHIVED", "NOT_FOUND", "ACTIVE", "NOT_FOUND", "ACTIVE", "ARCHIVED"]);
         assert_eq!(conversation(&bob, theirs.as_str().unwrap()).await["state"], "ACTIVE");
 
+        for name in ["updateConversations", "deleteConversations", "restoreConversations"] {
+            assert_eq!(all(&ann, name, &[], json!({})).await, Vec::<Value>::new(), "{name}");
+        }
         let many: Vec<Value> = (0..101).map(|_| mine[0].clone()).collect();
         for name in ["updateConversations", "deleteConversations", "restoreConversations"] {
             let refused = try_all(&ann, name, &many, json!({})).await;

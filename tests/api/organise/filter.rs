@@ -63,6 +63,7 @@ on_both_databases! {
         for bad in [json!([]), json!("a"), json!({ "list": [{ "folder": "work" }] }), json!({ "a": [[]] }), json!({ "a": many })] {
             let refused = ann.run(LIST, json!({ "metadata": bad })).await;
             assert_eq!(refused.code(), "BAD_USER_INPUT", "{bad}");
+            assert_eq!(refused.body["errors"][0]["extensions"]["field"], "filter.metadata", "{bad}");
         }
     }
 
@@ -77,6 +78,9 @@ on_both_databases! {
         update(&ann, &id, json!({ "archived": true })).await;
         assert_eq!(found(&ann, json!({ "folder": "home" })).await, "");
         assert_eq!(found_in(&ann, json!({ "folder": "home" }), &["ARCHIVED"]).await, "a");
+        create(&ann, "b", json!({ "folder": "active" })).await;
+        let list = ann.data(LIST, json!({ "states": null })).await["conversations"].take();
+        assert_eq!(list["nodes"], json!([{ "title": "b" }]), "`null` stands for the active ones");
         delete(&ann, &id).await;
         assert_eq!(found_in(&ann, json!({ "folder": "home" }), &["ACTIVE", "ARCHIVED"]).await, "");
         assert_eq!(found_in(&ann, json!({ "folder": "home" }), &["ARCHIVED", "TRASHED"]).await, "a");
@@ -93,7 +97,7 @@ on_both_databases! {
         assert_eq!(refused.code(), "BAD_USER_INPUT");
         assert_eq!(found_in(&ann, json!({ "folder": "home" }), &["ARCHIVED"]).await, "a");
         update(&ann, &id, json!({ "metadata": { "folder": null } })).await;
-        assert_eq!(database.number("SELECT count(*) FROM conversation_metadata").await, 1, "only the copy's is left");
+        assert_eq!(database.number("SELECT count(*) FROM conversation_metadata").await, 2, "only those of the others are left");
     }
 
     async fn what_is_erased_leaves_no_values(database) {

@@ -41,6 +41,21 @@ on_both_databases! {
         }
     }
 
+    async fn what_was_refused_to_one_of_several_is_refused_again(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let (free, full) = (ann.start("free").await, ann.start("full").await);
+        super::update(&ann, &full, json!({ "metadata": { "a": "x".repeat(4088) } })).await;
+        let fields = "outcomes { conversation { id revision metadata } error { code message field } }";
+        let input = json!({ "conversationIds": [free, full], "metadata": { "b": 1 }, "idempotencyKey": "once" });
+        let first = run(&ann, "updateConversations", fields, &input).await.data();
+        let outcomes = &first["updateConversations"]["outcomes"];
+        assert_eq!((&outcomes[0]["error"], &outcomes[1]["error"]["code"]), (&Value::Null, &json!("BAD_USER_INPUT")));
+        let since = cursor(&ann).await;
+        assert_eq!(run(&ann, "updateConversations", fields, &input).await.data(), first);
+        assert_eq!(changes(&ann, &since).await.0, Vec::<String>::new());
+    }
+
     async fn a_retry_of_a_change_on_a_revision_is_no_conflict(database) {
         let server = TestServer::start(&database).await;
         let ann = server.user("ann");

@@ -65,6 +65,7 @@ on_both_databases! {
         raw.execute_unprepared(&format!("UPDATE message SET active = {inactive} WHERE role = 'ASSISTANT'")).await.unwrap();
         raw.close().await.unwrap();
         assert_eq!(kinds(&ann, json!({})).await, (1, 1, 1));
+        assert_eq!(kinds(&ann, json!({ "activePathOnly": null })).await, (1, 1, 1));
         assert_eq!(kinds(&ann, json!({ "activePathOnly": true })).await, (1, 0, 1));
     }
 }
