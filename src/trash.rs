@@ -5,7 +5,7 @@
 //! a transaction of its own, so that no write waits for long. At last it is a tombstone, from which offline devices
 //! learn of the deletion. If a server stops meanwhile, another one continues.
 //!
-//! Receipts stay as long as any, without their digests, so that a late retry does not store its message again.
+//! Receipts of what was made stay as long as any, without their digests, so that a late retry does not store its message again.
 
 use std::time::Duration;
 
@@ -68,18 +68,29 @@ async fn empty(database: &Database, keep: Duration) -> Result<u64, Error> {
         .limit(CONVERSATIONS);
     let found: Vec<(String, Uuid)> =
         database.read(|connection| Box::pin(due.clone().into_tuple().all(connection))).await?;
+    let mut failed = None;
     for (user, id) in &found {
-        if mark_erasing(database, keep, user, *id).await? {
-            database.update(index::delete_title(database.backend(), user, *id)).await?;
-            clear_digests(database, user, *id).await?;
-            erase_metadata(database, user, *id).await?;
-            erase_messages(database, user, *id).await?;
-            erase_tombstones(database, user, *id).await?;
-            mark_erased(database, user, *id).await?;
-            tracing::info!(conversation = %id, "erased a deleted conversation");
+        // One that fails is tried again later, and does not keep the others from being erased.
+        if let Err(error) = erase(database, keep, user, *id).await {
+            tracing::warn!(conversation = %id, error = %error.message(), "could not erase a deleted conversation");
+            failed = Some(error);
         }
     }
-    Ok(found.len() as u64)
+    failed.map_or(Ok(found.len() as u64), Err)
+}
+
+/// Erases a conversation, unless another server does or it was restored.
+async fn erase(database: &Database, keep: Duration, user: &str, id: Uuid) -> Result<(), Error> {
+    if mark_erasing(database, keep, user, id).await? {
+        database.update(index::delete_title(database.backend(), user, id)).await?;
+        clear_digest(database, user, id).await?;
+        erase_metadata(database, user, id).await?;
+        erase_messages(database, user, id).await?;
+        erase_tombstones(database, user, id).await?;
+        mark_erased(database, user, id).await?;
+        tracing::info!(conversation = %id, "erased a deleted conversation");
+    }
+    Ok(())
 }
 
 /// The condition that a conversation is to be erased, and that no other server is erasing it.
@@ -117,8 +128,8 @@ async fn mark_erasing(database: &Database, keep: Duration, user: &str, id: Uuid)
     Ok(database.update(database.backend().build(&update)).await?.is_some())
 }
 
-/// Deletes the digests of the requests that have made a conversation or changed its texts.
-async fn clear_digests(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
+/// Deletes the digest of the request that has made a conversation.
+async fn clear_digest(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
     use receipt::Column;
     let clear = Query::update()
         .table(receipt::Entity)

@@ -168,10 +168,11 @@ CREATE TABLE receipt (
     message_id {uuid},
     reply_id {uuid},
     created_at {instant} NOT NULL,
+    unfinished {flag} NOT NULL DEFAULT FALSE,
     PRIMARY KEY (user_id, idempotency_key)
 ) {table};
 
--- The receipts of a message or conversation that is deleted.
+-- The receipt of a message or conversation that is deleted.
 CREATE INDEX receipt_message ON receipt (user_id, message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX receipt_conversation ON receipt (user_id, conversation_id) WHERE conversation_id IS NOT NULL;
 -- Receipts that are too old. The owner does not lead this index: it is appended to, so each send pays least for it,

@@ -5,7 +5,7 @@ use sea_orm::sea_query::Expr;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::receipt::{Created, IdempotentRequest};
+use super::receipt::IdempotentRequest;
 use super::{Chat, text, unchanged};
 use crate::database::Write;
 use crate::entity::message::{self, Column, Rating};
@@ -41,8 +41,7 @@ impl Chat {
         let idempotent = IdempotentRequest::new(key, "rateReply", &request)?;
         self.write((request, idempotent), |chat, write, (request, idempotent)| {
             Box::pin(async move {
-                let names = Created { message: Some(request.message_id), ..Created::default() };
-                if chat.record_receipt(write, idempotent.as_ref(), names).await?.is_some() {
+                if chat.is_repeated(write, idempotent.as_ref()).await? {
                     return Ok(unchanged(write, chat.own_reply(write, request.message_id).await?));
                 }
                 chat.rate(write, request).await

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::receipt::{Created, IdempotentRequest};
+use super::receipt::IdempotentRequest;
 use super::{Chat, Metadata, unchanged};
 use crate::database::Write;
 use crate::entity::message::{self, Column, Entity, visible};
@@ -59,8 +59,7 @@ impl Chat {
         let input = (request.message_id, request.metadata.into_text(), idempotent);
         self.write(input, |chat, write, (id, metadata, idempotent)| {
             Box::pin(async move {
-                let names = Created { message: Some(*id), ..Created::default() };
-                if chat.record_receipt(write, idempotent.as_ref(), names).await?.is_some() {
+                if chat.is_repeated(write, idempotent.as_ref()).await? {
                     return Ok(unchanged(write, chat.created_message(write, Some(*id)).await?));
                 }
                 let metadata = [(Column::Metadata, Expr::value(metadata.as_str()))];

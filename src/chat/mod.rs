@@ -49,7 +49,7 @@ pub use self::replies::{RetryReply, StopReply};
 pub use self::reply_requests::{ReplyRequest, Requested};
 pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
 pub use self::send::{OnBusy, SendMessage};
-pub use self::trash::{DeleteConversations, RestoreConversations};
+pub use self::trash::{DeleteConversation, DeleteConversations, RestoreConversation, RestoreConversations};
 pub use self::tree::{
     ActivateMessage, Activated, DeleteMessage, Deleted, EditMessage, ForkConversation, RegenerateReply,
     Regenerated, SiblingGroup, SiblingKey, SiblingPage, SiblingRank, resume_steps,
@@ -57,7 +57,7 @@ pub use self::tree::{
 pub use self::unended::QueuedReplies;
 pub use self::unread::MarkRead;
 pub use self::update::{
-    ConversationChanges, MAX_CONVERSATIONS, Outcomes, UpdateConversation, UpdateConversations,
+    ConversationChanges, MAX_CONVERSATIONS, Outcomes, UpdateConversation, UpdateConversations, check_count,
 };
 use crate::auth::Viewer;
 use crate::database::{Database, Write};

@@ -2,7 +2,8 @@
 //! the first one as they are now.
 
 use ring::digest::{self, SHA256};
-use sea_orm::{EntityTrait, Value};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Value};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -18,15 +19,16 @@ pub(super) struct IdempotentRequest {
     digest: Vec<u8>,
 }
 
-/// The rows that a request creates. Their ids are chosen before anything is written. A request that stores a text of
-/// the client with rows that are there already names them, too: the digest is deleted with them.
+/// The rows that a request creates. Their ids are chosen before anything is written. The digest is deleted with the
+/// conversation or the message. A request that changes rows which are there already names neither: a row has any number of
+/// those, and all their digests could not be deleted with it at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Created {
     /// A conversation.
     pub(super) conversation: Option<Uuid>,
     /// A message.
     pub(super) message: Option<Uuid>,
-    /// A reply.
+    /// A reply, also one that is tried again.
     pub(super) reply: Option<Uuid>,
 }
 
@@ -62,11 +64,11 @@ impl IdempotentRequest {
     /// # Errors
     /// [`Error::IdempotencyMismatch`] if it asked for something else; [`Error::NotFound`] if its message or conversation
     /// is deleted.
-    pub(super) fn created_by(&self, earlier: receipt::Model) -> Result<Created, Error> {
-        match earlier.request_digest {
+    pub(super) fn created_by(&self, earlier: &receipt::Model) -> Result<Created, Error> {
+        match &earlier.request_digest {
             None if earlier.message_id.is_some() => Err(Error::NotFound("message")),
             None => Err(Error::NotFound("conversation")),
-            Some(digest) if digest != self.digest => Err(Error::IdempotencyMismatch),
+            Some(digest) if *digest != self.digest => Err(Error::IdempotencyMismatch),
             Some(_) => Ok(Created {
                 conversation: earlier.conversation_id,
                 message: earlier.message_id,
@@ -125,10 +127,45 @@ impl Chat {
         write: &Write,
         request: Option<&IdempotentRequest>,
     ) -> Result<Option<Created>, Error> {
+        let (Some(request), Some(earlier)) = (request, self.earlier_receipt(write, request).await?) else {
+            return Ok(None);
+        };
+        request.created_by(&earlier).map(Some)
+    }
+
+    /// The receipt of an earlier request with the key of `request`, if there was one.
+    ///
+    /// # Errors
+    /// As [`Self::record_receipt`].
+    pub(super) async fn earlier_receipt(
+        &self,
+        write: &Write,
+        request: Option<&IdempotentRequest>,
+    ) -> Result<Option<receipt::Model>, Error> {
         let Some(request) = request else { return Ok(None) };
-        let key = (self.user().to_owned(), request.key.clone());
-        let Some(earlier) = receipt::Entity::find_by_id(key).one(&**write).await? else { return Ok(None) };
-        request.created_by(earlier).map(Some)
+        let earlier = receipt::Entity::find_by_id((self.user().to_owned(), request.key.clone()));
+        let earlier = earlier.one(&**write).await?;
+        if let Some(earlier) = &earlier {
+            request.created_by(earlier)?;
+        }
+        Ok(earlier)
+    }
+
+    /// Notes whether more transactions are to do what `request` asks for.
+    pub(super) async fn mark_unfinished(
+        &self,
+        write: &Write,
+        request: Option<&IdempotentRequest>,
+        unfinished: bool,
+    ) -> Result<(), Error> {
+        let Some(request) = request else { return Ok(()) };
+        receipt::Entity::update_many()
+            .col_expr(receipt::Column::Unfinished, Expr::value(unfinished))
+            .filter(receipt::Column::UserId.eq(self.user()))
+            .filter(receipt::Column::IdempotencyKey.eq(request.key.as_str()))
+            .exec(&**write)
+            .await?;
+        Ok(())
     }
 
     /// As [`Self::record_receipt`], for a request that creates nothing. Returns whether it was carried out before.

@@ -78,12 +78,12 @@ impl Chat {
     pub async fn stop_reply(&self, request: StopReply) -> Result<message::Model, Error> {
         let id = request.message_id;
         let idempotent = IdempotentRequest::new(request.idempotency_key.as_deref(), "stopReply", &request)?;
-        let created = Created { message: Some(id), reply: Some(id), ..Created::default() };
         self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
-                match chat.record_receipt(write, idempotent.as_ref(), created).await? {
-                    Some(_) => write.clear_after_commit(),
-                    None => chat.request_stop(write, id).await?,
+                if chat.is_repeated(write, idempotent.as_ref()).await? {
+                    write.clear_after_commit();
+                } else {
+                    chat.request_stop(write, id).await?;
                 }
                 Ok(())
             })
@@ -124,7 +124,7 @@ impl Chat {
     /// [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed.
     pub async fn retry_reply(&self, request: RetryReply) -> Result<message::Model, Error> {
         let (id, idempotent) = (request.message_id, request.idempotent()?);
-        let created = Created { message: Some(id), reply: Some(id), ..Created::default() };
+        let created = Created { reply: Some(id), ..Created::default() };
         self.write(idempotent, move |chat, write, idempotent| {
             Box::pin(async move {
                 match chat.record_receipt(write, idempotent.as_ref(), created).await? {

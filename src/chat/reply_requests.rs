@@ -105,6 +105,6 @@ impl Chat {
         let key = (self.user().to_owned(), request.key().to_owned());
         let query = receipt::Entity::find_by_id(key).build(self.database.backend());
         let Some(earlier) = self.find::<receipt::Model>(query).await?.pop() else { return Ok(false) };
-        Ok(request.created_by(earlier)?.reply == Some(reply))
+        Ok(request.created_by(&earlier)?.reply == Some(reply))
     }
 }

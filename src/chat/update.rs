@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::metadata_index::check_values;
-use super::receipt::{Created, IdempotentRequest};
+use super::receipt::IdempotentRequest;
 use super::{Chat, Metadata, text, unchanged};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity, TitleOrigin};
@@ -25,6 +25,7 @@ pub struct UpdateConversation {
     /// The conversation.
     pub id: Uuid,
     /// What to change.
+    #[serde(flatten)]
     pub changes: ConversationChanges,
     /// The revision that the conversation must still have.
     pub if_revision: Option<i64>,
@@ -39,6 +40,7 @@ pub struct UpdateConversations {
     /// The conversations.
     pub ids: Vec<Uuid>,
     /// What to change; not the title.
+    #[serde(flatten)]
     pub changes: ConversationChanges,
     /// The idempotency key: a second request with the same key changes nothing.
     #[serde(skip)]
@@ -135,10 +137,9 @@ impl Chat {
         let idempotent = IdempotentRequest::new(key, "updateConversation", &request)?;
         self.write((request, idempotent), |chat, write, (request, idempotent)| {
             Box::pin(async move {
-                let names = Created { conversation: Some(request.id), ..Created::default() };
-                let earlier = chat.record_receipt(write, idempotent.as_ref(), names).await?;
+                let repeated = chat.is_repeated(write, idempotent.as_ref()).await?;
                 let row = chat.conversation_within(write, request.id).await?;
-                if earlier.is_some() {
+                if repeated {
                     return Ok(unchanged(write, row));
                 }
                 if request.if_revision.is_some_and(|revision| revision != row.revision) {
@@ -164,7 +165,7 @@ impl Chat {
     /// # Errors
     /// [`Error::BadUserInput`] if there are more than [`MAX_CONVERSATIONS`].
     pub async fn update_conversations(&self, request: UpdateConversations) -> Result<Outcomes, Error> {
-        check_count(&request.ids)?;
+        check_count(request.ids.len())?;
         let key = request.idempotency_key.as_deref();
         let idempotent = IdempotentRequest::new(key, "updateConversations", &request)?;
         self.write((request, idempotent), |chat, write, (request, idempotent)| {
@@ -225,11 +226,13 @@ pub(super) fn outcomes(rows: Vec<conversation::Model>) -> Outcomes {
 }
 
 /// Checks that a request names no more conversations than it may.
-pub(super) fn check_count(ids: &[Uuid]) -> Result<(), Error> {
-    if ids.len() <= MAX_CONVERSATIONS {
+///
+/// # Errors
+/// [`Error::BadUserInput`] if it names more than [`MAX_CONVERSATIONS`].
+pub fn check_count(count: usize) -> Result<(), Error> {
+    if count <= MAX_CONVERSATIONS {
         return Ok(());
     }
-    let message =
-        format!("`conversationIds` must have at most {MAX_CONVERSATIONS} ids; it has {}.", ids.len());
+    let message = format!("`conversationIds` must have at most {MAX_CONVERSATIONS} ids; it has {count}.");
     Err(Error::input("conversationIds", message))
 }

@@ -12,17 +12,19 @@ pub struct Model {
     /// The client's name for the request.
     #[sea_orm(primary_key, auto_increment = false)]
     pub idempotency_key: String,
-    /// The SHA-256 of the operation and its arguments; `None` once the message or conversation whose texts it
-    /// stored is deleted.
+    /// The SHA-256 of the operation and its arguments; `None` once the message or conversation that it made is
+    /// deleted.
     pub request_digest: Option<Vec<u8>>,
-    /// The conversation that it made, or whose texts it changed.
+    /// The conversation that it made.
     pub conversation_id: Option<Uuid>,
-    /// The message that it made, or whose texts it changed.
+    /// The message that it made.
     pub message_id: Option<Uuid>,
-    /// The reply that it made.
+    /// The reply that it made or tried again.
     pub reply_id: Option<Uuid>,
     /// When it was first received.
     pub created_at: DateTimeUtc,
+    /// Whether more transactions are to do what it asks for.
+    pub unfinished: bool,
 }
 
 /// Queries never join: the owner and the id of the other row are both at hand.

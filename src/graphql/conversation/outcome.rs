@@ -4,7 +4,7 @@ use async_graphql::{ID, SimpleObject};
 use uuid::Uuid;
 
 use super::Conversation;
-use crate::chat::{MAX_CONVERSATIONS, Outcomes};
+use crate::chat::{Outcomes, check_count};
 use crate::error::Error;
 use crate::graphql::shared::{ErrorCode, parse_id};
 
@@ -51,11 +51,8 @@ impl ConversationIds {
     /// # Errors
     /// [`Error::BadUserInput`] if there are more than 100.
     pub(super) fn parse(ids: Vec<ID>) -> Result<Self, Error> {
-        if ids.len() > MAX_CONVERSATIONS {
-            let message =
-                format!("`conversationIds` must have at most {MAX_CONVERSATIONS} ids; it has {}.", ids.len());
-            return Err(Error::input("conversationIds", message));
-        }
+        // Those that cannot be of a conversation count, too: each has an outcome.
+        check_count(ids.len())?;
         let parsed = |id: ID| {
             let uuid = parse_id(&id);
             (id, uuid)

@@ -4,9 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::Conversation;
 use super::outcome::{ConversationIds, ConversationOutcome};
-use crate::chat::{DeleteConversations, Outcomes, RestoreConversations};
-use crate::entity::conversation::Model;
-use crate::error::Error;
+use crate::chat::{DeleteConversation, DeleteConversations, RestoreConversation, RestoreConversations};
 use crate::graphql::shared::{ContextExt, Payload, payload, require_id};
 
 #[derive(Debug, Default)]
@@ -24,9 +22,9 @@ impl TrashMutations {
     ) -> Payload<DeleteConversationPayload> {
         payload(async {
             let chat = context.chat()?;
-            let ids = vec![require_id(&input.conversation_id, "conversation")?];
-            let request = DeleteConversations { ids, idempotency_key: input.idempotency_key };
-            only(chat.delete_conversations(request).await?)?;
+            let id = require_id(&input.conversation_id, "conversation")?;
+            chat.delete_conversation(DeleteConversation { id, idempotency_key: input.idempotency_key })
+                .await?;
             Ok(DeleteConversationPayload { deleted_conversation_id: input.conversation_id })
         })
         .await
@@ -59,9 +57,9 @@ impl TrashMutations {
     ) -> Payload<RestoreConversationPayload> {
         payload(async {
             let chat = context.chat()?;
-            let ids = vec![require_id(&input.conversation_id, "conversation")?];
-            let request = RestoreConversations { ids, idempotency_key: input.idempotency_key };
-            let row = only(chat.restore_conversations(request).await?)?;
+            let id = require_id(&input.conversation_id, "conversation")?;
+            let request = RestoreConversation { id, idempotency_key: input.idempotency_key };
+            let row = chat.restore_conversation(request).await?;
             Ok(RestoreConversationPayload { conversation: row.into() })
         })
         .await
@@ -87,7 +85,7 @@ impl TrashMutations {
 
     /// Deletes all of the viewer's conversations, archived ones included, as `deleteConversation` deletes one. Those that
     /// are created meanwhile stay. They are deleted 250 at a time, so that other writes of the viewer can go on; if the
-    /// server dies in between, the same request deletes the rest.
+    /// server dies in between, a request with the same key deletes the rest, and none that were created since the first.
     async fn delete_all_conversations(
         &self,
         context: &Context<'_>,
@@ -100,11 +98,6 @@ impl TrashMutations {
         })
         .await
     }
-}
-
-/// The outcome of a request for one conversation.
-fn only(outcomes: Outcomes) -> Result<Model, Error> {
-    outcomes.into_values().next().unwrap_or(Err(Error::NotFound("conversation")))
 }
 
 /// The input of `deleteConversation`.
@@ -182,7 +175,6 @@ struct DeleteAllConversationsInput {
 /// The payload of `deleteAllConversations`.
 #[derive(SimpleObject)]
 struct DeleteAllConversationsPayload {
-    /// The number of conversations that were deleted. It is `null` if an earlier request with the same key has deleted
-    /// them.
+    /// The number of conversations that were deleted. It is `null` if there was an earlier request with the same key.
     deleted_count: Option<u64>,
 }

@@ -49,6 +49,58 @@ on_both_databases! {
         assert_eq!(titles(&bob, "filter: {}").await, ["kept too"]);
     }
 
+    async fn however_often_a_row_was_changed_no_receipt_of_that_is_left_to_clear(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let sent = ann.send("one", json!({ "idempotencyKey": "send" })).await;
+        let (id, message, reply) = (&sent["conversation"]["id"], &sent["message"]["id"], &sent["reply"]["id"]);
+        let changes = [
+            "updateConversation(input: { conversationId: $id, title: \"a\", idempotencyKey: \"1\" }) { conversation { id } }",
+            "setMessageMetadata(input: { messageId: $message, metadata: { a: 1 }, idempotencyKey: \"2\" }) { message { id } }",
+            "rateReply(input: { messageId: $reply, rating: UP, idempotencyKey: \"3\" }) { reply { id } }",
+            "stopReply(input: { messageId: $reply, idempotencyKey: \"4\" }) { reply { id } }",
+        ];
+        let run = async |change: &str| {
+            let ids = [("$id", id), ("$message", message), ("$reply", reply)];
+            let change = ids.iter().fold(change.to_owned(), |change, (name, id)| change.replace(name, &id.to_string()));
+            ann.run(&format!("mutation {{ {change} }}"), json!({})).await
+        };
+        for change in changes {
+            run(change).await.data();
+        }
+        let named = "SELECT count(*) FROM receipt WHERE message_id IS NOT NULL OR conversation_id IS NOT NULL";
+        assert_eq!(database.number(named).await, 1, "the receipt of the message that was sent");
+        assert_eq!(database.number("SELECT count(*) FROM receipt").await, 5);
+        delete(&ann, id.as_str().unwrap()).await;
+        for change in changes {
+            assert_eq!(run(change).await.code(), "NOT_FOUND", "{change}");
+        }
+    }
+
+    async fn a_conversation_that_cannot_be_erased_does_not_keep_the_others(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let (stuck, free) = (ann.start("stuck").await, ann.start("free").await);
+        let raw = database.raw().await;
+        let statements: &[&str] = if database.is_postgres() {
+            &["CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'stuck'; END $$",
+              "CREATE TRIGGER refuse BEFORE DELETE ON message FOR EACH ROW WHEN (OLD.content = 'stuck') EXECUTE FUNCTION refuse()"]
+        } else {
+            &["CREATE TRIGGER refuse BEFORE DELETE ON message WHEN OLD.content = 'stuck' BEGIN SELECT RAISE(ABORT, 'stuck'); END"]
+        };
+        for sql in statements {
+            sea_orm::ConnectionTrait::execute_unprepared(&raw, sql).await.unwrap();
+        }
+        raw.close().await.unwrap();
+        delete(&ann, &stuck).await;
+        delete(&ann, &free).await;
+        // One pass only: it meets both.
+        let once = Options { keep: Duration::ZERO, period: Duration::from_millis(500) };
+        let _eraser = TestServer::with(&database, Settings { trash: once, ..Settings::default() }).await;
+        erased(&database, 1).await;
+        assert_eq!(database.number("SELECT count(*) FROM message").await, 2, "those of the one that is stuck");
+    }
+
     async fn what_is_due_cannot_be_restored_though_it_is_still_there(database) {
         let server = TestServer::start(&database).await;
         let strict = Options { keep: Duration::ZERO, period: Duration::from_hours(1) };
