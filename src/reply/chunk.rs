@@ -5,30 +5,37 @@ use std::collections::VecDeque;
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
 use uuid::Uuid;
 
-use super::draft::{Kind, Size};
+use super::draft::{Kind, Next, Size};
 use super::{Replies, ReplyPosition};
-use crate::entity::message::{Parts, Status, VISIBLE};
+use crate::entity::message::{Parts, Status, ToolCall, VISIBLE};
 use crate::error::Error;
 
-/// How many bytes of a reply's text, and of its reasoning, are read at a time. A reader holds no more in memory.
+/// How many bytes of a reply's text and reasoning together are read at a time: what each memory budget has without asking.
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The state of a reply, and the chunks of its text and reasoning: from byte `$4` and `$5` on if it is of attempt `$3`, or
-/// else from its start. The sizes are known without reading the texts. The parts tell the order where both are left.
+/// else from its start; `$7` tool calls are known. The sizes are known without reading the texts. The parts are read where
+/// tool calls or both kinds are left: they tell the order. Of two kinds, half a chunk is read of each.
 const STATE: &str = "
-SELECT status, attempt, text_bytes, reasoning_bytes,
+SELECT status, attempt, text_bytes, reasoning_bytes, calls,
     CASE WHEN finished_at IS NULL THEN 0 ELSE octet_length(CAST(parts AS TEXT)) END AS parts_bytes,
-    CASE WHEN $6 > 0 AND text_bytes > text_start THEN substr({content}, text_start + 1, $6) END AS text,
+    CASE WHEN $6 > 0 AND text_bytes > text_start THEN substr({content}, text_start + 1, {count}) END AS text,
     CASE WHEN $6 > 0 AND reasoning_bytes > reasoning_start
-        THEN substr({reasoning}, reasoning_start + 1, $6) END AS reasoning,
-    CASE WHEN $6 > 0 AND text_bytes > text_start AND reasoning_bytes > reasoning_start THEN parts END AS parts
+        THEN substr({reasoning}, reasoning_start + 1, {count}) END AS reasoning,
+    CASE WHEN $6 > 0 AND (calls > calls_start OR text_bytes > text_start AND reasoning_bytes > reasoning_start)
+        THEN parts END AS parts
 FROM (
     SELECT status, attempt, finished_at, content, reasoning, parts,
         octet_length(content) AS text_bytes, octet_length(reasoning) AS reasoning_bytes,
+        {calls} AS calls, CASE WHEN attempt = $3 THEN $7 ELSE 0 END AS calls_start,
         CASE WHEN attempt = $3 THEN $4 ELSE 0 END AS text_start,
         CASE WHEN attempt = $3 THEN $5 ELSE 0 END AS reasoning_start
     FROM message WHERE user_id = $1 AND id = $2 AND role = 'ASSISTANT' AND {visible}
 ) AS reply";
+
+/// How many bytes are read of each kind.
+const COUNT: &str =
+    "CASE WHEN text_bytes > text_start AND reasoning_bytes > reasoning_start THEN $6 / 2 ELSE $6 END";
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -36,6 +43,7 @@ struct Row {
     attempt: i32,
     text_bytes: i32,
     reasoning_bytes: i32,
+    calls: i32,
     parts_bytes: i32,
     text: Option<Vec<u8>>,
     reasoning: Option<Vec<u8>>,
@@ -51,10 +59,19 @@ pub(super) struct State {
     pub(super) chunk: Chunk,
 }
 
-/// What follows a position: pieces of text and reasoning in order. `None` if there is no such position, as the texts
-/// are shorter or the position is within a character.
+/// What follows a position: pieces of text and reasoning and tool calls, in order. `None` if there is no such position, as
+/// the reply is shorter or the position is within a character.
 #[derive(Debug)]
-pub(super) struct Chunk(pub(super) Option<VecDeque<(Kind, String)>>);
+pub(super) struct Chunk(pub(super) Option<VecDeque<Piece>>);
+
+/// A piece of one part.
+#[derive(Debug)]
+pub(super) enum Piece {
+    Text(String),
+    Reasoning(String),
+    /// A tool call whole, and the index of its part.
+    ToolCall(usize, ToolCall),
+}
 
 impl Chunk {
     /// Puts what was read of text and reasoning after `position` into order. Either may end within a character, and
@@ -76,13 +93,26 @@ fn pieces(
     mut position: ReplyPosition,
     text: Vec<u8>,
     reasoning: Vec<u8>,
-) -> Option<VecDeque<(Kind, String)>> {
-    if position.text > size.text || position.reasoning > size.reasoning {
+) -> Option<VecDeque<Piece>> {
+    if position.text > size.text || position.reasoning > size.reasoning || position.calls > size.calls {
         return None;
     }
     let (mut text, mut reasoning) = (whole_characters(text)?, whole_characters(reasoning)?);
     let mut pieces = VecDeque::new();
-    while let Some((kind, bytes)) = size.next(parts, position) {
+    let mut bytes_of_calls = 0;
+    while let Some(next) = size.next(parts, position) {
+        let (kind, bytes) = match next {
+            Next::Piece(kind, bytes) => (kind, bytes),
+            Next::Call(index, call) => {
+                bytes_of_calls += call.bytes();
+                if bytes_of_calls > CHUNK_BYTES && !pieces.is_empty() {
+                    break;
+                }
+                position.calls += 1;
+                pieces.push_back(Piece::ToolCall(index, call.clone()));
+                continue;
+            }
+        };
         let (from, read) = match kind {
             Kind::Text => (&mut text, &mut position.text),
             Kind::Reasoning => (&mut reasoning, &mut position.reasoning),
@@ -96,7 +126,10 @@ fn pieces(
             return None;
         }
         *read += piece.len();
-        pieces.push_back((kind, piece));
+        pieces.push_back(match kind {
+            Kind::Text => Piece::Text(piece),
+            Kind::Reasoning => Piece::Reasoning(piece),
+        });
     }
     Some(pieces)
 }
@@ -137,15 +170,27 @@ impl Replies {
         position: ReplyPosition,
         count: usize,
     ) -> Result<Option<State>, Error> {
-        let [content, reasoning] = match self.0.database.backend() {
-            DbBackend::Postgres => ["convert_to(content, 'UTF8')", "convert_to(reasoning, 'UTF8')"],
-            _ => ["CAST(content AS BLOB)", "CAST(reasoning AS BLOB)"],
+        let [content, reasoning, calls] = match self.0.database.backend() {
+            DbBackend::Postgres => [
+                "convert_to(content, 'UTF8')",
+                "convert_to(reasoning, 'UTF8')",
+                "(SELECT CAST(count(*) AS INTEGER) FROM jsonb_array_elements(CAST(parts AS JSONB)) AS part
+                  WHERE part -> 'tool_call' IS NOT NULL)",
+            ],
+            _ => [
+                "CAST(content AS BLOB)",
+                "CAST(reasoning AS BLOB)",
+                "(SELECT count(*) FROM json_each(parts) AS part
+                  WHERE json_extract(part.value, '$.tool_call') IS NOT NULL)",
+            ],
         };
         let sql = STATE.replace("{content}", content).replace("{reasoning}", reasoning);
+        let sql = sql.replace("{calls}", calls).replace("{count}", COUNT);
         // No text is longer than an `i32` can count.
         let number = |bytes: usize| Value::from(i32::try_from(bytes).unwrap_or(i32::MAX - 1));
-        let ReplyPosition { attempt, text, reasoning } = position;
-        let values = [user.into(), id.into(), attempt.into(), number(text), number(reasoning), number(count)];
+        let ReplyPosition { attempt, text, reasoning, calls } = position;
+        let [text, reasoning, count, calls] = [text, reasoning, count, calls].map(number);
+        let values = [user.into(), id.into(), attempt.into(), text, reasoning, count, calls];
         let statement = self.0.database.statement(sql.replace("{visible}", VISIBLE), values);
         let row =
             self.0.database.read_for(user, |connection| connection.query_one_raw(statement.clone())).await?;
@@ -156,7 +201,11 @@ impl Replies {
 impl Row {
     fn into_state(self, position: ReplyPosition) -> State {
         let length = |bytes: i32| usize::try_from(bytes).unwrap_or_default();
-        let size = Size { text: length(self.text_bytes), reasoning: length(self.reasoning_bytes) };
+        let size = Size {
+            text: length(self.text_bytes),
+            reasoning: length(self.reasoning_bytes),
+            calls: length(self.calls),
+        };
         let start =
             if position.attempt == self.attempt { position } else { ReplyPosition::start_of(self.attempt) };
         let (text, reasoning) = (self.text.unwrap_or_default(), self.reasoning.unwrap_or_default());

@@ -70,7 +70,11 @@ impl Draft {
     }
 
     pub(super) fn size(&self) -> Size {
-        Size { text: self.content.len(), reasoning: self.reasoning.len() }
+        Size {
+            text: self.content.len(),
+            reasoning: self.reasoning.len(),
+            calls: self.parts.tool_calls().count(),
+        }
     }
 
     /// The parts as they are stored: none for text alone.
@@ -82,40 +86,53 @@ impl Draft {
     }
 }
 
-/// How many bytes of text and of reasoning there are.
+/// How many bytes of text and of reasoning there are, and how many tool calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Size {
     pub(super) text: usize,
     pub(super) reasoning: usize,
+    pub(super) calls: usize,
+}
+
+/// What follows a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next<'p> {
+    /// So many bytes of one part.
+    Piece(Kind, usize),
+    /// The tool call that is the part with this index.
+    Call(usize, &'p ToolCall),
 }
 
 impl Size {
-    /// Of what kind the piece after `position` is, and how many bytes it has; `None` at the end. Where both kinds are
-    /// left, `parts` tells their order.
-    pub(super) fn next(self, parts: &Parts, position: ReplyPosition) -> Option<(Kind, usize)> {
+    /// What follows `position`; `None` at the end. Where more than one kind is left, `parts` tells their order.
+    pub(super) fn next(self, parts: &Parts, position: ReplyPosition) -> Option<Next<'_>> {
         let text = self.text.saturating_sub(position.text);
         let reasoning = self.reasoning.saturating_sub(position.reasoning);
-        match (text, reasoning) {
-            (0, 0) => None,
-            (text, 0) => Some((Kind::Text, text)),
-            (0, reasoning) => Some((Kind::Reasoning, reasoning)),
-            (text, _) => Some(next_of(parts, position).unwrap_or((Kind::Text, text))),
+        match (text, reasoning, self.calls.saturating_sub(position.calls)) {
+            (0, 0, 0) => None,
+            (text, 0, 0) => Some(Next::Piece(Kind::Text, text)),
+            (0, reasoning, 0) => Some(Next::Piece(Kind::Reasoning, reasoning)),
+            _ => next_of(parts, position),
         }
     }
 }
 
-/// The first part of text or reasoning of which something follows `position`.
-fn next_of(parts: &Parts, position: ReplyPosition) -> Option<(Kind, usize)> {
-    let ReplyPosition { mut text, mut reasoning, .. } = position;
-    parts.0.iter().find_map(|part| {
+/// The first part of which something follows `position`.
+fn next_of(parts: &Parts, position: ReplyPosition) -> Option<Next<'_>> {
+    let ReplyPosition { mut text, mut reasoning, mut calls, .. } = position;
+    parts.0.iter().enumerate().find_map(|(index, part)| {
         let (kind, had, bytes) = match part {
             Part::Text(bytes) => (Kind::Text, &mut text, *bytes),
             Part::Reasoning(part) => (Kind::Reasoning, &mut reasoning, part.bytes),
-            Part::ToolCall(_) => return None,
+            Part::ToolCall(call) if calls == 0 => return Some(Next::Call(index, call)),
+            Part::ToolCall(_) => {
+                calls -= 1;
+                return None;
+            }
         };
         let left = bytes.saturating_sub(*had);
         *had = had.saturating_sub(bytes);
-        (left > 0).then_some((kind, left))
+        (left > 0).then_some(Next::Piece(kind, left))
     })
 }
 
@@ -165,13 +182,35 @@ mod tests {
             (Kind::Reasoning, "oh"),
             (Kind::Text, "d"),
         ]);
-        let next =
-            |text, reasoning| draft.size().next(&draft.parts, ReplyPosition { attempt: 1, text, reasoning });
+        let next = |text, reasoning| {
+            let position = ReplyPosition { attempt: 1, text, reasoning, calls: 0 };
+            match draft.size().next(&draft.parts, position) {
+                Some(Next::Piece(kind, bytes)) => Some((kind, bytes)),
+                _ => None,
+            }
+        };
         assert_eq!(next(0, 0), Some((Kind::Reasoning, 2)));
         assert_eq!(next(0, 1), Some((Kind::Reasoning, 1)));
         assert_eq!(next(1, 2), Some((Kind::Text, 2)));
         assert_eq!(next(3, 2), Some((Kind::Reasoning, 2)));
         assert_eq!(next(3, 4), Some((Kind::Text, 1)));
         assert_eq!(next(4, 4), None);
+    }
+
+    #[test]
+    fn a_tool_call_comes_where_it_stands() {
+        let call = ToolCall { call_id: "c".to_owned(), name: "n".to_owned(), arguments: "{}".to_owned() };
+        let mut draft = draft(&[(Kind::Text, "a")]);
+        draft.push_call(call.clone(), NOW);
+        draft.push_call(call.clone(), NOW);
+        draft.push(Kind::Text, "b", NOW);
+        let next = |text, calls| {
+            draft.size().next(&draft.parts, ReplyPosition { attempt: 1, text, reasoning: 0, calls })
+        };
+        assert_eq!(next(0, 0), Some(Next::Piece(Kind::Text, 1)));
+        assert_eq!(next(1, 0), Some(Next::Call(1, &call)));
+        assert_eq!(next(1, 1), Some(Next::Call(2, &call)));
+        assert_eq!(next(1, 2), Some(Next::Piece(Kind::Text, 1)));
+        assert_eq!(next(2, 2), None);
     }
 }

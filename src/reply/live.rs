@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::ReplyPosition;
 use super::chunk::{CHUNK_BYTES, Chunk};
-use super::draft::{Draft, Kind};
+use super::draft::{Draft, Kind, Next};
 use crate::entity::message::ToolCall;
 
 /// One attempt as it grows. Each reader reads from its own position at its own pace, so a slow reader costs no extra
@@ -71,12 +71,12 @@ impl Live {
         self.extent.borrow().bytes
     }
 
-    /// The piece after `position`, at most [`CHUNK_BYTES`] of it.
+    /// The tool calls or the piece after `position`, at most [`CHUNK_BYTES`] of the piece.
     pub(super) fn chunk(&self, position: ReplyPosition) -> Chunk {
         let draft = self.lock();
         let size = draft.size();
         let (mut text, mut reasoning) = (Vec::new(), Vec::new());
-        if let Some((kind, bytes)) = size.next(&draft.parts, position) {
+        if let Some(Next::Piece(kind, bytes)) = size.next(&draft.parts, position) {
             let (from, start, into) = match kind {
                 Kind::Text => (&draft.content, position.text, &mut text),
                 Kind::Reasoning => (&draft.reasoning, position.reasoning, &mut reasoning),

@@ -9,10 +9,9 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::Replies;
-use super::chunk::{Chunk, State};
-use super::draft::Kind;
+use super::chunk::{Chunk, Piece, State};
 use super::live::Live;
-use crate::entity::message::{self, Status};
+use crate::entity::message::{self, Status, ToolCall};
 use crate::error::Error;
 use crate::memory::MemoryBudget;
 use crate::signal::{Listener, Topic};
@@ -36,6 +35,8 @@ pub struct ReplyPosition {
     pub text: usize,
     /// How many bytes of its reasoning the reader has.
     pub reasoning: usize,
+    /// How many of its tool calls the reader has.
+    pub calls: usize,
 }
 
 impl ReplyPosition {
@@ -45,7 +46,7 @@ impl ReplyPosition {
     /// At the start of an attempt.
     #[must_use]
     pub const fn start_of(attempt: i32) -> Self {
-        Self { attempt, text: 0, reasoning: 0 }
+        Self { attempt, text: 0, reasoning: 0, calls: 0 }
     }
 
     /// What a reader of this row has, if the reply has not ended.
@@ -57,7 +58,12 @@ impl ReplyPosition {
 
     /// What a reader has who has all of this row.
     fn of(row: &message::Model) -> Self {
-        Self { attempt: row.attempt, text: row.content.len(), reasoning: row.reasoning.len() }
+        Self {
+            attempt: row.attempt,
+            text: row.content.len(),
+            reasoning: row.reasoning.len(),
+            calls: row.parts.tool_calls().count(),
+        }
     }
 }
 
@@ -70,6 +76,8 @@ pub enum ProgressEvent {
     Reasoning(String),
     /// More text.
     Text(String),
+    /// A tool call, and the index of its part.
+    ToolCall(usize, ToolCall),
     /// The reply was restarted, or its text is shorter than what the reader has, which is to be discarded.
     Restarted,
     /// The reply has ended; this is its row.
@@ -230,21 +238,27 @@ impl Reader {
     ) -> bool {
         let mut position = self.position;
         if position.attempt != attempt {
+            // What the row takes at the end is another size.
+            self.charged = false;
             let event = if position.attempt == 0 { ProgressEvent::Started } else { ProgressEvent::Restarted };
             position = ReplyPosition::start_of(attempt);
             self.ready.push_back((event, position));
         }
         match chunk_after(position).0 {
             Some(pieces) => {
-                for (kind, piece) in pieces {
-                    let event = match kind {
-                        Kind::Text => {
-                            position.text += piece.len();
-                            ProgressEvent::Text(piece)
+                for piece in pieces {
+                    let event = match piece {
+                        Piece::Text(text) => {
+                            position.text += text.len();
+                            ProgressEvent::Text(text)
                         }
-                        Kind::Reasoning => {
-                            position.reasoning += piece.len();
-                            ProgressEvent::Reasoning(piece)
+                        Piece::Reasoning(text) => {
+                            position.reasoning += text.len();
+                            ProgressEvent::Reasoning(text)
+                        }
+                        Piece::ToolCall(index, call) => {
+                            position.calls += 1;
+                            ProgressEvent::ToolCall(index, call)
                         }
                     };
                     self.ready.push_back((event, position));
@@ -296,6 +310,7 @@ impl ProgressEvent {
     fn bytes(&self) -> usize {
         match self {
             Self::Reasoning(text) | Self::Text(text) => text.len(),
+            Self::ToolCall(_, call) => call.bytes(),
             Self::Started | Self::Restarted | Self::Ended(_) => 0,
         }
     }

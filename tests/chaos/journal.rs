@@ -41,7 +41,7 @@ pub struct Read {
     pub user: usize,
     pub conversation: String,
     pub text: String,
-    /// Text and reasoning as they came: kind and text of each part.
+    /// What came: kind and text of each part, or the id of a tool call.
     pub parts: Vec<(String, String)>,
     pub cursor: Option<String>,
     pub reply: String,

@@ -15,9 +15,11 @@ const EVENTS: &str = "__typename
     ... on ReplyStarted { cursor attempt }
     ... on ReplyReasoning { cursor text }
     ... on ReplyText { cursor text }
+    ... on ReplyToolCall { cursor toolCall { id } }
     ... on ReplyRestarted { cursor attempt }
     ... on ReplyEnded { cursor message: reply {
-      id status content parts { kind: __typename ... on TextPart { text } ... on ReasoningPart { text } } } }";
+      id status content parts { kind: __typename ... on TextPart { text } ... on ReasoningPart { text }
+        ... on ToolCall { id } } } }";
 
 /// How long a client waits for a server to begin, and for a silent one.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -157,6 +159,11 @@ fn take(world: &World, read: &mut Read, event: &Value) -> bool {
             push(read, "TextPart", text);
             false
         }
+        Some("ReplyToolCall") => {
+            let id = event["toolCall"]["id"].as_str().unwrap_or_default();
+            read.parts.push(("ToolCall".to_owned(), id.to_owned()));
+            false
+        }
         Some("ReplyRestarted") => {
             world.journal.count("restarts seen by readers");
             read.text.clear();
@@ -173,7 +180,7 @@ fn take(world: &World, read: &mut Read, event: &Value) -> bool {
             let part = |part: &Value| {
                 (
                     part["kind"].as_str().unwrap_or_default().to_owned(),
-                    part["text"].as_str().unwrap_or_default().to_owned(),
+                    part["text"].as_str().or(part["id"].as_str()).unwrap_or_default().to_owned(),
                 )
             };
             let parts: Vec<_> =

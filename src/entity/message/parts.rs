@@ -67,6 +67,12 @@ impl ToolCall {
     pub fn id(message: Uuid, index: usize) -> String {
         format!("{message}:{index}")
     }
+
+    /// How many bytes its texts have.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.call_id.len() + self.name.len() + self.arguments.len()
+    }
 }
 
 impl Parts {
@@ -81,8 +87,7 @@ impl Parts {
     /// About how many bytes it has in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let calls = self.tool_calls().map(|call| call.call_id.len() + call.name.len() + call.arguments.len());
-        self.0.len() * size_of::<Part>() + calls.sum::<usize>()
+        self.0.len() * size_of::<Part>() + self.tool_calls().map(ToolCall::bytes).sum::<usize>()
     }
 
     /// Notes that the last part is whole.

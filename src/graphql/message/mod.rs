@@ -12,6 +12,7 @@ pub(super) use self::fields::Role;
 pub(super) use self::list::{MessageConnection, MessageQueries, list};
 pub(super) use self::mutations::{EditMessageInput, MessageMutations, SendMessageInput};
 use self::parts::MessagePart;
+pub(super) use self::parts::ToolCall;
 use crate::chat::LongColumns;
 use crate::entity::message;
 

@@ -1,6 +1,7 @@
 //! The parts of a message.
 
 use async_graphql::{ID, Object, SimpleObject, Union};
+use uuid::Uuid;
 
 use crate::chat::Chat;
 use crate::entity::message::{self, PartText};
@@ -31,9 +32,7 @@ impl MessagePart {
                 started_at: DateTime(reasoning.started_at),
                 finished_at: reasoning.finished_at.map(DateTime),
             }),
-            PartText::ToolCall(call) => {
-                Self::ToolCall(ToolCall { id: message::ToolCall::id(row.id, index), call: call.clone() })
-            }
+            PartText::ToolCall(call) => Self::ToolCall(ToolCall::new(row.id, index, call.clone())),
         };
         Ok(parts.into_iter().enumerate().map(part).collect())
     }
@@ -58,9 +57,16 @@ pub(super) struct ReasoningPart {
     finished_at: Option<DateTime>,
 }
 
-pub(super) struct ToolCall {
+pub(in crate::graphql) struct ToolCall {
     id: String,
     call: message::ToolCall,
+}
+
+impl ToolCall {
+    /// The call that is the part at `index` of `message`.
+    pub(in crate::graphql) fn new(message: Uuid, index: usize, call: message::ToolCall) -> Self {
+        Self { id: message::ToolCall::id(message, index), call }
+    }
 }
 
 /// A tool call that the assistant has requested, or that its provider has carried out. The server does not execute it.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::graphql::conversation::Conversation;
-use crate::graphql::message::Message;
+use crate::graphql::message::{Message, ToolCall};
 use crate::graphql::shared::{ContextExt, Cursor, ReplyCursor, require_id};
 use crate::reply::{ProgressEvent, ReplyPosition};
 
@@ -18,8 +18,8 @@ impl ReplySubscriptions {
     /// Streams a reply: what it has so far, then what the assistant writes, then the end of the reply.
     ///
     /// Append the text of each `ReplyText` and `ReplyReasoning` to the last part that you have if it is of the same kind, and
-    /// begin a new part otherwise. The parts since the last `ReplyRestarted` are then the reply's `parts`, apart from tool
-    /// calls, and its texts, concatenated, are its `content`.
+    /// begin a new part otherwise; each `ReplyToolCall` is a part of its own. The parts since the last `ReplyRestarted` are
+    /// then the reply's `parts`, and their texts, concatenated, are its `content`.
     ///
     /// To resume after a lost connection, subscribe again at any server with the last cursor as `after`: nothing is repeated
     /// or skipped. Unsubscribing does not stop the reply; `stopReply` does.
@@ -52,6 +52,7 @@ pub(crate) enum ReplyEvent {
     Started(ReplyStarted),
     Reasoning(ReplyReasoning),
     Text(ReplyText),
+    ToolCall(ReplyToolCall),
     Restarted(ReplyRestarted),
     Ended(ReplyEnded),
 }
@@ -65,6 +66,9 @@ impl ReplyEvent {
             ProgressEvent::Started => Self::Started(ReplyStarted { cursor, attempt }),
             ProgressEvent::Reasoning(text) => Self::Reasoning(ReplyReasoning { cursor, text }),
             ProgressEvent::Text(text) => Self::Text(ReplyText { cursor, text }),
+            ProgressEvent::ToolCall(index, call) => {
+                Self::ToolCall(ReplyToolCall { cursor, tool_call: ToolCall::new(id, index, call) })
+            }
             ProgressEvent::Restarted => Self::Restarted(ReplyRestarted { cursor, attempt }),
             ProgressEvent::Ended(row) => Self::Ended(ReplyEnded { cursor, reply: (*row).into() }),
         }
@@ -134,6 +138,15 @@ pub(crate) struct ReplyText {
     cursor: String,
     /// The text to append: at most 64 KiB, and never empty.
     text: String,
+}
+
+/// The reply has another tool call. Append it to the parts that you have: what follows begins a new part.
+#[derive(SimpleObject)]
+pub(crate) struct ReplyToolCall {
+    /// The cursor of this event, for the argument `after`.
+    cursor: String,
+    /// The tool call, whole.
+    tool_call: ToolCall,
 }
 
 /// The reply was restarted, or the end of its text was lost: discard all parts received before.

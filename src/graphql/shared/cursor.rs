@@ -199,18 +199,20 @@ pub(crate) struct ReplyCursor {
 
 impl Cursor for ReplyCursor {
     fn to_bytes(&self) -> Vec<u8> {
-        let ReplyPosition { attempt, text, reasoning } = self.position;
-        let [text, reasoning] = [text, reasoning].map(|bytes| (bytes as u64).to_be_bytes());
-        [b"r", &self.reply.as_bytes()[..], &attempt.to_be_bytes(), &text, &reasoning].concat()
+        let ReplyPosition { attempt, text, reasoning, calls } = self.position;
+        let [text, reasoning, calls] = [text, reasoning, calls].map(|size| (size as u64).to_be_bytes());
+        [b"r", &self.reply.as_bytes()[..], &attempt.to_be_bytes(), &text, &reasoning, &calls].concat()
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (reply, position) = bytes.strip_prefix(b"r")?.split_at_checked(16)?;
         let (attempt, sizes) = position.split_at_checked(4)?;
-        let (text, reasoning) = sizes.split_at_checked(8)?;
+        let (text, sizes) = sizes.split_at_checked(8)?;
+        let (reasoning, calls) = sizes.split_at_checked(8)?;
         let size = |bytes: &[u8]| usize::try_from(u64::from_be_bytes(bytes.try_into().ok()?)).ok();
         let attempt = i32::from_be_bytes(attempt.try_into().ok()?);
-        let position = ReplyPosition { attempt, text: size(text)?, reasoning: size(reasoning)? };
+        let position =
+            ReplyPosition { attempt, text: size(text)?, reasoning: size(reasoning)?, calls: size(calls)? };
         Some(Self { reply: Uuid::from_slice(reply).ok()?, position })
     }
 }
@@ -266,13 +268,15 @@ mod tests {
         }
 
         #[test]
-        fn places_in_feeds_and_replies_survive_too(revision: i64, id: u128, attempt: i32, text: usize, reasoning: usize) {
+        fn places_in_feeds_and_replies_survive_too(
+            revision: i64, id: u128, attempt: i32, text: usize, reasoning: usize, calls: usize,
+        ) {
             let id = Uuid::from_u128(id);
             for kind in [ChangeKind::Conversation, ChangeKind::Message, ChangeKind::DeletedMessage] {
                 let place = ChangeCursor { revision, kind, id };
                 prop_assert_eq!(ChangeCursor::decode(&place.encode()), Some(place));
             }
-            let place = ReplyCursor { reply: id, position: ReplyPosition { attempt, text, reasoning } };
+            let place = ReplyCursor { reply: id, position: ReplyPosition { attempt, text, reasoning, calls } };
             prop_assert_eq!(ReplyCursor::decode(&place.encode()), Some(place));
             prop_assert_eq!(ChangeCursor::decode(&place.encode()), None);
         }

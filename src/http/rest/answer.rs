@@ -117,7 +117,7 @@ impl<'r> From<&'r message::Model> for MessageItem<'r> {
 }
 
 #[derive(Serialize)]
-struct ToolCall<'r> {
+pub(super) struct ToolCall<'r> {
     id: String,
     call_id: &'r str,
     name: &'r str,
@@ -125,14 +125,19 @@ struct ToolCall<'r> {
 }
 
 impl<'r> ToolCall<'r> {
+    /// The call that is the part at `index` of `message`.
+    pub(super) fn new(message: Uuid, index: usize, call: &'r message::ToolCall) -> Self {
+        Self {
+            id: message::ToolCall::id(message, index),
+            call_id: &call.call_id,
+            name: &call.name,
+            arguments: Arguments::of(&call.arguments),
+        }
+    }
+
     fn all_of(row: &'r message::Model) -> Vec<Self> {
         let call = |(index, part)| match part {
-            PartText::ToolCall(call) => Some(Self {
-                id: message::ToolCall::id(row.id, index),
-                call_id: &call.call_id,
-                name: &call.name,
-                arguments: Arguments::of(&call.arguments),
-            }),
+            PartText::ToolCall(call) => Some(Self::new(row.id, index, call)),
             PartText::Text(_) | PartText::Reasoning(..) => None,
         };
         row.parts_with_text().into_iter().enumerate().filter_map(call).collect()

@@ -155,5 +155,5 @@ async fn resume(
 
 /// How many bytes the texts of a reply have.
 fn bytes_of(reply: &message::Model) -> usize {
-    reply.content.len() + reply.parts.bytes()
+    reply.content.len() + reply.reasoning.len() + reply.parts.bytes()
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
-use super::answer::{ReplyAnswer, Stored};
+use super::answer::{ReplyAnswer, Stored, ToolCall};
 use super::caller::Caller;
 use crate::auth::Rejection;
 use crate::blocking::TRANSPORT;
@@ -135,6 +135,10 @@ fn to_event(stored: Stored, progress: &ProgressEvent, position: ReplyPosition) -
         ProgressEvent::Started => event("started", Some(&id), &attempt()),
         ProgressEvent::Reasoning(text) => event("reasoning", Some(&id), &json!({ "text": text })),
         ProgressEvent::Text(text) => event("text", Some(&id), &json!({ "text": text })),
+        ProgressEvent::ToolCall(index, call) => {
+            let call = ToolCall::new(stored.reply, *index, call);
+            event("tool_call", Some(&id), &json!({ "tool_call": call }))
+        }
         ProgressEvent::Restarted => event("restarted", Some(&id), &attempt()),
         ProgressEvent::Ended(row) => event("ended", Some(&id), &ReplyAnswer::new(stored, row)),
     }

@@ -504,7 +504,9 @@ pub const CALLS: &[Call] = &[
         "Subscription.replyProgress(messageId)",
         IDS,
         "subscription($value: ID!) {
-           replyProgress(messageId: $value) { __typename ... on ReplyText { text } ... on ReplyEnded { message: reply { id } } }
+           replyProgress(messageId: $value) {
+             __typename ... on ReplyText { text } ... on ReplyToolCall { toolCall { id } } ... on ReplyEnded { message: reply { id } }
+           }
          }",
     ),
     stream(

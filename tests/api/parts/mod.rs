@@ -22,6 +22,7 @@ const MESSAGE: &str = "query($id: ID!) { message(id: $id) {
 const PROGRESS: &str = "subscription($id: ID!, $after: String) { replyProgress(messageId: $id, after: $after) {
   __typename
   ... on ReplyStarted { cursor attempt } ... on ReplyReasoning { cursor text } ... on ReplyText { cursor text }
+  ... on ReplyToolCall { cursor toolCall { id callId name arguments } }
   ... on ReplyRestarted { cursor attempt } ... on ReplyEnded { cursor message: reply { status content } } } }";
 
 async fn scripted(database: &TestDatabase, replies: reply::Options) -> (TestServer, ScriptedAssistant) {

@@ -52,6 +52,48 @@ on_both_databases! {
         assert_eq!(events.progress().await["__typename"], "ReplyEnded");
     }
 
+    async fn a_tool_call_is_streamed_where_it_stands_from_any_position(database) {
+        let (server, script) = scripted(&database, options()).await;
+        let (other, _idle) = scripted(&database, options()).await;
+        let ann = server.user("ann");
+        let (id, attempt) = ask(&ann, &script).await;
+        attempt.say("Let me see.");
+        attempt.send(Ok(call("call_0")));
+        attempt.send(Ok(call("call_1")));
+        attempt.say("Noon.");
+        let loaded = with_content(&ann, &id, "Let me see.Noon.").await;
+        let expected = [
+            ("ReplyText", json!("Let me see.")),
+            ("ReplyToolCall", loaded["parts"][1].clone()),
+            ("ReplyToolCall", loaded["parts"][2].clone()),
+            ("ReplyText", json!("Noon.")),
+        ];
+        let mut cursors = Vec::new();
+        for client in [ann.clone(), ann.at(other.url())] {
+            let mut events = client.subscribe(PROGRESS, json!({ "id": id })).await;
+            cursors = vec![events.progress().await["cursor"].clone()];
+            for (kind, brought) in &expected {
+                let mut event = events.progress().await;
+                cursors.push(event["cursor"].clone());
+                if *kind == "ReplyToolCall" {
+                    event["toolCall"]["__typename"] = json!("ToolCall");
+                }
+                assert_eq!(event["__typename"], *kind, "{event}");
+                assert!([&event["text"], &event["toolCall"]].contains(&brought), "{event} and not {brought}");
+            }
+        }
+        assert_eq!(cursors.last(), Some(&loaded["progressCursor"]));
+        attempt.finish();
+        ended(&server, "ann", &id).await;
+        for (had, cursor) in cursors.iter().enumerate() {
+            let mut events = ann.subscribe(PROGRESS, json!({ "id": id, "after": cursor })).await;
+            for (kind, _) in &expected[had..] {
+                assert_eq!(events.progress().await["__typename"], *kind);
+            }
+            assert_eq!(events.progress().await["__typename"], "ReplyEnded");
+        }
+    }
+
     async fn a_queued_reply_starts_when_its_turn_comes(database) {
         let (server, script) = scripted(&database, options()).await;
         let ann = server.user("ann");

@@ -3,11 +3,12 @@
 import { randomUUID } from 'node:crypto';
 
 const MESSAGE = `id role status content progressCursor siblingIndex siblingCount previousVersionId
-  parts { __typename ... on TextPart { text } ... on ReasoningPart { text } }`;
+  parts { __typename ... on TextPart { text } ... on ReasoningPart { text } ... on ToolCall { id callId name arguments } }`;
 const THREAD = `id title messages(last: 50) { nodes { ${MESSAGE} } }`;
 const EVENTS = `__typename
   ... on ReplyReasoning { cursor text }
   ... on ReplyText { cursor text }
+  ... on ReplyToolCall { cursor toolCall { __typename id callId name arguments } }
   ... on ReplyEnded { cursor reply { ${MESSAGE} } }`;
 
 const REQUESTED = `... on ReplyRequested { cursor conversation { ${THREAD} } reply { id } }`;
@@ -115,6 +116,9 @@ export class Chat {
         else reply.parts.push({ __typename, text: event.text });
         break;
       }
+      case 'ReplyToolCall':
+        reply.parts.push(event.toolCall);
+        break;
       case 'ReplyEnded':
         // What was streamed is what is stored.
         this.streamed = structuredClone(reply.parts);

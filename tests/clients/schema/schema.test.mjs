@@ -72,6 +72,7 @@ export const progress = graphql\`
       ... on ReplyStarted { cursor attempt }
       ... on ReplyReasoning { cursor text }
       ... on ReplyText { cursor text }
+      ... on ReplyToolCall { cursor toolCall { id callId name arguments } }
       ... on ReplyRestarted { cursor attempt }
       ... on ReplyEnded { cursor message: reply { ...list_message } }
     }
