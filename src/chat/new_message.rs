@@ -70,8 +70,8 @@ impl Chat {
         Ok(Sent { conversation, message, reply })
     }
 
-    /// The row of a new reply with `metadata`, which is not stored yet. It starts after the commit if there is a permit, and is queued
-    /// otherwise.
+    /// The row of a new reply with `metadata`, which is not stored yet. It starts after the commit if there is a
+    /// permit, and is queued otherwise.
     ///
     /// # Errors
     /// [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed.

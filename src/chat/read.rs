@@ -86,8 +86,8 @@ impl Chat {
         Ok(self.load_rows(statement, Effort::Usual).await?.into_iter().map(Arc::new).collect())
     }
 
-    /// The rows of `statement`, which count against the request's share. Reading stops when the share is used up, and
-    /// fails.
+    /// The rows of `statement`, which count against the request's memory budget. Reading stops when the budget is used
+    /// up, and fails.
     pub(super) async fn load_rows<M>(&self, statement: Statement, effort: Effort) -> Result<Vec<M>, Error>
     where
         M: FromQueryResult + Send + RowSize + 'static,

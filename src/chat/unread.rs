@@ -1,8 +1,9 @@
 //! Read positions.
 //!
 //! A conversation stores one position, up to which the active path is read. Unread is what comes after it, except the
-//! replies that have not ended; late or repeated reports of devices do no harm. Sending a message marks all before it as read, and
-//! activating another version marks that version as read. A path that is truncated is read up to its new end at most.
+//! replies that have not ended; late or repeated reports of devices do no harm. Sending a message marks all before it
+//! as read, and activating another version marks that version as read. A path that is truncated is read up to its new
+//! end at most.
 
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};

@@ -37,7 +37,8 @@ use crate::outbound;
 
 /// An assistant behind an OpenAI-compatible `/chat/completions`.
 ///
-/// Replies are always streamed. Reasoning comes in fields of its own or as `<think>` at the start of the text. A dropped stream closes its connection at once, which is how providers are told to stop.
+/// Replies are always streamed. Reasoning comes in fields of its own or as `<think>` at the start of the text. A dropped
+/// stream closes its connection at once, which is how providers are told to stop.
 #[derive(Clone)]
 pub struct OpenAi {
     upstream: Arc<Upstream>,

@@ -1,5 +1,5 @@
-//! GraphQL at `/graphql`: over HTTP as the specification of that name asks, as streams of server-sent events or of parts, and
-//! over WebSockets.
+//! GraphQL at `/graphql`: over HTTP as the specification of that name asks, as streams of server-sent events or of
+//! parts, and over WebSockets.
 //!
 //! `async-graphql-axum` writes answers without errors. It does the rest otherwise than is needed here: its extractor has
 //! no bound on bodies, takes any `Content-Type`, and runs mutations that come by GET; its responses have the status 200
