@@ -200,7 +200,8 @@ impl Reading {
             return;
         }
         let mut start = self.found.borrow().recent.end();
-        if start.attempt < position.attempt || start.attempt == position.attempt && position.exceeds(start) {
+        // Of the same attempt the others have what was read last, even if this reader has more.
+        if start.attempt < position.attempt {
             start = position;
         }
         let read = loop {

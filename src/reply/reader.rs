@@ -53,6 +53,8 @@ enum Distance {
     Far,
     /// The reader has all that the row had, so that shared reads bring the rest.
     Near,
+    /// The reader has, or is about to give out, all of a reply that has ended with this many bytes.
+    AtEnd(usize),
 }
 
 /// What a read of the row has found.
@@ -126,6 +128,7 @@ impl Reader {
             }
             let poll = match self.distance {
                 Distance::Near => self.read_shared().await,
+                Distance::AtEnd(bytes) => Ok(Poll::AtEnd(bytes)),
                 Distance::Unknown | Distance::Far => self.read_row().await,
             };
             match poll {
@@ -193,8 +196,14 @@ impl Reader {
         let start = self.begin(row.attempt);
         let is_ready = self.accept(start, state.chunk, row.status.is_terminal());
         let position = self.ready.back().map_or(self.position, |(_, position)| *position);
-        // A reader that has more than the row has heard of the rest from the server that generates it.
-        self.distance = if position == end || !is_ready { Distance::Near } else { Distance::Far };
+        self.distance = if position == end {
+            row.distance()
+        } else if is_ready {
+            Distance::Far
+        } else {
+            // A reader that has more than the row has heard of the rest from the server that generates it.
+            Distance::Near
+        };
         Ok(if is_ready { Poll::Ready } else { row.poll() })
     }
 
@@ -225,6 +234,7 @@ impl Reader {
             Some(pieces) => {
                 let start = self.begin(row.attempt);
                 let is_ready = self.accept(start, Chunk::Pieces(pieces), false);
+                self.distance = row.distance();
                 Ok(if is_ready { Poll::Ready } else { row.poll() })
             }
             None if is_ahead && !row.status.is_terminal() => Ok(Poll::Pending),
@@ -238,8 +248,11 @@ impl Reader {
         if position.attempt == attempt {
             return position;
         }
-        // What the row takes at the end is another size.
+        // What the row takes at the end is another size, and the end is another one.
         self.charged = false;
+        if let Distance::AtEnd(_) = self.distance {
+            self.distance = Distance::Far;
+        }
         let start = ReplyPosition::start_of(attempt);
         let event = if position.attempt == 0 { ProgressEvent::Started } else { ProgressEvent::Restarted };
         self.ready.push_back((event, start));
@@ -312,6 +325,11 @@ async fn take(budget: &MemoryBudget, bytes: usize) -> Result<(), Error> {
 }
 
 impl Row {
+    /// How far a reader is who has all of it.
+    fn distance(&self) -> Distance {
+        if self.status.is_terminal() { Distance::AtEnd(self.bytes) } else { Distance::Near }
+    }
+
     /// What it is to a reader who has all of it.
     fn poll(&self) -> Poll {
         if self.status.is_terminal() { Poll::AtEnd(self.bytes) } else { Poll::Pending }

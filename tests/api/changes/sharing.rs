@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use causerie::memory::Memory;
-use causerie::reply::ProgressEvent;
+use causerie::reply::{ProgressEvent, ReplyEvents, ReplyPosition};
 use futures_util::{FutureExt, StreamExt};
+use sea_orm::{Statement, Value as Bound};
 use serde_json::{Value, json};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::support::{
     Client, Events, ScriptedAssistant, Settings, TestDatabase, TestServer, on_both_databases,
@@ -27,6 +29,28 @@ const WORDS: usize = 10;
 async fn server(database: &TestDatabase) -> (TestServer, ScriptedAssistant) {
     let (assistant, script) = ScriptedAssistant::new();
     (TestServer::with(database, Settings { assistant, ..Settings::default() }).await, script)
+}
+
+/// The reads of a reply's row that these have made.
+fn row_reads(statements: Vec<Statement>) -> Vec<Statement> {
+    statements.into_iter().filter(|statement| statement.sql.contains("text_bytes")).collect()
+}
+
+/// Waits for the next event, which is to come well before the clock would have the row read.
+async fn next(events: &mut ReplyEvents) -> ProgressEvent {
+    let next = tokio::time::timeout(Duration::from_secs(30), events.next()).await;
+    next.expect("it does not wait for the clock").unwrap().unwrap().0
+}
+
+/// Takes the last text of a reply, and its end, which was read with it.
+async fn ends(events: &mut ReplyEvents, text: &str, server: &TestServer) {
+    let last = next(events).await;
+    assert!(matches!(&last, ProgressEvent::Text(last) if last == text), "{last:?}");
+    server.take_all_statements();
+    let end = next(events).await;
+    assert!(matches!(&end, ProgressEvent::Ended(row) if row.content == text), "{end:?}");
+    let reads = row_reads(server.take_all_statements());
+    assert!(reads.is_empty(), "it has waited for another read: {reads:?}");
 }
 
 struct Reader {
@@ -96,7 +120,7 @@ on_both_databases! {
                 reader.until(&whole).await;
             }
         }
-        let reads = two.take_all_statements().iter().filter(|statement| statement.sql.contains("text_bytes")).count();
+        let reads = row_reads(two.take_all_statements()).len();
         // One for each signal, and as many by the clock as there were checkpoints.
         let intervals = began.elapsed().as_millis() / Duration::from_millis(50).as_millis();
         let most = 2 * WORDS + usize::try_from(intervals).unwrap();
@@ -112,8 +136,8 @@ on_both_databases! {
         drop(readers);
         two.take_all_statements();
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let after = two.take_all_statements();
-        assert!(!after.iter().any(|statement| statement.sql.contains("text_bytes")), "{after:?}");
+        let after = row_reads(two.take_all_statements());
+        assert!(after.is_empty(), "{after:?}");
     }
 
     async fn a_reader_that_does_not_read_delays_no_other(database) {
@@ -142,8 +166,8 @@ on_both_databases! {
             whole += " more";
             stored(&ann, id, &whole).await;
         }
-        let reads = two.take_all_statements();
-        assert!(reads.iter().filter(|statement| statement.sql.contains("text_bytes")).count() <= 1, "{reads:?}");
+        let reads = row_reads(two.take_all_statements());
+        assert!(reads.len() <= 1, "{reads:?}");
         let mut reader = Reader::join(&ann.at(two.url()), PROGRESS, json!({ "id": id }), id).await;
         for _ in 0..3 {
             reader.until(&whole).await;
@@ -175,5 +199,77 @@ on_both_databases! {
         assert!(matches!(next, Some(Err(causerie::error::Error::NotFound(_)))), "{next:?}");
         attempt.say(" words");
         reader.until("secret words").await;
+    }
+
+    async fn the_end_follows_the_last_text_at_once_if_both_were_stored_together(database) {
+        let (assistant, script) = ScriptedAssistant::new();
+        let mut settings = Settings { assistant, ..Settings::default() };
+        // Nothing is stored before the end.
+        settings.replies.lease = Duration::from_mins(10);
+        settings.replies.checkpoint = Duration::from_mins(1);
+        let (one, (two, _idle)) = (TestServer::with(&database, settings).await, server(&database).await);
+        let sent = one.user("ann").send("hello", json!({ "awaitReply": false })).await;
+        let attempt = script.next().await;
+        let (id, memory) = (sent["reply"]["id"].as_str().unwrap().parse().unwrap(), Memory::new(1 << 24));
+        let mut events = two.replies().progress("ann", id, None, memory.budget("ann", 1 << 20));
+        assert!(matches!(next(&mut events).await, ProgressEvent::Started));
+        assert!(events.next().now_or_never().is_none());
+        attempt.say("All");
+        attempt.finish();
+        ends(&mut events, "All", &two).await;
+    }
+
+    async fn who_opens_a_reply_that_has_ended_waits_for_nothing(database) {
+        let (one, script) = server(&database).await;
+        let mut settings = Settings::default();
+        settings.replies.checkpoint = Duration::from_hours(1);
+        let two = TestServer::with(&database, settings).await;
+        let sent = one.user("ann").send("hello", json!({ "awaitReply": false })).await;
+        let attempt = script.next().await;
+        attempt.say("All");
+        attempt.finish();
+        database.becomes("SELECT count(*) FROM message WHERE role = 'ASSISTANT' AND status = 'COMPLETE'", 1).await;
+        let (id, memory) = (sent["reply"]["id"].as_str().unwrap().parse().unwrap(), Memory::new(1 << 24));
+        // The second while the first is still there.
+        let progress = || two.replies().progress("ann", id, None, memory.budget("ann", 1 << 20));
+        for events in &mut [progress(), progress()] {
+            assert!(matches!(next(events).await, ProgressEvent::Started));
+            ends(events, "All", &two).await;
+        }
+    }
+
+    async fn a_reader_that_has_more_than_the_row_disturbs_no_other(database) {
+        let ((one, script), (two, _idle)) = (server(&database).await, server(&database).await);
+        let sent = one.user("ann").send("hello", json!({ "awaitReply": false })).await;
+        let attempt = script.next().await;
+        let (id, memory) = (sent["reply"]["id"].as_str().unwrap().parse().unwrap(), Memory::new(1 << 24));
+        let progress = |after| two.replies().progress("ann", id, after, memory.budget("ann", 1 << 20));
+        let (ahead, chunk) = (1_i32 << 20, 64_i32 * 1024);
+        let position = ReplyPosition { attempt: 1, text: 1 << 20, reasoning: 0, calls: 0 };
+        let waiting: Vec<_> = (0..READERS)
+            .map(|_| {
+                let mut events = progress(Some(position));
+                AbortOnDropHandle::new(tokio::spawn(async move { events.next().await }))
+            })
+            .collect();
+        two.has_run(&["text_bytes"; READERS]).await;
+        let mut events = progress(None);
+        assert!(matches!(next(&mut events).await, ProgressEvent::Started));
+        two.take_all_statements();
+        for _ in 0..2 * WORDS {
+            attempt.say("word ");
+            let word = next(&mut events).await;
+            assert!(matches!(&word, ProgressEvent::Text(word) if word == "word "), "{word:?}");
+        }
+        // Who reads the row alone asks for a whole chunk.
+        let alone: Vec<_> = row_reads(two.take_all_statements())
+            .into_iter()
+            .filter(|read| {
+                let values = &read.values.as_ref().unwrap().0;
+                values[3] != Bound::from(ahead) && values[5] == Bound::from(chunk)
+            })
+            .collect();
+        assert!(alone.is_empty(), "{alone:?}");
+        assert!(!waiting.iter().any(AbortOnDropHandle::is_finished));
     }
 }
