@@ -69,7 +69,29 @@ struct UnendedRow {
     unread: i64,
     /// How many replies are queued.
     queued: i64,
+    skipped: Skipped,
     reply: Option<message::Model>,
+}
+
+/// How many replies of the queue the cursors of a slice exclude.
+#[derive(Clone, Copy, Debug)]
+struct Skipped {
+    /// Those up to the place after which the slice begins.
+    before: i64,
+    /// Those from the place on before which it ends.
+    after: i64,
+}
+
+impl Skipped {
+    /// The slice without the cursors that exclude nothing: a queue loses its head, and the cursor of a reply that has
+    /// left it stays valid.
+    fn apply(self, slice: Slice<QueuePosition>) -> Slice<QueuePosition> {
+        Slice {
+            after: slice.after.filter(|_| self.before > 0),
+            before: slice.before.filter(|_| self.after > 0),
+            ..slice
+        }
+    }
 }
 
 impl FromQueryResult for UnendedRow {
@@ -79,6 +101,10 @@ impl FromQueryResult for UnendedRow {
             number: row.try_get(prefix, "number")?,
             unread: row.try_get(prefix, "unread")?,
             queued: row.try_get(prefix, "queued")?,
+            skipped: Skipped {
+                before: row.try_get(prefix, "skipped_before")?,
+                after: row.try_get(prefix, "skipped_after")?,
+            },
             reply: id.map(|_| message::Model::from_query_result(row, prefix)).transpose()?,
         })
     }
@@ -107,16 +133,23 @@ place AS (
     FROM wanted JOIN unended ON unended.conversation_id = wanted.conversation_id AND unended.status = wanted.status
         AND (unended.position, unended.id) > (wanted.low, wanted.low_id)
         AND (unended.position, unended.id) < (wanted.high, wanted.high_id)
+),
+counted AS (
+    SELECT wanted.number, count(*) AS queued,
+        count(*) FILTER (WHERE (unended.position, unended.id) <= (wanted.low, wanted.low_id)) AS skipped_before,
+        count(*) FILTER (WHERE (unended.position, unended.id) >= (wanted.high, wanted.high_id)) AS skipped_after
+    FROM wanted JOIN unended ON unended.conversation_id = wanted.conversation_id AND unended.status = 'QUEUED'
+    GROUP BY wanted.number
 )
 SELECT CAST(wanted.number AS BIGINT) AS number,
     conversation.last_position - conversation.read_position - (
         SELECT count(*) FROM unended WHERE unended.conversation_id = conversation.id AND unended.active
             AND unended.position > conversation.read_position) AS unread,
-    (SELECT count(*) FROM unended WHERE unended.conversation_id = conversation.id AND unended.status = 'QUEUED'
-        AND conversation.deleted_at IS NULL) AS queued,
-    message.*
+    COALESCE(counted.queued, 0) AS queued, COALESCE(counted.skipped_before, 0) AS skipped_before,
+    COALESCE(counted.skipped_after, 0) AS skipped_after, message.*
 FROM wanted
 JOIN conversation ON conversation.user_id = $1 AND conversation.id = wanted.conversation_id
+LEFT JOIN counted ON counted.number = wanted.number AND conversation.deleted_at IS NULL
 LEFT JOIN place ON place.number = wanted.number AND conversation.deleted_at IS NULL
     AND (place.forwards <= place.first OR place.backwards <= place.last)
 LEFT JOIN message ON message.user_id = $1 AND message.id = place.id";
@@ -129,26 +162,27 @@ impl Chat {
         questions: &[UnendedReplies],
     ) -> Result<HashMap<UnendedReplies, Unended>, Error> {
         let rows = self.load_rows::<UnendedRow>(self.unended(questions), Effort::Usual).await?;
-        let mut answers: HashMap<UnendedReplies, Unended> = HashMap::new();
-        for UnendedRow { number, unread, queued, reply } in rows {
+        let mut answers: HashMap<UnendedReplies, (Unended, Skipped)> = HashMap::new();
+        for UnendedRow { number, unread, queued, skipped, reply } in rows {
             let Some(asked) = usize::try_from(number).ok().and_then(|number| questions.get(number)) else {
                 continue;
             };
             let replies = CountedPage { page: Page::empty(), total: queued };
-            let new = || Unended { unread: unread.max(0), replies };
-            answers.entry(*asked).or_insert_with(new).replies.page.items.extend(reply.map(Arc::new));
+            let new = || (Unended { unread: unread.max(0), replies }, skipped);
+            answers.entry(*asked).or_insert_with(new).0.replies.page.items.extend(reply.map(Arc::new));
         }
-        for (asked, answer) in &mut answers {
+        let answers = answers.into_iter().map(|(asked, (mut answer, skipped))| {
             if let Question::Queued(slice) = asked.question {
                 let items = &mut answer.replies.page.items;
                 items.sort_unstable_by_key(|reply| QueuePosition::of(reply));
                 if slice.from_end {
                     items.reverse();
                 }
-                answer.replies.page = Page::from_rows(std::mem::take(items), &slice);
+                answer.replies.page = Page::from_rows(std::mem::take(items), &skipped.apply(slice));
             }
-        }
-        Ok(answers)
+            (asked, answer)
+        });
+        Ok(answers.collect())
     }
 
     fn unended(&self, questions: &[UnendedReplies]) -> Statement {

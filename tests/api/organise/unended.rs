@@ -6,6 +6,7 @@ use super::{conversation, delete};
 use crate::support::{Client, ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 const SHOWN: &str = "unreadCount activeReply { id status } queuedReplies(first: 2) { nodes { id status } }";
+const STOP: &str = "mutation($id: ID!) { stopReply(input: { messageId: $id }) { reply { status } } }";
 
 async fn shown(client: &Client, id: &Value) -> Value {
     let query = format!("query($id: ID!) {{ conversation(id: $id) {{ {SHOWN} }} }}");
@@ -86,8 +87,7 @@ on_both_databases! {
         let queued = ann.data(edit, json!({ "id": first["message"]["id"] })).await["editMessage"]["reply"]["id"].take();
         let id = &first["conversation"]["id"];
         assert_eq!(shown(&ann, id).await["unreadCount"], 0);
-        let stop = "mutation($id: ID!) { stopReply(input: { messageId: $id }) { reply { status } } }";
-        ann.data(stop, json!({ "id": queued })).await;
+        ann.data(STOP, json!({ "id": queued })).await;
         let now = shown(&ann, id).await;
         assert_eq!((&now["activeReply"]["id"], &now["unreadCount"]), (&running, &json!(1)));
     }
@@ -133,6 +133,19 @@ on_both_databases! {
         let _second = script.next().await;
         let page = &ask(json!({ "first": 1, "after": cursors[0] })).await["queuedReplies"];
         assert_eq!((ids(page), &page["totalCount"]), (vec![&queued[1]], &json!(3)));
+        ann.data(STOP, json!({ "id": queued[3] })).await;
+        for (slice, replies, before, after) in [
+            (json!({ "first": 1, "after": cursors[0] }), &queued[1..2], false, true),
+            (json!({ "first": 1, "after": cursors[1] }), &queued[2..3], true, false),
+            (json!({ "last": 1, "after": cursors[0] }), &queued[2..3], true, false),
+            (json!({ "last": 1, "before": cursors[3] }), &queued[2..3], true, false),
+            (json!({ "first": 1, "before": cursors[3] }), &queued[1..2], false, true),
+            (json!({ "last": 1, "before": cursors[2] }), &queued[1..2], false, true),
+        ] {
+            let page = &ask(slice.clone()).await["queuedReplies"];
+            assert_eq!(ids(page), replies.iter().collect::<Vec<_>>(), "{slice}");
+            assert_eq!(page["pageInfo"], json!({ "hasPreviousPage": before, "hasNextPage": after }), "{slice}");
+        }
         let other = ann.send("other", json!({ "awaitReply": false })).await;
         let elsewhere = json!({ "id": other["conversation"]["id"], "after": cursors[0] });
         assert_eq!(ann.code(query, elsewhere).await, "BAD_USER_INPUT");
