@@ -4,6 +4,7 @@
 //! and has no way to name another user's.
 
 mod changes;
+mod columns;
 mod conversations;
 mod feedback;
 mod list;
@@ -11,6 +12,7 @@ mod messages;
 mod metadata;
 mod metadata_index;
 mod new_message;
+mod open;
 mod page;
 mod path;
 mod path_page;

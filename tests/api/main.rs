@@ -13,6 +13,7 @@ mod auth;
 mod busy;
 mod changes;
 mod command_line;
+mod compiled;
 mod conversations;
 mod cost;
 mod crash;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::dataloader::Loader;
 use uuid::Uuid;
 
-use crate::chat::{Chat, CountedPage, PathPage, QueuedReplies, SiblingKey, SiblingPage, SiblingRank};
+use crate::chat::{Chat, CountedPage, LongColumns, PathPage, QueuedReplies, SiblingKey, SiblingPage, SiblingRank};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -95,7 +95,7 @@ impl Loader<PathPage> for Rows {
     type Error = Error;
 
     async fn load(&self, keys: &[PathPage]) -> Result<HashMap<PathPage, Self::Value>, Error> {
-        self.chat.path_pages(keys).await
+        self.chat.path_pages(keys, LongColumns::ALL).await
     }
 }
 
