@@ -241,7 +241,10 @@ mod tests {
         let wide = format!("{{ viewer {{ {spread} }} }} fragment A on Viewer {{ {} }}", "id ".repeat(5));
         assert!(is_compiled(&wide), "what is merged takes no room");
         let many = (0..9).map(|n| format!("a{n}: conversation(id: 1) {{ ...A }} ")).collect::<String>();
-        let many = format!("{{ {many} }} fragment A on Conversation {{ {} }}", (0..40).map(|n| format!("b{n}: id ")).collect::<String>());
+        let many = format!(
+            "{{ {many} }} fragment A on Conversation {{ {} }}",
+            (0..40).map(|n| format!("b{n}: id ")).collect::<String>()
+        );
         for text in [
             "{ node(id: 1) { id } }",
             "{ conversations { nodes { id @include(if: true) } } }",

@@ -9,14 +9,40 @@ use crate::entity::{conversation, message};
 
 /// The columns of a conversation that an answer may show.
 pub(super) const CONVERSATION: &[&str] = &[
-    "id", "title", "title_key", "last_position", "read_position", "metadata", "created_at", "updated_at", "archived_at",
-    "pinned_at", "deleted_at", "revision",
+    "id",
+    "title",
+    "title_key",
+    "last_position",
+    "read_position",
+    "metadata",
+    "created_at",
+    "updated_at",
+    "archived_at",
+    "pinned_at",
+    "deleted_at",
+    "revision",
 ];
 
 /// The columns of a message that an answer may show, without the long ones.
 const MESSAGE: &[&str] = &[
-    "id", "conversation_id", "parent_id", "position", "active", "role", "status", "finish_reason", "failure", "model",
-    "usage", "attempt", "metadata", "rating", "rating_comment", "created_at", "finished_at", "created_revision",
+    "id",
+    "conversation_id",
+    "parent_id",
+    "position",
+    "active",
+    "role",
+    "status",
+    "finish_reason",
+    "failure",
+    "model",
+    "usage",
+    "attempt",
+    "metadata",
+    "rating",
+    "rating_comment",
+    "created_at",
+    "finished_at",
+    "created_revision",
 ];
 
 /// The columns of a message that an answer may show, of the long ones only these.

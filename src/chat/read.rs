@@ -114,7 +114,8 @@ impl Chat {
         let room = self.budget.left();
         let (rows, bytes) = match effort {
             Effort::Usual => {
-                self.read(|connection| Box::pin(rows_up_to(connection, statement.clone(), room, decode))).await?
+                self.read(|connection| Box::pin(rows_up_to(connection, statement.clone(), room, decode)))
+                    .await?
             }
             Effort::Expensive => {
                 self.database

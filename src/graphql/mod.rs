@@ -14,8 +14,8 @@ mod viewer;
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBuilder, ValidationMode};
 
-pub(crate) use self::compiled::{CompiledQuery, WrittenAnswer};
 use self::change::{ChangeQueries, ChangeSubscriptions};
+pub(crate) use self::compiled::{CompiledQuery, WrittenAnswer};
 use self::conversation::{
     ConversationLists, ConversationMutations, ConversationQueries, TrashMutations, UpdateMutations,
 };

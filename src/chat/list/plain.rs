@@ -37,7 +37,8 @@ impl ListStatement<'_> {
                 "COALESCE((SELECT TRUE {OWN} AND ({key}) {other} ({bound}) ORDER BY {nearest} LIMIT 1), FALSE)"
             );
         }
-        let total = if counted { format!("(SELECT COUNT(*) {OWN})") } else { "CAST(NULL AS BIGINT)".to_owned() };
+        let total =
+            if counted { format!("(SELECT COUNT(*) {OWN})") } else { "CAST(NULL AS BIGINT)".to_owned() };
         values.push(Value::from(i64::try_from(slice.limit + 1).unwrap_or(i64::MAX)));
         let limit = values.len();
         let sorted =

@@ -45,10 +45,7 @@ impl<T> Copy for ObjectType<T> {}
 
 impl<T: 'static> ObjectType<T> {
     /// A type that is not selected through a union.
-    pub(crate) const fn new(
-        names: &'static [&'static str],
-        field: fn(&str) -> Option<Field<T>>,
-    ) -> Self {
+    pub(crate) const fn new(names: &'static [&'static str], field: fn(&str) -> Option<Field<T>>) -> Self {
         Self { names, others: &[], is_simple: false, field }
     }
 
@@ -145,10 +142,15 @@ impl<T> ObjectPlan<T> {
     pub(crate) fn write(&self, value: &T, json: &mut Json<'_>) -> Written {
         for field in &self.fields {
             json.raw(&field.opening)?;
-            json.within(|| field.path_segment(), field.position, self.is_simple, |json| match &field.write {
-                PlannedWrite::Value(write) => write(value, json),
-                PlannedWrite::Compiled(write) => write(value, json),
-            })?;
+            json.within(
+                || field.path_segment(),
+                field.position,
+                self.is_simple,
+                |json| match &field.write {
+                    PlannedWrite::Value(write) => write(value, json),
+                    PlannedWrite::Compiled(write) => write(value, json),
+                },
+            )?;
         }
         // Of a union's objects, some may have no field that is selected.
         json.raw(if self.fields.is_empty() { "{}" } else { "}" })

@@ -84,7 +84,10 @@ impl Request {
             }
             Read::Messages(arguments, needs) => {
                 let id = parse_id(&arguments.get::<ID>("conversationId", inputs)?).unwrap_or_default();
-                Self::Messages(PathPage { conversation: id, slice: slice(arguments, Some(id), inputs)? }, needs.columns)
+                Self::Messages(
+                    PathPage { conversation: id, slice: slice(arguments, Some(id), inputs)? },
+                    needs.columns,
+                )
             }
             Read::Message(arguments) => Self::Message(parse_id(&arguments.get::<ID>("id", inputs)?)),
             Read::ChangeCursor => Self::ChangeCursor,
@@ -168,7 +171,9 @@ impl Answers {
             missing.extend(needed.filter(|(slices, _)| !slices.is_empty()).map(|needed| (index, needed)));
             let unread = || Err(Error::Internal("the change cursor was not read".to_owned()));
             answers.push(answer.unwrap_or_else(|| match page {
-                Some(page) => Answer::Messages(pages.as_ref().map_err(Clone::clone).map(|pages| message_list(&page, pages))),
+                Some(page) => Answer::Messages(
+                    pages.as_ref().map_err(Clone::clone).map(|pages| message_list(&page, pages)),
+                ),
                 None => Answer::ChangeCursor(cursor.clone().unwrap_or_else(unread)),
             }));
         }
@@ -186,7 +191,9 @@ impl Answers {
             if let Some(Answer::Conversations(Ok(list))) = self.0.get_mut(*index) {
                 for node in list.nodes_mut() {
                     let conversation = node.row.id;
-                    wanted.extend(slices.iter().map(|slice| (PathPage { conversation, slice: *slice }, *columns)));
+                    wanted.extend(
+                        slices.iter().map(|slice| (PathPage { conversation, slice: *slice }, *columns)),
+                    );
                 }
             }
         }
@@ -196,7 +203,9 @@ impl Answers {
                 for node in list.nodes_mut() {
                     let conversation = node.row.id;
                     node.pages = pages.as_ref().map_err(Clone::clone).map(|pages| {
-                        let page = |slice: &Slice<i64>| message_list(&PathPage { conversation, slice: *slice }, pages);
+                        let page = |slice: &Slice<i64>| {
+                            message_list(&PathPage { conversation, slice: *slice }, pages)
+                        };
                         slices.iter().map(page).collect()
                     });
                 }

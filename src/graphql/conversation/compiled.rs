@@ -28,9 +28,9 @@ fn field(name: &str) -> Option<Field<ConversationNode>> {
         "createdAt" => value(|it, json| json.instant(it.row.created_at)),
         "updatedAt" => value(|it, json| json.instant(it.row.updated_at)),
         "pinnedAt" => value(|it, json| json.optional(it.row.pinned_at, |json, at| json.instant(at))),
-        "state" => value(|it, json| {
-            json.variant(ConversationState::from(chat::ConversationState::of(&it.row)))
-        }),
+        "state" => {
+            value(|it, json| json.variant(ConversationState::from(chat::ConversationState::of(&it.row))))
+        }
         "archivedAt" => value(|it, json| json.optional(it.row.archived_at, |json, at| json.instant(at))),
         "deletedAt" => value(|it, json| json.optional(it.row.deleted_at, |json, at| json.instant(at))),
         "revision" => value(|it, json| json.string(&Revision(it.row.revision).encode())),

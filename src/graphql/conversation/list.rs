@@ -95,7 +95,11 @@ impl ListRequest {
     }
 
     /// Reads the page, and counts the list if `counted`.
-    pub(in crate::graphql) async fn read(self, chat: &Chat, counted: bool) -> Result<ConversationPage, Error> {
+    pub(in crate::graphql) async fn read(
+        self,
+        chat: &Chat,
+        counted: bool,
+    ) -> Result<ConversationPage, Error> {
         chat.conversations(&self.filter, self.order, self.slice, counted).await
     }
 }

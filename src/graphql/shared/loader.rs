@@ -6,7 +6,9 @@ use std::sync::Arc;
 use async_graphql::dataloader::Loader;
 use uuid::Uuid;
 
-use crate::chat::{Chat, CountedPage, LongColumns, PathPage, QueuedReplies, SiblingKey, SiblingPage, SiblingRank};
+use crate::chat::{
+    Chat, CountedPage, LongColumns, PathPage, QueuedReplies, SiblingKey, SiblingPage, SiblingRank,
+};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 

@@ -2,8 +2,8 @@
 
 use std::future::ready;
 
-use async_graphql::parser::types::OperationType;
 use async_graphql::Request;
+use async_graphql::parser::types::OperationType;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time::timeout;

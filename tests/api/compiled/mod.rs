@@ -150,7 +150,8 @@ async fn converse(ann: &Client, script: &ScriptedAssistant, number: usize) -> Ve
 
 /// Pins, archives, deletes, rates and labels some.
 async fn organise(ann: &Client, ids: &[String]) {
-    let update = "mutation($input: UpdateConversationInput!) { updateConversation(input: $input) { __typename } }";
+    let update =
+        "mutation($input: UpdateConversationInput!) { updateConversation(input: $input) { __typename } }";
     for input in [
         json!({ "conversationId": ids[0], "pinned": true, "metadata": { "z": { "k": "\u{e9}\"" }, "a": [1.5, -3, true, null] } }),
         json!({ "conversationId": ids[5], "archived": true, "title": "Archived" }),

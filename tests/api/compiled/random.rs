@@ -11,8 +11,18 @@ pub const INTROSPECTION: &str = "{ __schema { types { kind name possibleTypes { 
 
 /// What only the library resolves, so that a query that selects it is not compiled.
 pub const LIBRARY_ONLY: &[&str] = &[
-    "activeReply", "changes", "node", "nextVersionId", "parent", "previousVersionId", "queuedReplies", "search",
-    "siblingCount", "siblingIndex", "siblings", "unreadCount",
+    "activeReply",
+    "changes",
+    "node",
+    "nextVersionId",
+    "parent",
+    "previousVersionId",
+    "queuedReplies",
+    "search",
+    "siblingCount",
+    "siblingIndex",
+    "siblings",
+    "unreadCount",
 ];
 
 /// How deep queries are nested.
@@ -52,8 +62,13 @@ impl<'w> Documents<'w> {
 
     /// A selection set of objects of the type `name`.
     fn set(&mut self, name: &str, depth: usize) -> String {
-        let selections: Vec<String> = (0..self.random.usize(1..=6)).filter_map(|_| self.selection(name, depth)).collect();
-        if selections.is_empty() { "{ __typename }".to_owned() } else { format!("{{ {} }}", selections.join(" ")) }
+        let selections: Vec<String> =
+            (0..self.random.usize(1..=6)).filter_map(|_| self.selection(name, depth)).collect();
+        if selections.is_empty() {
+            "{ __typename }".to_owned()
+        } else {
+            format!("{{ {} }}", selections.join(" "))
+        }
     }
 
     fn selection(&mut self, name: &str, depth: usize) -> Option<String> {
@@ -81,7 +96,8 @@ impl<'w> Documents<'w> {
             let possible = possible[self.random.usize(..possible.len())]["name"].as_str().unwrap();
             return Some(format!("... on {possible} {}", self.set(possible, depth + 1)));
         }
-        let fields: Vec<&Value> = of_type["fields"].as_array()?.iter().filter(|it| self.may_select(name, it)).collect();
+        let fields: Vec<&Value> =
+            of_type["fields"].as_array()?.iter().filter(|it| self.may_select(name, it)).collect();
         let field = *fields.get(self.random.usize(..fields.len().max(1)))?;
         let field_name = field["name"].as_str().unwrap();
         let arguments = self.arguments(field)?;

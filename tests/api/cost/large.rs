@@ -24,6 +24,10 @@ const STEPS: u64 = 500_000;
 const MESSAGES: &str = "query($id: ID!, $last: Int, $after: String, $leaf: ID) { conversation(id: $id) {
   lastMessage { id } unreadCount
   messages(last: $last, after: $after, leafId: $leaf) { totalCount pageInfo { endCursor } nodes { id parent { id } } } } }";
+// In one statement, as all of it is compiled.
+const OPEN: &str =
+    "query($id: ID!, $last: Int, $after: String) { conversation(id: $id) { title lastMessage { id }
+  messages(last: $last, after: $after) { totalCount nodes { id content } } } }";
 const SIBLINGS: &str = "query($id: ID!, $last: Int, $after: String) { message(id: $id) {
   siblings(last: $last, after: $after) { nodes { id } pageInfo { startCursor endCursor } } } }";
 const CHANGES: &str =
@@ -140,6 +144,8 @@ async fn do_everything(ann: &Client, conversation: &str, wide: &str) {
     ann.data(MESSAGES, json!({ "id": conversation, "last": 50, "leaf": ids[0] })).await;
     ann.data(MESSAGES, json!({ "id": conversation, "last": 50, "after": page["pageInfo"]["endCursor"] }))
         .await;
+    ann.data(OPEN, json!({ "id": conversation, "last": 100 })).await;
+    ann.data(OPEN, json!({ "id": conversation, "after": page["pageInfo"]["endCursor"] })).await;
     let changes = ann.data(CHANGES, Value::Null).await["changes"]["pageInfo"]["endCursor"].take();
     ann.data(CHANGES, json!({ "since": changes })).await;
     ann.data(r#"{ search(query: "edited", first: 20) { nodes { message { id } } } }"#, Value::Null).await;

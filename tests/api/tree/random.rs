@@ -253,7 +253,8 @@ impl World<'_> {
     async fn shown(&self, conversation: Uuid) -> Vec<Arc<message::Model>> {
         let slice = Slice::new(Some(100), None, None, None).unwrap();
         let page = PathPage { conversation, slice };
-        let CountedPage { page, total } = self.chat.path_pages(&[page], LongColumns::ALL).await.unwrap().remove(&page).unwrap();
+        let CountedPage { page, total } =
+            self.chat.path_pages(&[page], LongColumns::ALL).await.unwrap().remove(&page).unwrap();
         assert_eq!(page.items.len(), usize::try_from(total).unwrap());
         page.items
     }
