@@ -240,11 +240,13 @@ mod tests {
         let spread = "...A ".repeat(20);
         let wide = format!("{{ viewer {{ {spread} }} }} fragment A on Viewer {{ {} }}", "id ".repeat(5));
         assert!(is_compiled(&wide), "what is merged takes no room");
-        let many = (0..9).map(|n| format!("a{n}: conversation(id: 1) {{ ...A }} ")).collect::<String>();
-        let many = format!(
-            "{{ {many} }} fragment A on Conversation {{ {} }}",
-            (0..40).map(|n| format!("b{n}: id ")).collect::<String>()
-        );
+        let numbered = |count: usize, of: &str| {
+            let selections: Vec<String> =
+                (0..count).map(|number| of.replace('#', &number.to_string())).collect();
+            selections.join(" ")
+        };
+        let fragment = format!("fragment A on Conversation {{ {} }}", numbered(40, "b#: id"));
+        let many = format!("{{ {} }} {fragment}", numbered(9, "a#: conversation(id: 1) { ...A }"));
         for text in [
             "{ node(id: 1) { id } }",
             "{ conversations { nodes { id @include(if: true) } } }",

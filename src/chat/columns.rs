@@ -1,5 +1,5 @@
-//! The columns of rows that are shown, read by their places: finding each of a row's columns by name takes as long as
-//! decoding it.
+//! The columns of rows that are shown, read by their places: finding them by name was 3 % of an open conversation, and the
+//! columns that nobody is shown are not read.
 
 use sea_orm::{DbErr, QueryResult, TryGetable};
 use uuid::Uuid;

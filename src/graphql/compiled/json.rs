@@ -31,10 +31,10 @@ impl From<Error> for Failure {
 
 impl Failure {
     /// The error, which is about the field at `position` if it has no other place.
-    pub(super) fn at(self, position: Pos) -> Box<ServerError> {
+    pub(super) fn at(self, position: Pos) -> ServerError {
         match self {
-            Self::Field(error) => Box::new(async_graphql::Error::from(error).into_server_error(position)),
-            Self::Below(error) => error,
+            Self::Field(error) => async_graphql::Error::from(error).into_server_error(position),
+            Self::Below(error) => *error,
         }
     }
 }
@@ -157,7 +157,7 @@ impl<'c> Json<'c> {
         let start = self.bytes.len();
         if let Err(failure) = write(self) {
             self.bytes.truncate(start);
-            self.errors.push(*failure.at(position));
+            self.errors.push(failure.at(position));
             return self.raw("null");
         }
         Ok(())
@@ -183,7 +183,7 @@ impl<'c> Json<'c> {
                 error.path.clear();
             }
             error.path.push(segment());
-            Failure::Below(error)
+            Failure::Below(Box::new(error))
         })
     }
 

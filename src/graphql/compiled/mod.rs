@@ -4,10 +4,15 @@
 //! A query all of whose fields have a line in the tables here is instead compiled once, with its document, into a plan:
 //! what is to be read, and how it is written as JSON. Any other is executed by the library as a whole: one with a
 //! directive or a field without a line, and one whose arguments are wrong, so that there is one place which says so.
-//! Both answer with the same bytes, as `tests/api/compiled.rs` shows of random queries.
+//! Both answer with the same bytes, as `tests/api/compiled` shows of random queries.
 //!
-//! Of the server's time, a page of conversations takes a half, and an open conversation a third of what the library
-//! takes.
+//! Resolving the fields, the values and serialising them were 138 of 447 microseconds of a page of conversations, and 450
+//! of 1,250 of an open conversation.
+
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "the lines of a table, and what writes a value, all return the same"
+)]
 
 mod arguments;
 mod compiler;

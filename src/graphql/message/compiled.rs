@@ -44,14 +44,14 @@ fn field(name: &str) -> Option<Field<MessageNode>> {
         "finishReason" => value(|it, json| {
             json.optional(it.finish_reason, |json, reason| json.variant(FinishReason::from(reason)))
         }),
-        "model" => value(|it, json| json.optional(it.model.as_deref(), |json, model| json.string(model))),
+        "model" => value(|it, json| json.optional(it.model.as_deref(), Json::string)),
         "usage" => USAGE.optional(|it| it.usage.as_ref()),
         "feedback" => FEEDBACK.optional(|it| it.rating.is_some().then_some(&**it)),
         "metadata" => value(|it, json| json.metadata(&it.metadata)),
         "position" => value(|it, json| json.number(it.position)),
         "active" => value(|it, json| json.boolean(it.active)),
         "createdAt" => value(|it, json| json.instant(it.created_at)),
-        "finishedAt" => value(|it, json| json.optional(it.finished_at, |json, at| json.instant(at))),
+        "finishedAt" => value(|it, json| json.optional(it.finished_at, Json::instant)),
         _ => None,
     }
 }
@@ -94,6 +94,7 @@ fn tool_call_field(name: &str) -> Option<Field<ToolCall>> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the lines of a table all return the same")]
 fn parts() -> Option<Field<MessageNode>> {
     Some(Field::Compiled(Box::new(|compiler, selected| {
         compiler.columns(LongColumns::ALL);

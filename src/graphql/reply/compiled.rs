@@ -3,7 +3,7 @@
 use super::feedback::Rating;
 use super::outcome::FailureCode;
 use crate::entity::message::{Failure, Model, Usage};
-use crate::graphql::compiled::{Field, ObjectType, value};
+use crate::graphql::compiled::{Field, Json, ObjectType, value};
 
 pub(crate) const FAILURE: ObjectType<Failure> = ObjectType::new(&["Failure"], failure_field);
 
@@ -20,13 +20,9 @@ pub(crate) const USAGE: ObjectType<Usage> = ObjectType::new(&["Usage"], usage_fi
 
 fn usage_field(name: &str) -> Option<Field<Usage>> {
     match name {
-        "inputTokens" => value(|it, json| json.optional(it.input_tokens, |json, tokens| json.number(tokens))),
-        "outputTokens" => {
-            value(|it, json| json.optional(it.output_tokens, |json, tokens| json.number(tokens)))
-        }
-        "cachedInputTokens" => {
-            value(|it, json| json.optional(it.cached_input_tokens, |json, tokens| json.number(tokens)))
-        }
+        "inputTokens" => value(|it, json| json.optional(it.input_tokens, Json::number)),
+        "outputTokens" => value(|it, json| json.optional(it.output_tokens, Json::number)),
+        "cachedInputTokens" => value(|it, json| json.optional(it.cached_input_tokens, Json::number)),
         _ => None,
     }
 }
@@ -39,9 +35,7 @@ fn feedback_field(name: &str) -> Option<Field<Model>> {
         "rating" => {
             value(|it, json| json.optional(it.rating, |json, rating| json.variant(Rating::from(rating))))
         }
-        "comment" => {
-            value(|it, json| json.optional(it.rating_comment.as_deref(), |json, text| json.text(text)))
-        }
+        "comment" => value(|it, json| json.optional(it.rating_comment.as_deref(), Json::text)),
         _ => None,
     }
 }
