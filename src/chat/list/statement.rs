@@ -2,7 +2,7 @@
 
 use super::{ConversationCursor, ConversationFilter, ConversationOrder, ConversationState};
 use crate::chat::columns::{CONVERSATION, Columns};
-use crate::chat::metadata_index::MetadataSearch;
+use crate::chat::metadata_search::MetadataSearch;
 use crate::chat::read::RowSize;
 use crate::chat::{Chat, Slice};
 use crate::database::storable;
