@@ -1,5 +1,11 @@
 //! A page of conversations and what is asked about the whole list, in one statement and therefore from one snapshot.
 
+use sea_orm::sea_query::{
+    Alias, Condition, Expr, ExprTrait, Func, JoinType, LikeExpr, Order, Query, SelectStatement, SimpleExpr,
+    UnionType,
+};
+use sea_orm::{ColumnTrait, DbBackend, DbErr, EntityTrait, QueryResult, QueryTrait, Statement};
+
 use super::{ConversationCursor, ConversationFilter, ConversationOrder, ConversationState};
 use crate::chat::columns::{CONVERSATION, Columns};
 use crate::chat::metadata_search::MetadataSearch;
@@ -7,11 +13,6 @@ use crate::chat::read::RowSize;
 use crate::chat::{Chat, Slice};
 use crate::database::storable;
 use crate::entity::conversation::{Column, Entity, Model};
-use sea_orm::sea_query::{
-    Alias, Condition, Expr, ExprTrait, Func, JoinType, LikeExpr, Order, Query, SelectStatement, SimpleExpr,
-    UnionType,
-};
-use sea_orm::{ColumnTrait, DbBackend, DbErr, EntityTrait, QueryResult, QueryTrait, Statement};
 
 /// What a list is made of.
 pub(super) struct ListStatement<'l> {
