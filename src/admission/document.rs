@@ -251,7 +251,7 @@ mod tests {
             "{ node(id: 1) { id } }",
             "{ conversations { nodes { id @include(if: true) } } }",
             "{ conversations { nodes { unreadCount } } }",
-            "mutation { markRead(input: { conversationId: 1 }) { __typename } }",
+            "mutation { createConversation(input: { title: \"a\" }) { __typename } }",
             "{ __schema { queryType { name } } }",
             &many,
         ] {
