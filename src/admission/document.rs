@@ -240,13 +240,11 @@ mod tests {
         let spread = "...A ".repeat(20);
         let wide = format!("{{ viewer {{ {spread} }} }} fragment A on Viewer {{ {} }}", "id ".repeat(5));
         assert!(is_compiled(&wide), "what is merged takes no room");
-        let numbered = |count: usize, of: &str| {
-            let selections: Vec<String> =
-                (0..count).map(|number| of.replace('#', &number.to_string())).collect();
-            selections.join(" ")
-        };
-        let fragment = format!("fragment A on Conversation {{ {} }}", numbered(40, "b#: id"));
-        let many = format!("{{ {} }} {fragment}", numbered(9, "a#: conversation(id: 1) { ...A }"));
+        let fragment = "fragment A on Conversation { id title createdAt updatedAt pinnedAt state archivedAt deletedAt revision
+          metadata messageCount lastMessage { id role status content model metadata position active createdAt } }";
+        let roots: Vec<String> =
+            (0..40).map(|number| format!("a{number}: conversation(id: 1) {{ ...A }}")).collect();
+        let many = format!("{{ {} }} {fragment}", roots.join(" "));
         for text in [
             "{ node(id: 1) { id } }",
             "{ conversations { nodes { id @include(if: true) } } }",
