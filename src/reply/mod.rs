@@ -10,13 +10,18 @@ mod connectivity;
 mod draft;
 mod ending;
 mod fence;
+mod follower;
 mod generate;
 mod live;
 mod pending;
 mod permits;
+mod position;
 mod progress;
 mod prompt;
 mod queue;
+mod reader;
+mod recent;
+mod state;
 mod sweep;
 mod title;
 
@@ -33,10 +38,12 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub(crate) use self::claim::Claim;
+use self::follower::Followers;
 use self::live::Live;
 pub(crate) use self::permits::ReplyPermit;
 use self::permits::ReplyPermits;
-pub use self::progress::{ProgressEvent, ReplyPosition};
+pub use self::position::ReplyPosition;
+pub use self::progress::{ProgressEvent, ReplyEvents};
 use crate::assistant::Assistant;
 use crate::concurrency::ConcurrencyLimit;
 use crate::database::Database;
@@ -137,6 +144,8 @@ struct Inner {
     /// The id under which this process holds leases. A restarted server has a new one.
     server: Uuid,
     running: Mutex<HashMap<Uuid, Arc<Live>>>,
+    /// The replies that somebody follows here.
+    followers: Followers,
     permits: Arc<ReplyPermits>,
     /// The titles that are requested at present.
     titles: Arc<ConcurrencyLimit>,
@@ -164,6 +173,7 @@ impl Replies {
             options,
             server: Uuid::now_v7(),
             running: Mutex::default(),
+            followers: Followers::default(),
             tasks,
             draining: CancellationToken::new(),
             released: CancellationToken::new(),
