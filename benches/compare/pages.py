@@ -37,7 +37,7 @@ def circumstances(results):
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True, capture_output=True).stdout
     runs = [run for servers in results.get("requests", {}).values() for runs in servers.values() for run in runs]
     others = [run["others"] for run in runs if "others" in run]
-    busy = f"; other programs used up to {max(others):.0%} of it meanwhile" if others else ""
+    busy = f"; other programs used up to {min(1, max(others)):.0%} of it meanwhile" if others else ""
     return (f"Measured on {time.strftime('%Y-%m-%d')}, commit {commit.strip()}, {os.cpu_count()} processors "
             f"({platform.machine()}), which clients, server and database share{busy}.\n")
 

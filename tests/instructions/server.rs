@@ -1,6 +1,7 @@
 //! A server and its client in one process, on an SQLite file.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -142,9 +143,13 @@ fn serve(
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
+        // A file that is there was filled by this program.
+        let fresh = !Path::new(database).exists();
         let address = Address::parse(&format!("sqlite://{database}?mode=rwc")).unwrap();
         let database = Database::connect(address, 4).await.unwrap();
-        database.migrate_up().await.unwrap();
+        if fresh {
+            database.migrate_up().await.unwrap();
+        }
         // Nothing is done by the clock while the rounds are counted.
         let hour = Duration::from_hours(1);
         let options = reply::Options {
