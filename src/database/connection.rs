@@ -222,6 +222,17 @@ impl Connection {
         result
     }
 
+    /// Runs a statement that is a transaction by itself, and returns its first row. Until its answer has come, the
+    /// connection is in a transaction: what runs on it may be the commit, and is not cancelled.
+    pub(super) async fn transaction_of(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.in_transaction.store(true, Ordering::Release);
+        let row = self.query_one_raw(statement).await;
+        if !self.is_running() {
+            self.in_transaction.store(false, Ordering::Release);
+        }
+        row
+    }
+
     /// Commits, unless a statement has failed.
     pub(super) async fn commit(&self) -> Commit {
         if self.failed.load(Ordering::Acquire) {

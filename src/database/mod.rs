@@ -14,6 +14,7 @@ mod connect;
 mod connection;
 mod detached;
 mod driver;
+mod fast_path;
 mod migrate;
 mod options;
 mod pool;
@@ -35,6 +36,7 @@ pub use self::address::Address;
 pub use self::clock::{Clock, now, storable};
 pub use self::connection::Connection;
 use self::connection::Observer;
+pub(crate) use self::fast_path::FastPath;
 pub use self::options::Options;
 use self::pool::Pool;
 use self::retry::retry_until;
@@ -163,11 +165,27 @@ impl Database {
         T: Send + 'static,
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
+        self.write_fast(user, None, input, work).await
+    }
+
+    /// As [`Database::write`], but `path` is tried first. If its answer is lost, `work` is told so by
+    /// [`Write::uncertain`]: it then looks first whether everything is written.
+    pub(crate) async fn write_fast<I, T, W>(
+        &self,
+        user: &str,
+        path: Option<FastPath<T>>,
+        input: I,
+        work: W,
+    ) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
+    {
         let (database, user) = (self.clone(), user.to_owned());
-        self.run_detached(
-            true,
-            |early| async move { database.write_queued(&user, &input, &work, &early).await },
-        )
+        self.run_detached(true, |early| async move {
+            database.write_queued(&user, path, &input, &work, &early).await
+        })
         .await
     }
 
@@ -179,11 +197,26 @@ impl Database {
         T: Send + 'static,
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
+        self.write_fast_to_outcome(user, None, input, work).await
+    }
+
+    /// As [`Database::write_to_outcome`], but `path` is tried first, as in [`Database::write_fast`].
+    pub(crate) async fn write_fast_to_outcome<I, T, W>(
+        &self,
+        user: &str,
+        path: Option<FastPath<T>>,
+        input: I,
+        work: W,
+    ) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
+    {
         let (database, user) = (self.clone(), user.to_owned());
-        self.run_detached(
-            false,
-            |early| async move { database.write_queued(&user, &input, &work, &early).await },
-        )
+        self.run_detached(false, |early| async move {
+            database.write_queued(&user, path, &input, &work, &early).await
+        })
         .await
     }
 

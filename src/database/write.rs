@@ -9,9 +9,10 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::after_commit::AfterCommit;
-use super::commit::UnknownCommit;
+use super::commit::{OUTCOME_TIMEOUT, UnknownCommit};
 use super::connection::{Commit, Connection};
 use super::detached::EarlyAnswer;
+use super::fast_path::{FastOutcome, FastPath};
 use super::pool::PooledConnection;
 use super::retry::{RETRY_PAUSE, retry_until};
 use super::{Database, OPERATION_TIMEOUT, now};
@@ -43,6 +44,8 @@ pub struct Write {
     transaction: i64,
     /// The user's new revision, which goes into every row that is touched.
     pub revision: i64,
+    /// Whether all of it may be written already: by a [`FastPath`] whose answer was lost.
+    pub uncertain: bool,
     /// One instant for all rows, by the [`Clock`](super::Clock) that leases go by.
     pub now: DateTime<Utc>,
 }
@@ -75,7 +78,8 @@ impl Write {
         let (revision, transaction) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
         let now = row.try_get_by_index::<DateTime<Utc>>(1)?.trunc_subsecs(3);
         let after_commit = AfterCommit::default();
-        Ok(Self { connection, after_commit, user: user.to_owned(), transaction, revision, now })
+        let uncertain = false;
+        Ok(Self { connection, after_commit, user: user.to_owned(), transaction, revision, uncertain, now })
     }
 
     /// Runs `action` once the transaction is committed, even if the caller of the write is gone by then. It does not run
@@ -109,6 +113,7 @@ impl Database {
     pub(super) async fn write_queued<I, T>(
         &self,
         user: &str,
+        path: Option<FastPath<T>>,
         input: &I,
         work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
         early: &EarlyAnswer,
@@ -121,20 +126,59 @@ impl Database {
         let busy = || Error::Unavailable("earlier writes of the user take too long".to_owned());
         let mut queue = turn.unwrap_or_else(|_| Err(busy()))?;
         let deadline = Instant::now() + OPERATION_TIMEOUT;
-        let result = loop {
-            match self.write_once(user, input, work, early, deadline).await {
-                Err(Error::Conflict(_) | Error::Unreachable(_))
-                    if Instant::now() + RETRY_PAUSE < deadline =>
-                {
-                    sleep(RETRY_PAUSE).await;
+        let outcome = match path {
+            Some(path) => self.write_by(path, deadline).await,
+            None => FastOutcome::Nothing,
+        };
+        let result = match outcome {
+            FastOutcome::Written(result) => return result,
+            FastOutcome::Nothing => self.write_until(user, input, work, false, early, deadline).await,
+            FastOutcome::Uncertain => {
+                let latest = Instant::now() + OUTCOME_TIMEOUT;
+                let write = self.write_until(user, input, work, true, early, latest);
+                tokio::pin!(write);
+                match timeout(OPERATION_TIMEOUT, &mut write).await {
+                    Ok(result) => result,
+                    Err(_) => {
+                        early.fail(&Error::Unavailable("the answer to a write was lost".to_owned()));
+                        write.await
+                    }
                 }
-                result => break result,
             }
         };
         if let Err(Error::Unreachable(cause)) = &result {
             queue.report_outage(cause);
         }
         result
+    }
+
+    /// Writes, and tries again while nothing was written, until `deadline`.
+    async fn write_until<I, T>(
+        &self,
+        user: &str,
+        input: &I,
+        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
+        uncertain: bool,
+        early: &EarlyAnswer,
+        deadline: Instant,
+    ) -> Result<T, Error>
+    where
+        I: Sync,
+        T: Send,
+    {
+        loop {
+            let result = self.write_once(user, input, work, uncertain, early, deadline).await;
+            let nothing_written = match &result {
+                Err(Error::Conflict(_) | Error::Unreachable(_)) => true,
+                // The lost statement may hold the lock of the account until it ends.
+                Err(error) => uncertain && error.is_unavailable(),
+                Ok(_) => false,
+            };
+            if !nothing_written || Instant::now() + RETRY_PAUSE >= deadline {
+                return result;
+            }
+            sleep(RETRY_PAUSE).await;
+        }
     }
 
     /// # Errors
@@ -144,6 +188,7 @@ impl Database {
         user: &str,
         input: &I,
         work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
+        uncertain: bool,
         early: &EarlyAnswer,
         deadline: Instant,
     ) -> Result<T, Error>
@@ -153,6 +198,7 @@ impl Database {
     {
         let begin = || async { Write::begin(self.writers.acquire(None).await?, user).await };
         let mut write = retry_until(deadline, begin).await?;
+        write.uncertain = uncertain;
         let result = timeout(WRITE_TIMEOUT, work(&write, input)).await;
         let value =
             match result.unwrap_or_else(|_| Err(Error::Unavailable("a write took too long".to_owned()))) {

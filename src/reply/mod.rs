@@ -6,6 +6,7 @@
 mod checkpoint;
 mod chunk;
 mod claim;
+mod closing;
 mod connectivity;
 mod draft;
 mod ending;
@@ -19,6 +20,7 @@ mod prompt;
 mod queue;
 mod sweep;
 mod title;
+mod waiters;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,6 +39,7 @@ use self::live::Live;
 pub(crate) use self::permits::ReplyPermit;
 use self::permits::ReplyPermits;
 pub use self::progress::{ProgressEvent, ReplyPosition};
+use self::waiters::Waiters;
 use crate::assistant::Assistant;
 use crate::concurrency::ConcurrencyLimit;
 use crate::database::Database;
@@ -137,6 +140,7 @@ struct Inner {
     /// The id under which this process holds leases. A restarted server has a new one.
     server: Uuid,
     running: Mutex<HashMap<Uuid, Arc<Live>>>,
+    waiters: Arc<Waiters>,
     permits: Arc<ReplyPermits>,
     /// The titles that are requested at present.
     titles: Arc<ConcurrencyLimit>,
@@ -164,6 +168,7 @@ impl Replies {
             options,
             server: Uuid::now_v7(),
             running: Mutex::default(),
+            waiters: Arc::default(),
             tasks,
             draining: CancellationToken::new(),
             released: CancellationToken::new(),
@@ -214,17 +219,25 @@ impl Replies {
 
     /// Generates the claimed reply in the background, and then further ones with the same permit.
     pub(crate) fn generate(&self, claim: Claim) {
-        self.0.tasks.spawn(self.clone().generate_all(claim));
+        // From now on its end can be waited for here.
+        let end = self.0.waiters.expect(&claim.reply);
+        self.0.tasks.spawn(self.clone().generate_all(claim, end));
     }
 
     /// Waits until a reply of `user` has ended, on whichever server, and returns it. It also waits while the database
-    /// is unavailable.
+    /// is unavailable. The row of a reply that this server writes is not read.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the user has no such reply, or no longer.
     pub async fn wait_for_end(&self, user: &str, id: Uuid) -> Result<message::Model, Error> {
         let mut listener = self.0.signals.listen(Topic::Reply(id));
         loop {
+            if let Some(end) = self.0.waiters.end_of(user, id) {
+                tokio::select! {
+                    row = end.come() => if let Some(row) = row { return Ok(row) },
+                    () = self.0.released.cancelled() => {}
+                }
+            }
             // Read before the row, so that a reply that has ended by then is returned even though the server stops.
             let is_last_check = self.0.released.is_cancelled();
             match self.find(user, id).await {
@@ -243,7 +256,9 @@ impl Replies {
                 tokio::select! {
                     () = self.0.released.cancelled() => break,
                     () = &mut pause => break,
-                    () = listener.woken() => if !self.is_running(id) { break },
+                    () = listener.woken() => {
+                        if !self.is_running(id) || self.0.waiters.end_of(user, id).is_some() { break }
+                    }
                 }
             }
         }
