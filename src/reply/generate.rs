@@ -91,8 +91,8 @@ impl Replies {
             () = self.0.released.cancelled() => return AttemptOutcome::Released,
         };
         let mut deltas = self.0.assistant.reply(prompt);
-        let mut tick = interval_at(Instant::now() + options.checkpoint, options.checkpoint);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tick = interval_at(self.next_tick(), options.checkpoint);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut work: Option<Work<'_, Result<CheckpointOutcome, Error>>> = None;
         let mut schedule = Schedule::new(options.lease, Instant::now());
         loop {

@@ -3,6 +3,7 @@
 //! A reply's row holds a lease: the server that writes it, and a deadline. Every write of a reply is conditional on
 //! that server and on the attempt, so a server that was thought dead cannot overwrite its successor.
 
+mod batch;
 mod checkpoint;
 mod chunk;
 mod claim;
@@ -29,11 +30,12 @@ use std::time::Duration;
 use clap::{Args, value_parser};
 use sea_orm::sea_query::Expr;
 use sea_orm::{EntityTrait, IdenStatic, Iterable, QueryFilter, QuerySelect};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use self::batch::Batches;
 pub(crate) use self::claim::Claim;
 use self::live::Live;
 pub(crate) use self::permits::ReplyPermit;
@@ -139,8 +141,11 @@ struct Inner {
     options: Options,
     /// The id under which this process holds leases. A restarted server has a new one.
     server: Uuid,
+    /// From when on checkpoints are counted.
+    started: Instant,
     running: Mutex<HashMap<Uuid, Arc<Live>>>,
     waiters: Arc<Waiters>,
+    batches: Batches,
     permits: Arc<ReplyPermits>,
     /// The titles that are requested at present.
     titles: Arc<ConcurrencyLimit>,
@@ -159,14 +164,17 @@ impl Replies {
         options: Options,
     ) -> Self {
         let tasks = TaskTracker::new();
+        let server = Uuid::now_v7();
         let replies = Self(Arc::new(Inner {
             permits: ReplyPermits::new(options.replies, tasks.clone()),
             titles: Arc::new(ConcurrencyLimit::new(USER_TITLES, Some(TITLES))),
+            batches: Batches::start(database.clone(), server, options.lease),
             database,
             signals,
             assistant,
             options,
-            server: Uuid::now_v7(),
+            server,
+            started: Instant::now(),
             running: Mutex::default(),
             waiters: Arc::default(),
             tasks,
