@@ -19,6 +19,7 @@ mod problem;
 mod rest;
 mod serve;
 mod starting;
+mod stream_body;
 mod streams;
 
 use std::sync::Arc;
