@@ -36,7 +36,9 @@ on_both_databases! {
         let (server, attempts) = running(&database).await;
         for round in 1..=2 {
             server.take_all_statements();
-            attempts.iter().for_each(|attempt| attempt.say("word "));
+            for attempt in &attempts {
+                attempt.say("word ");
+            }
             let stored = format!("SELECT count(*) FROM message WHERE content = '{}'", "word ".repeat(round));
             database.becomes(&stored, i64::try_from(REPLIES).unwrap()).await;
             let statements = server.take_all_statements();
@@ -57,7 +59,9 @@ async fn a_row_that_is_locked_does_not_keep_others_from_being_stored() {
     let blocker = database.raw().await;
     let lock = "BEGIN; SELECT 1 FROM message WHERE user_id = 'user 7' FOR UPDATE";
     blocker.execute_unprepared(lock).await.unwrap();
-    attempts.iter().for_each(|attempt| attempt.say("word"));
+    for attempt in &attempts {
+        attempt.say("word");
+    }
     let stored = "SELECT count(*) FROM message WHERE content = 'word'";
     database.becomes(stored, i64::try_from(REPLIES - 1).unwrap()).await;
     blocker.execute_unprepared("ROLLBACK").await.unwrap();

@@ -53,7 +53,6 @@ on_both_databases! {
                 });
             }
             connection.execute_unprepared("ROLLBACK").await.unwrap();
-            println!("{count} messages: {cost:?}");
             costs.push(cost);
         }
         let [few, many] = [0, 1].map(|index| &costs[index]);

@@ -126,7 +126,7 @@ impl World<'_> {
             "metadata",
             "dense_rank() OVER (ORDER BY revision)",
         ]
-        .map(|column| text(column))
+        .map(text)
         .into_iter()
         .chain([flag("updated_at > created_at"), flag("deleted_at IS NULL")])
         .collect();
@@ -137,7 +137,7 @@ impl World<'_> {
             "(SELECT above.content FROM message AS above WHERE above.user_id = message.user_id AND above.id = message.parent_id)",
             "(SELECT entry.text FROM message_search AS entry WHERE entry.user_id = message.user_id AND entry.id = message.id)",
         ]
-        .map(|column| text(column))
+        .map(text)
         .into_iter()
         .chain([
             flag("active"), flag("failure IS NULL"), flag("lease_owner IS NULL AND lease_until IS NULL"),
