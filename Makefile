@@ -21,7 +21,7 @@ SCHEMATHESIS := target/schemathesis
 GRAPHIQL := web/graphiql
 GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
 
-.PHONY: help run test api chaos measure hostile fuzz bench web schema release-schema configuration fmt lint audit clients clean
+.PHONY: help run test api chaos measure hostile fuzz bench bench-growth bench-search instructions web schema release-schema configuration fmt lint audit clients clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -36,6 +36,7 @@ run: ## start a development server, with GraphiQL if Node is there
 
 test: web lint audit $(BETTER_AUTH)/node_modules/.package-lock.json ## everything: style, licences, tests on both databases, clients against the real server
 	scripts/with-postgres $(CARGO) test $(LOCKED) --workspace $(ALL_TESTS)
+	$(MAKE) --no-print-directory instructions
 	$(MAKE) --no-print-directory chaos ARGS='--seconds 20'
 	$(MAKE) --no-print-directory chaos ARGS='--seconds 10 --sqlite'
 	$(MAKE) --no-print-directory clients
@@ -60,8 +61,20 @@ fuzz: ## look for inputs that break promises: TARGET=cursor, query_guard, sse or
 	mkdir -p fuzz/target/corpus/$(TARGET)
 	$(CARGO) +nightly fuzz run $(TARGET) fuzz/target/corpus/$(TARGET) fuzz/corpus/$(TARGET) $(ARGS)
 
-bench: ## measure a search among a million messages of others, on both databases
+# Its clusters write to the disk, and have memory as a small server has. BENCH_SERVER names another build of the server.
+BENCH = scripts/with-postgres --durable --set shared_buffers=512MB --set max_wal_size=4GB python3 benches/compare
+bench: ## compare the server with one written by hand, on both databases, in 10 minutes; ARGS='--only requests --database postgres'
+	$(BENCH) $(ARGS)
+
+bench-growth: ## tell whether a request costs more among more messages; MESSAGES='1000 100000 10000000'
+	$(BENCH) --growth $(or $(MESSAGES),1000 100000) $(ARGS)
+
+bench-search: ## measure a search among a million messages of others, on both databases
 	scripts/with-postgres $(CARGO) bench $(LOCKED) --bench search
+
+instructions: ## fail if a request or a word takes more instructions than recorded; ARGS=record, PROFILE=--release
+	@command -v valgrind >/dev/null || scripts/install-package valgrind
+	$(CARGO) test $(LOCKED) $(PROFILE) --test instructions -- $(ARGS)
 
 web: $(GRAPHIQL)/dist/index.html ## bundle the GraphiQL page; the next build of the server takes it in
 
@@ -93,9 +106,11 @@ configuration: ## write docs/configuration.md anew from the code
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all
+	cd benches && $(CARGO) fmt --all
 
 lint: $(GRAPHIQL)/node_modules/.package-lock.json ## check formatting, clippy's lints and the page's types
 	$(CARGO) fmt --all --check
+	cd benches && $(CARGO) fmt --all --check
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	cd $(GRAPHIQL) && node_modules/.bin/tsc
 

@@ -114,6 +114,13 @@ impl MemoryBudget {
         Ok(())
     }
 
+    /// Adds what was reserved in another budget of the same holder's, so that it need not be reserved again.
+    pub(crate) fn add(&self, reservation: Reservation) {
+        let mut state = self.state();
+        state.reserved.steps += reservation.steps;
+        state.reserved.permits.extend(reservation.permits);
+    }
+
     /// Empties the budget. What was in it is held until the returned value is dropped.
     #[must_use]
     pub fn release(&self) -> Reservation {
@@ -195,5 +202,18 @@ mod tests {
         assert_eq!(budget.take(MEGABYTE).unwrap_err().code(), Code::RateLimited);
         drop(reservation);
         budget.take(MEGABYTE).unwrap();
+    }
+
+    #[test]
+    fn what_was_reserved_before_is_not_reserved_again() {
+        let memory = Memory::new(4 * MEGABYTE);
+        let (budget, other) = (memory.budget("ann", MEGABYTE), memory.budget("ann", MEGABYTE));
+        other.take(MEGABYTE).unwrap();
+        let reservation = other.release();
+        assert_eq!(budget.take(MEGABYTE).unwrap_err().code(), Code::RateLimited);
+        budget.add(reservation);
+        budget.take(MEGABYTE).unwrap();
+        drop(budget.release());
+        other.take(MEGABYTE).unwrap();
     }
 }

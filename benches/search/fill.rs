@@ -47,8 +47,13 @@ pub async fn own(database: &Database, count: usize) {
                 conversation::Entity::insert(conversation.into_active_model())
                     .exec_without_returning(&**write)
                     .await?;
+                let mut parent = None;
                 for (position, number) in (1..).zip(batch) {
-                    let row = message(conversation_id, position, &text(*number), write.now, write.revision);
+                    let row = message::Model {
+                        parent_id: parent,
+                        ..message(conversation_id, position, &text(*number), write.now, write.revision)
+                    };
+                    parent = Some(row.id);
                     let (id, content) = (row.id, row.content.clone());
                     message::Entity::insert(row.into_active_model()).exec_without_returning(&**write).await?;
                     index_message(write, USER, id, &content).await?;
@@ -69,16 +74,13 @@ pub async fn others(raw: &DatabaseConnection, count: usize) -> usize {
             .await
             .expect("messages can be stored");
     };
-    raw.execute_unprepared("CREATE TABLE bench_text (number INTEGER, content TEXT, text TEXT, tokens TEXT)")
-        .await
-        .unwrap();
+    raw.execute_unprepared("CREATE TABLE bench_text (content TEXT, text TEXT, tokens TEXT)").await.unwrap();
     for number in 0..TEXTS {
         let content = text(number);
         let folded = Folded::of(&content).into_string();
         let tokens = tokens(NOBODY, &folded);
-        let values =
-            vec![i32::try_from(number).unwrap().into(), content.into(), folded.into(), tokens.into()];
-        run("INSERT INTO bench_text VALUES ($1, $2, $3, $4)", values).await;
+        run("INSERT INTO bench_text VALUES ($1, $2, $3)", vec![content.into(), folded.into(), tokens.into()])
+            .await;
     }
     let repeats = count.div_ceil(USERS * TEXTS);
     let total = repeats * USERS * TEXTS;
@@ -103,10 +105,11 @@ pub async fn others(raw: &DatabaseConnection, count: usize) -> usize {
         let row = conversation(&name, user, instant, 1);
         let conversation_id = row.id;
         conversation::Entity::insert(row.into_active_model()).exec_without_returning(raw).await.unwrap();
+        // They are versions of one first message: a chain would take the database long to make.
         let insert = format!(
             "INSERT INTO message (user_id, id, conversation_id, position, active, role, status, content, parts,
-                created_at, finished_at, revision)
-            SELECT $1, {id}, $2, n * (SELECT count(*) FROM bench_text) + number + 1, TRUE, 'USER', 'COMPLETE', content, {no}, $4, $4, 1
+                created_at, finished_at, created_revision, revision)
+            SELECT $1, {id}, $2, 1, FALSE, 'USER', 'COMPLETE', content, {no}, $4, $4, 1, 1
             FROM bench_text CROSS JOIN ({series}) AS series"
         );
         let repeats = i32::try_from(repeats).unwrap() - 1;
@@ -120,8 +123,7 @@ pub async fn others(raw: &DatabaseConnection, count: usize) -> usize {
 async fn index(raw: &DatabaseConnection, user: &str) {
     let backend = raw.get_database_backend();
     let scoped = format!("replace(b.tokens, '{NOBODY}', '{}')", scope(user));
-    let own =
-        "FROM message AS m JOIN bench_text AS b ON b.number = (m.position - 1) % $2 WHERE m.user_id = $1";
+    let own = "FROM message AS m JOIN bench_text AS b ON b.content = m.content WHERE m.user_id = $1";
     let statements = match backend {
         DbBackend::Postgres => vec![format!(
             "INSERT INTO message_search (user_id, id, text, tokens)
@@ -132,13 +134,12 @@ async fn index(raw: &DatabaseConnection, user: &str) {
             format!(
                 "INSERT INTO message_token (rowid, tokens) SELECT s.number, {scoped}
                 FROM message_search AS s JOIN message AS m ON m.user_id = s.user_id AND m.id = s.id
-                    JOIN bench_text AS b ON b.number = (m.position - 1) % $2 WHERE s.user_id = $1"
+                    JOIN bench_text AS b ON b.content = m.content WHERE s.user_id = $1"
             ),
         ],
     };
     for sql in statements {
-        let values = [Value::from(user), Value::from(i64::try_from(TEXTS).unwrap())];
-        let statement = Statement::from_sql_and_values(backend, &sql, values);
+        let statement = Statement::from_sql_and_values(backend, &sql, [Value::from(user)]);
         raw.execute_raw(statement).await.expect("messages can be indexed");
     }
 }

@@ -13,12 +13,12 @@ use crate::database::Write;
 use crate::entity::message::{self, Column, Entity, visible};
 use crate::error::Error;
 
-/// Metadata to store with a message.
+/// Metadata of a message to change.
 #[derive(Clone, Debug, Serialize)]
-pub struct SetMessageMetadata {
+pub struct UpdateMessageMetadata {
     /// The message.
     pub message_id: Uuid,
-    /// The metadata, in place of what the message has.
+    /// What is merged into the message's metadata.
     pub metadata: Metadata,
     /// The idempotency key: a second request with the same key changes nothing.
     #[serde(skip)]
@@ -49,21 +49,30 @@ impl Chat {
         update.exec_with_returning(&**write).await?.pop().ok_or(Error::NotFound("message"))
     }
 
-    /// Replaces the metadata of a message.
+    /// Merges into the metadata of a message. Nothing changes if they have all of it already.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the viewer has no such message.
-    pub async fn set_message_metadata(&self, request: SetMessageMetadata) -> Result<message::Model, Error> {
+    /// [`Error::NotFound`] if the viewer has no such message; [`Error::BadUserInput`] if the metadata would not be within
+    /// their bounds.
+    pub async fn update_message_metadata(
+        &self,
+        request: UpdateMessageMetadata,
+    ) -> Result<message::Model, Error> {
         let key = request.idempotency_key.as_deref();
-        let idempotent = IdempotentRequest::new(key, "setMessageMetadata", &request)?;
-        let input = (request.message_id, request.metadata.into_text(), idempotent);
-        self.write(input, |chat, write, (id, metadata, idempotent)| {
+        let idempotent = IdempotentRequest::new(key, "updateMessageMetadata", &request)?;
+        self.write((request, idempotent), |chat, write, (request, idempotent)| {
             Box::pin(async move {
-                if chat.is_repeated(write, idempotent.as_ref()).await? {
-                    return Ok(unchanged(write, chat.created_message(write, Some(*id)).await?));
+                let is_repeated = chat.is_repeated(write, idempotent.as_ref()).await?;
+                let row = chat.created_message(write, Some(request.message_id)).await?;
+                if is_repeated {
+                    return Ok(unchanged(write, row));
                 }
-                let metadata = [(Column::Metadata, Expr::value(metadata.as_str()))];
-                chat.update_message(write, *id, metadata).await
+                let merged = request.metadata.merged_into(&row.metadata)?;
+                if merged.as_str() == row.metadata {
+                    return Ok(unchanged(write, row));
+                }
+                let metadata = [(Column::Metadata, Expr::value(merged.as_str()))];
+                chat.update_message(write, row.id, metadata).await
             })
         })
         .await

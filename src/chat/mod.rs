@@ -39,7 +39,7 @@ pub use self::list::{
     ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder, ConversationPage,
     ConversationState,
 };
-pub use self::messages::SetMessageMetadata;
+pub use self::messages::UpdateMessageMetadata;
 pub use self::metadata::Metadata;
 pub use self::metadata_index::MetadataFilter;
 pub use self::new_message::Sent;
@@ -55,7 +55,7 @@ pub use self::tree::{
     ActivateMessage, Activated, DeleteMessage, Deleted, EditMessage, ForkConversation, RegenerateReply,
     Regenerated, SiblingGroup, SiblingKey, SiblingPage, SiblingRank, resume_steps,
 };
-pub use self::unended::QueuedReplies;
+pub use self::unended::{Question, QueuePosition, Unended, UnendedReplies};
 pub use self::unread::MarkRead;
 pub use self::update::{
     ConversationChanges, MAX_CONVERSATIONS, Outcomes, UpdateConversation, UpdateConversations, check_count,

@@ -1,6 +1,5 @@
 //! Following, stopping and retrying the viewer's replies.
 
-use futures_util::stream::BoxStream;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde::Serialize;
@@ -13,7 +12,7 @@ use crate::database::Write;
 use crate::entity::message::{self, Column, Entity, Parts, Role, Status};
 use crate::error::Error;
 use crate::index::{self, Entry};
-use crate::reply::{Claim, ProgressEvent, ReplyPosition};
+use crate::reply::{Claim, ReplyEvents, ReplyPosition};
 use crate::signal::Topic;
 
 /// A reply to stop.
@@ -56,11 +55,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply.
-    pub async fn reply_progress(
-        &self,
-        id: Uuid,
-        after: Option<ReplyPosition>,
-    ) -> Result<BoxStream<'static, Result<(ProgressEvent, ReplyPosition), Error>>, Error> {
+    pub async fn reply_progress(&self, id: Uuid, after: Option<ReplyPosition>) -> Result<ReplyEvents, Error> {
         match self.replies.status(self.user(), id).await {
             Ok(None) => return Err(Error::NotFound("reply")),
             Err(error) if !error.is_unavailable() => return Err(error),

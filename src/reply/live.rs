@@ -6,7 +6,7 @@ use sea_orm::prelude::DateTimeUtc;
 use tokio::sync::watch;
 
 use super::ReplyPosition;
-use super::chunk::{CHUNK_BYTES, Chunk};
+use super::chunk::{CHUNK_BYTES, Chunk, Excerpt};
 use super::draft::{Draft, Kind, Next};
 use crate::entity::message::ToolCall;
 
@@ -71,20 +71,33 @@ impl Live {
         self.extent.borrow().bytes
     }
 
-    /// The tool calls or the piece after `position`, at most [`CHUNK_BYTES`] of the piece.
-    pub(super) fn chunk(&self, position: ReplyPosition) -> Chunk {
+    /// What follows `position`: tool calls of at most `room` bytes, and the piece that is next, of at most
+    /// [`CHUNK_BYTES`].
+    pub(super) fn chunk(&self, position: ReplyPosition, room: usize) -> Chunk {
         let draft = self.lock();
         let size = draft.size();
-        let (mut text, mut reasoning) = (Vec::new(), Vec::new());
-        if let Some(Next::Piece(kind, bytes)) = size.next(&draft.parts, position) {
-            let (from, start, into) = match kind {
-                Kind::Text => (&draft.content, position.text, &mut text),
-                Kind::Reasoning => (&draft.reasoning, position.reasoning, &mut reasoning),
-            };
-            let end = start.saturating_add(bytes.min(CHUNK_BYTES)).min(from.len());
-            into.extend_from_slice(from.as_bytes().get(start..end).unwrap_or_default());
+        let mut excerpt = Excerpt::default();
+        match size.next(&draft.parts, position) {
+            Some(Next::Piece(kind, bytes)) => {
+                let (from, start, into) = match kind {
+                    Kind::Text => (&draft.content, position.text, &mut excerpt.text),
+                    Kind::Reasoning => (&draft.reasoning, position.reasoning, &mut excerpt.reasoning),
+                };
+                let end = start.saturating_add(bytes.min(CHUNK_BYTES)).min(from.len());
+                into.extend_from_slice(from.as_bytes().get(start..end).unwrap_or_default());
+            }
+            Some(Next::Call(_, next)) => {
+                excerpt.call_bytes = next.bytes();
+                let sizes = draft.parts.tool_calls().skip(position.calls).map(ToolCall::bytes);
+                let so_far = sizes.scan(0, |bytes, more| {
+                    *bytes += more;
+                    Some(*bytes)
+                });
+                excerpt.calls = so_far.take_while(|bytes| *bytes <= room).count();
+            }
+            None => {}
         }
-        Chunk::new(size, &draft.parts, position, text, reasoning)
+        Chunk::new(size, &draft.parts, position, excerpt)
     }
 
     pub(super) fn follow(&self) -> watch::Receiver<Extent> {

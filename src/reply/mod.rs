@@ -12,13 +12,18 @@ mod connectivity;
 mod draft;
 mod ending;
 mod fence;
+mod follower;
 mod generate;
 mod live;
 mod pending;
 mod permits;
+mod position;
 mod progress;
 mod prompt;
 mod queue;
+mod reader;
+mod recent;
+mod state;
 mod sweep;
 mod title;
 mod waiters;
@@ -37,10 +42,12 @@ use uuid::Uuid;
 
 use self::batch::Batches;
 pub(crate) use self::claim::Claim;
+use self::follower::Followers;
 use self::live::Live;
 pub(crate) use self::permits::ReplyPermit;
 use self::permits::ReplyPermits;
-pub use self::progress::{ProgressEvent, ReplyPosition};
+pub use self::position::ReplyPosition;
+pub use self::progress::{ProgressEvent, ReplyEvents};
 use self::waiters::Waiters;
 use crate::assistant::Assistant;
 use crate::concurrency::ConcurrencyLimit;
@@ -146,6 +153,8 @@ struct Inner {
     running: Mutex<HashMap<Uuid, Arc<Live>>>,
     waiters: Arc<Waiters>,
     batches: Batches,
+    /// The replies that somebody follows here.
+    followers: Followers,
     permits: Arc<ReplyPermits>,
     /// The titles that are requested at present.
     titles: Arc<ConcurrencyLimit>,
@@ -177,6 +186,7 @@ impl Replies {
             started: Instant::now(),
             running: Mutex::default(),
             waiters: Arc::default(),
+            followers: Followers::default(),
             tasks,
             draining: CancellationToken::new(),
             released: CancellationToken::new(),

@@ -5,6 +5,7 @@ mod endings;
 mod moments;
 mod paths;
 mod replies;
+mod sharing;
 mod sizes;
 mod start;
 

@@ -47,7 +47,7 @@ impl Case {
 fn mutations(message: &Value, reply: &Value) -> Vec<Case> {
     let metadata = json!({ "a": 1 });
     let rate = "mutation($id: ID!) { rateReply(input: { messageId: $id, rating: DOWN }) { reply { id } } }";
-    let set = "mutation($id: ID!) { setMessageMetadata(input: { messageId: $id, metadata: { b: 2 } }) { message { id } } }";
+    let set = "mutation($id: ID!) { updateMessageMetadata(input: { messageId: $id, metadata: { b: 2 } }) { message { id } } }";
     let case = |name, payload, input: Value, others| Case {
         name,
         payload,
@@ -69,9 +69,9 @@ fn mutations(message: &Value, reply: &Value) -> Vec<Case> {
         },
         Case {
             meanwhile: vec![(set, json!({ "id": message }))],
-            now: Some(json!({ "message": { "id": message, "metadata": { "b": 2 } } })),
+            now: Some(json!({ "message": { "id": message, "metadata": { "a": 1, "b": 2 } } })),
             ..case(
-                "setMessageMetadata",
+                "updateMessageMetadata",
                 "message { id metadata }",
                 json!({ "messageId": message, "metadata": metadata, "idempotencyKey": "metadata" }),
                 vec![("metadata", json!({})), ("messageId", reply.clone())],

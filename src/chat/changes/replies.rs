@@ -20,7 +20,7 @@ use super::{Change, ChangeCursor, LongColumns};
 use crate::chat::Chat;
 use crate::entity::message::{self, Status};
 use crate::error::Error;
-use crate::reply::{ProgressEvent, ReplyPosition};
+use crate::reply::{ProgressEvent, ReplyEvents, ReplyPosition};
 
 /// How long the reader of a reply that has ended may take for its rest. After that the whole reply is told instead.
 const REST_TIMEOUT: Duration = Duration::from_secs(1);
@@ -45,8 +45,6 @@ pub enum FeedContent {
     /// What this reply has brought since the last change or event of it.
     Reply(Uuid, (ProgressEvent, ReplyPosition)),
 }
-
-type ReplyEvents = BoxStream<'static, Result<(ProgressEvent, ReplyPosition), Error>>;
 
 impl Chat {
     /// As [`Chat::follow_changes`], with what running replies bring. Those that began before `since` come first.
@@ -241,9 +239,7 @@ impl Feed {
     /// Follows a running reply from where `row` ends.
     fn follow(&mut self, row: &message::Model) {
         self.leave(row.id);
-        let Chat { replies, budget, .. } = &self.chat;
-        let position = ReplyPosition::in_row(row);
-        let events = replies.progress(self.chat.user(), row.id, position, budget.clone());
+        let events = self.chat.replies.progress_of(row, self.chat.budget.clone());
         self.replies.push(Followed { id: row.id, conversation_id: row.conversation_id, events });
     }
 

@@ -5,12 +5,10 @@ use async_graphql::{Context, ID, Object};
 use super::Conversation;
 use super::list::ConversationState;
 use super::revision::Revision;
-use crate::chat::{self, PathPage, QueuedReplies, Slice};
+use crate::chat::{self, CountedPage, PathPage, Question, QueuePosition, Unended, UnendedReplies};
 use crate::error::Error;
 use crate::graphql::message::{self, Message, MessageConnection};
-use crate::graphql::shared::{
-    ActiveReply, ContextExt, DateTime, Json, Paging, UnendedReplies, read_metadata,
-};
+use crate::graphql::shared::{ContextExt, Cursor, DateTime, Json, Paging, QueueCursor, read_metadata};
 
 /// A thread of messages between a user and the assistant.
 #[Object]
@@ -65,8 +63,8 @@ impl Conversation {
     }
 
     /// The client's own JSON object: at most 4,096 bytes as compact JSON, nested at most 16 levels deep, without NUL
-    /// characters, at most 256 different values. The server stores it and does not interpret it. `updateConversation`
-    /// merges into it, while `setMessageMetadata` replaces the metadata of a message.
+    /// characters, at most 64 different values. The server stores it and does not interpret it. `updateConversation`
+    /// merges into it.
     #[expect(clippy::unused_async, reason = "the macro wants it")]
     async fn metadata(&self, context: &Context<'_>) -> Result<Json, Error> {
         read_metadata(context, &self.row.metadata)
@@ -76,35 +74,47 @@ impl Conversation {
     /// read. Sending a message marks all messages before its reply as read. A reply counts once it has ended; this
     /// does not change the `revision`, and other devices learn of it by the reply's `MessageChanged`, or by its
     /// `ReplyEnded` in a stream of changes with `replyText`.
+    ///
+    /// `unreadCount`, `activeReply` and `queuedReplies` are read together for all conversations of a page, and are of one
+    /// moment, which may be a little later than that of the other fields. An `unreadCount` of 0 may be of either moment.
     async fn unread_count(&self, context: &Context<'_>) -> Result<i64, Error> {
-        let (read, last) = (self.row.read_position, self.row.last_position);
-        if last <= read {
+        if self.row.last_position <= self.row.read_position {
             return Ok(0);
         }
-        let unended = context.rows()?.load_one(UnendedReplies(self.row.id)).await?.unwrap_or_default();
-        let unended = unended.into_iter().filter(|position| (read + 1..=last).contains(position)).count();
-        Ok((last - read).saturating_sub_unsigned(unended as u64))
+        let unended = self.unended(context, Question::Unread).await?;
+        Ok(unended.map_or(0, |unended| unended.unread))
     }
 
     /// The reply that is being written in the conversation, on the active path or not. It is `null` if there is none. A
     /// device learns that a reply has begun by its `MessageChanged`, and that it has ended by another one, or by its
     /// `ReplyEnded` in a stream of changes with `replyText`.
     async fn active_reply(&self, context: &Context<'_>) -> Option<Result<Message, Error>> {
-        let load = async { context.rows()?.load_one(ActiveReply(self.row.id)).await };
-        load.await.transpose().map(|reply| reply.map(Message::from))
+        let unended = self.unended(context, Question::Active).await.transpose()?;
+        unended.map(|unended| unended.replies.page.items.into_iter().next().map(Message::from)).transpose()
     }
 
     /// The replies that wait for their turn in the conversation, on the active path or not, in the order in which they
-    /// are to begin. A device learns that a reply was queued, has begun or was stopped by its `MessageChanged`.
+    /// are to begin. A device learns that a reply was queued, has begun or was stopped by its `MessageChanged`. A viewer
+    /// has at most 500 of them in all conversations together, unless the server is configured otherwise.
+    ///
+    /// A cursor is valid only for the same conversation. It stands for a place in the queue, also after its reply has left
+    /// the queue.
     async fn queued_replies(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Returns the first _n_ items: at most 100, by default 20.")] first: Option<i32>,
-    ) -> Result<Vec<Message>, Error> {
-        let Slice { limit, .. } = Slice::<()>::new(first, None, None, None)?;
-        let key = QueuedReplies { conversation: self.row.id, limit };
-        let rows = context.rows()?.load_one(key).await?.unwrap_or_default();
-        Ok(rows.into_iter().map(Message::from).collect())
+        #[graphql(desc = "Returns only replies after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Returns the last _n_ items instead: at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Returns only replies before this cursor.")] before: Option<String>,
+    ) -> Result<MessageConnection, Error> {
+        let conversation = self.row.id;
+        let slice = Paging { first, after, last, before }
+            .slice(|cursor: QueueCursor| (cursor.conversation == conversation).then_some(cursor.place))?;
+        let unended = self.unended(context, Question::Queued(slice)).await?;
+        let page = unended.map_or_else(CountedPage::empty, |unended| unended.replies);
+        Ok(message::counted(page, |reply| {
+            QueueCursor { conversation, place: QueuePosition::of(reply) }.encode()
+        }))
     }
 
     /// The number of messages on the active path.
@@ -143,5 +153,12 @@ impl Conversation {
     ) -> Result<MessageConnection, Error> {
         let paging = Paging { first, after, last, before };
         message::list(context, self.row.id, leaf_id.as_ref(), paging).await
+    }
+}
+
+impl Conversation {
+    /// The answer to a question about the replies that have not ended. Those of a page's conversations are read together.
+    async fn unended(&self, context: &Context<'_>, question: Question) -> Result<Option<Unended>, Error> {
+        context.rows()?.load_one(UnendedReplies { conversation: self.row.id, question }).await
     }
 }

@@ -94,8 +94,7 @@ impl Message {
     }
 
     /// The client's own JSON object: at most 4,096 bytes as compact JSON, nested at most 16 levels deep, without NUL
-    /// characters. The server stores it and does not interpret it. `setMessageMetadata` replaces it, while
-    /// `updateConversation` merges into the metadata of a conversation.
+    /// characters. The server stores it and does not interpret it. `updateMessageMetadata` merges into it.
     #[expect(clippy::unused_async, reason = "the macro wants it")]
     async fn metadata(&self, context: &Context<'_>) -> Result<Json, Error> {
         read_metadata(context, &self.row.metadata)

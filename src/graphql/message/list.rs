@@ -90,10 +90,18 @@ pub(crate) async fn list(
         None => context.rows()?.load_one(PathPage { conversation, slice }).await?,
         Some(leaf) => branch(context, conversation, leaf, &slice).await?,
     };
-    let CountedPage { page, total } = counted.unwrap_or_else(CountedPage::empty);
-    Ok(Connection::with_fields(page, MessageTotal { total_count: total }, |row| {
+    Ok(self::counted(counted.unwrap_or_else(CountedPage::empty), |row| {
         MessageCursor { conversation, leaf, position: row.position }.encode()
     }))
+}
+
+/// A page of messages, each with its cursor.
+pub(crate) fn counted(
+    page: CountedPage<Arc<message::Model>>,
+    cursor: impl Fn(&Arc<message::Model>) -> String,
+) -> MessageConnection {
+    let CountedPage { page, total } = page;
+    Connection::with_fields(page, MessageTotal { total_count: total }, cursor)
 }
 
 /// A page of the branch that ends with message `leaf`, if there is one.

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::Message;
-use crate::chat::{ActivateMessage, DeleteMessage, EditMessage, SendMessage, SetMessageMetadata};
+use crate::chat::{ActivateMessage, DeleteMessage, EditMessage, SendMessage, UpdateMessageMetadata};
 use crate::error::Error;
 use crate::graphql::conversation::Conversation;
 use crate::graphql::reply::{OnBusy, await_reply};
@@ -59,21 +59,22 @@ impl MessageMutations {
         .await
     }
 
-    /// Replaces the metadata of a message.
-    async fn set_message_metadata(
+    /// Changes the metadata of a message: what is given is merged into them, as `updateConversation` does it. If the message
+    /// stays as it is, other devices learn of nothing.
+    async fn update_message_metadata(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The input of the mutation.")] input: SetMessageMetadataInput,
-    ) -> Payload<SetMessageMetadataPayload> {
+        #[graphql(desc = "The input of the mutation.")] input: UpdateMessageMetadataInput,
+    ) -> Payload<UpdateMessageMetadataPayload> {
         payload(async {
             let chat = context.chat()?;
-            let request = SetMessageMetadata {
+            let request = UpdateMessageMetadata {
                 message_id: require_id(&input.message_id, "message")?,
                 metadata: parse_metadata(Some(input.metadata))?,
                 idempotency_key: input.idempotency_key,
             };
-            let row = chat.set_message_metadata(request).await?;
-            Ok(SetMessageMetadataPayload { message: row.into() })
+            let row = chat.update_message_metadata(request).await?;
+            Ok(UpdateMessageMetadataPayload { message: row.into() })
         })
         .await
     }
@@ -224,21 +225,21 @@ struct EditMessagePayload {
     reply: Message,
 }
 
-/// The input of `setMessageMetadata`.
+/// The input of `updateMessageMetadata`.
 #[derive(InputObject)]
-struct SetMessageMetadataInput {
+struct UpdateMessageMetadataInput {
     /// The id of the message.
     message_id: ID,
-    /// The client's own JSON object, which replaces the previous one: at most 4,096 bytes as compact JSON, nested at
-    /// most 16 levels deep, without NUL characters.
+    /// A JSON object that is merged into the metadata (RFC 7396): a key with `null` is removed, objects are merged key
+    /// by key, and any other value replaces what is there. The result must be within the bounds of `Message.metadata`.
     metadata: Json,
     /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
     idempotency_key: Option<String>,
 }
 
-/// The payload of `setMessageMetadata`.
+/// The payload of `updateMessageMetadata`.
 #[derive(SimpleObject)]
-struct SetMessageMetadataPayload {
+struct UpdateMessageMetadataPayload {
     /// The message with its new metadata.
     message: Message,
 }

@@ -2,11 +2,11 @@
 
 use async_graphql::Context;
 
-use super::list::{MessageConnection, MessageTotal};
+use super::list::MessageConnection;
 use crate::chat::{CountedPage, SiblingKey, SiblingPage, SiblingRank};
 use crate::entity::message;
 use crate::error::Error;
-use crate::graphql::shared::{Connection, ContextExt, Cursor, Paging, SiblingCursor};
+use crate::graphql::shared::{ContextExt, Cursor, Paging, SiblingCursor};
 
 /// The place of a message among its siblings. Those of many messages are read together.
 pub(super) async fn rank(context: &Context<'_>, row: &message::Model) -> Result<SiblingRank, Error> {
@@ -24,8 +24,7 @@ pub(super) async fn list(
     let group = row.parent_id.unwrap_or(row.conversation_id);
     let slice = paging.slice(|cursor: SiblingCursor| (cursor.group == group).then_some(cursor.revision))?;
     let counted = context.rows()?.load_one(SiblingPage::of(row, slice)).await?;
-    let CountedPage { page, total } = counted.unwrap_or_else(CountedPage::empty);
-    Ok(Connection::with_fields(page, MessageTotal { total_count: total }, |row| {
+    Ok(super::list::counted(counted.unwrap_or_else(CountedPage::empty), |row| {
         SiblingCursor { group, revision: row.created_revision }.encode()
     }))
 }

@@ -6,7 +6,8 @@ use chrono::{DateTime, TimeZone, Utc};
 use uuid::Uuid;
 
 use crate::chat::{
-    ChangeCursor, ChangeKind, ConversationCursor, ConversationKey, ConversationOrder, SearchCursor,
+    ChangeCursor, ChangeKind, ConversationCursor, ConversationKey, ConversationOrder, QueuePosition,
+    SearchCursor,
 };
 use crate::error::Error;
 use crate::reply::ReplyPosition;
@@ -95,6 +96,27 @@ impl Cursor for SiblingCursor {
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (group, revision) = bytes.strip_prefix(b"v")?.split_at_checked(16)?;
         Some(Self { group: Uuid::from_slice(group).ok()?, revision: parse_count(revision)? })
+    }
+}
+
+/// In the queue of a conversation: the place of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct QueueCursor {
+    pub(crate) conversation: Uuid,
+    pub(crate) place: QueuePosition,
+}
+
+impl Cursor for QueueCursor {
+    fn to_bytes(&self) -> Vec<u8> {
+        let QueuePosition { position, id } = self.place;
+        [b"q", &self.conversation.as_bytes()[..], &position.to_be_bytes(), id.as_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (conversation, rest) = bytes.strip_prefix(b"q")?.split_at_checked(16)?;
+        let (position, id) = rest.split_at_checked(8)?;
+        let place = QueuePosition { position: parse_count(position)?, id: Uuid::from_slice(id).ok()? };
+        Some(Self { conversation: Uuid::from_slice(conversation).ok()?, place })
     }
 }
 
@@ -248,6 +270,10 @@ mod tests {
             let sibling = SiblingCursor { group: conversation, revision: position };
             prop_assert_eq!(SiblingCursor::decode(&sibling.encode()), Some(sibling));
             prop_assert_eq!(MessageCursor::decode(&sibling.encode()), None);
+            let place = QueuePosition { position, id: Uuid::from_u128(!id) };
+            let queued = QueueCursor { conversation, place };
+            prop_assert_eq!(QueueCursor::decode(&queued.encode()), Some(queued));
+            prop_assert_eq!(MessageCursor::decode(&queued.encode()), None);
             prop_assert_eq!(SearchCursor::decode(&sibling.encode()), None);
             let instant = Utc.timestamp_millis_opt(millis).unwrap();
             for order in ORDERS {

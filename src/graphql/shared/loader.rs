@@ -6,7 +6,9 @@ use std::sync::Arc;
 use async_graphql::dataloader::Loader;
 use uuid::Uuid;
 
-use crate::chat::{Chat, CountedPage, PathPage, QueuedReplies, SiblingKey, SiblingPage, SiblingRank};
+use crate::chat::{
+    Chat, CountedPage, PathPage, SiblingKey, SiblingPage, SiblingRank, Unended, UnendedReplies,
+};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -28,14 +30,6 @@ pub(crate) struct ConversationId(pub(crate) Uuid);
 /// A message by its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct MessageId(pub(crate) Uuid);
-
-/// The positions of the replies on a conversation's active path that have not ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct UnendedReplies(pub(crate) Uuid);
-
-/// The reply that is being written in a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ActiveReply(pub(crate) Uuid);
 
 impl Loader<ConversationId> for Rows {
     type Value = Arc<conversation::Model>;
@@ -60,33 +54,11 @@ impl Loader<MessageId> for Rows {
 }
 
 impl Loader<UnendedReplies> for Rows {
-    type Value = Vec<i64>;
+    type Value = Unended;
     type Error = Error;
 
     async fn load(&self, keys: &[UnendedReplies]) -> Result<HashMap<UnendedReplies, Self::Value>, Error> {
-        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let positions = self.chat.unended_replies(&ids).await?;
-        Ok(positions.into_iter().map(|(id, positions)| (UnendedReplies(id), positions)).collect())
-    }
-}
-
-impl Loader<ActiveReply> for Rows {
-    type Value = Arc<message::Model>;
-    type Error = Error;
-
-    async fn load(&self, keys: &[ActiveReply]) -> Result<HashMap<ActiveReply, Self::Value>, Error> {
-        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let rows = self.chat.active_replies(&ids).await?;
-        Ok(rows.into_iter().map(|row| (ActiveReply(row.conversation_id), row)).collect())
-    }
-}
-
-impl Loader<QueuedReplies> for Rows {
-    type Value = Vec<Arc<message::Model>>;
-    type Error = Error;
-
-    async fn load(&self, keys: &[QueuedReplies]) -> Result<HashMap<QueuedReplies, Self::Value>, Error> {
-        self.chat.queued_replies(keys).await
+        self.chat.unended_replies(keys).await
     }
 }
 

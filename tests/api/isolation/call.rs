@@ -28,6 +28,8 @@ pub enum Kind {
     ReplyCursor,
     /// A place among the versions of a message.
     SiblingCursor,
+    /// A place in the queue of a conversation.
+    QueueCursor,
     /// An idempotency key.
     Key,
     /// A word that somebody has said.
@@ -35,7 +37,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Conversation,
         Self::Message,
         Self::User,
@@ -45,6 +47,7 @@ impl Kind {
         Self::ChangeCursor,
         Self::ReplyCursor,
         Self::SiblingCursor,
+        Self::QueueCursor,
         Self::Key,
         Self::Word,
     ];
@@ -61,6 +64,7 @@ const CURSORS: &[Kind] = &[
     Kind::ChangeCursor,
     Kind::ReplyCursor,
     Kind::SiblingCursor,
+    Kind::QueueCursor,
 ];
 
 /// A place, and how to put a value there.
@@ -276,9 +280,9 @@ pub const CALLS: &[Call] = &[
         "conversation { id title }",
     ),
     graphql(
-        "Mutation.setMessageMetadata(input.messageId)",
+        "Mutation.updateMessageMetadata(input.messageId)",
         IDS,
-        "mutation($value: ID!) { setMessageMetadata(input: { messageId: $value, metadata: { taken: true } }) {…} }",
+        "mutation($value: ID!) { updateMessageMetadata(input: { messageId: $value, metadata: { taken: true } }) {…} }",
         "message { id content }",
     ),
     graphql(
@@ -378,15 +382,27 @@ pub const CALLS: &[Call] = &[
         "reply { id content }",
     ),
     graphql(
-        "Mutation.setMessageMetadata(input.idempotencyKey)",
+        "Mutation.updateMessageMetadata(input.idempotencyKey)",
         &[Kind::Key],
         "mutation($fresh: ID!, $value: String!) {
-           setMessageMetadata(input: { messageId: $fresh, idempotencyKey: $value, metadata: { a: 1 } }) {…}
+           updateMessageMetadata(input: { messageId: $fresh, idempotencyKey: $value, metadata: { a: 1 } }) {…}
          }",
         "message { id metadata }",
     ),
     graphql("Query.messages(leafId)", IDS, "query($own: ID!, $value: ID) { messages(conversationId: $own, leafId: $value) {…} }", MESSAGES),
     graphql("Conversation.messages(leafId)", IDS, "query($own: ID!, $value: ID) { conversation(id: $own) { messages(leafId: $value) {…} } }", MESSAGES),
+    graphql(
+        "Conversation.queuedReplies(after)",
+        CURSORS,
+        "query($own: ID!, $value: String) { conversation(id: $own) { queuedReplies(after: $value) {…} } }",
+        MESSAGES,
+    ),
+    graphql(
+        "Conversation.queuedReplies(before)",
+        CURSORS,
+        "query($own: ID!, $value: String) { conversation(id: $own) { queuedReplies(last: 2, before: $value) {…} } }",
+        MESSAGES,
+    ),
     graphql(
         "Message.siblings(after)",
         CURSORS,
@@ -674,7 +690,7 @@ pub const FREE_TEXT: &[&str] = &[
     "Subscription.editMessage(input.content)",
     "Subscription.editMessage(input.metadata)",
     "Subscription.regenerateReply(input.metadata)",
-    "Mutation.setMessageMetadata(input.metadata)",
+    "Mutation.updateMessageMetadata(input.metadata)",
     "Query.conversations(filter.updatedSince)",
     "Viewer.conversations(filter.updatedSince)",
     "Query.search(filter.createdBefore)",

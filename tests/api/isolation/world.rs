@@ -46,6 +46,7 @@ struct Cursors {
     changes: String,
     reply: String,
     siblings: String,
+    queue: String,
 }
 
 impl Cursors {
@@ -65,6 +66,7 @@ impl Cursors {
             changes: cursor(&data["changes"]),
             siblings: cursor(&messages["nodes"][1]["siblings"]),
             reply: reply_cursor(client, &messages["nodes"][1]["id"]).await,
+            queue: String::new(),
         }
     }
 
@@ -76,6 +78,7 @@ impl Cursors {
             Kind::ChangeCursor => &self.changes,
             Kind::ReplyCursor => &self.reply,
             Kind::SiblingCursor => &self.siblings,
+            Kind::QueueCursor => &self.queue,
             _ => unreachable!("{kind:?} is no cursor"),
         };
         cursor.clone()
@@ -90,6 +93,17 @@ async fn reply_cursor(client: &Client, reply: &Value) -> String {
     let events = request.send().await.unwrap().text().await.unwrap();
     let (_, cursor) = events.split_once(r#""cursor":""#).unwrap();
     cursor.split_once('"').unwrap().0.to_owned()
+}
+
+/// Asks for a reply without an end and one that waits for it. Returns their conversation and the last place in its queue.
+async fn queue(client: &Client) -> (String, String) {
+    let running = client.send(HELD, json!({ "awaitReply": false })).await;
+    let id = &running["conversation"]["id"];
+    client.send("a secret in the queue", json!({ "conversationId": id, "awaitReply": false })).await;
+    let query = "query($id: ID!) { conversation(id: $id) { queuedReplies { pageInfo { endCursor } } } }";
+    let queue = client.data(query, json!({ "id": id })).await["conversation"]["queuedReplies"].take();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (text(id), text(&queue["pageInfo"]["endCursor"]))
 }
 
 const OVERVIEW: &str = "{
@@ -129,17 +143,19 @@ impl World {
             attacker.send(content, json!({ "conversationId": attackers_conversation })).await;
         }
         let deleted = stranger.start(COMMON).await;
-        let deleted_cursors = Cursors::of(&stranger).await;
+        let mut deleted_cursors = Cursors::of(&stranger).await;
         let delete =
             "mutation($id: ID!) { deleteConversation(input: { conversationId: $id }) { __typename } }";
         stranger.data(delete, json!({ "id": deleted })).await;
+        let waiting;
+        (waiting, deleted_cursors.queue) = queue(&stranger).await;
+        stranger.data(delete, json!({ "id": waiting })).await;
 
         let plain = victim.start(COMMON).await;
-        let cursors = Cursors::of(&victim).await;
+        let mut cursors = Cursors::of(&victim).await;
         let keyed = victim.send("a secret under a key", json!({ "idempotencyKey": "key-of-victim" })).await;
-        let running = victim.send(HELD, json!({ "awaitReply": false })).await;
-        let running = running["conversation"]["id"].as_str().unwrap().to_owned();
-        victim.send("a secret in the queue", json!({ "conversationId": running, "awaitReply": false })).await;
+        let running;
+        (running, cursors.queue) = queue(&victim).await;
         let mark = "mutation($id: ID!) { updateConversation(input: { conversationId: $id, metadata: { word: \"quokka\" } }) { __typename } }";
         victim.data(mark, json!({ "id": plain })).await;
         let trashed = victim.start("a secret in the trash").await;

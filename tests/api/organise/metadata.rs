@@ -7,8 +7,8 @@ use crate::support::{Client, TestServer, on_both_databases};
 
 const CREATE: &str = "mutation($metadata: JSON) {
   createConversation(input: { metadata: $metadata }) { conversation { id metadata } } }";
-const SET_MESSAGE: &str = "mutation($id: ID!, $metadata: JSON!) {
-  setMessageMetadata(input: { messageId: $id, metadata: $metadata }) { message { metadata } } }";
+const UPDATE_MESSAGE: &str = "mutation($id: ID!, $metadata: JSON!) {
+  updateMessageMetadata(input: { messageId: $id, metadata: $metadata }) { message { metadata } } }";
 
 async fn of_message(client: &Client, id: &Value) -> Value {
     let query = "query($id: ID!) { message(id: $id) { metadata } }";
@@ -35,12 +35,29 @@ on_both_databases! {
         assert_eq!(of_message(&ann, &sent["message"]["id"]).await, given);
         assert_eq!(of_message(&ann, &sent["reply"]["id"]).await, json!({}));
         let since = cursor(&ann).await;
-        ann.data(SET_MESSAGE, json!({ "id": sent["message"]["id"], "metadata": { "a": 1 } })).await;
-        assert_eq!(of_message(&ann, &sent["message"]["id"]).await, json!({ "a": 1 }));
+        let id = &sent["message"]["id"];
+        for (patch, merged) in [
+            (&patch, &merged),
+            (&json!({ "deep": { "est": [1], "more": null } }), &json!({ "only": "this", "deep": { "est": [1] } })),
+            (&json!({ "deep": 1 }), &json!({ "only": "this", "deep": 1 })),
+        ] {
+            let updated = ann.data(UPDATE_MESSAGE, json!({ "id": id, "metadata": patch })).await;
+            assert_eq!(&updated["updateMessageMetadata"]["message"]["metadata"], merged, "{patch}");
+            assert_eq!(&of_message(&ann, id).await, merged);
+        }
         assert_eq!(changes(&ann, &since).await.0, ["MessageChanged: hello"]);
-        let literal = "mutation($id: ID!) { setMessageMetadata(input: { messageId: $id, metadata: { a: [1, \"b\"] } }) { message { metadata } } }";
+        // Nothing is told of what stays as it is.
+        let since = cursor(&ann).await;
+        ann.data(UPDATE_MESSAGE, json!({ "id": id, "metadata": { "only": "this", "gone": null } })).await;
+        assert!(changes(&ann, &since).await.0.is_empty());
+        // Nor may the result be too large.
+        let half = |key: &str| json!({ "id": id, "metadata": { key: "x".repeat(2100) } });
+        ann.data(UPDATE_MESSAGE, half("one")).await;
+        assert_eq!(ann.code(UPDATE_MESSAGE, half("two")).await, "BAD_USER_INPUT");
+        assert_eq!(ann.code(UPDATE_MESSAGE, json!({ "id": id, "metadata": [] })).await, "BAD_USER_INPUT");
+        let literal = "mutation($id: ID!) { updateMessageMetadata(input: { messageId: $id, metadata: { a: [1, \"b\"] } }) { message { metadata } } }";
         let literal = ann.data(literal, json!({ "id": sent["reply"]["id"] })).await;
-        assert_eq!(literal["setMessageMetadata"]["message"]["metadata"], json!({ "a": [1, "b"] }));
+        assert_eq!(literal["updateMessageMetadata"]["message"]["metadata"], json!({ "a": [1, "b"] }));
     }
 
     async fn numbers_come_back_to_the_last_digit(database) {

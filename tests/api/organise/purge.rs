@@ -56,7 +56,7 @@ on_both_databases! {
         let (id, message, reply) = (&sent["conversation"]["id"], &sent["message"]["id"], &sent["reply"]["id"]);
         let changes = [
             "updateConversation(input: { conversationId: $id, title: \"a\", idempotencyKey: \"1\" }) { conversation { id } }",
-            "setMessageMetadata(input: { messageId: $message, metadata: { a: 1 }, idempotencyKey: \"2\" }) { message { id } }",
+            "updateMessageMetadata(input: { messageId: $message, metadata: { a: 1 }, idempotencyKey: \"2\" }) { message { id } }",
             "rateReply(input: { messageId: $reply, rating: UP, idempotencyKey: \"3\" }) { reply { id } }",
             "stopReply(input: { messageId: $reply, idempotencyKey: \"4\" }) { reply { id } }",
         ];

@@ -42,7 +42,7 @@ on_both_databases! {
             "activateMessage(input: { messageId: $id }) { message { id } }",
             "deleteMessage(input: { messageId: $id }) { deletedMessageId }",
             "forkConversation(input: { messageId: $id }) { conversation { id } }",
-            "setMessageMetadata(input: { messageId: $id, metadata: {} }) { message { id } }",
+            "updateMessageMetadata(input: { messageId: $id, metadata: {} }) { message { id } }",
         ];
         let on_reply = [
             "stopReply(input: { messageId: $id }) { reply { id } }",

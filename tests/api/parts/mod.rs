@@ -2,6 +2,7 @@
 
 mod life;
 mod reading;
+mod room;
 mod storage;
 
 use causerie::assistant::{Delta, FinishReason, ToolCall};

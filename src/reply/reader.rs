@@ -1,0 +1,319 @@
+//! One reader of a reply: where it is, and how it gets the rest.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{StreamExt, try_unfold};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::chunk::{CALL_BYTES, CHUNK_BYTES, Chunk};
+use super::follower::{Follower, Found, Row};
+use super::progress::{ProgressEvent, ReplyEvents};
+use super::state::Bounds;
+use super::{Replies, ReplyPosition};
+use crate::entity::message::Status;
+use crate::error::Error;
+use crate::memory::{MemoryBudget, Reservation};
+
+/// How long a reader waits before it tries again while the database is unavailable.
+pub(super) const OUTAGE_POLL_PERIOD: Duration = Duration::from_millis(500);
+
+/// How long a reader waits for memory, and how often it looks.
+const MEMORY_TIMEOUT: Duration = Duration::from_secs(30);
+const MEMORY_POLL_PERIOD: Duration = Duration::from_millis(100);
+
+/// A reader of a reply of its user's.
+pub(super) struct Reader {
+    replies: Replies,
+    follower: Arc<Follower>,
+    user: String,
+    id: Uuid,
+    position: ReplyPosition,
+    /// What was read after the position, and where the reader is after each.
+    ready: VecDeque<(ProgressEvent, ReplyPosition)>,
+    /// What was reserved for what is ready.
+    held: Option<Reservation>,
+    budget: MemoryBudget,
+    /// The number of the last shared read that this reader knows of.
+    seen: u64,
+    distance: Distance,
+    /// Whether the size of the row at the end was taken out of the budget.
+    charged: bool,
+    ended: bool,
+}
+
+/// How far a reader is from the end of the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Distance {
+    /// The row was not read. Nothing is sent before it was, as the reply might be another user's.
+    Unknown,
+    /// The row may have more than a shared read brings.
+    Far,
+    /// The reader has all that the row had, so that shared reads bring the rest.
+    Near,
+}
+
+/// What a read of the row has found.
+enum Poll {
+    /// Something that the reader does not have.
+    Ready,
+    /// The reply has ended with this many bytes, and the reader has all of them.
+    AtEnd(usize),
+    /// Nothing new.
+    Pending,
+    /// More than a shared read brings.
+    Far,
+}
+
+impl Reader {
+    /// A reader of a reply of `user` that has it up to `position`.
+    pub(super) fn new(
+        replies: &Replies,
+        user: &str,
+        id: Uuid,
+        position: ReplyPosition,
+        budget: MemoryBudget,
+    ) -> Self {
+        Self {
+            follower: replies.follower(user, id),
+            replies: replies.clone(),
+            user: user.to_owned(),
+            id,
+            position,
+            ready: VecDeque::new(),
+            held: None,
+            budget,
+            seen: 0,
+            distance: Distance::Unknown,
+            charged: false,
+            ended: false,
+        }
+    }
+
+    /// The same, of a row that was read as the user's.
+    pub(super) fn with_known_row(self) -> Self {
+        Self { distance: Distance::Far, ..self }
+    }
+
+    pub(super) fn into_events(self) -> ReplyEvents {
+        try_unfold(self, |mut reader| async move {
+            let event = reader.next().await?;
+            Ok(event.map(|event| ((event, reader.position), reader)))
+        })
+        .boxed()
+    }
+
+    async fn next(&mut self) -> Result<Option<ProgressEvent>, Error> {
+        if self.ended {
+            return Ok(None);
+        }
+        loop {
+            if let Some((event, _)) = self.ready.front() {
+                let bytes = event.bytes();
+                if let Some(held) = self.held.take() {
+                    self.budget.add(held);
+                }
+                self.take(bytes).await?;
+            }
+            if let Some((event, position)) = self.ready.pop_front() {
+                self.position = position;
+                return Ok(Some(event));
+            }
+            if self.distance != Distance::Unknown && self.read_live().await? {
+                continue;
+            }
+            let poll = match self.distance {
+                Distance::Near => self.read_shared().await,
+                Distance::Unknown | Distance::Far => self.read_row().await,
+            };
+            match poll {
+                Ok(Poll::Ready | Poll::Pending) => {}
+                Ok(Poll::Far) => self.distance = Distance::Far,
+                Ok(Poll::AtEnd(bytes)) => {
+                    if let Some(event) = self.end(bytes).await? {
+                        return Ok(Some(event));
+                    }
+                    self.distance = Distance::Far;
+                    sleep(OUTAGE_POLL_PERIOD).await;
+                }
+                // The reply may go on meanwhile.
+                Err(error) if error.is_unavailable() => sleep(OUTAGE_POLL_PERIOD).await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Waits for news of an attempt that this server generates; `false` if it does not, or no longer.
+    async fn read_live(&mut self) -> Result<bool, Error> {
+        let Some(live) = self.replies.live(self.id, self.position) else { return Ok(false) };
+        let mut extent = live.follow();
+        loop {
+            let seen = *extent.borrow_and_update();
+            let start = self.begin(live.attempt());
+            let mut chunk = live.chunk(start, CALL_BYTES);
+            if let Chunk::TooLarge(bytes) = chunk
+                && self.ready.is_empty()
+            {
+                self.hold(bytes).await?;
+                chunk = live.chunk(start, bytes);
+            }
+            if self.accept(start, chunk, true) {
+                return Ok(true);
+            }
+            if seen.closed || extent.changed().await.is_err() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Reads the row from this reader's position on.
+    async fn read_row(&mut self) -> Result<Poll, Error> {
+        let mut bounds = Bounds { texts: CHUNK_BYTES, calls: CALL_BYTES };
+        let state = loop {
+            self.seen = self.follower.number();
+            let state = self.replies.state(&self.user, self.id, self.position, bounds).await?;
+            let state = state.ok_or(Error::NotFound("reply"))?;
+            match state.chunk {
+                // What is reserved is for one event: that the attempt has begun comes before.
+                Chunk::TooLarge(bytes) if state.attempt == self.position.attempt && bytes > bounds.calls => {
+                    self.hold(bytes).await?;
+                    bounds.calls = bytes;
+                }
+                _ => break state,
+            }
+        };
+        let (end, row) = (state.end(), Row::from(&state));
+        if row.status == Status::Queued {
+            // What a retried reply still has is of the attempt before.
+            self.distance = Distance::Near;
+            return Ok(Poll::Pending);
+        }
+        let start = self.begin(row.attempt);
+        let is_ready = self.accept(start, state.chunk, row.status.is_terminal());
+        let position = self.ready.back().map_or(self.position, |(_, position)| *position);
+        // A reader that has more than the row has heard of the rest from the server that generates it.
+        self.distance = if position == end || !is_ready { Distance::Near } else { Distance::Far };
+        Ok(if is_ready { Poll::Ready } else { row.poll() })
+    }
+
+    /// Waits for a shared read of the row that this reader does not know of.
+    async fn read_shared(&mut self) -> Result<Poll, Error> {
+        let follower = self.follower.clone();
+        let (number, row, pieces) = follower
+            .after(self.seen, self.position, |found: &Found| {
+                let attempt = found.recent.end().attempt;
+                let start = if attempt == self.position.attempt {
+                    self.position
+                } else {
+                    ReplyPosition::start_of(attempt)
+                };
+                (found.number, found.row.clone(), found.recent.after(start))
+            })
+            .await?;
+        self.seen = number;
+        // The reply is generated here now.
+        let Some(row) = row else { return Ok(Poll::Pending) };
+        let row = row?;
+        // What was read before the reader's position was.
+        if row.status == Status::Queued || row.attempt < self.position.attempt {
+            return Ok(Poll::Pending);
+        }
+        let is_ahead = row.attempt == self.position.attempt && self.position.exceeds(row.end());
+        match pieces {
+            Some(pieces) => {
+                let start = self.begin(row.attempt);
+                let is_ready = self.accept(start, Chunk::Pieces(pieces), false);
+                Ok(if is_ready { Poll::Ready } else { row.poll() })
+            }
+            None if is_ahead && !row.status.is_terminal() => Ok(Poll::Pending),
+            None => Ok(Poll::Far),
+        }
+    }
+
+    /// Notes that what follows is of `attempt`. Returns where the reader then is.
+    fn begin(&mut self, attempt: i32) -> ReplyPosition {
+        let position = self.position;
+        if position.attempt == attempt {
+            return position;
+        }
+        // What the row takes at the end is another size.
+        self.charged = false;
+        let start = ReplyPosition::start_of(attempt);
+        let event = if position.attempt == 0 { ProgressEvent::Started } else { ProgressEvent::Restarted };
+        self.ready.push_back((event, start));
+        start
+    }
+
+    /// Takes what was read after `position`; `false` if there is nothing new. The reader may have more than a chunk that
+    /// is not of the `complete` attempt, such as a checkpoint's.
+    fn accept(&mut self, mut position: ReplyPosition, chunk: Chunk, complete: bool) -> bool {
+        match chunk {
+            Chunk::Pieces(pieces) => {
+                for piece in pieces {
+                    position = piece.end(position);
+                    self.ready.push_back((piece.into(), position));
+                }
+            }
+            Chunk::Nowhere if complete => {
+                let start = ReplyPosition::start_of(position.attempt);
+                self.ready.push_back((ProgressEvent::Restarted, start));
+            }
+            Chunk::Nowhere | Chunk::TooLarge(_) => {}
+        }
+        !self.ready.is_empty()
+    }
+
+    /// Reads the row of a reply that has ended with `bytes` bytes. `None` if the database is unavailable, or the reply
+    /// has just been restarted.
+    async fn end(&mut self, bytes: usize) -> Result<Option<ProgressEvent>, Error> {
+        if !self.charged {
+            self.take(bytes).await?;
+            self.charged = true;
+        }
+        let row = match self.replies.find(&self.user, self.id).await {
+            Ok(row) => row.ok_or(Error::NotFound("reply"))?,
+            Err(error) if error.is_unavailable() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !row.status.is_terminal() || self.position != ReplyPosition::of(&row) {
+            return Ok(None);
+        }
+        self.ended = true;
+        Ok(Some(ProgressEvent::Ended(Box::new(row))))
+    }
+
+    /// Reserves `bytes` for what is about to be read.
+    async fn hold(&mut self, bytes: usize) -> Result<(), Error> {
+        let budget = self.budget.another();
+        take(&budget, bytes).await?;
+        self.held = Some(budget.release());
+        Ok(())
+    }
+
+    /// Takes `bytes` out of the budget.
+    async fn take(&self, bytes: usize) -> Result<(), Error> {
+        take(&self.budget, bytes).await
+    }
+}
+
+/// Takes `bytes` out of `budget`, and waits while others have too many.
+async fn take(budget: &MemoryBudget, bytes: usize) -> Result<(), Error> {
+    let until = Instant::now() + MEMORY_TIMEOUT;
+    loop {
+        match budget.take(bytes) {
+            Err(Error::Unavailable(_) | Error::TooManyBytesInFlight) if Instant::now() < until => {
+                sleep(MEMORY_POLL_PERIOD).await;
+            }
+            taken => return taken,
+        }
+    }
+}
+
+impl Row {
+    /// What it is to a reader who has all of it.
+    fn poll(&self) -> Poll {
+        if self.status.is_terminal() { Poll::AtEnd(self.bytes) } else { Poll::Pending }
+    }
+}
