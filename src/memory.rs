@@ -34,6 +34,9 @@ impl Memory {
     }
 
     /// As [`Memory::budget`]; each 256 KiB beyond the first 64 KiB counts once in the holder's `rate`.
+    ///
+    /// The rate is charged here and not where requests are judged: how much an operation reads is known only while it
+    /// reads, and once its answer is there, all that a rate could spare is spent.
     pub(crate) fn rated_budget(
         &self,
         holder: &str,

@@ -17,6 +17,8 @@ mod limits;
 mod operation;
 mod permits;
 mod plain;
+#[cfg(test)]
+mod prices;
 mod principal;
 mod query_limits;
 mod rate;

@@ -10,6 +10,7 @@ mod list;
 mod messages;
 mod metadata;
 mod metadata_index;
+mod metadata_search;
 mod new_message;
 mod page;
 mod path;

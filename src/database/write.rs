@@ -25,6 +25,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a write waits for the user's earlier writes: longer than one of them may take, as one that takes too long
 /// fails alone.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(25);
+const _: () = assert!(QUEUE_TIMEOUT.as_secs() > OPERATION_TIMEOUT.as_secs() + WRITE_TIMEOUT.as_secs());
 
 const RAISE_SQLITE: &str = "INSERT INTO account (user_id, revision, created_at) VALUES ($1, 1, $2) \
     ON CONFLICT (user_id) DO UPDATE SET revision = account.revision + 1 RETURNING revision, $2, 0";
@@ -139,9 +140,7 @@ impl Database {
         I: Sync,
         T: Send,
     {
-        let turn = timeout(QUEUE_TIMEOUT, self.queues.enter(user)).await;
-        let busy = || Error::Unavailable("earlier writes of the user take too long".to_owned());
-        let mut queue = turn.unwrap_or_else(|_| Err(busy()))?;
+        let mut queue = self.queues.enter(user, QUEUE_TIMEOUT).await?;
         let deadline = Instant::now() + OPERATION_TIMEOUT;
         let mut result = None;
         if let Some(path) = path {

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::error::Error;
 
@@ -20,14 +21,16 @@ impl WriteQueues {
     /// Waits until no other write of `user` runs in this server.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if an earlier write found the database unreachable meanwhile. All waiting writes then
-    /// fail at once, not one after another.
-    pub(super) async fn enter(self: &Arc<Self>, user: &str) -> Result<QueueGuard, Error> {
+    /// [`Error::Unavailable`] if that takes longer than `patience`, or if an earlier write found the database unreachable
+    /// meanwhile. All waiting writes then fail at once, not one after another.
+    pub(super) async fn enter(self: &Arc<Self>, user: &str, patience: Duration) -> Result<QueueGuard, Error> {
         let since = Instant::now();
         let queue = self.lock().entry(user.to_owned()).or_default().clone();
         // Made before the wait, so that dropping this future removes an unused queue, too.
         let mut guard = QueueGuard { outage: None, user: user.to_owned(), queues: self.clone() };
-        guard.outage = Some(queue.lock_owned().await);
+        let turn = timeout(patience, queue.lock_owned()).await;
+        let busy = |_| Error::Unavailable("earlier writes of the user take too long".to_owned());
+        guard.outage = Some(turn.map_err(busy)?);
         match guard.outage.as_deref() {
             Some(Some((at, cause))) if *at > since => Err(Error::Unavailable(cause.clone())),
             _ => Ok(guard),
@@ -71,11 +74,13 @@ impl Drop for QueueGuard {
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(20);
+
     #[tokio::test]
     async fn a_dropped_wait_leaves_no_queue() {
         let queues = Arc::new(WriteQueues::default());
-        let first = queues.enter("ann").await.unwrap();
-        let mut second = Box::pin(queues.enter("ann"));
+        let first = queues.enter("ann", PATIENCE).await.unwrap();
+        let mut second = Box::pin(queues.enter("ann", PATIENCE));
         assert!(futures_util::poll!(&mut second).is_pending());
         drop(first);
         drop(second);
@@ -85,19 +90,35 @@ mod tests {
     #[tokio::test]
     async fn an_outage_fails_the_waiting_writes_and_not_later_ones() {
         let queues = Arc::new(WriteQueues::default());
-        let mut first = queues.enter("ann").await.unwrap();
+        let mut first = queues.enter("ann", PATIENCE).await.unwrap();
         let waiting = tokio::spawn({
             let queues = queues.clone();
-            async move { queues.enter("ann").await.map(drop) }
+            async move { queues.enter("ann", PATIENCE).await.map(drop) }
         });
         while Arc::strong_count(&queues.lock()["ann"]) < 3 {
             tokio::task::yield_now().await;
         }
-        queues.enter("bob").await.expect("another user's queue is another");
+        queues.enter("bob", PATIENCE).await.expect("another user's queue is another");
         first.report_outage("it is away");
         drop(first);
         assert!(waiting.await.unwrap().is_err_and(|error| error.is_unavailable()));
-        queues.enter("ann").await.unwrap();
+        queues.enter("ann", PATIENCE).await.unwrap();
+        assert!(queues.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_write_waits_so_long_and_leaves_the_queue_to_the_others() {
+        let queues = Arc::new(WriteQueues::default());
+        let first = queues.enter("ann", PATIENCE).await.unwrap();
+        let waiting = tokio::spawn({
+            let queues = queues.clone();
+            async move { queues.enter("ann", PATIENCE).await.map(drop) }
+        });
+        let late = queues.enter("ann", Duration::from_millis(20)).await;
+        assert!(late.is_err_and(|error| error.is_unavailable()));
+        assert!(!waiting.is_finished(), "another one is more patient");
+        drop(first);
+        waiting.await.unwrap().unwrap();
         assert!(queues.lock().is_empty());
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::shared::{Cursor, MessageCursor, ReplyCursor, SiblingCursor};
+use super::shared::{Cursor, MessageCursor, QueueCursor, ReplyCursor, SiblingCursor};
 use crate::chat::{ChangeCursor, ConversationCursor, SearchCursor};
 
 /// Reads text, and the base64url of it, as each kind of cursor.
@@ -20,6 +20,7 @@ pub fn cursor(bytes: &[u8]) {
         );
         check_cursor::<MessageCursor>(&text);
         check_cursor::<SiblingCursor>(&text);
+        check_cursor::<QueueCursor>(&text);
         check_cursor::<ConversationCursor>(&text);
         check_cursor::<ChangeCursor>(&text);
         check_cursor::<ReplyCursor>(&text);

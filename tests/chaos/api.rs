@@ -1,4 +1,4 @@
-//! GraphQL as a client sees it: requests that may be lost, and subscriptions as Server-Sent Events.
+//! The API as a client sees it: requests that may be lost, and streams in every way in which they come.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -7,6 +7,9 @@ use reqwest::Response;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Value, json};
 use tokio::time::timeout;
+
+use crate::events::{Body, Events, Framing};
+use crate::socket::Socket;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,14 +75,14 @@ impl Api {
             let response = self.post(url, token, operation, variables, "application/json").await?;
             response.json().await.map_err(|error| lost(&error))
         };
-        let body = timeout(patience, ask).await.map_err(|_| Trouble::Lost("no answer".to_owned()))??;
+        let body = timeout(patience, ask).await.map_err(|_| no_answer())??;
         data(body)
     }
 
-    /// Begins a subscription.
+    /// Begins a subscription by Server-Sent Events.
     ///
     /// # Errors
-    /// If the server does not answer within `patience`, or with no stream of events.
+    /// If the server does not answer within `patience`, or with no stream.
     pub async fn subscribe(
         &self,
         url: &str,
@@ -88,7 +91,7 @@ impl Api {
         variables: Value,
         patience: Duration,
     ) -> Result<Events, Trouble> {
-        self.stream(url, token, operation, variables, patience, Framing::Events).await
+        self.stream((url, token), (operation, variables), Way::Events, patience).await
     }
 
     /// As [`Self::subscribe`], in the given way.
@@ -97,23 +100,39 @@ impl Api {
     /// As its.
     pub async fn stream(
         &self,
+        (url, token): (&str, &str),
+        (operation, variables): (&str, Value),
+        way: Way,
+        patience: Duration,
+    ) -> Result<Events, Trouble> {
+        let framing = match way {
+            Way::Events => Framing::Events,
+            Way::Parts => Framing::Parts,
+            Way::Socket => {
+                let socket = timeout(patience, Socket::subscribe(url, token, operation, &variables)).await;
+                return socket.map_err(|_| no_answer())?.map(|socket| Events::Socket(Box::new(socket)));
+            }
+        };
+        let ask = self.post(url, token, operation, variables, framing.accept());
+        body(ask, framing, patience).await
+    }
+
+    /// Goes on with a reply that was asked for under `key`, after the event `after`, as REST streams it.
+    ///
+    /// # Errors
+    /// As those of [`Self::subscribe`].
+    pub async fn chat(
+        &self,
         url: &str,
         token: &str,
-        operation: &str,
-        variables: Value,
+        question: &Value,
+        (key, after): (&str, &str),
         patience: Duration,
-        framing: Framing,
     ) -> Result<Events, Trouble> {
-        let ask = self.post(url, token, operation, variables, framing.accept());
-        let response = timeout(patience, ask).await.map_err(|_| Trouble::Lost("no answer".to_owned()))??;
-        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        if !kind.is_some_and(|kind| framing.accept().starts_with(kind.split(';').next().unwrap_or_default()))
-        {
-            let body = response.json().await.map_err(|error| lost(&error))?;
-            data(body)?;
-            return Err(Trouble::Refused("no stream".to_owned()));
-        }
-        Ok(Events { response, framing, buffer: Vec::new() })
+        let request = self.0.post(url).bearer_auth(token).header(ACCEPT, Framing::Rest.accept());
+        let request = request.header("idempotency-key", key).header("last-event-id", after);
+        let ask = async { request.json(question).send().await.map_err(|error| lost(&error)) };
+        body(ask, Framing::Rest, patience).await
     }
 
     async fn post(
@@ -136,128 +155,42 @@ impl Default for Api {
     }
 }
 
-/// What a subscription says.
-#[derive(Debug)]
-pub enum Said {
-    /// One event's data.
-    Data(Value),
-    /// It is over.
-    Complete,
-    /// Nothing for so long.
-    Silence,
-}
-
-/// How events are told apart.
+/// How a subscription is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// Server-Sent Events.
+pub enum Way {
+    /// For Server-Sent Events.
     Events,
-    /// The parts of Apollo's protocol.
+    /// For the parts of Apollo's protocol.
     Parts,
+    /// On a WebSocket.
+    Socket,
 }
 
-impl Framing {
-    fn accept(self) -> &'static str {
-        match self {
-            Self::Events => "text/event-stream",
-            Self::Parts => "multipart/mixed;subscriptionSpec=1.0",
-        }
-    }
-
-    /// What stands after each event.
-    fn delimiter(self) -> &'static [u8] {
-        match self {
-            Self::Events => b"\n\n",
-            Self::Parts => b"\r\n--graphql",
-        }
-    }
-
-    /// Reads one event; `None` for a sign of life.
-    fn read(self, block: &str) -> Option<Result<Said, Trouble>> {
-        match self {
-            Self::Events => read(block),
-            Self::Parts => read_part(block),
-        }
-    }
-}
-
-/// A running subscription. Dropping it ends it.
-#[derive(Debug)]
-pub struct Events {
-    response: Response,
+/// What streams in the body of an answer.
+async fn body(
+    ask: impl Future<Output = Result<Response, Trouble>>,
     framing: Framing,
-    buffer: Vec<u8>,
+    patience: Duration,
+) -> Result<Events, Trouble> {
+    let response = timeout(patience, ask).await.map_err(|_| no_answer())??;
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    if !framing.accept().starts_with(kind) || kind.is_empty() {
+        data(response.json().await.map_err(|error| lost(&error))?)?;
+        return Err(Trouble::Refused("no stream".to_owned()));
+    }
+    Ok(Events::Body(Body::new(response, framing)))
 }
 
-impl Events {
-    /// The next event, waited for at most `patience`.
-    ///
-    /// # Errors
-    /// If the connection breaks, or the event holds errors.
-    pub async fn next(&mut self, patience: Duration) -> Result<Said, Trouble> {
-        let deadline = tokio::time::Instant::now() + patience;
-        loop {
-            while let Some(block) = self.take_block() {
-                if let Some(said) = self.framing.read(&block) {
-                    return said;
-                }
-            }
-            match tokio::time::timeout_at(deadline, self.response.chunk()).await {
-                Err(_) => return Ok(Said::Silence),
-                Ok(Ok(Some(bytes))) => self.buffer.extend_from_slice(&bytes),
-                Ok(Ok(None)) => return Err(Trouble::Lost("the stream broke off".to_owned())),
-                Ok(Err(error)) => return Err(lost(&error)),
-            }
-        }
-    }
-
-    /// What stands before the next delimiter.
-    fn take_block(&mut self) -> Option<String> {
-        let delimiter = self.framing.delimiter();
-        if self.framing == Framing::Parts && self.buffer == b"--\r\n" {
-            self.buffer.clear();
-            return Some("--".to_owned());
-        }
-        let end = self.buffer.windows(delimiter.len()).position(|bytes| bytes == delimiter)?;
-        let mut block: Vec<u8> = self.buffer.drain(..end + delimiter.len()).collect();
-        block.truncate(end);
-        Some(String::from_utf8(block).unwrap())
-    }
+fn no_answer() -> Trouble {
+    Trouble::Lost("no answer".to_owned())
 }
 
-/// Reads one event; `None` for a comment.
-fn read(block: &str) -> Option<Result<Said, Trouble>> {
-    let field = |name: &str| {
-        block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim_start))
-    };
-    match field("event")? {
-        "next" => {
-            let body =
-                serde_json::from_str(field("data")?).map_err(|error| Trouble::Refused(error.to_string()));
-            Some(body.and_then(data).map(Said::Data))
-        }
-        "complete" => Some(Ok(Said::Complete)),
-        _ => None,
-    }
-}
-
-/// Reads one part; `None` for a heartbeat, and for what stands before the first one.
-fn read_part(block: &str) -> Option<Result<Said, Trouble>> {
-    if block == "--" {
-        return Some(Ok(Said::Complete));
-    }
-    let (_, json) = block.split_once("\r\n\r\n")?;
-    let part: Result<Value, _> = serde_json::from_str(json);
-    let mut part = match part {
-        Ok(part) if part == json!({}) => return None,
-        Ok(part) => part,
-        Err(error) => return Some(Err(Trouble::Refused(error.to_string()))),
-    };
-    let body = if part["payload"].is_null() { part } else { part["payload"].take() };
-    Some(data(body).map(Said::Data))
-}
-
-fn data(mut body: Value) -> Result<Value, Trouble> {
+/// The data of an answer.
+///
+/// # Errors
+/// What the answer says instead.
+pub fn data(mut body: Value) -> Result<Value, Trouble> {
     match body["errors"][0]["extensions"]["code"].as_str() {
         Some("UNAVAILABLE") => Err(Trouble::Unavailable),
         Some(code) => Err(Trouble::Refused(code.to_owned())),
@@ -266,6 +199,6 @@ fn data(mut body: Value) -> Result<Value, Trouble> {
     }
 }
 
-fn lost(error: &reqwest::Error) -> Trouble {
+pub fn lost(error: &reqwest::Error) -> Trouble {
     Trouble::Lost(error.to_string())
 }

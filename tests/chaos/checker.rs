@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use causerie::entity::message::{self, Role, Status};
+use causerie::entity::message::{self, Role, Status, ToolCall};
 use causerie::entity::{conversation, deleted_message};
 use sea_orm::{DatabaseConnection, DbErr, EntityTrait};
 
 use crate::journal::{Fate, Journal, Read, Replica, SeenMessage};
+use crate::parts::Parts;
 use crate::provider::Work;
 use crate::world::name_of;
 
@@ -173,6 +174,15 @@ impl<'a> Checker<'a> {
             let (id, status, content) = (row.id, row.status, &row.content);
             self.broken(&format!("reply {id} is {status:?}, but no text of the assistant's: {content:?}"));
         }
+        let parts = Parts::of_row(row, |_, call| call.call_id.clone());
+        let are_parts = work.is_some_and(|work| match row.status {
+            Status::Complete => parts == work.parts,
+            _ => parts.is_start_of(&work.parts),
+        });
+        if !are_parts {
+            let (id, status) = (row.id, row.status);
+            self.broken(&format!("reply {id} is {status:?}, but no parts of the assistant's: {parts:?}"));
+        }
         let question = row.parent_id.and_then(|id| self.messages.get(&id.to_string()));
         let said = work.map_or("", |work| work.said.as_str());
         if !question.is_some_and(|question| said.ends_with(&question.content)) {
@@ -180,7 +190,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A reader's text is the stored one.
+    /// A reader's text is the stored one, and so are the parts.
     fn check_read(&self, read: &Read) {
         match self.messages.get(&read.reply) {
             Some(row) if row.user_id != name_of(read.user) => {
@@ -189,6 +199,14 @@ impl<'a> Checker<'a> {
             Some(row) if row.content != read.text && !self.is_deleted(&read.conversation) => {
                 let (has, is) = (&read.text, &row.content);
                 self.broken(&format!("a reader of reply {} has {has:?}, the database {is:?}", row.id));
+            }
+            Some(row) if !self.is_deleted(&read.conversation) => {
+                let name =
+                    |index, call: &ToolCall| format!("{} {}", ToolCall::id(row.id, index), call.call_id);
+                let (has, is) = (&read.parts, Parts::of_row(row, name));
+                if *has != is {
+                    self.broken(&format!("a reader of reply {} has the parts {has:?}, it is {is:?}", row.id));
+                }
             }
             None if !self.is_deleted(&read.conversation) && !self.tombstones.contains(&read.reply) => {
                 self.broken(&format!("reply {} is gone", read.reply));

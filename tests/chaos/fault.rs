@@ -81,7 +81,16 @@ pub fn deck(chosen: &[Fault]) -> Vec<Fault> {
 
 /// What a run must have seen to prove anything.
 pub fn needed(chosen: &[Fault]) -> Vec<&'static str> {
-    let mut needed = vec!["messages acknowledged", "returns of readers", "changes followed"];
+    let mut needed = vec![
+        "messages acknowledged",
+        "returns of readers",
+        "changes followed",
+        "events read in bodies",
+        "events read on sockets",
+        "events read by REST",
+        "pieces of reasoning read",
+        "tool calls read",
+    ];
     if chosen.contains(&Fault::Kill) || chosen.contains(&Fault::Freeze) {
         needed.push("takeovers seen");
     }

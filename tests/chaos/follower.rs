@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::api::{Said, Trouble};
+use crate::api::{Trouble, Way};
+use crate::events::Said;
 use crate::journal::{Replica, SeenMessage};
 use crate::world::World;
 
@@ -124,7 +125,9 @@ async fn live(world: &World, replica: &mut Replica, chance: &mut fastrand::Rng, 
     let user = &world.users[replica.user];
     let url = world.fleet.any(chance, None);
     let variables = json!({ "since": replica.cursor });
-    let mut stream = match world.api.subscribe(&url, &user.token, LIVE, variables, PATIENCE).await {
+    let way = [Way::Events, Way::Parts, Way::Socket][chance.usize(0..3)];
+    let stream = world.api.stream((&url, &user.token), (LIVE, variables), way, PATIENCE).await;
+    let mut stream = match stream {
         Ok(stream) => stream,
         Err(trouble) => return world.check_trouble(&trouble, LIVE),
     };

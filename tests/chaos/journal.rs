@@ -5,6 +5,8 @@ use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use crate::parts::Parts;
+
 /// More violations than this are counted only.
 const SHOWN: usize = 30;
 
@@ -41,8 +43,7 @@ pub struct Read {
     pub user: usize,
     pub conversation: String,
     pub text: String,
-    /// What came: kind and text of each part, or the id of a tool call.
-    pub parts: Vec<(String, String)>,
+    pub parts: Parts,
     pub cursor: Option<String>,
     pub reply: String,
     /// The request for the reply, which may be repeated: its field, and its input with the key.

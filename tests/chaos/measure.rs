@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::api::{Api, Events, Said, Trouble};
+use crate::api::{Api, Trouble};
 use crate::database::Cluster;
+use crate::events::{Events, Said};
 use crate::provider::{HOLD, Pace, Provider, microseconds};
 use crate::server::{self, Limits, Server};
 use crate::world::User;

@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
+use crate::parts::{CALL, Parts, REASONING, TEXT};
+
 /// What was asked for once, and what was said to it.
 #[derive(Clone, Debug)]
 pub struct Work {
@@ -24,6 +26,8 @@ pub struct Work {
     pub said: String,
     /// The whole text, if nobody stops it.
     pub text: String,
+    /// All that is said, its tool calls by the names that are given them here.
+    pub parts: Parts,
 }
 
 /// How a text comes.
@@ -47,9 +51,17 @@ pub const SLOWLY: &str = "slowly";
 /// How many words a slow answer has.
 const SLOW_WORDS: usize = 600;
 
+/// A word, what is thought before it, and the tool that is called after it.
+#[derive(Clone, Debug, Default)]
+struct Word {
+    text: String,
+    reasoning: Option<String>,
+    call: Option<String>,
+}
+
 /// The words of a text, the pause before each, and how many of them come.
 struct Script {
-    words: Vec<String>,
+    words: Vec<Word>,
     pause: Duration,
     last: usize,
     timed: bool,
@@ -106,18 +118,34 @@ impl Provider {
             Pace::Timed(count, pause) => (count, pause),
             Pace::Prompt if said.starts_with(SLOWLY) => (SLOW_WORDS, Duration::from_secs(1)),
             Pace::Prompt => {
-                return Script { words: vec![said], pause: Duration::ZERO, last: 1, timed: false };
+                let words = vec![Word { text: said, ..Word::default() }];
+                return Script { words, pause: Duration::ZERO, last: 1, timed: false };
             }
         };
         let owner = said.split(':').next().unwrap_or_default();
-        let mut pieces = vec![format!("#{number} for {owner}:")];
-        pieces.extend(
-            (1..=count).map(|word| format!(" {number}.{word}{}", ["", "é", "→", "🙂"][chance.usize(0..4)])),
-        );
         let timed = matches!(self.0.pace, Pace::Timed(..));
+        let word = |index: usize| {
+            let text = if index == 0 {
+                format!("#{number} for {owner}:")
+            } else {
+                format!(" {number}.{index}{}", ["", "é", "→", "🙂"][chance.usize(0..4)])
+            };
+            // Some words are thought over first. A call that nothing follows would wait for its result.
+            let reasoning = (!timed && index % 5 == 4).then(|| format!(" ?{text}"));
+            let call = (!timed && index % 7 == 3 && index < count).then(|| format!("call {number}.{index}"));
+            Word { text, reasoning, call }
+        };
+        let words: Vec<Word> = (0..=count).map(word).collect();
+        let mut parts = Parts::default();
+        for word in &words {
+            word.reasoning.iter().for_each(|text| parts.push(REASONING, text));
+            parts.push(TEXT, &word.text);
+            word.call.iter().for_each(|name| parts.push(CALL, name));
+        }
+        let text = words.iter().map(|word| word.text.as_str()).collect();
+        works.push(Work { said, text, parts });
         let breaks = !timed && chance.u8(0..20) == 0;
-        works.push(Work { said, text: pieces.concat() });
-        Script { last: if breaks { pieces.len() / 2 } else { pieces.len() }, words: pieces, pause, timed }
+        Script { last: if breaks { words.len() / 2 } else { words.len() }, words, pause, timed }
     }
 }
 
@@ -136,11 +164,15 @@ async fn complete(State(provider): State<Provider>, Json(request): Json<Value>) 
                     }
                     let mut word = word.clone();
                     if script.timed {
-                        let _ = write!(word, "@{}", microseconds());
+                        let _ = write!(word.text, "@{}", microseconds());
                     }
-                    // Some words are thought over first.
-                    let reasoning = (!script.timed && index % 5 == 4).then(|| format!(" ?{word}"));
-                    let delta = json!({ "content": word, "reasoning_content": reasoning });
+                    let function = json!({ "name": "look_up", "arguments": "{}" });
+                    let call = word.call.map(
+                        |id| json!([{ "index": index, "id": id, "type": "function", "function": function }]),
+                    );
+                    let delta = json!({
+                        "content": word.text, "reasoning_content": word.reasoning, "tool_calls": call,
+                    });
                     json!({ "index": 0, "delta": delta, "finish_reason": null })
                 }
                 None if index == script.words.len() => {

@@ -6,20 +6,22 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::api::{Framing, Said, Trouble};
+use crate::api::{Trouble, Way};
+use crate::events::{Events, Said};
 use crate::journal::Read;
-use crate::world::World;
+use crate::parts::{CALL, Parts, REASONING, TEXT, name_of};
+use crate::world::{self, World};
 
 const EVENTS: &str = "__typename
     ... on ReplyRequested { cursor reply { id } }
     ... on ReplyStarted { cursor attempt }
     ... on ReplyReasoning { cursor text }
     ... on ReplyText { cursor text }
-    ... on ReplyToolCall { cursor toolCall { id } }
+    ... on ReplyToolCall { cursor toolCall { id callId } }
     ... on ReplyRestarted { cursor attempt }
     ... on ReplyEnded { cursor message: reply {
       id status content parts { kind: __typename ... on TextPart { text } ... on ReasoningPart { text }
-        ... on ToolCall { id } } } }";
+        ... on ToolCall { id callId } } } }";
 
 /// How long a client waits for a server to begin, and for a silent one.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -78,7 +80,7 @@ pub async fn finish(world: &World, read: &mut Read, chance: &mut fastrand::Rng) 
 }
 
 /// A way to go on with a reply: the operation, its field, and its variables.
-fn way(read: &Read, chance: &mut fastrand::Rng) -> (String, &'static str, Value) {
+fn operation(read: &Read, chance: &mut fastrand::Rng) -> (String, &'static str, Value) {
     match &read.request {
         Some((field, input)) if chance.bool() => {
             let (first, rest) = field.split_at(1);
@@ -101,16 +103,45 @@ fn way(read: &Read, chance: &mut fastrand::Rng) -> (String, &'static str, Value)
     }
 }
 
-/// Follows the reply for at most so many events, from where the reader was.
-async fn visit(world: &World, read: &mut Read, chance: &mut fastrand::Rng, events: usize) -> Left {
+/// What REST wants to go on with a reply: the body of its request, its key and the last event. `None` if the reply was
+/// not asked for as REST asks. Without the last event a reply that has failed would be begun again.
+fn question(read: &Read) -> Option<(Value, (&str, &str))> {
+    let (field, input) = read.request.as_ref()?;
+    let is_plain = *field == "sendMessage" && input["onBusy"] == "ENQUEUE";
+    let question = json!({ "message": input["content"], "conversation_id": input["conversationId"] });
+    is_plain.then_some((question, (input["idempotencyKey"].as_str()?, read.cursor.as_deref()?)))
+}
+
+/// Begins to read on in some way. Tells also what was asked for, and by which field events come.
+async fn begin(
+    world: &World,
+    read: &Read,
+    chance: &mut fastrand::Rng,
+) -> (String, &'static str, Result<Events, Trouble>) {
     let user = &world.users[read.user];
     let url = world.fleet.any(chance, None);
-    let (operation, field, variables) = way(read, chance);
-    let framing = if chance.bool() { Framing::Events } else { Framing::Parts };
-    let stream = world.api.stream(&url, &user.token, &operation, variables, PATIENCE, framing).await;
+    if let Some((question, last)) = question(read).filter(|_| chance.bool()) {
+        let url = format!("{url}/api/{}/chat", world::name_of(read.user));
+        let events = world.api.chat(&url, &user.token, &question, last, PATIENCE).await;
+        return (url, "chat", events);
+    }
+    let (operation, field, variables) = operation(read, chance);
+    let way = [Way::Events, Way::Parts, Way::Socket][chance.usize(0..3)];
+    let events = world.api.stream((&url, &user.token), (&operation, variables), way, PATIENCE).await;
+    (operation, field, events)
+}
+
+/// Follows the reply for at most so many events, from where the reader was.
+async fn visit(world: &World, read: &mut Read, chance: &mut fastrand::Rng, events: usize) -> Left {
+    let (operation, field, stream) = begin(world, read, chance).await;
     let mut stream = match stream {
         Ok(stream) => stream,
         Err(trouble) => return left_by(world, read, &operation, &trouble),
+    };
+    let counted = match &stream {
+        Events::Socket(_) => "events read on sockets",
+        Events::Body(_) if field == "chat" => "events read by REST",
+        Events::Body(_) => "events read in bodies",
     };
     for _ in 0..events {
         let data = match stream.next(PATIENCE).await {
@@ -118,8 +149,8 @@ async fn visit(world: &World, read: &mut Read, chance: &mut fastrand::Rng, event
             Ok(Said::Complete | Said::Silence) => return Left::Early,
             Err(trouble) => return left_by(world, read, &operation, &trouble),
         };
-        world.journal.count("events read");
-        world.check_owner(user, &data);
+        world.journal.count(counted);
+        world.check_owner(&world.users[read.user], &data);
         if take(world, read, &data[field]) {
             return Left::Ended;
         }
@@ -147,7 +178,8 @@ fn take(world: &World, read: &mut Read, event: &Value) -> bool {
             false
         }
         Some("ReplyReasoning") => {
-            push(read, "ReasoningPart", event["text"].as_str().unwrap_or_default());
+            world.journal.count("pieces of reasoning read");
+            read.parts.push(REASONING, event["text"].as_str().unwrap_or_default());
             false
         }
         Some("ReplyText") => {
@@ -156,12 +188,12 @@ fn take(world: &World, read: &mut Read, event: &Value) -> bool {
                 world.journal.violation("an event of text without text");
             }
             read.text += text;
-            push(read, "TextPart", text);
+            read.parts.push(TEXT, text);
             false
         }
         Some("ReplyToolCall") => {
-            let id = event["toolCall"]["id"].as_str().unwrap_or_default();
-            read.parts.push(("ToolCall".to_owned(), id.to_owned()));
+            world.journal.count("tool calls read");
+            read.parts.push(CALL, &name_of(&event["toolCall"]));
             false
         }
         Some("ReplyRestarted") => {
@@ -171,25 +203,7 @@ fn take(world: &World, read: &mut Read, event: &Value) -> bool {
             false
         }
         Some("ReplyEnded") => {
-            let content = event["message"]["content"].as_str().unwrap_or_default();
-            if content != read.text {
-                let message =
-                    format!("reply {}: a reader has {:?}, its end says {content:?}", read.reply, read.text);
-                world.journal.violation(&message);
-            }
-            let part = |part: &Value| {
-                (
-                    part["kind"].as_str().unwrap_or_default().to_owned(),
-                    part["text"].as_str().or(part["id"].as_str()).unwrap_or_default().to_owned(),
-                )
-            };
-            let parts: Vec<_> =
-                event["message"]["parts"].as_array().into_iter().flatten().map(part).collect();
-            if parts != read.parts {
-                let message =
-                    format!("reply {}: a reader has {:?}, its end says {parts:?}", read.reply, read.parts);
-                world.journal.violation(&message);
-            }
+            check_end(world, read, &event["message"]);
             true
         }
         _ => {
@@ -199,11 +213,20 @@ fn take(world: &World, read: &mut Read, event: &Value) -> bool {
     }
 }
 
-/// Appends to the last part if it is of the same kind, else begins a new one.
-fn push(read: &mut Read, kind: &str, text: &str) {
-    match read.parts.last_mut() {
-        Some((last, so_far)) if last == kind => *so_far += text,
-        _ => read.parts.push((kind.to_owned(), text.to_owned())),
+/// What was read is what the end says. REST says the text and the tool calls only.
+fn check_end(world: &World, read: &Read, message: &Value) {
+    let content = message["content"].as_str().unwrap_or_default();
+    if content != read.text {
+        let what = format!("reply {}: a reader has {:?}, its end says {content:?}", read.reply, read.text);
+        world.journal.violation(&what);
+    }
+    let fits = match message["calls"].as_array() {
+        Some(calls) => read.parts.texts(CALL) == calls.iter().map(name_of).collect::<Vec<_>>(),
+        None => read.parts == Parts::of(&message["parts"]),
+    };
+    if !fits {
+        let what = format!("reply {}: a reader has {:?}, its end says {message}", read.reply, read.parts);
+        world.journal.violation(&what);
     }
 }
 

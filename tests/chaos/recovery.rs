@@ -7,7 +7,7 @@ use futures_util::future::{join, join_all};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::api::Said;
+use crate::events::Said;
 use crate::journal::{Journal, Sent};
 use crate::world::{User, World};
 use crate::writing::{self, SEND};

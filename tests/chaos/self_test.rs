@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use causerie::entity::conversation::{self, TitleOrigin};
-use causerie::entity::message::{self, Parts, Role, Status};
+use causerie::entity::message::{self, Part, Role, Status, ToolCall};
 use uuid::Uuid;
 
 use crate::checker::Checker;
 use crate::fleet::Fleet;
 use crate::journal::{Cause, Fate, Journal, Read, Replica, SeenMessage, Sent, Stored};
+use crate::parts::{CALL, Parts, TEXT};
 use crate::provider::Work;
 use crate::recovery;
 use crate::sampler::{Row, Sampler};
@@ -32,7 +33,7 @@ const LONG_AGO: Duration = Duration::from_secs(30);
 /// What breaks a promise, and a part of what the checker must say of it.
 type Case = (&'static str, fn(&mut Story), &'static str);
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 15] = [
     ("a message is lost", |story| drop(story.messages.drain(..)), "is there 0 times"),
     ("a message is there twice", Story::duplicate, "is there 2 times"),
     ("a reply is lost", |story| drop(story.messages.pop()), "was acknowledged"),
@@ -40,6 +41,8 @@ const CASES: [Case; 13] = [
     ("a message nobody sent", |story| story.messages[0].content.push('!'), "nobody sent"),
     ("a reply never ends", |story| story.messages[1].status = Status::Generating, "for ever"),
     ("a reply lacks words", |story| story.messages[1].content.truncate(3), "no text of the assistant's"),
+    ("a reply lacks a part", |story| story.messages[1].parts.0.truncate(1), "no parts of the assistant's"),
+    ("a reader lacks a part", |story| story.read.parts.pop(), "has the parts"),
     ("a reader lacks words", |story| story.read.text.truncate(3), "a reader of reply"),
     ("a path has a gap", |story| story.messages[1].position = 3, "has at 2"),
     ("a device misses an event", |story| story.replica.messages.clear(), "changes say of message"),
@@ -97,7 +100,11 @@ fn check(break_promise: impl Fn(&mut Story)) -> Journal {
     journal.sent("key", story.sent);
     journal.read().push(story.read);
     journal.replicas().push(story.replica);
-    let works = vec![Work { said: "@user-0: hello".to_owned(), text: "#0 for you".to_owned() }];
+    let works = vec![Work {
+        said: "@user-0: hello".to_owned(),
+        text: "#0 for you".to_owned(),
+        parts: parts("call 0.0"),
+    }];
     Checker::of(&journal, works, vec![story.conversation], story.messages, Vec::new()).check();
     journal
 }
@@ -147,7 +154,9 @@ impl Story {
     fn new() -> Self {
         let conversation = conversation_of(name_of(0));
         let question = message_of(&conversation, None, "@user-0: hello");
-        let reply = message_of(&conversation, Some(question.id), "#0 for you");
+        let mut reply = message_of(&conversation, Some(question.id), "#0 for you");
+        let call = ToolCall { call_id: "call 0.0".to_owned(), name: String::new(), arguments: String::new() };
+        reply.parts.0 = vec![Part::Text(reply.content.len()), Part::ToolCall(call)];
         let id = conversation.id.to_string();
         let stored = Stored {
             conversation: id.clone(),
@@ -166,6 +175,7 @@ impl Story {
             read: Read {
                 conversation: id.clone(),
                 text: reply.content.clone(),
+                parts: parts(&format!("{} call 0.0", ToolCall::id(reply.id, 1))),
                 reply: reply.id.to_string(),
                 ..Read::default()
             },
@@ -188,6 +198,14 @@ impl Story {
     fn delete(&mut self) {
         self.conversation.deleted_at = Some(self.conversation.created_at);
     }
+}
+
+/// The parts of the reply, whose tool call has this name.
+fn parts(call: &str) -> Parts {
+    let mut parts = Parts::default();
+    parts.push(TEXT, "#0 for you");
+    parts.push(CALL, call);
+    parts
 }
 
 fn conversation_of(user_id: String) -> conversation::Model {
@@ -231,7 +249,7 @@ fn message_of(conversation: &conversation::Model, parent_id: Option<Uuid>, conte
         status: Status::Complete,
         content: content.to_owned(),
         reasoning: String::new(),
-        parts: Parts::default(),
+        parts: message::Parts::default(),
         finish_reason: None,
         failure: None,
         model: None,

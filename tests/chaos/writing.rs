@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::api::{Said, Trouble};
+use crate::api::Trouble;
 use crate::device::{Device, is_terminal};
+use crate::events::Said;
 use crate::journal::{Fate, Read, Sent, Stored};
 use crate::reader;
 use crate::world::{User, World};

@@ -10,7 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{ConversationCursor, ConversationFilter, ConversationOrder, ConversationState};
-use crate::chat::metadata_index::MetadataSearch;
+use crate::chat::metadata_search::MetadataSearch;
 use crate::chat::read::RowSize;
 use crate::chat::{Chat, Slice};
 use crate::database::storable;

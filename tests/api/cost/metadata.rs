@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
 use super::assert_indexed;
@@ -110,6 +110,43 @@ on_both_databases! {
             assert_eq!(taken.len(), statements, "{metadata}");
             for statement in taken {
                 assert_indexed(&filler, &statement).await;
+            }
+        }
+    }
+
+    async fn replacing_the_metadata_of_a_hundred_conversations_reads_those_of_no_other(database) {
+        let server = TestServer::start(&database).await;
+        let filler = Filler::of(&database).await;
+        filler.account("ann").await;
+        filler.conversations("ann", 1, 10_000).await;
+        let ann = server.user("ann");
+        fill(&filler, &server, &ann, "ann").await;
+        let newest = "{ conversations(first: 100) { nodes { id } } }";
+        let page = ann.data(newest, json!({})).await;
+        let nodes = page["conversations"]["nodes"].as_array().unwrap();
+        let ids: Vec<_> = nodes.iter().map(|node| &node["id"]).collect();
+        let query = "mutation($ids: [ID!]!, $metadata: JSON) {
+          updateConversations(input: { conversationIds: $ids, metadata: $metadata }) { outcomes { error { code } } } }";
+        // As above, PostgreSQL has statistics of a table that has grown.
+        for analyzed in [database.is_postgres(), true] {
+            if analyzed {
+                filler.analyze().await;
+            }
+            // All of a conversation's values but the array itself are others each time.
+            for round in 0..2 {
+                let values: Vec<_> = (0..55).map(|number| format!("{analyzed} {round} {number}")).collect();
+                server.take_statements();
+                let answer = ann.data(query, json!({ "ids": ids, "metadata": { "tags": values } })).await;
+                assert_eq!(answer["updateConversations"]["outcomes"][99], json!({ "error": null }));
+            }
+            let is_deletion = |statement: &Statement| statement.sql.contains("DELETE FROM conversation_metadata");
+            let deletions: Vec<_> = server.take_statements().into_iter().filter(is_deletion).collect();
+            assert_eq!(deletions.len(), 2, "of 5,500 rows");
+            for statement in deletions {
+                let plan = assert_indexed(&filler, &statement).await;
+                let search = if database.is_postgres() { "Index Cond: " } else { "SEARCH conversation_metadata " };
+                let found = plan.iter().any(|line| line.contains(search) && line.contains("conversation_id"));
+                assert!(found, "analyzed: {analyzed}: {:.2000}", plan.join("\n"));
             }
         }
     }

@@ -162,4 +162,30 @@ on_both_databases! {
         let node = ann.data("query($id: ID!) { node(id: $id) { id } }", json!({ "id": id })).await;
         assert_eq!(node["node"], Value::Null);
     }
+
+    async fn what_was_started_without_a_message_leaves_no_digest_either(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let create = "mutation { createConversation(input: { title: \"secret\", idempotencyKey: \"once\" }) { conversation { id } } }";
+        let created = ann.data(create, json!({})).await;
+        delete(&ann, created["createConversation"]["conversation"]["id"].as_str().unwrap()).await;
+        let _eraser = eraser(&database).await;
+        erased(&database, 1).await;
+        assert_eq!(database.number("SELECT count(*) FROM receipt WHERE request_digest IS NOT NULL").await, 0);
+        assert_eq!(ann.code(create, json!({})).await, "NOT_FOUND", "a late retry does not bring it back");
+    }
+
+    async fn what_is_restored_at_the_last_moment_stays(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let id = ann.start("one").await;
+        delete(&ann, &id).await;
+        let (mark, look) = ("UPDATE \"conversation\" SET \"erasing_at\"", "erased_at IS NULL");
+        let trash = Options { keep: Duration::ZERO, period: Duration::from_millis(20) };
+        let observer = Some(database.just_before(mark, "UPDATE conversation SET deleted_at = NULL"));
+        let eraser = TestServer::with(&database, Settings { trash, observer, ..Settings::default() }).await;
+        eraser.has_run(&[look, mark, look]).await;
+        assert_eq!(titles(&ann, "filter: {}").await, ["one"]);
+        assert_eq!(ann.messages(&id).await.len(), 2);
+    }
 }

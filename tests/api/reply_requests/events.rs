@@ -1,6 +1,9 @@
 //! What a subscription that requests a reply streams.
 
+use axum::http::Request;
+use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use super::{all, kinds, subscription, text};
 use crate::http::Way;
@@ -116,5 +119,26 @@ on_both_databases! {
         super::repeats::unblock(blocker).await;
         database.becomes("SELECT count(*) FROM message", 7).await;
         database.becomes("SELECT count(*) FROM message WHERE status <> 'COMPLETE'", 0).await;
+    }
+
+    async fn a_client_that_reads_not_even_the_first_byte_has_written_nevertheless(database) {
+        let server = TestServer::start(&database).await;
+        let stream = TcpStream::connect(server.url().trim_start_matches("http://")).await.unwrap();
+        // The head of the answer comes, and there is no room for any of its body.
+        let mut builder = h2::client::Builder::new();
+        let (sender, connection) = builder.initial_window_size(0).handshake::<_, Bytes>(stream).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let input = json!({ "content": "hello", "idempotencyKey": "one" });
+        let body = json!({ "query": subscription("sendMessage"), "variables": { "input": input } });
+        let request = Request::post(format!("{}/graphql", server.url()))
+            .header("authorization", format!("Bearer {}", server.user("ann").token().unwrap()))
+            .header("content-type", "application/json")
+            .header("accept", "text/event-stream");
+        let (response, mut upload) =
+            sender.ready().await.unwrap().send_request(request.body(()).unwrap(), false).unwrap();
+        upload.send_data(body.to_string().into(), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 200);
+        connection.abort();
+        database.becomes("SELECT count(*) FROM message", 2).await;
     }
 }

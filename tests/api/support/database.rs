@@ -1,6 +1,7 @@
 //! A database of a test's own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use causerie::database::{Address, Database};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
@@ -8,6 +9,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::Proxy;
+use super::server::Observer;
 
 /// A new, empty database. It is gone when this is.
 pub struct TestDatabase {
@@ -107,6 +109,24 @@ impl TestDatabase {
         let wait = async { while self.number(sql).await != wanted {} };
         let waited = tokio::time::timeout(std::time::Duration::from_secs(30), wait).await;
         assert!(waited.is_ok(), "{sql} does not become {wanted}");
+    }
+}
+
+impl TestDatabase {
+    /// What runs `sql`, once, just before the first statement of a server that begins with `statement`: as though another
+    /// server were quicker.
+    pub fn just_before(&self, statement: &'static str, sql: &'static str) -> Observer {
+        let (url, is_done) = (self.url.clone(), AtomicBool::new(false));
+        Arc::new(move |next: &Statement| {
+            if next.sql.starts_with(statement) && !is_done.swap(true, Ordering::SeqCst) {
+                let url = url.clone();
+                let run = move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    runtime.block_on(administer(&url, sql));
+                };
+                std::thread::spawn(run).join().unwrap();
+            }
+        })
     }
 }
 

@@ -175,6 +175,21 @@ impl TestServer {
         std::mem::take(&mut *self.statements.lock().unwrap())
     }
 
+    /// Waits until statements that contain these have run, in this order.
+    pub async fn has_run(&self, parts: &[&str]) {
+        let run = async {
+            let mut parts = parts.iter().peekable();
+            while parts.peek().is_some() {
+                for statement in self.take_all_statements() {
+                    parts.next_if(|part| statement.sql.contains(**part));
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(30), run).await;
+        assert!(waited.is_ok(), "{parts:?} do not run");
+    }
+
     /// Asks the server to stop, as SIGTERM does, and waits until it has.
     pub async fn stop(mut self) {
         self.shutdown.cancel();

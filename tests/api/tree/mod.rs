@@ -1,5 +1,6 @@
 //! The tree of a conversation's messages, and the active path through it.
 
+mod claims;
 mod cost;
 mod long;
 mod model;

@@ -56,8 +56,8 @@ export class Chat {
   async *resume() {
     const reply = this.thread.find(({ progressCursor }) => progressCursor !== null);
     const query = `subscription ($id: ID!, $after: String) { replyProgress(messageId: $id, after: $after) { ${EVENTS} } }`;
-    const variables = { id: reply.id, after: reply.progressCursor };
-    for await (const { replyProgress } of this.follow(query, variables)) yield this.take(reply.id, replyProgress);
+    const events = this.follow(query, { id: reply.id, after: reply.progressCursor });
+    for await (const { replyProgress } of events) yield this.take(reply.id, replyProgress);
   }
 
   stop(messageId) {
@@ -72,20 +72,26 @@ export class Chat {
 
   /** Another device: everything that there is and that happens, running replies too, in one request. */
   async *mirror() {
-    const query = `subscription {
-      changes(replyText: true) {
-        __typename
-        ... on ConversationChanged { conversation { id title } }
-        ... on MessageChanged { message { ${MESSAGE} } }
-        ... on ReplyProgressed { messageId event { ${EVENTS} } }
-      }
-    }`;
+    const conversation = 'conversation { id title lastMessage { id } }';
+    const query = `subscription { changes(replyText: true) {
+      __typename
+      ... on ConversationChanged { ${conversation} } ... on ActivePathChanged { ${conversation} }
+      ... on MessageChanged { message { parent { id } ${MESSAGE} } } ... on ReplyProgressed { messageId event { ${EVENTS} } }
+    } }`;
     for await (const { changes: change } of this.follow(query)) {
       if (change.conversation) this.put(this.conversations, change.conversation);
       if (change.message) this.put(this.thread, change.message);
       if (change.event) this.take(change.messageId, change.event);
       yield change;
     }
+  }
+
+  /** The branch that a mirrored conversation shows: its last message, and what comes before it. */
+  path(id) {
+    const path = [];
+    let next = this.conversations.find((conversation) => conversation.id === id)?.lastMessage;
+    for (; next; next = path[0]?.parent) path.unshift(this.thread.find((message) => message.id === next.id));
+    return path;
   }
 
   /** Requests a reply under a new key, and follows it. */
@@ -103,26 +109,15 @@ export class Chat {
   take(id, event) {
     if (event.__typename === 'ReplyRequested') this.show(event.conversation);
     const reply = this.thread.find((message) => message.id === id);
-    switch (event.__typename) {
-      case 'ReplyRequested':
-      case 'ReplyRestarted':
-        reply.parts = [];
-        break;
-      case 'ReplyText':
-      case 'ReplyReasoning': {
-        const __typename = event.__typename === 'ReplyText' ? 'TextPart' : 'ReasoningPart';
-        const last = reply.parts.at(-1);
-        if (last?.__typename === __typename) last.text += event.text;
-        else reply.parts.push({ __typename, text: event.text });
-        break;
-      }
-      case 'ReplyToolCall':
-        reply.parts.push(event.toolCall);
-        break;
-      case 'ReplyEnded':
-        // What was streamed is what is stored.
-        this.streamed = structuredClone(reply.parts);
-        Object.assign(reply, event.reply);
+    const kind = { ReplyText: 'TextPart', ReplyReasoning: 'ReasoningPart' }[event.__typename];
+    if (['ReplyRequested', 'ReplyRestarted'].includes(event.__typename)) reply.parts = [];
+    if (kind && reply.parts.at(-1)?.__typename === kind) reply.parts.at(-1).text += event.text;
+    else if (kind) reply.parts.push({ __typename: kind, text: event.text });
+    if (event.toolCall) reply.parts.push(event.toolCall);
+    if (event.__typename === 'ReplyEnded') {
+      // What was streamed is what is stored.
+      this.streamed = structuredClone(reply.parts);
+      Object.assign(reply, event.reply);
     }
     return event;
   }

@@ -107,6 +107,17 @@ test('runs subscriptions as server-sent events with the typed headers', async ()
   assert.deepEqual(faults, []);
 });
 
+test('sends and follows the reply in one request, which is the same when it is repeated', async () => {
+  await page.getByRole('tab', { name: 'SendAndFollow' }).click();
+  const ended = [];
+  for (let times = 0; times < 2; times += 1) {
+    ended.push(await editors.run(({ data }) => data?.sendMessage?.__typename === 'ReplyEnded'));
+  }
+  assert.equal(ended[0].data.sendMessage.reply.status, 'COMPLETE');
+  assert.deepEqual(ended[1], ended[0]);
+  assert.deepEqual(faults, []);
+});
+
 test('follows what changes, and finds what was said', async () => {
   await page.getByRole('tab', { name: 'SendMessage' }).click();
   assert.equal((await editors.run()).errors, undefined);

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { after, before, test } from 'node:test';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildClientSchema, buildSchema, getIntrospectionQuery, lexicographicSortSchema, printSchema } from 'graphql';
+import { buildClientSchema, buildSchema, getIntrospectionQuery, lexicographicSortSchema, parse, printSchema, validate } from 'graphql';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const sdl = readFileSync(join(here, '../../../schema.graphql'), 'utf8');
@@ -158,4 +158,14 @@ export function title(found: DocumentType<typeof query>): string | null | undefi
   run('graphql-codegen', '--config', 'codegen.json');
   const options = ['--noEmit', '--strict', '--skipLibCheck', '--moduleResolution', 'bundler', '--module', 'esnext', '--target', 'es2022'];
   run('tsc', ...options, 'src/app.ts');
+});
+
+test('the examples of the GraphiQL page fit the schema', () => {
+  const examples = join(here, '../../../web/graphiql/src/examples');
+  const files = readdirSync(examples);
+  assert.ok(files.length >= 6);
+  for (const file of files) {
+    const document = parse(readFileSync(join(examples, file), 'utf8'));
+    assert.deepEqual(validate(buildSchema(sdl), document).map(({ message }) => message), [], file);
+  }
 });

@@ -5,6 +5,7 @@ import branches from './examples/branches.graphql';
 import followChanges from './examples/follow-changes.graphql';
 import listConversations from './examples/list-conversations.graphql';
 import organise from './examples/organise.graphql';
+import sendAndFollow from './examples/send-and-follow.graphql';
 import sendMessage from './examples/send-message.graphql';
 import { createFetcher } from './fetcher';
 import { headerTemplate, readPage } from './page';
@@ -18,6 +19,7 @@ const variables = (names: string[]) => JSON.stringify(Object.fromEntries(names.m
 const examples = [
   { query: listConversations },
   { query: sendMessage },
+  { query: sendAndFollow },
   { query: followChanges },
   { query: branches, variables: variables(['message', 'reply']) },
   { query: organise, variables: variables(['conversation', 'reply']) },
