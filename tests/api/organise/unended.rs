@@ -74,6 +74,24 @@ on_both_databases! {
         assert_eq!(conversation(&server.user("bob"), id.as_str().unwrap()).await, Value::Null);
     }
 
+    async fn what_runs_off_the_path_leaves_the_path_unread(database) {
+        let (assistant, script) = ScriptedAssistant::new();
+        let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
+        let ann = server.user("ann");
+        let (first, ()) = tokio::join!(ann.send("one", json!({})), async { script.next().await.finish() });
+        let regenerate = "mutation($id: ID!) { regenerateReply(input: { messageId: $id, awaitReply: false }) { reply { id } } }";
+        let running = ann.data(regenerate, json!({ "id": first["reply"]["id"] })).await["regenerateReply"]["reply"]["id"].take();
+        let _attempt = script.next().await;
+        let edit = "mutation($id: ID!) { editMessage(input: { messageId: $id, content: \"two\", awaitReply: false }) { reply { id } } }";
+        let queued = ann.data(edit, json!({ "id": first["message"]["id"] })).await["editMessage"]["reply"]["id"].take();
+        let id = &first["conversation"]["id"];
+        assert_eq!(shown(&ann, id).await["unreadCount"], 0);
+        let stop = "mutation($id: ID!) { stopReply(input: { messageId: $id }) { reply { status } } }";
+        ann.data(stop, json!({ "id": queued })).await;
+        let now = shown(&ann, id).await;
+        assert_eq!((&now["activeReply"]["id"], &now["unreadCount"]), (&running, &json!(1)));
+    }
+
     async fn the_queue_is_a_list_in_pages(database) {
         let (assistant, script) = ScriptedAssistant::new();
         let server = TestServer::with(&database, Settings { assistant, ..Settings::default() }).await;
