@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Proxy, ScriptedAssistant, ScriptedAttempt, Settings, TestDatabase, TestServer};
 
-const WAITING: &str =
-    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%WITH seen%'";
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%WITH seen%'";
 const LOCK: &str = "BEGIN; SELECT 1 FROM account WHERE user_id = 'ann' FOR UPDATE";
 
 /// Cuts the network while a write in one statement waits for the lock that `blocker` holds, and then lets it go on.
