@@ -15,8 +15,7 @@ from pathlib import Path
 
 import growth
 import operations
-import plot
-import report
+import pages
 import sqlite
 import statements
 import words
@@ -55,7 +54,10 @@ class Run:
         for name in ("ours", "peer"):
             postgres.create(name)
         self.bench.programs.migrate(postgres.database("ours"))
+        before = postgres.size("ours")
         postgres.ours("ours", seeded)
+        count = sum(messages for _, messages in seeded.accounts())
+        self.results["sizes"] = {"message": (postgres.size("ours") - before) / count}
         postgres.peer("peer", seeded)
         programs = self.bench.programs
         with (Ours(programs.server, postgres.database("ours"), self.folder) as ours,
@@ -145,13 +147,7 @@ class Run:
     def write(self):
         target = ROOT / "target/bench"
         (target / "results.json").write_text(json.dumps(self.results, indent=1))
-        text = report.everything(self.results)
-        (target / "results.md").write_text(text)
-        for name, picture in plot.everything(self.results).items():
-            (target / name).write_text(picture)
-            if self.options.record:
-                (ROOT / "docs/images" / name).write_text(picture)
-        print(text)
+        print(pages.write(self.results, target, self.options.record))
         say(f"tables and plots are in {target}")
 
 
@@ -164,7 +160,7 @@ def main():
     parser.add_argument("--only", nargs="*", choices=["requests", "deep", "words", "idle"], help="measure only these")
     parser.add_argument("--database", choices=["postgres", "sqlite"], help="measure with only this one")
     parser.add_argument("--growth", nargs="+", type=int, metavar="MESSAGES", help="instead, measure at these sizes")
-    parser.add_argument("--record", action="store_true", help="also write the plots to docs/images")
+    parser.add_argument("--record", action="store_true", help="also write docs/performance.md and its plots")
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -13,7 +13,7 @@ def measure(bench, sizes, repeat, postgres, say):
     """The processor time of a request, of server and database together: {operation: {messages: µs}}."""
     found = {}
     for size in sizes:
-        seeded = Rows(size)
+        seeded = Rows(size, long=0)
         if postgres:
             say(f"growth on PostgreSQL: {size:,} messages")
             name = f"ours_{size}"

@@ -122,6 +122,8 @@ def walk(server, user, page, connection, cursor, pages):
     place = None
     for _ in range(pages):
         place = connection(ask(server, user, page(place)))["pageInfo"][cursor]
+        if not place:
+            raise SystemExit(f"{server.name} has fewer pages than it should")
     return place
 
 

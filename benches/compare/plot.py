@@ -5,6 +5,10 @@ import math
 from report import middle
 
 COLOURS = ["#2f6f9f", "#9cc3dd", "#b5651d", "#e3bd94"]
+TITLES = {
+    "requests.svg": "Processor time of a request on PostgreSQL, in µs: shorter is better",
+    "growth.svg": "Processor time of a request, by the number of messages",
+}
 STYLE = "font-family: system-ui, sans-serif; font-size: 13px; fill: #1b1f24"
 
 
@@ -88,8 +92,7 @@ def everything(results):
             members = [(name, middle(runs)) for name, runs in servers.items()]
             groups.append((f"{operation}, {connections} connections",
                            [(name, [it["server"], it["database"]]) for name, it in members]))
-        title = "Processor time of a request on PostgreSQL, in µs: shorter is better"
-        plots["requests.svg"] = bars(title, groups, ["server", "PostgreSQL"])
+        plots["requests.svg"] = bars(TITLES["requests.svg"], groups, ["server", "PostgreSQL"])
     if "growth" in results:
-        plots["growth.svg"] = lines("Processor time of a request, by the number of messages", results["growth"], "µs")
+        plots["growth.svg"] = lines(TITLES["growth.svg"], results["growth"], "µs")
     return plots

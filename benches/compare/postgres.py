@@ -49,6 +49,10 @@ class Postgres:
         self.run(tables.PEER.format(uuid="UUID", instant="TIMESTAMPTZ", now="DEFAULT now()"), database)
         self.fill(database, tables.peer(seeded))
 
+    def size(self, database):
+        """The bytes of a database's files."""
+        return int(self.run("SELECT pg_database_size(current_database())", database))
+
     def processes(self):
         """The ids of all of its processes."""
         one = int(self.run(

@@ -70,9 +70,9 @@ def words(results):
     lines = []
     for name, it in results.items():
         times = lambda key: [number(it[key]["p50"], 1), number(it[key]["p99"], 1)]
-        lines.append([name, number(it["words"]), *times("word"), *times("first"), *times("end"), number(it["server"]),
+        lines.append([name, number(it["words"]), number(it["failed"]), *times("word"), *times("first"), *times("end"), number(it["server"]),
                       number(it["database"]), number(it["memory"] / 1e6)])
-    head = ["load", "words", "word p50 ms", "p99", "first word p50 ms", "p99", "end p50 ms", "p99", "server CPU µs a word",
+    head = ["load", "words", "refused replies", "word p50 ms", "p99", "first word p50 ms", "p99", "end p50 ms", "p99", "server CPU µs a word",
             "PostgreSQL", "peak MB"]
     return table(head, lines)
 
@@ -92,15 +92,3 @@ def growth(results):
         first = values[0]
         lines.append([name, *(number(value) for value in values), ratio(values[-1], first)])
     return table(["operation, CPU µs a request", *(f"{size:,} messages" for size in sizes), "last against first"], lines)
-
-
-def everything(results):
-    parts = [
-        ("Requests on PostgreSQL", requests, "requests"),
-        ("Large histories on PostgreSQL", deep, "deep"),
-        ("Requests on SQLite", sqlite, "sqlite"),
-        ("Words of replies", words, "words"),
-        ("Idle event streams", idle, "idle"),
-        ("Growth", growth, "growth"),
-    ]
-    return "\n".join(f"### {title}\n\n{make(results[key])}" for title, make, key in parts if key in results)

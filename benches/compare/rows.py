@@ -40,12 +40,12 @@ def instant(seconds, number):
 
 
 class Rows:
-    """The rows for about `size` messages; the long conversation is there with 10^5 or more."""
+    """The rows for `size` messages beside those of the long conversation, which has `long`."""
 
-    def __init__(self, size):
+    def __init__(self, size, long=LONG):
         self.users = max(1, size // (CONVERSATIONS * MESSAGES))
         self.conversations = self.users * CONVERSATIONS
-        self.long = LONG if size >= LONG else 0
+        self.long = long
 
     def accounts(self):
         """Each user, and how many messages they have."""

@@ -1,6 +1,7 @@
 //! A document, parsed and validated once.
 
 use std::fmt;
+use std::sync::Arc;
 
 use apollo_compiler::ast;
 use apollo_compiler::executable::ExecutableDocument as TypedDocument;
@@ -9,7 +10,7 @@ use apollo_compiler::validation::{DiagnosticList, Valid};
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
 };
-use async_graphql::{Pos, ServerError, Variables};
+use async_graphql::{Name, Pos, ServerError, Variables};
 
 use super::cost::Cost;
 use super::executable::executable;
@@ -19,6 +20,7 @@ use super::refusal::{error, invalid};
 use super::schema::schema;
 use super::{size, subscription, tokens, validation, variables};
 use crate::error::Code;
+use crate::graphql::CompiledQuery;
 
 /// A document that was parsed. `Debug` does not show it: it may hold what users wrote.
 pub(super) struct Document {
@@ -28,6 +30,8 @@ pub(super) struct Document {
     executable: ExecutableDocument,
     /// What its cost is taken from, or the rules that it breaks.
     typed: Result<Valid<TypedDocument>, Vec<ServerError>>,
+    /// The operations that are executed without the library, by their names.
+    compiled: Vec<(Option<Name>, Arc<CompiledQuery>)>,
 }
 
 impl fmt::Debug for Document {
@@ -48,7 +52,14 @@ impl Document {
         let document = document.map_err(|broken| explain(&broken.errors, text))?;
         let mut executable = executable(&document, text);
         let typed = check(&document, &mut executable, limits);
-        Ok(Self { tokens, bytes: text.len(), executable, typed })
+        let compiled = if typed.is_ok() { compile(&executable, tokens) } else { Vec::new() };
+        Ok(Self { tokens, bytes: text.len(), executable, typed, compiled })
+    }
+
+    /// The operation as it was compiled, if it was.
+    pub(super) fn compiled(&self, operation: &Operation) -> Option<&Arc<CompiledQuery>> {
+        let name = operation.name.as_deref();
+        self.compiled.iter().find(|(own, _)| own.as_deref() == name).map(|(_, compiled)| compiled)
     }
 
     /// The bounds that it is above, and the rules that it breaks.
@@ -141,6 +152,16 @@ fn check(
     Ok(typed)
 }
 
+/// The operations that can be executed without the library. Each takes about as much memory as the document at most.
+fn compile(document: &ExecutableDocument, tokens: u64) -> Vec<(Option<Name>, Arc<CompiledQuery>)> {
+    let size = usize::try_from(tokens).unwrap_or(usize::MAX);
+    let operations = document.operations.iter().filter_map(|(name, operation)| {
+        let compiled = CompiledQuery::compile(document, &operation.node, size)?;
+        Some((name.cloned(), Arc::new(compiled)))
+    });
+    operations.collect()
+}
+
 /// Says what is wrong in words of ours: the parser's own are for whoever writes parsers.
 fn explain(errors: &DiagnosticList, text: &str) -> ServerError {
     let first = errors.iter().next().map(|error| error.to_json());
@@ -196,6 +217,44 @@ mod tests {
         assert!(name("query A { a } query B { a }", None).is_err());
         assert!(name("query A { a }", Some("B")).is_err());
         assert_eq!(document("mutation { a }").select(None).unwrap().kind, OperationType::Mutation);
+    }
+
+    #[test]
+    fn what_clients_ask_for_most_is_compiled_and_what_is_unusual_is_not() {
+        let is_compiled = |text: &str| {
+            let document = document(text);
+            assert_eq!(document.errors(), [], "{text}");
+            document.select(None).is_ok_and(|operation| document.compiled(&operation).is_some())
+        };
+        for text in [
+            "{ __typename viewer { id changeCursor conversations(first: 5) { nodes { id } } } }",
+            "query L($first: Int = 5) { conversations(first: $first, orderBy: PINNED_FIRST) { totalCount edges { cursor node {
+              ...C } } pageInfo { hasNextPage endCursor } } } fragment C on Conversation { id title lastMessage { content } }",
+            "query O($id: ID!) { conversation(id: $id) { metadata messages(last: 50) { nodes { ...M ...M } } } }
+              fragment M on Message { id role status feedback { comment } failure { code } usage { inputTokens }
+              parts { __typename ... on TextPart { text } ... on ToolCall { name } } progressCursor }",
+            "query M($id: ID!) { message(id: $id) { ... on Node { id } } messages(conversationId: $id) { totalCount } }",
+        ] {
+            assert!(is_compiled(text), "{text}");
+        }
+        let spread = "...A ".repeat(20);
+        let wide = format!("{{ viewer {{ {spread} }} }} fragment A on Viewer {{ {} }}", "id ".repeat(5));
+        assert!(is_compiled(&wide), "what is merged takes no room");
+        let fragment = "fragment A on Conversation { id title createdAt updatedAt pinnedAt state archivedAt deletedAt revision
+          metadata messageCount lastMessage { id role status content model metadata position active createdAt } }";
+        let roots: Vec<String> =
+            (0..40).map(|number| format!("a{number}: conversation(id: 1) {{ ...A }}")).collect();
+        let many = format!("{{ {} }} {fragment}", roots.join(" "));
+        for text in [
+            "{ node(id: 1) { id } }",
+            "{ conversations { nodes { id @include(if: true) } } }",
+            "{ conversations { nodes { unreadCount } } }",
+            "mutation { createConversation(input: { title: \"a\" }) { __typename } }",
+            "{ __schema { queryType { name } } }",
+            &many,
+        ] {
+            assert!(!is_compiled(text), "{text}");
+        }
     }
 
     #[test]

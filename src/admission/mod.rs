@@ -42,6 +42,7 @@ use async_graphql::{Request, Variables};
 use tokio::time::timeout;
 
 pub use self::cache::hash;
+use self::document::Document;
 use self::documents::Documents;
 pub use self::limits::Limits;
 pub use self::operation::Operation;
@@ -54,7 +55,7 @@ pub use self::refusal::{LimitExceeded, READ_ONLY, Refusal, Refused};
 pub use self::trusted::TrustedDocuments;
 use crate::concurrency::{ConcurrencyLimit, Permit};
 use crate::error::Code;
-use crate::graphql::Validated;
+use crate::graphql::CompiledQuery;
 use crate::memory::{Memory, MemoryBudget};
 
 /// The complexity above which a query keeps a processor busy for so long that others would feel it.
@@ -95,12 +96,14 @@ pub(crate) struct AdmissionRequest {
 /// A request that may run, and what it holds while it does.
 pub(crate) struct Admitted {
     pub(crate) operation: Operation,
-    /// What the library executes, the document parsed and the variables checked.
-    pub(crate) request: Request,
+    document: Arc<Document>,
+    operation_name: Option<String>,
+    /// The variables, checked.
+    pub(crate) variables: Variables,
     /// What it may hold of the server's memory.
     pub(crate) budget: MemoryBudget,
     /// Its permit among its user's requests or subscriptions, until its answer is sent.
-    pub(crate) permit: Permit,
+    pub(crate) permit: Option<Permit>,
     /// The permit of a subscription that writes among its user's requests, until its first event.
     pub(crate) writing: Option<Permit>,
     /// Its permit among expensive queries, if it is one, until it has been executed.
@@ -177,11 +180,32 @@ impl Admission {
         } else {
             None
         };
-        let mut request = Request::new("").variables(variables).data(Validated);
-        request.operation_name = candidate.operation_name;
-        request.set_parsed_query(document.executable());
-        let budget = self.budget(principal);
-        Ok(Admitted { operation, request, budget, permit, writing, expensive })
+        let (budget, operation_name) = (self.budget(principal), candidate.operation_name);
+        Ok(Admitted {
+            operation,
+            document,
+            operation_name,
+            variables,
+            budget,
+            permit: Some(permit),
+            writing,
+            expensive,
+        })
+    }
+}
+
+impl Admitted {
+    /// The operation as it was compiled, if it was.
+    pub(crate) fn compiled(&self) -> Option<Arc<CompiledQuery>> {
+        self.document.compiled(&self.operation).cloned()
+    }
+
+    /// What the library executes: its own copy of the document.
+    pub(crate) fn request(&mut self) -> Request {
+        let mut request = Request::new("").variables(std::mem::take(&mut self.variables));
+        request.operation_name = self.operation_name.take();
+        request.set_parsed_query(self.document.executable());
+        request
     }
 }
 

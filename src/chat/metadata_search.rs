@@ -24,6 +24,11 @@ pub(super) struct MetadataSearch {
 }
 
 impl MetadataSearch {
+    /// Whether all conversations pass.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Whether few conversations pass.
     pub(super) fn is_rare(&self) -> bool {
         self.starts_with_first

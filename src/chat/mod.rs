@@ -4,6 +4,7 @@
 //! and has no way to name another user's.
 
 mod changes;
+mod columns;
 mod conversations;
 mod feedback;
 mod list;
@@ -12,6 +13,7 @@ mod metadata;
 mod metadata_index;
 mod metadata_search;
 mod new_message;
+mod open;
 mod page;
 mod path;
 mod path_page;
@@ -22,6 +24,7 @@ mod replies;
 mod reply_requests;
 mod search;
 mod send;
+mod send_statement;
 mod text;
 mod trash;
 mod tree;
@@ -61,7 +64,7 @@ pub use self::update::{
     ConversationChanges, MAX_CONVERSATIONS, Outcomes, UpdateConversation, UpdateConversations, check_count,
 };
 use crate::auth::Viewer;
-use crate::database::{Database, Write};
+use crate::database::{Database, FastPath, Write};
 use crate::error::Error;
 use crate::memory::MemoryBudget;
 use crate::options::{self, size};
@@ -145,9 +148,19 @@ impl Chat {
         T: Send + 'static,
         W: for<'w> Fn(&'w Self, &'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
+        self.write_fast(None, input, work).await
+    }
+
+    /// As [`Self::write`], but `path` is tried first, as [`Database::write_fast`] does. It signals by itself.
+    async fn write_fast<I, T, W>(&self, path: Option<FastPath<T>>, input: I, work: W) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'w> Fn(&'w Self, &'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
+    {
         let input = (self.clone(), input);
         self.database
-            .write(self.user(), input, move |write, (chat, input)| {
+            .write_fast(self.user(), path, input, move |write, (chat, input)| {
                 chat.signal_after_commit(write, Topic::of_user(chat.user()));
                 work(chat, write, input)
             })

@@ -1,5 +1,6 @@
 //! The rows of new messages and their replies.
 
+use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
@@ -46,6 +47,19 @@ pub(super) struct Slot {
     pub(super) active: bool,
 }
 
+/// When a write takes place, and which revision it gives to rows.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) now: DateTimeUtc,
+    pub(super) revision: i64,
+}
+
+impl Moment {
+    fn of(write: &Write) -> Self {
+        Self { now: write.now, revision: write.revision }
+    }
+}
+
 impl Chat {
     /// Stores a user's message in `slot`, and its reply after it.
     pub(super) async fn store_message_and_reply(
@@ -56,7 +70,8 @@ impl Chat {
         new: NewMessage<'_>,
         created: Created,
     ) -> Result<Sent, Error> {
-        let mut message = self.new_message(write, conversation.id, created.message, &slot, Role::User);
+        let mut message =
+            self.new_message(Moment::of(write), conversation.id, created.message, &slot, Role::User);
         new.content.clone_into(&mut message.content);
         message.metadata = new.metadata.into_text();
         message.status = Status::Complete;
@@ -84,7 +99,7 @@ impl Chat {
         metadata: Metadata,
     ) -> Result<message::Model, Error> {
         let permit = self.permit_reply(write, slot.busy).await?;
-        let mut reply = self.new_message(write, conversation_id, id, slot, Role::Assistant);
+        let mut reply = self.new_message(Moment::of(write), conversation_id, id, slot, Role::Assistant);
         // Before the reply is handed on: its row is stored again when it ends.
         reply.metadata = metadata.into_text();
         self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
@@ -114,10 +129,35 @@ impl Chat {
 
     /// The rows that an earlier request has created, as they are now.
     pub(super) async fn find_sent(&self, write: &Write, created: Created) -> Result<Sent, Error> {
-        let message = self.created_message(write, created.message).await?;
-        let reply = self.created_message(write, created.reply).await?;
+        let missing = || Error::Internal("a receipt without its message".to_owned());
+        let ids = [created.message.ok_or_else(missing)?, created.reply.ok_or_else(missing)?];
+        let rows = self.own_messages().filter(Column::Id.is_in(ids)).all(&**write).await?;
+        let [mut message, mut reply] = [None, None];
+        for row in rows {
+            let found = if row.id == ids[0] { &mut message } else { &mut reply };
+            *found = Some(row);
+        }
+        let (Some(message), Some(reply)) = (message, reply) else { return Err(Error::NotFound("message")) };
         let conversation = self.conversation_within(write, message.conversation_id).await?;
         Ok(Sent { conversation, message, reply })
+    }
+
+    /// What a write has created whose answer was lost; `None` if it has created nothing. The reply is generated, unless
+    /// another server has taken it over.
+    pub(super) async fn find_uncertain(
+        &self,
+        write: &Write,
+        created: Created,
+    ) -> Result<Option<Sent>, Error> {
+        let Some(id) = created.message else { return Ok(None) };
+        if self.message_within(write, id).await?.is_none() {
+            return Ok(None);
+        }
+        let sent = self.find_sent(write, created).await?;
+        if let Some(claim) = self.replies.claim_again(&sent.reply) {
+            self.generate_after_commit(write, claim);
+        }
+        Ok(Some(sent))
     }
 
     /// A message that an earlier request has created.
@@ -141,9 +181,9 @@ impl Chat {
     }
 
     /// The row of a new message, which is not stored yet.
-    fn new_message(
+    pub(super) fn new_message(
         &self,
-        write: &Write,
+        at: Moment,
         conversation_id: Uuid,
         id: Option<Uuid>,
         slot: &Slot,
@@ -173,10 +213,10 @@ impl Chat {
             metadata: Metadata::default().into_text(),
             rating: None,
             rating_comment: None,
-            created_at: write.now,
+            created_at: at.now,
             finished_at: None,
-            created_revision: write.revision,
-            revision: write.revision,
+            created_revision: at.revision,
+            revision: at.revision,
         }
     }
 }

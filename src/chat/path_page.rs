@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use sea_orm::{DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value};
+use sea_orm::{DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
 
+use super::columns::{self, Columns};
 use super::read::{Effort, ROW_BYTES, RowSize};
-use super::{Chat, CountedPage, Page, PositionRange, Slice};
+use super::{Chat, CountedPage, LongColumns, Page, PositionRange, Slice};
 use crate::entity::message;
 use crate::error::Error;
 
@@ -30,7 +31,7 @@ impl PathPage {
 
     /// The bounds of the positions that are wanted, as far as they are known without the path's length: the first one,
     /// the one after the last, and how many from the end.
-    fn bounds(&self) -> [i64; 3] {
+    pub(super) fn bounds(&self) -> [i64; 3] {
         // Far from the ends of what the databases count with.
         const MANY: i64 = 1 << 60;
         let Slice { after, before, limit, from_end } = self.slice;
@@ -50,17 +51,6 @@ struct PathRow {
     message: Option<message::Model>,
 }
 
-impl FromQueryResult for PathRow {
-    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
-        let id: Option<Uuid> = row.try_get(prefix, "id")?;
-        Ok(Self {
-            number: row.try_get(prefix, "number")?,
-            length: row.try_get(prefix, "path_length")?,
-            message: id.map(|_| message::Model::from_query_result(row, prefix)).transpose()?,
-        })
-    }
-}
-
 impl RowSize for PathRow {
     fn bytes(&self) -> usize {
         self.message.as_ref().map_or(ROW_BYTES, RowSize::bytes)
@@ -68,40 +58,37 @@ impl RowSize for PathRow {
 }
 
 /// The position of the first message of a page.
-const START: &str = "CASE
+pub(super) const START: &str = "CASE
         WHEN wanted.low > CASE WHEN wanted.high <= c.last_position THEN wanted.high ELSE c.last_position + 1 END - wanted.tail
         THEN wanted.low
         ELSE CASE WHEN wanted.high <= c.last_position THEN wanted.high ELSE c.last_position + 1 END - wanted.tail
     END";
 
 impl Chat {
-    /// Those of `pages` whose conversations the viewer has, each with the length of the path, from one snapshot.
+    /// Those of `pages` whose conversations the viewer has, each with the length of the path, from one snapshot. Of the
+    /// long columns of their messages only these are read.
     pub async fn path_pages(
         &self,
         pages: &[PathPage],
+        columns: LongColumns,
     ) -> Result<HashMap<PathPage, CountedPage<Arc<message::Model>>>, Error> {
         if pages.is_empty() {
             return Ok(HashMap::new());
         }
-        let mut read: HashMap<PathPage, (i64, Vec<Arc<message::Model>>)> = HashMap::new();
-        for row in self.load_rows::<PathRow>(self.path_statement(pages), Effort::Usual).await? {
-            let Some(page) = usize::try_from(row.number).ok().and_then(|number| pages.get(number)) else {
-                continue;
-            };
-            let (_, messages) = read.entry(*page).or_insert_with(|| (row.length, Vec::new()));
-            messages.extend(row.message.map(Arc::new));
-        }
-        let counted = |(page, (length, mut items)): (PathPage, (i64, Vec<Arc<message::Model>>))| {
-            items.sort_unstable_by_key(|message| message.position);
-            let range = PositionRange::of(page.conversation, length, &page.slice);
-            let items = Page { items, has_previous: range.start > 1, has_next: range.end <= length };
-            (page, CountedPage { page: items, total: length })
+        let decode = move |row: &QueryResult| {
+            let (number, length) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            Ok(PathRow { number, length, message: Columns::of(row, 2).message(columns)? })
         };
-        Ok(read.into_iter().map(counted).collect())
+        let statement = self.path_statement(pages, columns);
+        let mut read = PathPages::new(pages);
+        for row in self.load_decoded(statement, Effort::Usual, decode).await? {
+            read.add(row.number, row.length, row.message);
+        }
+        Ok(read.finish())
     }
 
     /// For each page a loop over its conversation, by key, and its messages, by position.
-    fn path_statement(&self, pages: &[PathPage]) -> Statement {
+    fn path_statement(&self, pages: &[PathPage], columns: LongColumns) -> Statement {
         let mut values = vec![Value::from(self.user())];
         let mut wanted = String::new();
         let backend = self.database.backend();
@@ -113,11 +100,10 @@ impl Chat {
                 DbBackend::Postgres => format!("CAST(${first} AS UUID)"),
                 _ => format!("${first}"),
             };
-            let [low, high, tail] =
-                [first + 1, first + 2, first + 3].map(|n| format!("CAST(${n} AS BIGINT)"));
             let comma = if number > 0 { ", " } else { "" };
-            let _ = write!(wanted, "{comma}({number}, {conversation}, {low}, {high}, {tail})");
+            let _ = write!(wanted, "{comma}({number}, {conversation}, {})", bounds_sql(first + 1));
         }
+        let message = columns::message(columns).collect::<Vec<_>>().join(", m.");
         let joins = match backend {
             // With `OFFSET 0` each is a loop over an index, also while there are no statistics.
             DbBackend::Postgres => format!(
@@ -140,10 +126,46 @@ WHERE c.user_id = $1 AND c.id = wanted.conversation_id AND c.deleted_at IS NULL"
         };
         let sql = format!(
             "WITH wanted (number, conversation_id, low, high, tail) AS (VALUES {wanted})
-SELECT CAST(wanted.number AS BIGINT) AS number, c.last_position AS path_length, m.*
+SELECT CAST(wanted.number AS BIGINT), c.last_position, m.{message}
 FROM wanted {joins}"
         );
         self.database.statement(sql, values)
+    }
+}
+
+/// The bounds of a page whose values begin with the one numbered `first`.
+pub(super) fn bounds_sql(first: usize) -> String {
+    format!("CAST(${first} AS BIGINT), CAST(${} AS BIGINT), CAST(${} AS BIGINT)", first + 1, first + 2)
+}
+
+/// Pages of which a statement returns the messages in any order, each with the number of its page.
+pub(super) struct PathPages<'p> {
+    pages: &'p [PathPage],
+    read: HashMap<PathPage, (i64, Vec<Arc<message::Model>>)>,
+}
+
+impl<'p> PathPages<'p> {
+    pub(super) fn new(pages: &'p [PathPage]) -> Self {
+        Self { pages, read: HashMap::with_capacity(pages.len()) }
+    }
+
+    /// Notes a page of a path with this length, and perhaps a message of it.
+    pub(super) fn add(&mut self, number: i64, length: i64, message: Option<message::Model>) {
+        let page = usize::try_from(number).ok().and_then(|number| self.pages.get(number));
+        if let Some(page) = page {
+            let (_, messages) = self.read.entry(*page).or_insert_with(|| (length, Vec::new()));
+            messages.extend(message.map(Arc::new));
+        }
+    }
+
+    pub(super) fn finish(self) -> HashMap<PathPage, CountedPage<Arc<message::Model>>> {
+        let counted = |(page, (length, mut items)): (PathPage, (i64, Vec<Arc<message::Model>>))| {
+            items.sort_unstable_by_key(|message| message.position);
+            let range = PositionRange::of(page.conversation, length, &page.slice);
+            let items = Page { items, has_previous: range.start > 1, has_next: range.end <= length };
+            (page, CountedPage { page: items, total: length })
+        };
+        self.read.into_iter().map(counted).collect()
     }
 }
 

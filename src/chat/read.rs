@@ -31,6 +31,12 @@ pub(super) trait RowSize {
     fn bytes(&self) -> usize;
 }
 
+impl<T: RowSize> RowSize for Option<T> {
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, RowSize::bytes)
+    }
+}
+
 impl RowSize for conversation::Model {
     fn bytes(&self) -> usize {
         ROW_BYTES + self.title.as_ref().map_or(0, String::len) + self.metadata.len()
@@ -92,15 +98,29 @@ impl Chat {
     where
         M: FromQueryResult + Send + RowSize + 'static,
     {
+        self.load_decoded(statement, effort, |row| M::from_query_result(row, "")).await
+    }
+
+    /// As [`Chat::load_rows`], of rows that `decode` reads.
+    pub(super) async fn load_decoded<M>(
+        &self,
+        statement: Statement,
+        effort: Effort,
+        decode: impl Fn(&QueryResult) -> Result<M, DbErr> + Copy + Send + Sync + 'static,
+    ) -> Result<Vec<M>, Error>
+    where
+        M: Send + RowSize + 'static,
+    {
         let room = self.budget.left();
         let (rows, bytes) = match effort {
             Effort::Usual => {
-                self.read(|connection| Box::pin(rows_up_to(connection, statement.clone(), room))).await?
+                self.read(|connection| Box::pin(rows_up_to(connection, statement.clone(), room, decode)))
+                    .await?
             }
             Effort::Expensive => {
                 self.database
                     .read_expensive_for(self.user(), |connection| {
-                        Box::pin(rows_up_to(connection, statement.clone(), room))
+                        Box::pin(rows_up_to(connection, statement.clone(), room, decode))
                     })
                     .await?
             }
@@ -111,14 +131,15 @@ impl Chat {
 }
 
 /// The rows of `statement`, and how many bytes they have, up to the row with which those are more than `room`.
-async fn rows_up_to<M: FromQueryResult + Send + RowSize>(
+async fn rows_up_to<M: Send + RowSize>(
     connection: &Connection,
     statement: Statement,
     room: usize,
+    decode: impl Fn(&QueryResult) -> Result<M, DbErr> + Send + Sync,
 ) -> Result<(Vec<M>, usize), DbErr> {
     let (mut rows, mut bytes) = (Vec::new(), 0);
     let take = |row: &QueryResult| {
-        let row = M::from_query_result(row, "")?;
+        let row = decode(row)?;
         bytes += row.bytes();
         rows.push(row);
         Ok(if bytes > room { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })

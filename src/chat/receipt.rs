@@ -59,6 +59,10 @@ impl IdempotentRequest {
         &self.key
     }
 
+    pub(super) fn digest(&self) -> Vec<u8> {
+        self.digest.clone()
+    }
+
     /// What the `earlier` request with this key has created.
     ///
     /// # Errors

@@ -61,20 +61,30 @@ impl Chat {
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
         let created =
             Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };
-        self.write((request, idempotent, entry), move |chat, write, (request, idempotent, entry)| {
-            Box::pin(async move {
-                if let Some(earlier) = chat.record_receipt(write, idempotent.as_ref(), created).await? {
-                    return Ok(unchanged(write, chat.find_sent(write, earlier).await?));
-                }
-                let content = &request.content;
-                let (conversation, slot) = match request.conversation_id {
-                    Some(id) => chat.extend_conversation(write, id, content, request.on_busy).await?,
-                    None => chat.start_conversation(write, content).await?,
-                };
-                let new = NewMessage { content, metadata: request.metadata.clone(), entry };
-                chat.store_message_and_reply(write, conversation, slot, new, created).await
-            })
-        })
+        let usual = self.usual_send(&request, idempotent.as_ref(), &entry, created);
+        self.write_fast(
+            usual,
+            (request, idempotent, entry),
+            move |chat, write, (request, idempotent, entry)| {
+                Box::pin(async move {
+                    if write.uncertain
+                        && let Some(sent) = chat.find_uncertain(write, created).await?
+                    {
+                        return Ok(sent);
+                    }
+                    if let Some(earlier) = chat.record_receipt(write, idempotent.as_ref(), created).await? {
+                        return Ok(unchanged(write, chat.find_sent(write, earlier).await?));
+                    }
+                    let content = &request.content;
+                    let (conversation, slot) = match request.conversation_id {
+                        Some(id) => chat.extend_conversation(write, id, content, request.on_busy).await?,
+                        None => chat.start_conversation(write, content).await?,
+                    };
+                    let new = NewMessage { content, metadata: request.metadata.clone(), entry };
+                    chat.store_message_and_reply(write, conversation, slot, new, created).await
+                })
+            },
+        )
         .await
     }
 

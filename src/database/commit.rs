@@ -12,7 +12,7 @@ use super::{Connection, Database, OPERATION_TIMEOUT};
 use crate::error::Error;
 
 /// How long the database is asked for the outcome.
-const OUTCOME_TIMEOUT: Duration = Duration::from_mins(1);
+pub(super) const OUTCOME_TIMEOUT: Duration = Duration::from_mins(1);
 
 const STATUS: &str = "SELECT txid_status($1)";
 

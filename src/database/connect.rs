@@ -60,6 +60,7 @@ impl Database {
             readers,
             writers,
             queues: Arc::default(),
+            group: Arc::default(),
             reads: Arc::new(ConcurrencyLimit::new(share.max(2), None)),
             expensive_reads: Arc::new(ConcurrencyLimit::new(1, Some(share.max(1)))),
             tasks: TaskTracker::new(),

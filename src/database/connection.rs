@@ -1,5 +1,7 @@
 //! One connection. Each statement on it has a time limit, and the connection knows whether one is still running.
 
+mod transaction;
+
 use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
@@ -18,6 +20,7 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
+pub(super) use self::transaction::Commit;
 use super::driver::{Driver, execution_error};
 
 /// After how long the database itself ends a statement.
@@ -87,15 +90,6 @@ impl fmt::Debug for Connection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Connection").field("name", &self.name).finish_non_exhaustive()
     }
-}
-
-/// What became of a commit.
-pub(super) enum Commit {
-    Done,
-    /// The transaction was rolled back.
-    Failed(DbErr),
-    /// The answer was lost.
-    Unknown(DbErr),
 }
 
 impl Connection {
@@ -204,54 +198,6 @@ impl Connection {
         values: impl IntoIterator<Item = Value>,
     ) -> Result<T, DbErr> {
         self.first(sql, values).await?.ok_or_else(|| DbErr::RecordNotFound("a row".to_owned()))
-    }
-
-    /// Begins a transaction; on SQLite one that writes.
-    pub(super) async fn begin_transaction(&self) -> Result<(), DbErr> {
-        let (sql, limit) = match self.get_database_backend() {
-            DbBackend::Postgres => ("BEGIN", PING_TIMEOUT * 2),
-            // It waits for the current writer.
-            _ => ("BEGIN IMMEDIATE", ANSWER_TIMEOUT),
-        };
-        self.failed.store(false, Ordering::Release);
-        self.in_transaction.store(true, Ordering::Release);
-        let result = self.control(sql, limit).await;
-        if result.is_err() && !self.is_running() {
-            self.in_transaction.store(false, Ordering::Release);
-        }
-        result
-    }
-
-    /// Commits, unless a statement has failed.
-    pub(super) async fn commit(&self) -> Commit {
-        if self.failed.load(Ordering::Acquire) {
-            // PostgreSQL would roll back and still answer COMMIT without an error.
-            self.roll_back().await;
-            return Commit::Failed(DbErr::Custom("a statement of the transaction has failed".to_owned()));
-        }
-        let is_remote = self.get_database_backend() == DbBackend::Postgres;
-        match self.control("COMMIT", if is_remote { ANSWER_TIMEOUT } else { Duration::MAX }).await {
-            Ok(()) => {
-                self.in_transaction.store(false, Ordering::Release);
-                Commit::Done
-            }
-            Err(error) if is_remote && (self.is_running() || self.is_broken()) => Commit::Unknown(error),
-            Err(error) => {
-                self.roll_back().await;
-                Commit::Failed(error)
-            }
-        }
-    }
-
-    /// Rolls the transaction back. If that fails, the connection is closed when it is returned to the pool.
-    pub(super) async fn roll_back(&self) {
-        if self.is_running() || self.is_broken() {
-            return;
-        }
-        match self.control("ROLLBACK", ANSWER_TIMEOUT).await {
-            Ok(()) => self.in_transaction.store(false, Ordering::Release),
-            Err(_) => self.broken.store(true, Ordering::Release),
-        }
     }
 
     /// Waits until the running statement has ended, and checks that the database answers.

@@ -14,6 +14,8 @@ mod connect;
 mod connection;
 mod detached;
 mod driver;
+mod fast_path;
+mod group_commit;
 mod migrate;
 mod options;
 mod pool;
@@ -28,16 +30,18 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 pub use self::address::Address;
 pub use self::clock::{Clock, now, storable};
 pub use self::connection::Connection;
 use self::connection::Observer;
+pub(crate) use self::fast_path::FastPath;
+use self::group_commit::GroupCommit;
 pub use self::options::Options;
-use self::pool::Pool;
-use self::retry::retry_until;
+use self::pool::{Pool, PooledConnection};
+use self::retry::{RETRY_PAUSE, retry_until};
 pub use self::write::Write;
 use self::write_queue::WriteQueues;
 use crate::concurrency::{ConcurrencyLimit, Permit};
@@ -56,6 +60,8 @@ pub struct Database {
     readers: Arc<Pool>,
     writers: Arc<Pool>,
     queues: Arc<WriteQueues>,
+    /// The turns of writes on SQLite.
+    group: Arc<GroupCommit>,
     reads: Arc<ConcurrencyLimit>,
     expensive_reads: Arc<ConcurrencyLimit>,
     /// Writes that are running.
@@ -163,11 +169,27 @@ impl Database {
         T: Send + 'static,
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
+        self.write_fast(user, None, input, work).await
+    }
+
+    /// As [`Database::write`], but `path` is tried first. If its answer is lost, `work` is told so by
+    /// [`Write::uncertain`]: it then looks first whether everything is written.
+    pub(crate) async fn write_fast<I, T, W>(
+        &self,
+        user: &str,
+        path: Option<FastPath<T>>,
+        input: I,
+        work: W,
+    ) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
+    {
         let (database, user) = (self.clone(), user.to_owned());
-        self.run_detached(
-            true,
-            |early| async move { database.write_queued(&user, &input, &work, &early).await },
-        )
+        self.run_detached(true, |early| async move {
+            database.write_queued(&user, path, &input, &work, &early).await
+        })
         .await
     }
 
@@ -179,11 +201,26 @@ impl Database {
         T: Send + 'static,
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
+        self.write_fast_to_outcome(user, None, input, work).await
+    }
+
+    /// As [`Database::write_to_outcome`], but `path` is tried first, as in [`Database::write_fast`].
+    pub(crate) async fn write_fast_to_outcome<I, T, W>(
+        &self,
+        user: &str,
+        path: Option<FastPath<T>>,
+        input: I,
+        work: W,
+    ) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
+    {
         let (database, user) = (self.clone(), user.to_owned());
-        self.run_detached(
-            false,
-            |early| async move { database.write_queued(&user, &input, &work, &early).await },
-        )
+        self.run_detached(false, |early| async move {
+            database.write_queued(&user, path, &input, &work, &early).await
+        })
         .await
     }
 
@@ -191,16 +228,46 @@ impl Database {
     /// of, such as a checkpoint. The statement must be safe to run twice, and runs to its end even if the caller drops
     /// the future. Returns the row that the statement returns.
     pub async fn update(&self, statement: Statement) -> Result<Option<QueryResult>, Error> {
+        Ok(self.update_rows(statement).await?.pop())
+    }
+
+    /// As [`Database::update`], for an update of several rows. Returns the rows that the statement returns.
+    pub async fn update_rows(&self, statement: Statement) -> Result<Vec<QueryResult>, Error> {
         let database = self.clone();
         self.run_detached(false, |_| async move {
-            retry_until(Instant::now() + OPERATION_TIMEOUT, || async {
+            let deadline = Instant::now() + OPERATION_TIMEOUT;
+            if database.backend() == DbBackend::Sqlite {
+                return database.update_in_group(&statement, deadline).await;
+            }
+            retry_until(deadline, || async {
                 let connection = database.writers.acquire(None).await?;
-                // All rows are fetched, as SQLite commits when a statement has run to its end.
-                Ok(connection.query_all_raw(statement.clone()).await?.pop())
+                Ok(connection.query_all_raw(statement.clone()).await?)
             })
             .await
         })
         .await
+    }
+
+    /// Runs an update on SQLite, where it shares its commit with writes, and again while that fails, until `deadline`.
+    async fn update_in_group(
+        &self,
+        statement: &Statement,
+        deadline: Instant,
+    ) -> Result<Vec<QueryResult>, Error> {
+        loop {
+            let job = |connection: PooledConnection| -> BoxFuture<'_, _> {
+                Box::pin(async move {
+                    let rows = connection.query_all_raw(statement.clone()).await.map_err(Error::from);
+                    (connection, rows)
+                })
+            };
+            match self.group.run(&self.writers, deadline, Box::new(job)).await {
+                Err(error) if error.is_unavailable() && Instant::now() + RETRY_PAUSE < deadline => {
+                    sleep(RETRY_PAUSE).await;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Checks that the database answers.

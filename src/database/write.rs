@@ -6,12 +6,13 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, Utc};
 use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::after_commit::AfterCommit;
-use super::commit::UnknownCommit;
+use super::commit::{OUTCOME_TIMEOUT, UnknownCommit};
 use super::connection::{Commit, Connection};
 use super::detached::EarlyAnswer;
+use super::fast_path::{FastOutcome, FastPath};
 use super::pool::PooledConnection;
 use super::retry::{RETRY_PAUSE, retry_until};
 use super::{Database, OPERATION_TIMEOUT, now};
@@ -44,6 +45,8 @@ pub struct Write {
     transaction: i64,
     /// The user's new revision, which goes into every row that is touched.
     pub revision: i64,
+    /// Whether all of it may be written already: by a [`FastPath`] whose answer was lost.
+    pub uncertain: bool,
     /// One instant for all rows, by the [`Clock`](super::Clock) that leases go by.
     pub now: DateTime<Utc>,
 }
@@ -60,23 +63,29 @@ impl Write {
     /// Begins a transaction by raising `user`'s revision, which locks the account's row.
     async fn begin(connection: PooledConnection, user: &str) -> Result<Self, Error> {
         connection.begin_transaction().await?;
-        let backend = connection.get_database_backend();
-        let sql = if backend == DbBackend::Postgres { RAISE_POSTGRES } else { RAISE_SQLITE };
-        let raise = Statement::from_sql_and_values(backend, sql, [Value::from(user), Value::from(now())]);
-        let row = match connection.query_one_raw(raise).await {
-            Ok(Some(row)) => row,
-            Ok(None) => {
-                return Err(Error::Internal("the account row was neither inserted nor updated".to_owned()));
-            }
-            Err(error) => {
+        match Self::raise(connection, user).await {
+            Ok(write) => Ok(write),
+            Err((connection, error)) => {
                 connection.roll_back().await;
-                return Err(error.into());
+                Err(error)
             }
-        };
-        let (revision, transaction) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
-        let now = row.try_get_by_index::<DateTime<Utc>>(1)?.trunc_subsecs(3);
-        let after_commit = AfterCommit::default();
-        Ok(Self { connection, after_commit, user: user.to_owned(), transaction, revision, now })
+        }
+    }
+
+    /// Raises `user`'s revision in a transaction that is open.
+    async fn raise(connection: PooledConnection, user: &str) -> Result<Self, (PooledConnection, Error)> {
+        match raised(&connection, user).await {
+            Ok((revision, now, transaction)) => Ok(Self {
+                connection,
+                after_commit: AfterCommit::default(),
+                user: user.to_owned(),
+                transaction,
+                revision,
+                uncertain: false,
+                now,
+            }),
+            Err(error) => Err((connection, error)),
+        }
     }
 
     /// Runs `action` once the transaction is committed, even if the caller of the write is gone by then. It does not run
@@ -105,11 +114,24 @@ impl Write {
     }
 }
 
+/// Raises `user`'s revision. Returns it, the time, and the number of the transaction.
+async fn raised(connection: &Connection, user: &str) -> Result<(i64, DateTime<Utc>, i64), Error> {
+    let backend = connection.get_database_backend();
+    let sql = if backend == DbBackend::Postgres { RAISE_POSTGRES } else { RAISE_SQLITE };
+    let raise = Statement::from_sql_and_values(backend, sql, [Value::from(user), Value::from(now())]);
+    let Some(row) = connection.query_one_raw(raise).await? else {
+        return Err(Error::Internal("the account row was neither inserted nor updated".to_owned()));
+    };
+    let now = row.try_get_by_index::<DateTime<Utc>>(1)?.trunc_subsecs(3);
+    Ok((row.try_get_by_index(0)?, now, row.try_get_by_index(2)?))
+}
+
 impl Database {
     /// Writes once `user`'s earlier writes in this server have ended, and tries again while nothing was written.
     pub(super) async fn write_queued<I, T>(
         &self,
         user: &str,
+        path: Option<FastPath<T>>,
         input: &I,
         work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
         early: &EarlyAnswer,
@@ -120,20 +142,82 @@ impl Database {
     {
         let mut queue = self.queues.enter(user, QUEUE_TIMEOUT).await?;
         let deadline = Instant::now() + OPERATION_TIMEOUT;
-        let result = loop {
-            match self.write_once(user, input, work, early, deadline).await {
-                Err(Error::Conflict(_) | Error::Unreachable(_))
-                    if Instant::now() + RETRY_PAUSE < deadline =>
-                {
-                    sleep(RETRY_PAUSE).await;
-                }
-                result => break result,
-            }
+        let mut result = None;
+        if let Some(path) = path {
+            let attempt = self.write_by_path(user, path, input, work, early, deadline);
+            tokio::pin!(attempt);
+            let Ok(written) = timeout_at(deadline, &mut attempt).await else {
+                // Other writes need not wait for the outcome: the lock of the account orders them.
+                let lost = "the answer to a write was lost";
+                early.fail(&Error::Unavailable(lost.to_owned()));
+                queue.report_outage(lost);
+                drop(queue);
+                return attempt.await.unwrap_or_else(|| Err(Error::Unavailable(lost.to_owned())));
+            };
+            result = written;
+        }
+        let result = match result {
+            Some(result) => result,
+            None => self.write_until(user, input, work, false, early, deadline).await,
         };
         if let Err(Error::Unreachable(cause)) = &result {
             queue.report_outage(cause);
         }
         result
+    }
+
+    /// Writes by `path`. If its answer is lost, finds out by a transaction whether it was written, and writes it if not.
+    /// Returns `None` if nothing was written.
+    async fn write_by_path<I, T>(
+        &self,
+        user: &str,
+        path: FastPath<T>,
+        input: &I,
+        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
+        early: &EarlyAnswer,
+        deadline: Instant,
+    ) -> Option<Result<T, Error>>
+    where
+        I: Sync,
+        T: Send,
+    {
+        match self.write_by(path, deadline).await {
+            FastOutcome::Written(result) => Some(result),
+            FastOutcome::Nothing => None,
+            FastOutcome::Uncertain => {
+                let latest = Instant::now() + OUTCOME_TIMEOUT;
+                Some(self.write_until(user, input, work, true, early, latest).await)
+            }
+        }
+    }
+
+    /// Writes, and tries again while nothing was written, until `deadline`.
+    async fn write_until<I, T>(
+        &self,
+        user: &str,
+        input: &I,
+        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
+        uncertain: bool,
+        early: &EarlyAnswer,
+        deadline: Instant,
+    ) -> Result<T, Error>
+    where
+        I: Sync,
+        T: Send,
+    {
+        loop {
+            let result = self.write_once(user, input, work, uncertain, early, deadline).await;
+            let nothing_written = match &result {
+                Err(Error::Conflict(_) | Error::Unreachable(_)) => true,
+                // The lost statement may hold the lock of the account until it ends.
+                Err(error) => uncertain && error.is_unavailable(),
+                Ok(_) => false,
+            };
+            if !nothing_written || Instant::now() + RETRY_PAUSE >= deadline {
+                return result;
+            }
+            sleep(RETRY_PAUSE).await;
+        }
     }
 
     /// # Errors
@@ -143,6 +227,7 @@ impl Database {
         user: &str,
         input: &I,
         work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
+        uncertain: bool,
         early: &EarlyAnswer,
         deadline: Instant,
     ) -> Result<T, Error>
@@ -150,17 +235,19 @@ impl Database {
         I: Sync,
         T: Send,
     {
+        if self.backend() == DbBackend::Sqlite {
+            return self.write_in_group(user, input, work, deadline).await;
+        }
         let begin = || async { Write::begin(self.writers.acquire(None).await?, user).await };
         let mut write = retry_until(deadline, begin).await?;
-        let result = timeout(WRITE_TIMEOUT, work(&write, input)).await;
-        let value =
-            match result.unwrap_or_else(|_| Err(Error::Unavailable("a write took too long".to_owned()))) {
-                Ok(value) => value,
-                Err(error) => {
-                    write.connection.roll_back().await;
-                    return Err(error);
-                }
-            };
+        write.uncertain = uncertain;
+        let value = match limited(work(&write, input)).await {
+            Ok(value) => value,
+            Err(error) => {
+                write.connection.roll_back().await;
+                return Err(error);
+            }
+        };
         let after_commit = std::mem::take(&mut write.after_commit);
         if let Err(unknown) = write.commit().await? {
             self.resolve(&unknown, early).await?;
@@ -168,4 +255,38 @@ impl Database {
         after_commit.run();
         Ok(value)
     }
+
+    /// As [`Self::write_once`], on SQLite: the commit is shared with the writes of others.
+    async fn write_in_group<I, T>(
+        &self,
+        user: &str,
+        input: &I,
+        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
+        deadline: Instant,
+    ) -> Result<T, Error>
+    where
+        I: Sync,
+        T: Send,
+    {
+        let job = |connection: PooledConnection| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let mut write = match Write::raise(connection, user).await {
+                    Ok(write) => write,
+                    Err((connection, error)) => return (connection, Err(error)),
+                };
+                let result = limited(work(&write, input)).await;
+                let after_commit = std::mem::take(&mut write.after_commit);
+                (write.connection, result.map(|value| (value, after_commit)))
+            })
+        };
+        let (value, after_commit) = self.group.run(&self.writers, deadline, Box::new(job)).await?;
+        after_commit.run();
+        Ok(value)
+    }
+}
+
+/// Runs the statements of a write for [`WRITE_TIMEOUT`] at most.
+async fn limited<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let result = timeout(WRITE_TIMEOUT, work).await;
+    result.unwrap_or_else(|_| Err(Error::Unavailable("a write took too long".to_owned())))
 }

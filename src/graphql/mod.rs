@@ -1,6 +1,7 @@
 //! Names, shapes and documentation of the API, a folder for each subject. It is thin: every rule is in [`crate::chat`].
 
 mod change;
+mod compiled;
 mod conversation;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
@@ -9,12 +10,12 @@ mod node;
 mod reply;
 mod search;
 mod shared;
-mod validated;
 mod viewer;
 
-use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBuilder};
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBuilder, ValidationMode};
 
 use self::change::{ChangeQueries, ChangeSubscriptions};
+pub(crate) use self::compiled::{CompiledQuery, WrittenAnswer};
 use self::conversation::{
     ConversationLists, ConversationMutations, ConversationQueries, TrashMutations, UpdateMutations,
 };
@@ -25,8 +26,6 @@ use self::search::SearchQueries;
 use self::shared::ErrorCode;
 pub use self::shared::{Batches, RequestContext, StartCursor};
 pub(crate) use self::shared::{Cursor, ReplyCursor};
-use self::validated::SkipValidation;
-pub use self::validated::Validated;
 use self::viewer::ViewerQueries;
 
 /// The queries. They return only what belongs to the viewer; what belongs to another user does not exist for them.
@@ -68,7 +67,9 @@ pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 #[must_use]
 pub fn schema() -> Schema {
     builder()
-        .extension(SkipValidation)
+        // Admission has validated what is executed: an extension that says so would make the library take its slow way
+        // with each field.
+        .validation_mode(ValidationMode::Fast)
         // Admission bounds the depth of what it lets pass.
         .limit_recursive_depth(usize::MAX)
         // They would show the schema where it may not be explored, and cost much for each unknown name.

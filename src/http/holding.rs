@@ -12,13 +12,13 @@ use crate::memory::Reservation;
 
 /// `body`, which holds its part of the memory, and the request's permit, until nearly all of it is sent: the connection
 /// gives it away in pieces, and drops it after the last one.
-pub(super) fn hold_until_sent(body: Body, held: (Reservation, Permit)) -> Body {
+pub(super) fn hold_until_sent(body: Body, held: (Reservation, Option<Permit>)) -> Body {
     Body::new(HeldBody { body, _held: held })
 }
 
 struct HeldBody {
     body: Body,
-    _held: (Reservation, Permit),
+    _held: (Reservation, Option<Permit>),
 }
 
 impl HttpBody for HeldBody {

@@ -34,6 +34,18 @@ impl Entry {
         STORING.run(user, text.len(), move |_| Self::of(&owner, &text)).await
     }
 
+    /// The folded text; empty if there is nothing to index.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.folded
+    }
+
+    /// The tokens, separated by spaces.
+    #[must_use]
+    pub fn tokens(&self) -> &str {
+        &self.tokens
+    }
+
     /// The size in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -8,6 +8,7 @@ use sea_orm::{DbErr, QueryResult, Value};
 use tokio::time::{Instant, sleep};
 
 use super::Replies;
+use super::batch::{Done, Task};
 use super::draft::Draft;
 use super::fence::{RELEASED, owned_by};
 use super::live::Live;
@@ -22,6 +23,7 @@ const BYTES_PER_SECOND: u32 = 256 * 1024;
 const STOP_POLL_PERIOD: Duration = Duration::from_millis(500);
 
 /// What a checkpoint found in the row.
+#[derive(Debug)]
 pub(super) enum CheckpointOutcome {
     Continue,
     Stop,
@@ -94,16 +96,56 @@ impl Replies {
         draft: Draft,
         model: Option<String>,
     ) -> Result<CheckpointOutcome, Error> {
-        let mut update = self.extension(reply);
-        set_draft(&mut update, draft).value(Column::Model, model);
-        let outcome = self.update_lease(&update).await?;
+        let outcome = self.due(reply, Task::Store(draft, model)).await?;
         self.signal(Topic::Reply(reply.id));
         Ok(outcome)
     }
 
     /// Extends the lease.
     pub(super) async fn extend_lease(&self, reply: &message::Model) -> Result<CheckpointOutcome, Error> {
-        self.update_lease(&self.extension(reply)).await
+        self.due(reply, Task::Extend).await
+    }
+
+    /// Checks whether the reply is to stop, or is no longer this attempt's.
+    pub(super) async fn check_stop(&self, reply: &message::Model) -> Result<CheckpointOutcome, Error> {
+        self.due(reply, Task::Look).await
+    }
+
+    /// The next instant at which something may be due. It is the same for all replies, so that one statement is enough.
+    pub(super) fn next_tick(&self) -> Instant {
+        let period = self.options().checkpoint.as_nanos();
+        let ticks = self.0.started.elapsed().as_nanos() / period + 1;
+        self.0.started + Duration::from_nanos(u64::try_from(ticks * period).unwrap_or(u64::MAX))
+    }
+
+    /// Does `task` together with those of this server's other replies, or alone if that is not possible.
+    async fn due(&self, reply: &message::Model, task: Task) -> Result<CheckpointOutcome, Error> {
+        match self.0.batches.run(reply, task).await? {
+            Done::Found(outcome) => Ok(outcome),
+            Done::Left(task) => self.due_alone(reply, task).await,
+        }
+    }
+
+    async fn due_alone(&self, reply: &message::Model, task: Task) -> Result<CheckpointOutcome, Error> {
+        let mut update = self.extension(reply);
+        match task {
+            Task::Store(draft, model) => {
+                set_draft(&mut update, draft).value(Column::Model, model);
+            }
+            Task::Extend => {}
+            Task::Look => return self.look_alone(reply).await,
+        }
+        self.update_lease(&update).await
+    }
+
+    async fn look_alone(&self, reply: &message::Model) -> Result<CheckpointOutcome, Error> {
+        let select = Query::select()
+            .column(Column::StopRequestedAt)
+            .from(message::Entity)
+            .cond_where(owned_by(reply))
+            .to_owned();
+        let statement = self.0.database.backend().build(&select);
+        outcome(self.0.database.row(statement).await?.as_ref())
     }
 
     /// Extends the lease until it is dropped.
@@ -114,17 +156,6 @@ impl Replies {
                 error.log();
             }
         }
-    }
-
-    /// Checks whether the reply is to stop, or is no longer this attempt's.
-    pub(super) async fn check_stop(&self, reply: &message::Model) -> Result<CheckpointOutcome, Error> {
-        let select = Query::select()
-            .column(Column::StopRequestedAt)
-            .from(message::Entity)
-            .cond_where(owned_by(reply))
-            .to_owned();
-        let statement = self.0.database.backend().build(&select);
-        outcome(self.0.database.row(statement).await?.as_ref())
     }
 
     /// Releases the lease, so that another server takes the reply over at once. It does not count against the reply's

@@ -48,6 +48,25 @@ impl Replies {
         self.0.permits.take()
     }
 
+    /// Takes a permit for a new reply, if there is one; a reply without one is not waited for.
+    pub(crate) fn spare_permit(&self) -> Option<ReplyPermit> {
+        if self.0.permits.left() == 0 { None } else { self.permit() }
+    }
+
+    /// The claim of a reply that a write has leased to this server whose answer was lost. `None` if the lease is another
+    /// server's by now, or no permit is left: the reply is then taken over once the lease has expired.
+    pub(crate) fn claim_again(&self, reply: &message::Model) -> Option<Claim> {
+        if reply.lease_owner != Some(self.server()) || self.is_running(reply.id) {
+            return None;
+        }
+        Some(Claim { reply: reply.clone(), permit: self.0.permits.take_for_queued()? })
+    }
+
+    /// How often a new reply may be restarted.
+    pub(crate) fn restarts(&self) -> i32 {
+        i32::try_from(self.options().attempts).unwrap_or(i32::MAX).saturating_sub(1)
+    }
+
     /// Leases `reply` to this server if there is a permit, and queues it otherwise.
     pub(crate) fn lease_or_queue(
         &self,
@@ -55,8 +74,7 @@ impl Replies {
         permit: Option<&ReplyPermit>,
         now: DateTimeUtc,
     ) {
-        let attempts = i32::try_from(self.options().attempts).unwrap_or(i32::MAX);
-        reply.restarts_left = attempts.saturating_sub(1);
+        reply.restarts_left = self.restarts();
         if permit.is_none() {
             reply.status = Status::Queued;
         } else {

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveEnum, EntityTrait, QueryFilter, Value};
+use sea_orm::DbBackend;
 use uuid::Uuid;
 
+use super::closing::{Closed, close, usual_end};
 use super::draft::Draft;
-use super::fence::owned_by;
 use super::{Claim, Replies};
-
 use crate::database::Write;
-use crate::entity::message::{self, Column, Failure, FailureCode, FinishReason, Status, Usage};
+use crate::entity::message::{self, Failure, FailureCode, FinishReason, Status, Usage};
 use crate::error::Error;
 use crate::index::{self, Entry};
 use crate::signal::Topic;
@@ -27,41 +25,50 @@ pub(super) struct Ending {
     pub(super) usage: Option<Usage>,
 }
 
+/// What the end of an attempt has stored.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// `None` if the attempt was no longer this server's.
+    pub(super) closed: Option<Closed>,
+    /// The user's next reply, which is leased to this server.
+    pub(super) next: Option<message::Model>,
+}
+
 impl Replies {
-    /// Closes the attempt of `reply` and leases the user's next queued reply to this server, in one transaction.
-    /// Returns that next reply. The entry goes into the search index.
+    /// Closes the attempt of `reply` and leases the user's next queued reply to this server, in one transaction. The entry
+    /// goes into the search index.
     ///
     /// Nothing is stored if the attempt is no longer this server's.
     pub(super) async fn end(
         &self,
         reply: &message::Model,
         ending: &Arc<(Ending, Entry)>,
-    ) -> Result<Option<message::Model>, Error> {
+    ) -> Result<Ended, Error> {
+        let is_postgres = self.0.database.backend() == DbBackend::Postgres;
+        let usual = if is_postgres { usual_end(reply, ending) } else { None };
         // Otherwise the permit goes to a reply that waits for one.
         let reuse_permit = self.0.permits.may_be_reused();
         let input = (self.clone(), reply.clone(), ending.clone());
-        let (closed, next) = self
+        let ended = self
             .0
             .database
-            .write_to_outcome(&reply.user_id, input, move |write, (replies, reply, ending)| {
+            .write_fast_to_outcome(&reply.user_id, usual, input, move |write, (replies, reply, ending)| {
                 Box::pin(async move {
-                    if !close(write, reply, &ending.0, &ending.1).await? {
-                        return Ok((false, None));
-                    }
-                    let next =
-                        if reuse_permit { replies.promote(write, &reply.user_id).await? } else { None };
-                    Ok((true, next))
+                    let closed = close(write, reply, &ending.0, &ending.1).await?;
+                    let promotes = reuse_permit && (closed.is_some() || write.uncertain);
+                    let next = if promotes { replies.promote(write, &reply.user_id).await? } else { None };
+                    Ok(Ended { closed, next })
                 })
             })
             .await?;
         self.signal_change(&reply.user_id, reply.id);
-        if closed && ending.0.status == Status::Complete {
+        if ended.closed.is_some() && ending.0.status == Status::Complete {
             self.request_title(reply);
         }
         if !reuse_permit {
             self.signal(Topic::Claimable);
         }
-        Ok(next)
+        Ok(ended)
     }
 
     /// Leases the user's next queued reply to this server, if there is one and a permit is free. The caller writes the
@@ -86,36 +93,6 @@ pub(super) fn interrupted() -> Failure {
         message: "The server that wrote this reply stopped before its end.".to_owned(),
         retryable: true,
     }
-}
-
-/// Stores `ending` if the row still has `reply`'s lease and attempt. Returns whether it had.
-pub(super) async fn close(
-    write: &Write,
-    reply: &message::Model,
-    ending: &Ending,
-    entry: &Entry,
-) -> Result<bool, Error> {
-    let result = message::Entity::update_many()
-        .col_expr(Column::Status, Expr::value(ending.status.to_value()))
-        .col_expr(Column::Content, Expr::value(ending.draft.content.as_str()))
-        .col_expr(Column::Reasoning, Expr::value(ending.draft.reasoning.as_str()))
-        .col_expr(Column::Parts, Expr::value(Value::from(ending.draft.stored_parts())))
-        .col_expr(Column::FinishReason, Expr::value(ending.finish_reason.map(|reason| reason.to_value())))
-        .col_expr(Column::Failure, Expr::value(ending.failure.clone()))
-        .col_expr(Column::Model, Expr::value(ending.model.clone()))
-        .col_expr(Column::Usage, Expr::value(ending.usage))
-        .col_expr(Column::FinishedAt, Expr::value(write.now))
-        .col_expr(Column::LeaseOwner, Expr::value(None::<Uuid>))
-        .col_expr(Column::LeaseUntil, Expr::value(None::<sea_orm::prelude::DateTimeUtc>))
-        .col_expr(Column::Revision, Expr::value(write.revision))
-        .filter(owned_by(reply))
-        .exec(&**write)
-        .await?;
-    let closed = result.rows_affected == 1;
-    if closed {
-        index::store_message(write, &reply.user_id, reply.id, entry).await?;
-    }
-    Ok(closed)
 }
 
 /// Starts the first queued reply of one conversation: of those in which no reply is running, the one whose oldest

@@ -9,8 +9,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::checkpoint::{CheckpointOutcome, Due, Schedule};
 use super::draft::Kind;
-use super::ending::Ending;
+use super::ending::{Ended, Ending};
 use super::live::Live;
+use super::waiters::ExpectedEnd;
 use super::{Claim, Options, Replies, prompt};
 use crate::assistant::{Delta, Prompt};
 use crate::database::now;
@@ -38,15 +39,16 @@ enum AttemptOutcome {
 
 impl Replies {
     /// Generates the claimed reply, and then further ones with the same permit.
-    pub(super) async fn generate_all(self, claim: Claim) {
-        let mut next = Some(claim.reply);
+    pub(super) async fn generate_all(self, claim: Claim, end: ExpectedEnd) {
+        let mut next = self.generate_attempt(&claim.reply, end).await;
         while let Some(reply) = next {
-            next = self.generate_attempt(&reply).await;
+            let end = self.0.waiters.expect(&reply);
+            next = self.generate_attempt(&reply, end).await;
         }
         drop(claim.permit);
     }
 
-    async fn generate_attempt(&self, reply: &message::Model) -> Option<message::Model> {
+    async fn generate_attempt(&self, reply: &message::Model, end: ExpectedEnd) -> Option<message::Model> {
         let live = Arc::new(Live::new(reply.attempt));
         self.lock_running().insert(reply.id, live.clone());
         let running = Running { replies: self, reply, live: &live };
@@ -61,7 +63,7 @@ impl Replies {
                     failure = ?ending.failure.as_ref().map(|failure| failure.code),
                     bytes = ending.draft.bytes(), "reply ended",
                 );
-                self.store(reply, &live, ending).await
+                self.store(reply, &live, ending, &end).await
             }
             AttemptOutcome::Fenced => {
                 tracing::info!(reply = %reply.id, attempt = reply.attempt, "reply lease lost to another server");
@@ -89,8 +91,8 @@ impl Replies {
             () = self.0.released.cancelled() => return AttemptOutcome::Released,
         };
         let mut deltas = self.0.assistant.reply(prompt);
-        let mut tick = interval_at(Instant::now() + options.checkpoint, options.checkpoint);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tick = interval_at(self.next_tick(), options.checkpoint);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut work: Option<Work<'_, Result<CheckpointOutcome, Error>>> = None;
         let mut schedule = Schedule::new(options.lease, Instant::now());
         loop {
@@ -144,7 +146,13 @@ impl Replies {
     }
 
     /// Stores the ending, and tries again until the database answers or this server stops.
-    async fn store(&self, reply: &message::Model, live: &Live, ending: Ending) -> Option<message::Model> {
+    async fn store(
+        &self,
+        reply: &message::Model,
+        live: &Live,
+        ending: Ending,
+        end: &ExpectedEnd,
+    ) -> Option<message::Model> {
         let store = async {
             let entry = loop {
                 match Entry::prepare(&reply.user_id, ending.draft.content.clone()).await {
@@ -156,7 +164,10 @@ impl Replies {
             let ending = Arc::new((ending, entry));
             loop {
                 match self.end(reply, &ending).await {
-                    Ok(next) => return next,
+                    Ok(Ended { closed, next }) => {
+                        end.tell(|| closed.and_then(|closed| closed.into_row(reply, &ending.0)));
+                        return next;
+                    }
                     Err(error) => error.log(),
                 }
                 sleep(RETRY_PAUSE).await;

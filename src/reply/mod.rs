@@ -3,9 +3,11 @@
 //! A reply's row holds a lease: the server that writes it, and a deadline. Every write of a reply is conditional on
 //! that server and on the attempt, so a server that was thought dead cannot overwrite its successor.
 
+mod batch;
 mod checkpoint;
 mod chunk;
 mod claim;
+mod closing;
 mod connectivity;
 mod draft;
 mod ending;
@@ -24,6 +26,7 @@ mod recent;
 mod state;
 mod sweep;
 mod title;
+mod waiters;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,11 +35,12 @@ use std::time::Duration;
 use clap::{Args, value_parser};
 use sea_orm::sea_query::Expr;
 use sea_orm::{EntityTrait, IdenStatic, Iterable, QueryFilter, QuerySelect};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use self::batch::Batches;
 pub(crate) use self::claim::Claim;
 use self::follower::Followers;
 use self::live::Live;
@@ -44,6 +48,7 @@ pub(crate) use self::permits::ReplyPermit;
 use self::permits::ReplyPermits;
 pub use self::position::ReplyPosition;
 pub use self::progress::{ProgressEvent, ReplyEvents};
+use self::waiters::Waiters;
 use crate::assistant::Assistant;
 use crate::concurrency::ConcurrencyLimit;
 use crate::database::Database;
@@ -143,7 +148,11 @@ struct Inner {
     options: Options,
     /// The id under which this process holds leases. A restarted server has a new one.
     server: Uuid,
+    /// From when on checkpoints are counted.
+    started: Instant,
     running: Mutex<HashMap<Uuid, Arc<Live>>>,
+    waiters: Arc<Waiters>,
+    batches: Batches,
     /// The replies that somebody follows here.
     followers: Followers,
     permits: Arc<ReplyPermits>,
@@ -164,15 +173,19 @@ impl Replies {
         options: Options,
     ) -> Self {
         let tasks = TaskTracker::new();
+        let server = Uuid::now_v7();
         let replies = Self(Arc::new(Inner {
             permits: ReplyPermits::new(options.replies, tasks.clone()),
             titles: Arc::new(ConcurrencyLimit::new(USER_TITLES, Some(TITLES))),
+            batches: Batches::start(database.clone(), server, options.lease),
             database,
             signals,
             assistant,
             options,
-            server: Uuid::now_v7(),
+            server,
+            started: Instant::now(),
             running: Mutex::default(),
+            waiters: Arc::default(),
             followers: Followers::default(),
             tasks,
             draining: CancellationToken::new(),
@@ -224,17 +237,25 @@ impl Replies {
 
     /// Generates the claimed reply in the background, and then further ones with the same permit.
     pub(crate) fn generate(&self, claim: Claim) {
-        self.0.tasks.spawn(self.clone().generate_all(claim));
+        // From now on its end can be waited for here.
+        let end = self.0.waiters.expect(&claim.reply);
+        self.0.tasks.spawn(self.clone().generate_all(claim, end));
     }
 
     /// Waits until a reply of `user` has ended, on whichever server, and returns it. It also waits while the database
-    /// is unavailable.
+    /// is unavailable. The row of a reply that this server writes is not read.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the user has no such reply, or no longer.
     pub async fn wait_for_end(&self, user: &str, id: Uuid) -> Result<message::Model, Error> {
         let mut listener = self.0.signals.listen(Topic::Reply(id));
         loop {
+            if let Some(end) = self.0.waiters.end_of(user, id) {
+                tokio::select! {
+                    row = end.come() => if let Some(row) = row { return Ok(row) },
+                    () = self.0.released.cancelled() => {}
+                }
+            }
             // Read before the row, so that a reply that has ended by then is returned even though the server stops.
             let is_last_check = self.0.released.is_cancelled();
             match self.find(user, id).await {
@@ -253,7 +274,9 @@ impl Replies {
                 tokio::select! {
                     () = self.0.released.cancelled() => break,
                     () = &mut pause => break,
-                    () = listener.woken() => if !self.is_running(id) { break },
+                    () = listener.woken() => {
+                        if !self.is_running(id) || self.0.waiters.end_of(user, id).is_some() { break }
+                    }
                 }
             }
         }

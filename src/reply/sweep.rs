@@ -8,9 +8,10 @@ use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::closing::close;
 use super::connectivity::Connectivity;
 use super::draft::Draft;
-use super::ending::{Ending, close, interrupted};
+use super::ending::{Ending, interrupted};
 use super::fence::{Attempt, RELEASED, owned_by};
 use super::pending::{PendingClaim, PendingClaims};
 use super::permits::ReplyPermit;
@@ -211,7 +212,7 @@ impl Replies {
                         .filter(Column::LeaseUntil.lt(write.now))
                         .exec(&**write)
                         .await?;
-                    let closed = lock.rows_affected == 1 && close(write, row, ending, entry).await?;
+                    let closed = lock.rows_affected == 1 && close(write, row, ending, entry).await?.is_some();
                     if closed && has_permit { replies.promote(write, &row.user_id).await } else { Ok(None) }
                 })
             })

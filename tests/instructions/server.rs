@@ -1,6 +1,7 @@
 //! A server and its client in one process, on an SQLite file.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +17,9 @@ use causerie::{admission, graphql, http};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Client;
@@ -53,7 +56,7 @@ impl Assistant for Prompted {
 /// Fills a new file.
 pub(crate) fn fill(database: &str) {
     let echo = Arc::new(Echo::new(Duration::ZERO));
-    serve(database, echo, move |address| {
+    serve(database, echo, move |address, _| {
         let mut client = client(address);
         let mut send = |conversation: Value, content: &str| {
             let mut document = Piece::Send.request(&conversation);
@@ -82,14 +85,17 @@ pub(crate) fn run(piece: Piece, rounds: u64, database: &str) {
     if piece == Piece::Word {
         let (tell, told) = unbounded_channel();
         let assistant = Arc::new(Prompted(Mutex::new(Some(told))));
-        serve(database, assistant, move |address| words(address, &tell, rounds));
+        serve(database, assistant, move |address, quiet| words(address, quiet, &tell, rounds));
     } else {
         let echo = Arc::new(Echo::new(Duration::ZERO));
-        serve(database, echo, move |address| requests(address, piece, rounds));
+        serve(database, echo, move |address, quiet| requests(address, quiet, piece, rounds));
     }
 }
 
-fn requests(address: SocketAddr, piece: Piece, rounds: u64) {
+fn requests(address: SocketAddr, quiet: impl FnOnce(), piece: Piece, rounds: u64) {
+    if piece != Piece::Send {
+        quiet();
+    }
     let mut client = client(address);
     let list = client.prepare(&Piece::List.request(&Value::Null), "application/json");
     let listed: Value = serde_json::from_slice(client.ask(&list)).unwrap();
@@ -100,17 +106,25 @@ fn requests(address: SocketAddr, piece: Piece, rounds: u64) {
     }
     let answer: Value = serde_json::from_slice(client.ask(&request)).unwrap();
     assert!(answer.get("errors").is_none(), "{answer}");
+    if let Some(edges) = answer["data"]["conversation"]["messages"]["edges"].as_array() {
+        assert_eq!(edges.len(), if piece == Piece::Open { 50 } else { 10 });
+    }
 }
 
-fn words(address: SocketAddr, tell: &UnboundedSender<()>, rounds: u64) {
+fn words(address: SocketAddr, quiet: impl FnOnce(), tell: &UnboundedSender<()>, rounds: u64) {
     let mut client = client(address);
     let request = client.prepare(&Piece::Word.request(&Value::Null), "text/event-stream");
     client.send(&request);
     client.read_until(b"\r\n\r\n");
+    let mut quiet = Some(quiet);
     for _ in 0..WARM + rounds {
         tell.send(()).unwrap();
         let end = client.read_until(b"words ");
         client.forget(end);
+        // The reply is being written now.
+        if let Some(quiet) = quiet.take() {
+            quiet();
+        }
     }
 }
 
@@ -120,13 +134,22 @@ fn client(address: SocketAddr) -> Client {
     Client::connect(address, auth::mint(&secret, &ClaimRules::default(), &user, Duration::from_hours(1)))
 }
 
-/// Runs a server on one thread, and `work` on another, until that is done.
-fn serve(database: &str, assistant: Arc<dyn Assistant>, work: impl FnOnce(SocketAddr) + Send + 'static) {
+/// Runs a server on one thread, and `work` on another, until that is done. The second argument of `work` has the server
+/// look no more for replies to write, which it does by the clock.
+fn serve(
+    database: &str,
+    assistant: Arc<dyn Assistant>,
+    work: impl FnOnce(SocketAddr, Box<dyn FnOnce() + Send>) + Send + 'static,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
+        // A file that is there was filled by this program.
+        let fresh = !Path::new(database).exists();
         let address = Address::parse(&format!("sqlite://{database}?mode=rwc")).unwrap();
         let database = Database::connect(address, 4).await.unwrap();
-        database.migrate_up().await.unwrap();
+        if fresh {
+            database.migrate_up().await.unwrap();
+        }
         // Nothing is done by the clock while the rounds are counted.
         let hour = Duration::from_hours(1);
         let options = reply::Options {
@@ -145,18 +168,22 @@ fn serve(database: &str, assistant: Arc<dyn Assistant>, work: impl FnOnce(Socket
             .await
             .unwrap(),
             database,
-            replies,
+            replies: replies.clone(),
             limits: Limits::default(),
             page: graphiql::Page::default(),
             options: http::Options { limits, ..http::Options::default() },
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let client = thread::spawn(move || work(address));
+        let here = Handle::current();
+        let quiet = move || drop(here.spawn(async move { replies.drain(hour).await }));
+        let (done, end) = oneshot::channel();
+        let client = thread::spawn(move || {
+            work(address, Box::new(quiet));
+            drop(done);
+        });
         tokio::spawn(http::serve(app, listener, CancellationToken::new(), Duration::ZERO));
-        while !client.is_finished() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let _: Result<(), _> = end.await;
         client.join().unwrap();
     });
 }

@@ -59,7 +59,7 @@ pub enum ChangeKind {
 }
 
 /// Which columns of any length are read of a message. The others are empty in the row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LongColumns {
     /// The text.
     pub content: bool,
@@ -70,6 +70,15 @@ pub struct LongColumns {
 impl LongColumns {
     /// All of them.
     pub const ALL: Self = Self { content: true, parts: true };
+
+    /// None of them.
+    pub const NONE: Self = Self { content: false, parts: false };
+
+    /// Those of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self { content: self.content || other.content, parts: self.parts || other.parts }
+    }
 }
 
 /// A changed row, as it is now.

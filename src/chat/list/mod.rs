@@ -1,5 +1,6 @@
 //! The list of the viewer's conversations: filters and orders.
 
+mod plain;
 mod statement;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use uuid::Uuid;
 
 use self::statement::{ListRow, ListStatement};
+use super::read::Effort;
 use super::{Chat, MetadataFilter, Page, Slice, text};
 use crate::entity::conversation;
 use crate::error::Error;
@@ -183,15 +185,14 @@ impl Chat {
         let title_part = filter.title_contains.as_deref().map(text::title_part).transpose()?;
         let metadata = self.metadata_search(&filter.metadata).await?;
         let list = ListStatement { chat: self, filter, title_part, metadata, order, slice: &slice };
-        let Some(statement) = list.build(counted) else {
+        let Some(statement) = list.plain(counted).or_else(|| list.build(counted)) else {
             return Ok(ConversationPage { page: Page::empty(), total: Some(0) });
         };
-        let mut rows: Vec<Arc<ListRow>> = self.load(statement).await?;
+        let rows = self.load_decoded(statement, Effort::Usual, ListRow::decode).await?;
         let facts = rows.first().map(|row| (row.total, row.more_before, row.more_after));
         let (total, before, after) =
             facts.ok_or_else(|| Error::Internal("a list without its count".to_owned()))?;
-        let found = rows.drain(..).filter_map(|row| Arc::into_inner(row)?.conversation.map(Arc::new));
-        let found: Vec<_> = found.collect();
+        let found: Vec<_> = rows.into_iter().filter_map(|row| row.conversation.map(Arc::new)).collect();
         let more = found.len() as u64 > slice.limit;
         // Whether there is more on the other side of a cursor is asked, as it may be gone.
         let (has_previous, has_next) =

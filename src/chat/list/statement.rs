@@ -4,12 +4,10 @@ use sea_orm::sea_query::{
     Alias, Condition, Expr, ExprTrait, Func, JoinType, LikeExpr, Order, Query, SelectStatement, SimpleExpr,
     UnionType,
 };
-use sea_orm::{
-    ColumnTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, Iterable, QueryResult, QueryTrait, Statement,
-};
-use uuid::Uuid;
+use sea_orm::{ColumnTrait, DbBackend, DbErr, EntityTrait, QueryResult, QueryTrait, Statement};
 
 use super::{ConversationCursor, ConversationFilter, ConversationOrder, ConversationState};
+use crate::chat::columns::{CONVERSATION, Columns};
 use crate::chat::metadata_search::MetadataSearch;
 use crate::chat::read::RowSize;
 use crate::chat::{Chat, Slice};
@@ -37,14 +35,13 @@ pub(super) struct ListRow {
     pub(super) conversation: Option<Model>,
 }
 
-impl FromQueryResult for ListRow {
-    fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, DbErr> {
-        let is_row = row.try_get::<Option<Uuid>>("", "id")?.is_some();
+impl ListRow {
+    pub(super) fn decode(row: &QueryResult) -> Result<Self, DbErr> {
         Ok(Self {
-            total: row.try_get("", "total")?,
-            more_before: row.try_get("", "more_before")?,
-            more_after: row.try_get("", "more_after")?,
-            conversation: is_row.then(|| Model::from_query_result(row, "")).transpose()?,
+            total: row.try_get_by_index(0)?,
+            more_before: row.try_get_by_index(1)?,
+            more_after: row.try_get_by_index(2)?,
+            conversation: Columns::of(row, 3).conversation()?,
         })
     }
 }
@@ -70,7 +67,9 @@ impl ListStatement<'_> {
             .expr_as(self.exists_beyond(&parts, self.slice.before.as_ref(), false), "more_after")
             .to_owned();
         let mut list = Query::select();
-        list.expr(Expr::cust("*")).from_subquery(facts, Alias::new("facts")).join_subquery(
+        list.columns(["total", "more_before", "more_after"].map(Alias::new));
+        list.columns(CONVERSATION.iter().copied().map(Alias::new));
+        list.from_subquery(facts, Alias::new("facts")).join_subquery(
             JoinType::LeftJoin,
             self.page(&parts),
             Alias::new("page"),
@@ -158,8 +157,8 @@ impl ListStatement<'_> {
         };
         let mut columns = QueryTrait::into_query(Entity::find());
         if let [part] = parts {
-            let all = Column::iter().map(|column| column.select_as(Expr::col(column)));
-            return limited(self.selected(part).exprs(all).to_owned());
+            let all = CONVERSATION.iter().copied().map(Alias::new);
+            return limited(self.selected(part).columns(all).to_owned());
         }
         let ids = parts.iter().enumerate().map(|(number, part)| {
             let part = limited(self.selected(part).column(Column::Id).to_owned());

@@ -3,8 +3,9 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::Conversation;
-use crate::chat::{self, ConversationCursor, ConversationPage, MetadataFilter};
+use crate::chat::{self, Chat, ConversationCursor, ConversationPage, MetadataFilter, Slice};
 use crate::error::Error;
+use crate::graphql::compiled::{Arguments, Inputs};
 use crate::graphql::shared::{Connection, ContextExt, Cursor, DateTime, Json, Listed, Paging, parse_id};
 
 #[derive(Debug, Default)]
@@ -47,10 +48,30 @@ impl ConversationLists {
         #[graphql(desc = "Returns the last _n_ items instead: at most 100.")] last: Option<i32>,
         #[graphql(desc = "Returns only conversations before this cursor.")] before: Option<String>,
     ) -> Result<ConversationConnection, Error> {
+        let chat = context.chat()?;
+        let request = ListRequest::new(filter, order_by, Paging { first, after, last, before })?;
+        let order = request.order;
+        let counted = context.look_ahead().field("totalCount").exists();
+        let ConversationPage { page, total } = request.read(chat, counted).await?;
+        Ok(Connection::with_fields(page, ConversationTotal(total), |row| order.cursor(row).encode()))
+    }
+}
+
+/// Which page of which list is wanted.
+pub(in crate::graphql) struct ListRequest {
+    filter: chat::ConversationFilter,
+    order: chat::ConversationOrder,
+    slice: Slice<ConversationCursor>,
+}
+
+impl ListRequest {
+    fn new(
+        filter: Option<ConversationFilter>,
+        order_by: Option<ConversationOrder>,
+        paging: Paging,
+    ) -> Result<Self, Error> {
         let filter = filter.map(ConversationFilter::checked).transpose()?.unwrap_or_default();
         let order: chat::ConversationOrder = order_by.unwrap_or_default().into();
-        let chat = context.chat()?;
-        let paging = Paging { first, after, last, before };
         let slice = paging.slice(Some::<ConversationCursor>)?;
         for (name, cursor) in [("after", &slice.after), ("before", &slice.before)] {
             if cursor.as_ref().is_some_and(|cursor| cursor.order != order) {
@@ -60,9 +81,26 @@ impl ConversationLists {
                 return Err(Error::input(name, message));
             }
         }
-        let counted = context.look_ahead().field("totalCount").exists();
-        let ConversationPage { page, total } = chat.conversations(&filter, order, slice, counted).await?;
-        Ok(Connection::with_fields(page, ConversationTotal(total), |row| order.cursor(row).encode()))
+        Ok(Self { filter, order, slice })
+    }
+
+    /// What the arguments of a compiled field ask for; `None` if one is wrong.
+    pub(in crate::graphql) fn of(arguments: &Arguments, inputs: &Inputs<'_>) -> Option<Self> {
+        let (filter, order) = (arguments.get("filter", inputs)?, arguments.get("orderBy", inputs)?);
+        Self::new(filter, order, arguments.paging(inputs)?).ok()
+    }
+
+    pub(in crate::graphql) fn order(&self) -> chat::ConversationOrder {
+        self.order
+    }
+
+    /// Reads the page, and counts the list if `counted`.
+    pub(in crate::graphql) async fn read(
+        self,
+        chat: &Chat,
+        counted: bool,
+    ) -> Result<ConversationPage, Error> {
+        chat.conversations(&self.filter, self.order, self.slice, counted).await
     }
 }
 

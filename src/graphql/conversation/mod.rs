@@ -1,5 +1,6 @@
 //! Conversations.
 
+mod compiled;
 mod fields;
 mod list;
 mod mutations;
@@ -10,7 +11,7 @@ mod update;
 
 use std::sync::Arc;
 
-pub(super) use self::list::{ConversationLists, ConversationQueries};
+pub(super) use self::list::{ConversationLists, ConversationQueries, ListRequest};
 pub(super) use self::mutations::ConversationMutations;
 pub(super) use self::trash::TrashMutations;
 pub(super) use self::update::UpdateMutations;

@@ -186,7 +186,7 @@ pub(crate) enum Role {
 /// The status of a message. A user's message is always `COMPLETE`.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "message::Status")]
-enum MessageStatus {
+pub(super) enum MessageStatus {
     /// The reply waits for an earlier reply in its conversation, or because the viewer or the server has as many
     /// unfinished replies as the server's configuration allows.
     Queued,

@@ -83,9 +83,7 @@ pub(crate) async fn list(
 ) -> Result<MessageConnection, Error> {
     // An id in another spelling is that of no message.
     let leaf = leaf_id.map(|id| parse_id(id).unwrap_or_default());
-    let slice = paging.or_last_page().slice(|cursor: MessageCursor| {
-        (cursor.conversation == conversation && cursor.leaf == leaf).then_some(cursor.position)
-    })?;
+    let slice = page_slice(conversation, leaf, paging)?;
     let counted = match leaf {
         None => context.rows()?.load_one(PathPage { conversation, slice }).await?,
         Some(leaf) => branch(context, conversation, leaf, &slice).await?,
@@ -93,6 +91,17 @@ pub(crate) async fn list(
     Ok(self::counted(counted.unwrap_or_else(CountedPage::empty), |row| {
         MessageCursor { conversation, leaf, position: row.position }.encode()
     }))
+}
+
+/// The part of a branch that is asked for.
+pub(in crate::graphql) fn page_slice(
+    conversation: Uuid,
+    leaf: Option<Uuid>,
+    paging: Paging,
+) -> Result<Slice<i64>, Error> {
+    paging.or_last_page().slice(|cursor: MessageCursor| {
+        (cursor.conversation == conversation && cursor.leaf == leaf).then_some(cursor.position)
+    })
 }
 
 /// A page of messages, each with its cursor.

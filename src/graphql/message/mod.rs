@@ -1,5 +1,6 @@
 //! Messages.
 
+mod compiled;
 mod fields;
 mod list;
 mod mutations;
@@ -9,7 +10,7 @@ mod siblings;
 use std::sync::Arc;
 
 pub(super) use self::fields::Role;
-pub(super) use self::list::{MessageConnection, MessageQueries, counted, list};
+pub(super) use self::list::{MessageConnection, MessageQueries, counted, list, page_slice};
 pub(super) use self::mutations::{EditMessageInput, MessageMutations, SendMessageInput};
 use self::parts::MessagePart;
 pub(super) use self::parts::ToolCall;

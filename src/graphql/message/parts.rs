@@ -42,7 +42,7 @@ impl MessagePart {
 #[derive(SimpleObject)]
 pub(super) struct TextPart {
     /// The text, never empty.
-    text: String,
+    pub(super) text: String,
 }
 
 /// What the assistant has written for itself before its answer, or in between. It is never searched, and never part of a
@@ -50,16 +50,16 @@ pub(super) struct TextPart {
 #[derive(SimpleObject)]
 pub(super) struct ReasoningPart {
     /// The reasoning, never empty.
-    text: String,
+    pub(super) text: String,
     /// When the assistant began it.
-    started_at: DateTime,
+    pub(super) started_at: DateTime,
     /// When the assistant went on with something else, or the reply ended. It is `null` until then.
-    finished_at: Option<DateTime>,
+    pub(super) finished_at: Option<DateTime>,
 }
 
 pub(in crate::graphql) struct ToolCall {
-    id: String,
-    call: message::ToolCall,
+    pub(super) id: String,
+    pub(super) call: message::ToolCall,
 }
 
 impl ToolCall {

@@ -11,7 +11,7 @@ use crate::graphql::shared::{ContextExt, Payload, payload, require_id};
 /// The rating of a reply.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "message::Rating")]
-enum Rating {
+pub(super) enum Rating {
     /// The reply is good.
     Up,
     /// The reply is not good.

@@ -63,7 +63,7 @@ impl Failure<'_> {
 /// The codes of a reply's failure.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "message::FailureCode")]
-enum FailureCode {
+pub(super) enum FailureCode {
     /// The assistant could not be reached, is overloaded, or reported an internal error.
     AssistantUnavailable,
     /// The assistant did not answer, or stopped sending, for too long.

@@ -37,6 +37,11 @@ impl RequestContext {
         Self { signed_in: None, batches: Batches::default(), start_cursor: StartCursor::default() }
     }
 
+    /// The viewer's conversations, if there is a viewer.
+    pub(crate) fn viewer_chat(&self) -> Option<&Chat> {
+        self.signed_in.as_ref().map(|signed_in| &signed_in.chat)
+    }
+
     /// What the operation must be run with, as its fields wait for their batches.
     #[must_use]
     pub fn batches(&self) -> Batches {

@@ -7,7 +7,7 @@ use async_graphql::dataloader::Loader;
 use uuid::Uuid;
 
 use crate::chat::{
-    Chat, CountedPage, PathPage, SiblingKey, SiblingPage, SiblingRank, Unended, UnendedReplies,
+    Chat, CountedPage, LongColumns, PathPage, SiblingKey, SiblingPage, SiblingRank, Unended, UnendedReplies,
 };
 use crate::entity::{conversation, message};
 use crate::error::Error;
@@ -67,7 +67,7 @@ impl Loader<PathPage> for Rows {
     type Error = Error;
 
     async fn load(&self, keys: &[PathPage]) -> Result<HashMap<PathPage, Self::Value>, Error> {
-        self.chat.path_pages(keys).await
+        self.chat.path_pages(keys, LongColumns::ALL).await
     }
 }
 

@@ -1,7 +1,6 @@
 //! The shape of answers, the same on every transport.
 
-use async_graphql::{Response as Answer, ServerError, Value as Data};
-use async_graphql_axum::GraphQLResponse;
+use async_graphql::ServerError;
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, StatusCode};
@@ -10,20 +9,57 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::negotiation::MediaType;
-use crate::error::{Code, Error};
-use crate::http::problem::problem;
+use crate::error::Code;
+use crate::graphql::WrittenAnswer;
 
 /// How many characters of a message are sent: the library quotes what it was sent.
 const MESSAGE_CHARS: usize = 300;
 
+/// What an operation answers.
+pub(super) struct Answer {
+    data: Data,
+    pub(super) errors: Vec<ServerError>,
+}
+
+enum Data {
+    /// As the library returns it.
+    Value(async_graphql::Value),
+    /// As JSON.
+    Json(Vec<u8>),
+}
+
+impl Answer {
+    /// An answer without data.
+    pub(super) fn from_errors(errors: Vec<ServerError>) -> Self {
+        Self { data: Data::Value(async_graphql::Value::Null), errors }
+    }
+
+    pub(super) fn is_ok(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// Whether its data are not JSON yet.
+    pub(super) fn is_unwritten(&self) -> bool {
+        matches!(self.data, Data::Value(_))
+    }
+}
+
+impl From<async_graphql::Response> for Answer {
+    fn from(answer: async_graphql::Response) -> Self {
+        Self { data: Data::Value(answer.data), errors: answer.errors }
+    }
+}
+
+impl From<WrittenAnswer> for Answer {
+    fn from(answer: WrittenAnswer) -> Self {
+        Self { data: Data::Json(answer.data), errors: answer.errors }
+    }
+}
+
 /// An answer as the specification shapes it.
-#[derive(Serialize)]
 pub(super) struct ResponseShape<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Data>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) errors: Vec<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     extensions: Option<Value>,
 }
 
@@ -39,6 +75,37 @@ impl<'a> ResponseShape<'a> {
         }
     }
 
+    /// Appends the answer to `bytes`.
+    pub(super) fn write(&self, bytes: &mut Vec<u8>) {
+        let mut opening = b'{';
+        let mut key = |bytes: &mut Vec<u8>, name: &[u8]| {
+            bytes.push(opening);
+            bytes.extend_from_slice(name);
+            opening = b',';
+        };
+        match self.data {
+            Some(Data::Value(value)) => {
+                key(bytes, b"\"data\":");
+                write_json(bytes, value);
+            }
+            Some(Data::Json(json)) => {
+                bytes.reserve(json.len() + 32);
+                key(bytes, b"\"data\":");
+                bytes.extend_from_slice(json);
+            }
+            None => {}
+        }
+        if !self.errors.is_empty() {
+            key(bytes, b"\"errors\":");
+            write_json(bytes, &self.errors);
+        }
+        if let Some(extensions) = &self.extensions {
+            key(bytes, b"\"extensions\":");
+            write_json(bytes, extensions);
+        }
+        bytes.push(b'}');
+    }
+
     /// Whether nothing of the request was run.
     pub(super) fn is_refusal(&self) -> bool {
         self.data.is_none()
@@ -46,19 +113,22 @@ impl<'a> ResponseShape<'a> {
 }
 
 /// Renders `answer` as `media_type`.
-pub(super) fn render(media_type: MediaType, answer: Answer, errors: usize) -> Response {
-    if answer.is_ok() {
-        return label(media_type, GraphQLResponse::from(answer).into_response());
-    }
-    let shape = ResponseShape::new(&answer, errors);
-    let Ok(body) = serde_json::to_vec(&shape) else {
-        return problem(Code::Internal, Error::INTERNAL);
-    };
+pub(super) fn render(media_type: MediaType, answer: &Answer, errors: usize) -> Response {
+    let shape = ResponseShape::new(answer, errors);
+    let mut body = Vec::new();
+    shape.write(&mut body);
     let status = match (shape.is_refusal(), media_type) {
         (true, MediaType::GraphqlResponse) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
     label(media_type, (status, Body::from(body)).into_response())
+}
+
+/// Appends `value` to `bytes`.
+pub(super) fn write_json(bytes: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    if let Err(error) = serde_json::to_writer(bytes, value) {
+        tracing::error!(%error, "an answer could not be written");
+    }
 }
 
 /// Says what `response` is, and that it is nobody else's.

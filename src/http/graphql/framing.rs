@@ -1,12 +1,10 @@
 //! How the answers of a stream are told apart: as server-sent events, in the "distinct connections" mode of `graphql-sse`,
 //! or as the parts of `multipart/mixed`, in Apollo's protocol for subscriptions.
 
-use async_graphql::Response as Answer;
 use bytes::Bytes;
-use serde::Serialize;
 use serde_json::json;
 
-use super::answer::ResponseShape;
+use super::answer::{Answer, ResponseShape, write_json};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -61,7 +59,7 @@ impl Framing {
             Self::Multipart => {
                 // What is not the answer of an operation stands beside the payload, which is then null.
                 let errors = ResponseShape::new(answer, errors).errors;
-                part(&json!({ "payload": null, "errors": errors }))
+                part(|bytes| write_json(bytes, &json!({ "payload": null, "errors": errors })))
             }
         };
         bytes.extend_from_slice(self.end());
@@ -78,15 +76,14 @@ impl Framing {
         let shape = ResponseShape::new(answer, errors);
         match self {
             // JSON of serde's has no line breaks, so one line holds it all.
-            Self::Events => write(b"event: next\ndata: ", &shape, b"\n\n"),
-            Self::Multipart => part(&Payload { payload: shape }),
+            Self::Events => write(b"event: next\ndata: ", |bytes| shape.write(bytes), b"\n\n"),
+            Self::Multipart => part(|bytes| {
+                bytes.extend_from_slice(b"{\"payload\":");
+                shape.write(bytes);
+                bytes.push(b'}');
+            }),
         }
     }
-}
-
-#[derive(Serialize)]
-struct Payload<'a> {
-    payload: ResponseShape<'a>,
 }
 
 const COMMENT: &[u8] = b":\n\n";
@@ -100,15 +97,13 @@ const DELIMITER: &[u8] = b"\r\n--graphql";
 /// What turns the last delimiter into the end.
 const CLOSE: &[u8] = b"--\r\n";
 
-fn part(content: &impl Serialize) -> Vec<u8> {
+fn part(content: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     write(b"\r\ncontent-type: application/json\r\n\r\n", content, DELIMITER)
 }
 
-fn write(before: &[u8], content: &impl Serialize, after: &[u8]) -> Vec<u8> {
+fn write(before: &[u8], content: impl FnOnce(&mut Vec<u8>), after: &[u8]) -> Vec<u8> {
     let mut bytes = before.to_vec();
-    if let Err(error) = serde_json::to_writer(&mut bytes, content) {
-        tracing::error!(%error, "an answer could not be written");
-    }
+    content(&mut bytes);
     bytes.extend_from_slice(after);
     bytes
 }

@@ -1,9 +1,9 @@
 //! GraphQL at `/graphql`: over HTTP as the specification of that name asks, as streams of server-sent events or of
 //! parts, and over WebSockets.
 //!
-//! `async-graphql-axum` writes answers without errors. It does the rest otherwise than is needed here: its extractor has
-//! no bound on bodies, takes any `Content-Type`, and runs mutations that come by GET; its responses have the status 200
-//! and `data` also where nothing was run; its WebSockets and streams have no bounds, and it has no server-sent events.
+//! `async-graphql-axum` does this otherwise than is needed here: its extractor has no bound on bodies, takes any
+//! `Content-Type`, and runs mutations that come by GET; its responses have the status 200 and `data` also where nothing
+//! was run; its WebSockets and streams have no bounds, and it has no server-sent events.
 
 mod answer;
 mod framing;
@@ -13,7 +13,6 @@ mod request;
 mod socket;
 mod stream;
 
-use async_graphql::Response as Answer;
 use async_graphql::parser::types::OperationType;
 use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
@@ -25,6 +24,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 
+use self::answer::Answer;
 use self::negotiation::{Accepted, Form};
 pub(super) use self::negotiation::{check_content_type, prefers_events};
 use self::operation::Answers;
@@ -128,7 +128,7 @@ async fn respond(
             let message = "Subscriptions need a WebSocket, or `Accept: text/event-stream` or \
                            `multipart/mixed;subscriptionSpec=1.0`.";
             let answer = Answer::from_errors(vec![Code::BadRequest.error(message)]);
-            answer::render(media_type, answer, errors)
+            answer::render(media_type, &answer, errors)
         }
         Form::Single(media_type) => {
             let budget = execution.admitted.budget.clone();
@@ -137,10 +137,10 @@ async fn respond(
                 Ok(answer) => answer,
                 Err(exceeded) => return exceeded.into_response(),
             };
-            let bytes = budget.taken();
+            let bytes = if answer.is_unwritten() { budget.taken() } else { 0 };
             let held = (budget.release(), permit);
             let render = move |_: &_| {
-                answer::render(media_type, answer, errors).map(|body| hold_until_sent(body, held))
+                answer::render(media_type, &answer, errors).map(|body| hold_until_sent(body, held))
             };
             let rendered = TRANSPORT.run(budget.holder(), bytes, render).await;
             rendered.unwrap_or_else(IntoResponse::into_response)
@@ -160,7 +160,7 @@ fn refuse(app: &App, accepted: Accepted, refused: Refused) -> Response {
         Refusal::Invalid(errors) => Answer::from_errors(errors),
     };
     match form {
-        Form::Single(media_type) => answer::render(media_type, answer, app.0.options.limits.errors),
+        Form::Single(media_type) => answer::render(media_type, &answer, app.0.options.limits.errors),
         Form::Stream(framing) => stream::render(app, framing, Answers::one(answer), None),
     }
 }

@@ -2,25 +2,30 @@
 
 use std::future::ready;
 
+use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response as Answer};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time::timeout;
 
+use super::answer::Answer;
 use super::request::Fields;
 use crate::admission::{AdmissionRequest, Admitted, LimitExceeded, Principal, Refused, timed_out};
 use crate::auth::Viewer;
+use crate::blocking::TRANSPORT;
 use crate::concurrency::Permit;
-use crate::graphql::{Batches, RequestContext, StartCursor};
+use crate::graphql::RequestContext;
 use crate::http::{App, Introspection};
 use crate::memory::{MemoryBudget, Reservation};
+
+/// By how much less work a compiled query is counted than what the library writes: it only copies texts.
+const WRITING: usize = 8;
 
 /// A request that may run.
 pub(super) struct Execution {
     pub(super) admitted: Admitted,
-    batches: Batches,
-    start_cursor: StartCursor,
+    context: RequestContext,
+    may_introspect: bool,
 }
 
 impl App {
@@ -46,63 +51,79 @@ impl App {
             may_introspect,
             may_write,
         };
-        let mut admitted = self.0.admission.admit(candidate).await?;
-        let session = match viewer {
+        let admitted = self.0.admission.admit(candidate).await?;
+        let context = match viewer {
             Some(viewer) => RequestContext::of(self.chat(viewer.clone(), admitted.budget.clone())),
             None => RequestContext::anonymous(),
         };
-        let (batches, start_cursor) = (session.batches(), session.start_cursor());
-        admitted.request = admitted.request.data(session);
-        if !may_introspect {
-            admitted.request = admitted.request.disable_introspection();
-        }
-        Ok(Execution { admitted, batches, start_cursor })
+        Ok(Execution { admitted, context, may_introspect })
     }
 }
 
 impl Execution {
     /// Runs a query or a mutation. The permit is to be kept until the answer is sent.
-    pub(super) async fn run(self, app: &App) -> (Result<Answer, LimitExceeded>, Permit) {
-        let Admitted { request, permit, expensive, .. } = self.admitted;
-        let answer = execute(app, self.batches, &self.start_cursor, request, expensive).await;
-        (answer, permit)
+    pub(super) async fn run(mut self, app: &App) -> (Result<Answer, LimitExceeded>, Option<Permit>) {
+        let answer = execute(app, &mut self.admitted, self.context, self.may_introspect).await;
+        (answer, self.admitted.permit)
     }
 
     /// Runs any operation: the answers of a subscription, or the one of something else. A subscription ends with the
     /// first answer that has errors.
     pub(super) fn stream(self, app: &App) -> Answers {
-        let is_subscription = self.admitted.operation.kind == OperationType::Subscription;
-        let writes = self.admitted.operation.writes;
-        let Admitted { request, budget, permit, mut writing, expensive, .. } = self.admitted;
-        let stream = if is_subscription {
-            let answers = self.batches.follow(app.0.schema.execute_stream(request));
-            let answers = until_error(answers.inspect(move |_| drop(writing.take())).boxed());
-            if writes { begun(answers) } else { answers }
-        } else {
+        let Self { mut admitted, context, may_introspect } = self;
+        let (budget, permit) = (Some(admitted.budget.clone()), admitted.permit.take());
+        if admitted.operation.kind != OperationType::Subscription {
             let app = app.clone();
             let answer = async move {
-                let answer = execute(&app, self.batches, &self.start_cursor, request, expensive).await;
+                let answer = execute(&app, &mut admitted, context, may_introspect).await;
                 answer.unwrap_or_else(|exceeded| Answer::from_errors(vec![exceeded.error()]))
             };
-            stream::once(answer).boxed()
-        };
-        Answers { stream, budget: Some(budget), _permit: Some(permit) }
+            return Answers { stream: stream::once(answer).boxed(), budget, _permit: permit };
+        }
+        let batches = context.batches();
+        let request = library_request(&mut admitted, context, may_introspect);
+        let (writes, mut writing) = (admitted.operation.writes, admitted.writing);
+        let answers = batches.follow(app.0.schema.execute_stream(request)).map(Answer::from);
+        let answers = until_error(answers.inspect(move |_| drop(writing.take())).boxed());
+        let stream = if writes { begun(answers) } else { answers };
+        Answers { stream, budget, _permit: permit }
     }
 }
 
 /// Runs a query or a mutation, which holds its permit among expensive ones meanwhile.
 async fn execute(
     app: &App,
-    batches: Batches,
-    start_cursor: &StartCursor,
-    mut request: Request,
-    _expensive: Option<Permit>,
+    admitted: &mut Admitted,
+    context: RequestContext,
+    may_introspect: bool,
 ) -> Result<Answer, LimitExceeded> {
+    let _expensive = admitted.expensive.take();
     let answer = async {
+        if let Some(query) = admitted.compiled()
+            && let Some(read) = query.read(&context, &admitted.variables).await
+        {
+            let budget = &admitted.budget;
+            let written = TRANSPORT.run(budget.holder(), budget.taken() / WRITING, move |_| read.write());
+            return written.await.map_or_else(
+                |error| {
+                    error.log();
+                    Answer::from_errors(vec![error.code().error(error.message())])
+                },
+                Answer::from,
+            );
+        }
+        let (batches, start_cursor) = (context.batches(), context.start_cursor());
+        let mut request = library_request(admitted, context, may_introspect);
         start_cursor.read_for(&mut request).await;
-        batches.run(app.0.schema.execute(request)).await
+        batches.run(app.0.schema.execute(request)).await.into()
     };
     timeout(app.0.options.limits.request_timeout, answer).await.map_err(|_| timed_out())
+}
+
+/// What the library executes.
+fn library_request(admitted: &mut Admitted, context: RequestContext, may_introspect: bool) -> Request {
+    let request = admitted.request().data(context);
+    if may_introspect { request } else { request.disable_introspection() }
 }
 
 /// The answers of an operation, and what it holds until they are sent.

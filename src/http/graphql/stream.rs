@@ -1,11 +1,11 @@
 //! Answers one after another, in the body of one response.
 
-use async_graphql::Response as Answer;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
+use super::answer::Answer;
 use super::framing::Framing;
 use super::operation::Answers;
 use super::{expired, stopping};

@@ -70,7 +70,7 @@ impl Caller {
         // Written out, its text may take several times what it was.
         budget.take(body.len())?;
         let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-        let body = hold_until_sent(Body::from(body), (budget.release(), self.permit));
+        let body = hold_until_sent(Body::from(body), (budget.release(), Some(self.permit)));
         Ok((status, headers, body).into_response())
     }
 }

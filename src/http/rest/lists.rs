@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::answer::{ConversationItem, MessageItem};
 use super::caller::{Caller, json};
 use crate::chat::{
-    ConversationCursor, ConversationFilter, ConversationOrder, DEFAULT_PAGE, MAXIMUM_PAGE, PathPage, Slice,
+    ConversationCursor, ConversationFilter, ConversationOrder, DEFAULT_PAGE, LongColumns, MAXIMUM_PAGE,
+    PathPage, Slice,
 };
 use crate::error::Error;
 use crate::graphql::Cursor;
@@ -82,7 +83,8 @@ pub(super) async fn messages(
     let before = paging.cursor.map(|cursor| cursor.before);
     let slice = Slice { after: None, before, limit: paging.limit, from_end: true };
     let page = PathPage { conversation: id, slice };
-    let counted = caller.chat.path_pages(&[page]).await?.remove(&page).ok_or_else(missing)?;
+    let counted =
+        caller.chat.path_pages(&[page], LongColumns::ALL).await?.remove(&page).ok_or_else(missing)?;
     let rows = counted.page.items;
     let answer = move || {
         let before = rows.first().map(|row| row.position).filter(|position| *position > 1);

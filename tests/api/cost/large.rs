@@ -24,6 +24,10 @@ const STEPS: u64 = 500_000;
 const MESSAGES: &str = "query($id: ID!, $last: Int, $after: String, $leaf: ID) { conversation(id: $id) {
   lastMessage { id } unreadCount
   messages(last: $last, after: $after, leafId: $leaf) { totalCount pageInfo { endCursor } nodes { id parent { id } } } } }";
+// In one statement, as all of it is compiled.
+const OPEN: &str =
+    "query($id: ID!, $last: Int, $after: String) { conversation(id: $id) { title lastMessage { id }
+  messages(last: $last, after: $after) { totalCount nodes { id content } } } }";
 const SIBLINGS: &str = "query($id: ID!, $last: Int, $after: String) { message(id: $id) {
   siblings(last: $last, after: $after) { nodes { id } pageInfo { startCursor endCursor } } } }";
 const CHANGES: &str =
@@ -140,6 +144,8 @@ async fn do_everything(ann: &Client, conversation: &str, wide: &str) {
     ann.data(MESSAGES, json!({ "id": conversation, "last": 50, "leaf": ids[0] })).await;
     ann.data(MESSAGES, json!({ "id": conversation, "last": 50, "after": page["pageInfo"]["endCursor"] }))
         .await;
+    ann.data(OPEN, json!({ "id": conversation, "last": 100 })).await;
+    ann.data(OPEN, json!({ "id": conversation, "after": page["pageInfo"]["endCursor"] })).await;
     let changes = ann.data(CHANGES, Value::Null).await["changes"]["pageInfo"]["endCursor"].take();
     ann.data(CHANGES, json!({ "since": changes })).await;
     ann.data(r#"{ search(query: "edited", first: 20) { nodes { message { id } } } }"#, Value::Null).await;
@@ -203,6 +209,26 @@ fn is_measurable(statement: &Statement) -> bool {
 
 /// How many pages PostgreSQL looks at for a statement with the plan that it settles on for all values, and that plan.
 async fn buffers(filler: &Filler, statement: &Statement) -> (u64, String) {
+    let (definition, call) = prepare(statement);
+    let connection = filler.connection();
+    let prepare = format!("BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; {definition}");
+    connection.execute_unprepared(&prepare).await.unwrap();
+    let explain = format!("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) EXECUTE measured {call}");
+    let rows = connection.query_all_raw(Statement::from_string(DbBackend::Postgres, explain)).await;
+    connection.execute_unprepared("ROLLBACK; DEALLOCATE measured").await.unwrap();
+    let rows = rows.unwrap_or_else(|error| panic!("{error}: {statement}"));
+    let lines: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+    (total_buffers(&lines), lines.join("\n"))
+}
+
+/// How many pages a plan has looked at: the first line about them is of the topmost node, which counts those below it.
+pub(super) fn total_buffers(plan: &[String]) -> u64 {
+    let total = plan.iter().find_map(|line| line.trim().strip_prefix("Buffers: shared "));
+    total.unwrap_or_default().split([' ', '=']).filter_map(|part| part.parse::<u64>().ok()).sum()
+}
+
+/// How to prepare a statement as `measured`, and the values to execute it with.
+pub(super) fn prepare(statement: &Statement) -> (String, String) {
     let values = statement.values.clone().map_or(Vec::new(), |values| values.0);
     let types: Vec<&str> = values.iter().map(type_name).collect();
     let signature = if types.is_empty() { String::new() } else { format!("({})", types.join(", ")) };
@@ -211,21 +237,7 @@ async fn buffers(filler: &Filler, statement: &Statement) -> (u64, String) {
         .map(|value| Statement::from_sql_and_values(DbBackend::Postgres, "$1", [value.clone()]).to_string())
         .collect();
     let call = if literals.is_empty() { String::new() } else { format!("({})", literals.join(", ")) };
-    let connection = filler.connection();
-    let prepare = format!(
-        "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; PREPARE measured {signature} AS {}",
-        statement.sql
-    );
-    connection.execute_unprepared(&prepare).await.unwrap();
-    let explain = format!("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) EXECUTE measured {call}");
-    let rows = connection.query_all_raw(Statement::from_string(DbBackend::Postgres, explain)).await;
-    connection.execute_unprepared("ROLLBACK; DEALLOCATE measured").await.unwrap();
-    let rows = rows.unwrap_or_else(|error| panic!("{error}: {statement}"));
-    let lines: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
-    // The first line about buffers is of the topmost node, which counts those below it.
-    let total = lines.iter().find_map(|line| line.trim().strip_prefix("Buffers: shared "));
-    let numbers = total.unwrap_or_default().split([' ', '=']).filter_map(|part| part.parse::<u64>().ok());
-    (numbers.sum(), lines.join("\n"))
+    (format!("PREPARE measured {signature} AS {}", statement.sql), call)
 }
 
 fn type_name(value: &SqlValue) -> &'static str {

@@ -1,5 +1,6 @@
 //! What requests cost in statements: it does not grow with the page, the conversation or the account.
 
+mod growth;
 mod large;
 mod metadata;
 mod plans;

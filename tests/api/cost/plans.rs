@@ -63,6 +63,15 @@ const DEEDS: &[(&str, &[&str])] = &[
 
 const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { reply { status } } }";
 
+const USUAL_SEND: [&str; 6] = [
+    "account_pkey",
+    "conversation_pkey",
+    "message_active_position",
+    "message_generating",
+    "message_queued",
+    "receipt_pkey",
+];
+
 on_both_databases! {
     async fn every_statement_finds_its_rows_by_an_index(database) {
         let server = TestServer::start(&database).await;
@@ -75,6 +84,9 @@ on_both_databases! {
             filler.receipts(user, 2_000).await;
             filler.deleted_messages(user, &conversation, space, 2_000).await;
             conversations.push(conversation);
+        }
+        for number in 0..1_000 {
+            filler.account(&format!("user {number}")).await;
         }
         filler.analyze().await;
 
@@ -99,6 +111,12 @@ on_both_databases! {
             }
             // PostgreSQL does not name the index by which it inserts.
             used.remove("message_search_pkey");
+            if *deed == SEND && database.is_postgres() {
+                // What is usual is one statement, which also tells what is not.
+                let usual = USUAL_SEND.map(str::to_owned);
+                assert!(used.is_superset(&usual.clone().into()), "{used:?}");
+                used.retain(|index| !usual.contains(index) || expected.contains(&index.as_str()));
+            }
             assert_eq!(used, expected.iter().map(|&name| name.to_owned()).collect(), "{deed}");
         }
 

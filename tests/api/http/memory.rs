@@ -68,13 +68,16 @@ on_both_databases! {
         for _ in 0..2 {
             start(&ann).await;
         }
-        // Nothing of the texts is asked for, and yet they are read.
-        let query = |count: usize| {
-            format!("{{ conversations(first: {count}) {{ nodes {{ messages {{ nodes {{ id }} }} }} }} }}")
+        // Nothing of the texts is asked for, and yet they are read where the library executes the query.
+        let query = |count: usize, condition: &str| {
+            format!("{{ conversations(first: {count}) {{ nodes {{ messages {{ nodes {{ id {condition} }} }} }} }} }}")
         };
-        let one = ann.data(&query(1), json!({})).await;
-        assert_eq!(one["conversations"]["nodes"][0]["messages"]["nodes"].as_array().unwrap().len(), 2);
-        assert_eq!(ann.code(&query(2), json!({})).await, "ANSWER_TOO_LARGE");
+        let condition = "@include(if: true)";
+        for (count, condition) in [(1, condition), (2, "")] {
+            let data = ann.data(&query(count, condition), json!({})).await;
+            assert_eq!(data["conversations"]["nodes"][0]["messages"]["nodes"].as_array().unwrap().len(), 2);
+        }
+        assert_eq!(ann.code(&query(2, condition), json!({})).await, "ANSWER_TOO_LARGE");
     }
 }
 

@@ -214,7 +214,12 @@ pub fn is_sweep(statement: &Statement) -> bool {
 /// Whether something that is not asked for looks for work: a reply whether it is to stop, the index of the search
 /// whether it has a backlog, the trash whether it is to be emptied.
 fn is_look(statement: &Statement) -> bool {
-    let parts = ["SELECT \"stop_requested_at\"", "FROM search_backlog", "erased_at IS NULL", "\"step_at\" <"];
+    let parts = [
+        "stop_requested_at IS NOT NULL FROM json",
+        "FROM search_backlog",
+        "erased_at IS NULL",
+        "\"step_at\" <",
+    ];
     parts.iter().any(|part| statement.sql.contains(part))
 }
 

@@ -253,7 +253,8 @@ impl World<'_> {
     async fn shown(&self, conversation: Uuid) -> Vec<Arc<message::Model>> {
         let slice = Slice::new(Some(100), None, None, None).unwrap();
         let page = PathPage { conversation, slice };
-        let CountedPage { page, total } = self.chat.path_pages(&[page]).await.unwrap().remove(&page).unwrap();
+        let CountedPage { page, total } =
+            self.chat.path_pages(&[page], LongColumns::ALL).await.unwrap().remove(&page).unwrap();
         assert_eq!(page.items.len(), usize::try_from(total).unwrap());
         page.items
     }
@@ -306,7 +307,7 @@ impl World<'_> {
     /// The device works out by itself which messages are on the path, from its last one on.
     async fn follow_path(&mut self, conversation: &conversation::Model) {
         let last = PathPage::last_message(conversation.id);
-        let last = self.chat.path_pages(&[last]).await.unwrap().remove(&last);
+        let last = self.chat.path_pages(&[last], LongColumns::ALL).await.unwrap().remove(&last);
         let mut path = HashSet::new();
         let mut next = last.and_then(|mut last| last.page.items.pop()).map(|row| row.id);
         while let Some(id) = next {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::close::Close;
 use crate::admission::values;
-use crate::http::graphql::answer::ResponseShape;
+use crate::http::graphql::answer::{ResponseShape, write_json};
 use crate::http::graphql::request::Fields;
 
 /// What a client may send.
@@ -78,12 +78,21 @@ fn authorization(payload: Option<Map<String, Value>>) -> Result<Option<String>, 
 pub(super) enum Outgoing<'a> {
     ConnectionAck,
     Pong,
-    Next { id: &'a str, payload: &'a ResponseShape<'a> },
     Error { id: &'a str, payload: &'a [Value] },
     Complete { id: &'a str },
 }
 
 impl Outgoing<'_> {
+    /// An answer of the operation `id`.
+    pub(super) fn next(id: &str, answer: &ResponseShape<'_>) -> String {
+        let mut bytes = b"{\"type\":\"next\",\"id\":".to_vec();
+        write_json(&mut bytes, id);
+        bytes.extend_from_slice(b",\"payload\":");
+        answer.write(&mut bytes);
+        bytes.push(b'}');
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
     pub(super) fn write(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|error| {
             tracing::error!(%error, "a message could not be written");

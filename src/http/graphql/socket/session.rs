@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use async_graphql::Response as Answer;
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
@@ -19,7 +18,7 @@ use crate::auth::Viewer;
 use crate::concurrency::Permit;
 use crate::http::App;
 use crate::http::address::Client;
-use crate::http::graphql::answer::ResponseShape;
+use crate::http::graphql::answer::{Answer, ResponseShape};
 use crate::http::graphql::request::Fields;
 use crate::http::streams::expiry;
 

@@ -3,7 +3,6 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
-use async_graphql::Response as Answer;
 use futures_util::FutureExt;
 use tokio::sync::mpsc::Sender;
 
@@ -13,7 +12,7 @@ use crate::auth::Viewer;
 use crate::blocking::TRANSPORT;
 use crate::error::{Code, Error};
 use crate::http::App;
-use crate::http::graphql::answer::{ResponseShape, is_refusal};
+use crate::http::graphql::answer::{Answer, ResponseShape, is_refusal};
 use crate::http::graphql::request::Fields;
 use crate::memory::Reservation;
 
@@ -83,7 +82,7 @@ impl Subscriber {
             is_first = false;
             let (id, bytes, reservation) = (self.id.clone(), answers.bytes(), answers.release());
             let write = move |_: &_| {
-                let text = Outgoing::Next { id: &id, payload: &ResponseShape::new(&answer, errors) }.write();
+                let text = Outgoing::next(&id, &ResponseShape::new(&answer, errors));
                 (text, reservation)
             };
             let written = TRANSPORT.run(answers.principal(), bytes, write).await;

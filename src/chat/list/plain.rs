@@ -1,0 +1,76 @@
+//! The list that nearly every request asks for: the active conversations, without a filter. Its statement is written out:
+//! building it from expressions was a twentieth of such a request.
+
+use std::fmt::Write as _;
+
+use sea_orm::{Statement, Value};
+
+use super::statement::ListStatement;
+use super::{ConversationCursor, ConversationKey, ConversationState};
+use crate::chat::columns::CONVERSATION;
+
+const OWN: &str = "FROM conversation WHERE user_id = $1 AND deleted_at IS NULL AND archived_at IS NULL";
+
+impl ListStatement<'_> {
+    /// The statement, unless the list has a filter.
+    pub(super) fn plain(&self, counted: bool) -> Option<Statement> {
+        let filter = self.filter;
+        let is_plain = filter.states == [ConversationState::Active]
+            && filter.pinned.is_none()
+            && self.title_part.is_none()
+            && filter.updated_since.is_none()
+            && self.metadata.is_empty();
+        if !is_plain {
+            return None;
+        }
+        let (order, slice) = (self.order, self.slice);
+        let key = order.columns().join(", ");
+        let mut values = vec![Value::from(self.chat.user())];
+        let mut conditions = String::new();
+        let mut facts = ["FALSE".to_owned(), "FALSE".to_owned()];
+        for (fact, (cursor, after)) in facts.iter_mut().zip([(&slice.after, true), (&slice.before, false)]) {
+            let Some(cursor) = cursor else { continue };
+            let bound = bind(cursor, &mut values);
+            let (beyond, other, nearest) =
+                if after == order.is_descending() { ("<", ">=", "ASC") } else { (">", "<=", "DESC") };
+            let _ = write!(conditions, " AND ({key}) {beyond} ({bound})");
+            let nearest = sorted(&order.columns(), nearest);
+            *fact = format!(
+                "COALESCE((SELECT TRUE {OWN} AND ({key}) {other} ({bound}) ORDER BY {nearest} LIMIT 1), FALSE)"
+            );
+        }
+        let total =
+            if counted { format!("(SELECT COUNT(*) {OWN})") } else { "CAST(NULL AS BIGINT)".to_owned() };
+        values.push(Value::from(i64::try_from(slice.limit + 1).unwrap_or(i64::MAX)));
+        let limit = values.len();
+        let sorted =
+            sorted(&order.columns(), if slice.from_end == order.is_descending() { "ASC" } else { "DESC" });
+        let (columns, [before, after]) = (CONVERSATION.join(", "), facts);
+        let sql = format!(
+            "SELECT total, more_before, more_after, {columns}
+FROM (SELECT {total} AS total, {before} AS more_before, {after} AS more_after) AS facts
+LEFT JOIN (SELECT {columns} {OWN}{conditions} ORDER BY {sorted} LIMIT ${limit}) AS page ON TRUE
+ORDER BY {sorted}"
+        );
+        Some(self.chat.database.statement(sql, values))
+    }
+}
+
+/// Adds what a cursor stands for to `values`, and returns the places.
+fn bind(cursor: &ConversationCursor, values: &mut Vec<Value>) -> String {
+    let first = values.len() + 1;
+    match &cursor.key {
+        ConversationKey::Instant(instant) => values.push((*instant).into()),
+        ConversationKey::Title(key) => values.push(key.as_str().into()),
+        ConversationKey::Pinned(pinned, instant) => {
+            values.push((*pinned).into());
+            values.push((*instant).into());
+        }
+    }
+    values.push(cursor.id.into());
+    (first..=values.len()).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+}
+
+fn sorted(columns: &[&str], direction: &str) -> String {
+    columns.iter().map(|column| format!("{column} {direction}")).collect::<Vec<_>>().join(", ")
+}

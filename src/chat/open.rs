@@ -1,0 +1,113 @@
+//! A conversation with pages of its active path, in one statement and therefore from one snapshot.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use sea_orm::{DbBackend, QueryResult, Statement, Value};
+use uuid::Uuid;
+
+use super::columns::{self, CONVERSATION, Columns};
+use super::path_page::{PathPages, START, bounds_sql};
+use super::read::{Effort, RowSize};
+use super::{Chat, CountedPage, LongColumns, PathPage, Slice};
+use crate::entity::{conversation, message};
+use crate::error::Error;
+
+type Opened = (Arc<conversation::Model>, HashMap<PathPage, CountedPage<Arc<message::Model>>>);
+
+/// A row of the result.
+enum Row {
+    Conversation(conversation::Model),
+    /// A message of the page with this number.
+    Message(i64, message::Model),
+}
+
+impl RowSize for Row {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Conversation(row) => row.bytes(),
+            Self::Message(_, row) => row.bytes(),
+        }
+    }
+}
+
+impl Chat {
+    /// The conversation, if the viewer has it, with these pages of its active path. Of the long columns of their messages
+    /// only these are read.
+    pub async fn open(
+        &self,
+        id: Uuid,
+        slices: &[Slice<i64>],
+        columns: LongColumns,
+    ) -> Result<Option<Opened>, Error> {
+        let page = |slice: &Slice<i64>| PathPage { conversation: id, slice: *slice };
+        let pages: Vec<PathPage> = slices.iter().map(page).collect();
+        let decode = move |row: &QueryResult| {
+            Ok(match row.try_get_by_index(0)? {
+                None => Columns::of(row, 1).conversation()?.map(Row::Conversation),
+                Some(number) => {
+                    let message = Columns::of(row, 1 + CONVERSATION.len()).message(columns)?;
+                    message.map(|message| Row::Message(number, message))
+                }
+            })
+        };
+        let rows = self.load_decoded(self.open_statement(id, &pages, columns), Effort::Usual, decode).await?;
+        let (mut opened, mut messages) = (None, Vec::with_capacity(rows.len()));
+        for row in rows.into_iter().flatten() {
+            match row {
+                Row::Conversation(row) => opened = Some(row),
+                Row::Message(number, message) => messages.push((number, message)),
+            }
+        }
+        let Some(row) = opened else { return Ok(None) };
+        let mut read = PathPages::new(&pages);
+        for number in (0i64..).take(pages.len()) {
+            read.add(number, row.last_position, None);
+        }
+        for (number, message) in messages {
+            read.add(number, row.last_position, Some(message));
+        }
+        Ok(Some((Arc::new(row), read.finish())))
+    }
+
+    /// A row for the conversation, and one for each message. What it has no columns of is null.
+    fn open_statement(&self, id: Uuid, pages: &[PathPage], long: LongColumns) -> Statement {
+        let mut values = vec![Value::from(self.user()), id.into()];
+        let mut wanted = String::new();
+        for (number, page) in pages.iter().enumerate() {
+            let comma = if number > 0 { ", " } else { "" };
+            let _ = write!(wanted, "{comma}(CAST({number} AS BIGINT), {})", bounds_sql(values.len() + 1));
+            values.extend(page.bounds().map(Value::from));
+        }
+        let message: Vec<&str> = columns::message(long).collect();
+        let (conversation, no_conversation) = (CONVERSATION.join(", "), nulls(CONVERSATION.len()));
+        let (message, no_message) = (message.join(", m."), nulls(message.len()));
+        let page = "user_id = $1 AND conversation_id = $2 AND active";
+        let messages = match self.database.backend() {
+            // As in the statement for pages of several conversations.
+            DbBackend::Postgres => format!(
+                "CROSS JOIN LATERAL (
+    SELECT * FROM message WHERE {page} AND position >= {START} AND position < wanted.high OFFSET 0
+) AS m"
+            ),
+            _ => format!(
+                "CROSS JOIN message AS m WHERE m.user_id = $1 AND m.conversation_id = $2 AND m.active
+    AND m.position >= {START} AND m.position < wanted.high"
+            ),
+        };
+        let sql = format!(
+            "WITH c AS MATERIALIZED (
+    SELECT {conversation} FROM conversation WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL
+), wanted (number, low, high, tail) AS (VALUES {wanted})
+SELECT CAST(NULL AS BIGINT), {conversation}, {no_message} FROM c
+UNION ALL
+SELECT wanted.number, {no_conversation}, m.{message} FROM c CROSS JOIN wanted {messages}"
+        );
+        self.database.statement(sql, values)
+    }
+}
+
+fn nulls(count: usize) -> String {
+    vec!["NULL"; count].join(", ")
+}

@@ -1,0 +1,45 @@
+//! The fields of a conversation, for queries that are compiled.
+
+use super::list::ConversationState;
+use super::revision::Revision;
+use crate::chat::{self, ConversationCursor, ConversationOrder};
+use crate::graphql::compiled::{
+    ConversationNode, Field, Json, Node, ObjectType, last_message, messages, value,
+};
+use crate::graphql::shared::Listed;
+
+impl Node for ConversationNode {
+    type Order = ConversationOrder;
+    type Cursor = ConversationCursor;
+    const CONNECTION: &'static [&'static str] = &[super::Conversation::CONNECTION];
+    const EDGE: &'static [&'static str] = &[super::Conversation::EDGE];
+
+    fn object() -> ObjectType<Self> {
+        ObjectType::new(&["Conversation", "Node"], field)
+    }
+
+    fn cursor(&self, order: ConversationOrder) -> ConversationCursor {
+        order.cursor(&self.row)
+    }
+}
+
+fn field(name: &str) -> Option<Field<ConversationNode>> {
+    match name {
+        "id" => value(|it, json| json.id(it.row.id)),
+        "title" => value(|it, json| json.optional(it.row.title.as_deref(), Json::string)),
+        "createdAt" => value(|it, json| json.instant(it.row.created_at)),
+        "updatedAt" => value(|it, json| json.instant(it.row.updated_at)),
+        "pinnedAt" => value(|it, json| json.optional(it.row.pinned_at, Json::instant)),
+        "state" => {
+            value(|it, json| json.variant(ConversationState::from(chat::ConversationState::of(&it.row))))
+        }
+        "archivedAt" => value(|it, json| json.optional(it.row.archived_at, Json::instant)),
+        "deletedAt" => value(|it, json| json.optional(it.row.deleted_at, Json::instant)),
+        "revision" => value(|it, json| json.string(&Revision(it.row.revision).encode())),
+        "metadata" => value(|it, json| json.metadata(&it.row.metadata)),
+        "messageCount" => value(|it, json| json.number(it.row.last_position)),
+        "lastMessage" => last_message(),
+        "messages" => messages(),
+        _ => None,
+    }
+}

@@ -1,0 +1,114 @@
+//! The fields of a message, for queries that are compiled.
+
+use uuid::Uuid;
+
+use super::fields::{MessageStatus, Role};
+use super::parts::{MessagePart, ReasoningPart, TextPart, ToolCall};
+use crate::chat::LongColumns;
+use crate::graphql::compiled::{Field, Json, MessageNode, Node, ObjectType, list, long, value};
+use crate::graphql::reply::{FAILURE, FEEDBACK, FinishReason, USAGE};
+use crate::graphql::shared::{Listed, MessageCursor, ReplyCursor};
+use crate::reply::ReplyPosition;
+
+const CONTENT: LongColumns = LongColumns { content: true, parts: false };
+
+impl Node for MessageNode {
+    /// The conversation.
+    type Order = Uuid;
+    type Cursor = MessageCursor;
+    const CONNECTION: &'static [&'static str] = &[super::Message::CONNECTION];
+    const EDGE: &'static [&'static str] = &[super::Message::EDGE];
+
+    fn object() -> ObjectType<Self> {
+        ObjectType::new(&["Message", "Node"], field)
+    }
+
+    fn cursor(&self, conversation: Uuid) -> MessageCursor {
+        MessageCursor { conversation, leaf: None, position: self.position }
+    }
+}
+
+fn field(name: &str) -> Option<Field<MessageNode>> {
+    match name {
+        "id" => value(|it, json| json.id(it.id)),
+        "role" => value(|it, json| json.variant(Role::from(it.role))),
+        "status" => value(|it, json| json.variant(MessageStatus::from(it.status))),
+        "content" => long(CONTENT, |it, json| json.text(&it.content)),
+        "parts" => parts(),
+        "progressCursor" => long(LongColumns::ALL, |it, json| {
+            json.optional(ReplyPosition::in_row(it), |json, position| {
+                json.cursor(&ReplyCursor { reply: it.id, position })
+            })
+        }),
+        "failure" => FAILURE.optional(|it| it.failure.as_ref()),
+        "finishReason" => value(|it, json| {
+            json.optional(it.finish_reason, |json, reason| json.variant(FinishReason::from(reason)))
+        }),
+        "model" => value(|it, json| json.optional(it.model.as_deref(), Json::string)),
+        "usage" => USAGE.optional(|it| it.usage.as_ref()),
+        "feedback" => FEEDBACK.optional(|it| it.rating.is_some().then_some(&**it)),
+        "metadata" => value(|it, json| json.metadata(&it.metadata)),
+        "position" => value(|it, json| json.number(it.position)),
+        "active" => value(|it, json| json.boolean(it.active)),
+        "createdAt" => value(|it, json| json.instant(it.created_at)),
+        "finishedAt" => value(|it, json| json.optional(it.finished_at, Json::instant)),
+        _ => None,
+    }
+}
+
+const TEXT: ObjectType<TextPart> = ObjectType::new(&["TextPart", "MessagePart"], text_field)
+    .of_union(&["ReasoningPart", "ToolCall"])
+    .simple();
+
+fn text_field(name: &str) -> Option<Field<TextPart>> {
+    match name {
+        "text" => value(|it, json| json.string(&it.text)),
+        _ => None,
+    }
+}
+
+const REASONING: ObjectType<ReasoningPart> =
+    ObjectType::new(&["ReasoningPart", "MessagePart"], reasoning_field)
+        .of_union(&["TextPart", "ToolCall"])
+        .simple();
+
+fn reasoning_field(name: &str) -> Option<Field<ReasoningPart>> {
+    match name {
+        "text" => value(|it, json| json.string(&it.text)),
+        "startedAt" => value(|it, json| json.instant(it.started_at.0)),
+        "finishedAt" => value(|it, json| json.optional(it.finished_at, |json, at| json.instant(at.0))),
+        _ => None,
+    }
+}
+
+const TOOL_CALL: ObjectType<ToolCall> =
+    ObjectType::new(&["ToolCall", "MessagePart"], tool_call_field).of_union(&["TextPart", "ReasoningPart"]);
+
+fn tool_call_field(name: &str) -> Option<Field<ToolCall>> {
+    match name {
+        "id" => value(|it, json| json.string(&it.id)),
+        "callId" => value(|it, json| json.string(&it.call.call_id)),
+        "name" => value(|it, json| json.string(&it.call.name)),
+        "arguments" => value(|it, json| json.string(&it.call.arguments)),
+        _ => None,
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the lines of a table all return the same")]
+fn parts() -> Option<Field<MessageNode>> {
+    Some(Field::Compiled(Box::new(|compiler, selected| {
+        compiler.columns(LongColumns::ALL);
+        let text = TEXT.compile(compiler, selected)?;
+        let reasoning = REASONING.compile(compiler, selected)?;
+        let call = TOOL_CALL.compile(compiler, selected)?;
+        let position = selected.position;
+        Some(Box::new(move |it: &MessageNode, json: &mut Json<'_>| {
+            let parts = MessagePart::all_of(json.chat(), it)?;
+            list(parts, position, json, |part, json| match part {
+                MessagePart::Text(part) => text.write(&part, json),
+                MessagePart::Reasoning(part) => reasoning.write(&part, json),
+                MessagePart::ToolCall(part) => call.write(&part, json),
+            })
+        }))
+    })))
+}

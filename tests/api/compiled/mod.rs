@@ -1,0 +1,177 @@
+//! Queries that are compiled answer as the library does, byte for byte.
+
+mod random;
+
+use causerie::assistant::{Delta, FinishReason, ToolCall, Usage};
+use serde_json::{Value, json};
+
+use self::random::{Documents, LIBRARY_ONLY};
+use crate::support::{Client, ScriptedAssistant, Settings, TestDatabase, TestServer, on_both_databases};
+
+/// How many random queries are compared.
+const QUERIES: u64 = 300;
+
+on_both_databases! {
+    async fn any_query_is_answered_as_the_library_answers_it(database) {
+        let world = World::new(&database).await;
+        let types = world.ann.data(random::INTROSPECTION, Value::Null).await["__schema"]["types"].take();
+        let (mut data, mut errors) = (0, 0);
+        for seed in 0..QUERIES {
+            // Most queries are of what can be compiled; the others are of the whole schema.
+            let without: &[&str] = if seed % 4 == 0 { &[] } else { LIBRARY_ONLY };
+            let query = Documents::new(&types, &world.ids, &world.cursors, without, seed).query();
+            // A condition, even one that always holds, is for the library; it is behind everything that has a place.
+            let compiled = text(&world.ann, &query.replace("$condition", "")).await;
+            let resolved = text(&world.ann, &query.replace("$condition", "@include(if: true)")).await;
+            let [answer, other] = [&compiled, &resolved].map(|text| serde_json::from_str::<Value>(text).unwrap());
+            // Of several fields of the query that fail, the library reports the one that was first this time.
+            let is_race = answer["data"].is_null() && other["data"].is_null();
+            assert!(compiled == resolved || is_race, "seed {seed}: {query}\n{compiled}\n{resolved}");
+            data += usize::from(!answer["data"].is_null());
+            errors += usize::from(!answer["errors"].is_null());
+        }
+        assert!(data > 150 && errors > 20, "{data} with data, {errors} with errors");
+    }
+
+    async fn a_conversation_and_its_pages_take_one_statement(database) {
+        let server = TestServer::start(&database).await;
+        let (ann, eve) = (server.user("ann"), server.user("eve"));
+        let id = ann.start("hello").await;
+        ann.send("again", json!({ "conversationId": id })).await;
+        let query = "query($id: ID!) { conversation(id: $id) { id title lastMessage { content }
+          messages(first: 2) { totalCount nodes { ...Shown } } newest: messages { edges { cursor node { id } } } } }
+          fragment Shown on Message { __typename id parts { ... on TextPart { text } } }";
+        server.take_statements();
+        let opened = ann.data(query, json!({ "id": id })).await["conversation"].take();
+        assert_eq!(server.take_statements().len(), 1);
+        assert_eq!(opened["messages"]["totalCount"], 4);
+        assert_eq!(opened["messages"]["nodes"][1]["parts"][0]["text"], "This is causerie's development assistant. You wrote:\n\nhello");
+        assert_eq!(opened["newest"]["edges"].as_array().unwrap().len(), 4);
+        assert_eq!(eve.data(query, json!({ "id": id })).await["conversation"], Value::Null);
+    }
+}
+
+async fn text(client: &Client, query: &str) -> String {
+    let answer = client.post("/graphql").json(&json!({ "query": query })).send().await.unwrap();
+    answer.text().await.unwrap()
+}
+
+/// What queries find: conversations and messages in all states.
+struct World {
+    _server: TestServer,
+    ann: Client,
+    /// Ids of conversations and messages, and of what there is not.
+    ids: Vec<String>,
+    cursors: Vec<String>,
+}
+
+impl World {
+    async fn new(database: &TestDatabase) -> Self {
+        let (assistant, script) = ScriptedAssistant::new();
+        let server = TestServer::with(database, Settings { assistant, ..Settings::default() }).await;
+        let (ann, eve) = (server.user("ann"), server.user("eve"));
+        let mut ids = Vec::new();
+        for number in 0..4 {
+            ids.extend(converse(&ann, &script, number).await);
+        }
+        // One whose reply is under way, with nothing of it written.
+        let running = ann.send("Wait \"for\"\n\u{1f642} it", json!({ "awaitReply": false })).await;
+        ids.push(running["conversation"]["id"].as_str().unwrap().to_owned());
+        ids.push(running["reply"]["id"].as_str().unwrap().to_owned());
+        let _attempt = script.next().await;
+        let foreign = eve.send("mine", json!({ "awaitReply": false })).await;
+        ids.push(foreign["conversation"]["id"].as_str().unwrap().to_owned());
+        ids.extend(["nonsense".to_owned(), uuid::Uuid::nil().to_string()]);
+        let create = r#"mutation { createConversation(input: { title: "Äpfel & \"Birnen\"" }) { conversation { id } } }"#;
+        let empty = ann.data(create, Value::Null).await;
+        ids.push(empty["createConversation"]["conversation"]["id"].as_str().unwrap().to_owned());
+        organise(&ann, &ids).await;
+        let cursors = cursors(&ann, &ids[0]).await;
+        Self { _server: server, ann, ids, cursors }
+    }
+}
+
+/// A conversation with two replies, the second of which ends in a way of its own; its id, and those of its messages.
+async fn converse(ann: &Client, script: &ScriptedAssistant, number: usize) -> Vec<String> {
+    let first = ann.send(&format!("Question {number}"), json!({ "awaitReply": false })).await;
+    let conversation = first["conversation"]["id"].clone();
+    let attempt = script.next().await;
+    attempt.reason("Let me \"think\".\t");
+    attempt.say("Text \u{0}\u{7f}\u{2028} </script> \\ ");
+    attempt.send(Ok(Delta::Usage(Usage {
+        input_tokens: Some(7),
+        output_tokens: (number > 0).then_some(8),
+        cached_input_tokens: None,
+    })));
+    attempt.send(Ok(Delta::Model("gpt \"4\"".to_owned())));
+    attempt.send(Ok(Delta::Finish(FinishReason::Length)));
+    attempt.close();
+    let mut ids = vec![conversation.as_str().unwrap().to_owned()];
+    let ended = async |reply: &Value| {
+        let query = "query($id: ID!) { message(id: $id) { status } }";
+        loop {
+            let message = ann.data(query, json!({ "id": reply })).await["message"].take();
+            if !["QUEUED", "GENERATING"].contains(&message["status"].as_str().unwrap()) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    ended(&first["reply"]["id"]).await;
+    let input = json!({ "conversationId": conversation, "awaitReply": false, "metadata": { "b": [1, 2.5e3, null], "a": "ü" } });
+    let second = ann.send(&format!("more {}", "long ".repeat(200 * number)), input).await;
+    let attempt = script.next().await;
+    match number {
+        0 => {
+            let call = ToolCall {
+                call_id: "call_0".to_owned(),
+                name: "search".to_owned(),
+                arguments: "{\"q\": \"x\"}".to_owned(),
+            };
+            attempt.send(Ok(Delta::ToolCall(call)));
+            attempt.say("after");
+            attempt.finish();
+        }
+        // An empty reply has failed.
+        1 => attempt.finish(),
+        _ => {
+            attempt.say("fine");
+            attempt.finish();
+        }
+    }
+    ended(&second["reply"]["id"]).await;
+    for sent in [&first, &second] {
+        ids.push(sent["message"]["id"].as_str().unwrap().to_owned());
+        ids.push(sent["reply"]["id"].as_str().unwrap().to_owned());
+    }
+    ids
+}
+
+/// Pins, archives, deletes, rates and labels some.
+async fn organise(ann: &Client, ids: &[String]) {
+    let update =
+        "mutation($input: UpdateConversationInput!) { updateConversation(input: $input) { __typename } }";
+    for input in [
+        json!({ "conversationId": ids[0], "pinned": true, "metadata": { "z": { "k": "\u{e9}\"" }, "a": [1.5, -3, true, null] } }),
+        json!({ "conversationId": ids[5], "archived": true, "title": "Archived" }),
+    ] {
+        ann.data(update, json!({ "input": input })).await;
+    }
+    let delete = "mutation($id: ID!) { deleteConversation(input: { conversationId: $id }) { __typename } }";
+    ann.data(delete, json!({ "id": ids[10] })).await;
+    let rate = "mutation($id: ID!) { rateReply(input: { messageId: $id, rating: DOWN, comment: \"bad \\\"one\\\"\" }) {
+      __typename } }";
+    ann.data(rate, json!({ "id": ids[2] })).await;
+}
+
+/// Cursors of lists of conversations and messages, and what is none.
+async fn cursors(ann: &Client, conversation: &str) -> Vec<String> {
+    let query = "query($id: ID!) { conversations { edges { cursor } } titles: conversations(orderBy: TITLE_ASC) { edges { cursor } }
+      conversation(id: $id) { messages { edges { cursor } } } }";
+    let data = ann.data(query, json!({ "id": conversation })).await;
+    let lists = [&data["conversations"], &data["titles"], &data["conversation"]["messages"]];
+    let edges = lists.into_iter().flat_map(|list| list["edges"].as_array().unwrap());
+    let mut cursors: Vec<String> = edges.map(|edge| edge["cursor"].as_str().unwrap().to_owned()).collect();
+    cursors.push("bm9uZQ".to_owned());
+    cursors
+}

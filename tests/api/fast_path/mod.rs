@@ -1,0 +1,4 @@
+//! Usual writes are one statement on PostgreSQL, and no different from the transactions that they stand for.
+
+mod lost;
+mod same_rows;
