@@ -43,6 +43,7 @@ const MESSAGE: &[&str] = &[
     "created_at",
     "finished_at",
     "created_revision",
+    "revision",
 ];
 
 /// The columns of a message that an answer may show, of the long ones only these.
@@ -56,12 +57,13 @@ pub(super) fn message(long: LongColumns) -> impl Iterator<Item = &'static str> {
 pub(super) struct Columns<'r> {
     row: &'r QueryResult,
     place: usize,
+    user: &'r str,
 }
 
 impl<'r> Columns<'r> {
-    /// The columns of `row` from `place` on.
-    pub(super) fn of(row: &'r QueryResult, place: usize) -> Self {
-        Self { row, place }
+    /// The columns of `row`, which is the user's, from `place` on.
+    pub(super) fn of(row: &'r QueryResult, place: usize, user: &'r str) -> Self {
+        Self { row, place, user }
     }
 
     pub(super) fn take<T: TryGetable>(&mut self) -> Result<T, DbErr> {
@@ -73,7 +75,7 @@ impl<'r> Columns<'r> {
     pub(super) fn conversation(mut self) -> Result<Option<conversation::Model>, DbErr> {
         let Some(id) = self.take::<Option<Uuid>>()? else { return Ok(None) };
         Ok(Some(conversation::Model {
-            user_id: String::new(),
+            user_id: self.user.to_owned(),
             id,
             title: self.take()?,
             title_key: self.take()?,
@@ -102,7 +104,7 @@ impl<'r> Columns<'r> {
     pub(super) fn message(mut self, long: LongColumns) -> Result<Option<message::Model>, DbErr> {
         let Some(id) = self.take::<Option<Uuid>>()? else { return Ok(None) };
         let mut row = message::Model {
-            user_id: String::new(),
+            user_id: self.user.to_owned(),
             id,
             conversation_id: self.take()?,
             parent_id: self.take()?,
@@ -128,7 +130,7 @@ impl<'r> Columns<'r> {
             created_at: self.take()?,
             finished_at: self.take()?,
             created_revision: self.take()?,
-            revision: 0,
+            revision: self.take()?,
         };
         if long.content {
             row.content = self.take()?;

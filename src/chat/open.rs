@@ -43,11 +43,12 @@ impl Chat {
     ) -> Result<Option<Opened>, Error> {
         let page = |slice: &Slice<i64>| PathPage { conversation: id, slice: *slice };
         let pages: Vec<PathPage> = slices.iter().map(page).collect();
+        let user = self.user().to_owned();
         let decode = move |row: &QueryResult| {
             Ok(match row.try_get_by_index(0)? {
-                None => Columns::of(row, 1).conversation()?.map(Row::Conversation),
+                None => Columns::of(row, 1, &user).conversation()?.map(Row::Conversation),
                 Some(number) => {
-                    let message = Columns::of(row, 1 + CONVERSATION.len()).message(columns)?;
+                    let message = Columns::of(row, 1 + CONVERSATION.len(), &user).message(columns)?;
                     message.map(|message| Row::Message(number, message))
                 }
             })

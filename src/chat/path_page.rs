@@ -13,6 +13,9 @@ use super::{Chat, CountedPage, LongColumns, Page, PositionRange, Slice};
 use crate::entity::message;
 use crate::error::Error;
 
+/// How many pages one statement reads: each has four values, of which SQLite takes 32,766.
+const MAX_PAGES: usize = 1000;
+
 /// A page of the active path of a conversation. Its cursors are positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PathPage {
@@ -65,26 +68,28 @@ pub(super) const START: &str = "CASE
     END";
 
 impl Chat {
-    /// Those of `pages` whose conversations the viewer has, each with the length of the path, from one snapshot. Of the
-    /// long columns of their messages only these are read.
+    /// Those of `pages` whose conversations the viewer has, each with the length of the path: up to 1,000 pages from one
+    /// snapshot, and each further 1,000 from a later one. Of the long columns of their messages only these are read.
     pub async fn path_pages(
         &self,
         pages: &[PathPage],
         columns: LongColumns,
     ) -> Result<HashMap<PathPage, CountedPage<Arc<message::Model>>>, Error> {
-        if pages.is_empty() {
-            return Ok(HashMap::new());
+        let mut all = HashMap::with_capacity(pages.len());
+        for pages in pages.chunks(MAX_PAGES) {
+            let user = self.user().to_owned();
+            let decode = move |row: &QueryResult| {
+                let (number, length) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+                Ok(PathRow { number, length, message: Columns::of(row, 2, &user).message(columns)? })
+            };
+            let statement = self.path_statement(pages, columns);
+            let mut read = PathPages::new(pages);
+            for row in self.load_decoded(statement, Effort::Usual, decode).await? {
+                read.add(row.number, row.length, row.message);
+            }
+            all.extend(read.finish());
         }
-        let decode = move |row: &QueryResult| {
-            let (number, length) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            Ok(PathRow { number, length, message: Columns::of(row, 2).message(columns)? })
-        };
-        let statement = self.path_statement(pages, columns);
-        let mut read = PathPages::new(pages);
-        for row in self.load_decoded(statement, Effort::Usual, decode).await? {
-            read.add(row.number, row.length, row.message);
-        }
-        Ok(read.finish())
+        Ok(all)
     }
 
     /// For each page a loop over its conversation, by key, and its messages, by position.

@@ -106,7 +106,7 @@ impl Chat {
         &self,
         statement: Statement,
         effort: Effort,
-        decode: impl Fn(&QueryResult) -> Result<M, DbErr> + Copy + Send + Sync + 'static,
+        decode: impl Fn(&QueryResult) -> Result<M, DbErr> + Clone + Send + Sync + 'static,
     ) -> Result<Vec<M>, Error>
     where
         M: Send + RowSize + 'static,
@@ -114,13 +114,15 @@ impl Chat {
         let room = self.budget.left();
         let (rows, bytes) = match effort {
             Effort::Usual => {
-                self.read(|connection| Box::pin(rows_up_to(connection, statement.clone(), room, decode)))
-                    .await?
+                self.read(|connection| {
+                    Box::pin(rows_up_to(connection, statement.clone(), room, decode.clone()))
+                })
+                .await?
             }
             Effort::Expensive => {
                 self.database
                     .read_expensive_for(self.user(), |connection| {
-                        Box::pin(rows_up_to(connection, statement.clone(), room, decode))
+                        Box::pin(rows_up_to(connection, statement.clone(), room, decode.clone()))
                     })
                     .await?
             }

@@ -6,6 +6,7 @@ mod statement;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use sea_orm::QueryResult;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use uuid::Uuid;
 
@@ -188,7 +189,9 @@ impl Chat {
         let Some(statement) = list.plain(counted).or_else(|| list.build(counted)) else {
             return Ok(ConversationPage { page: Page::empty(), total: Some(0) });
         };
-        let rows = self.load_decoded(statement, Effort::Usual, ListRow::decode).await?;
+        let user = self.user().to_owned();
+        let decode = move |row: &QueryResult| ListRow::decode(row, &user);
+        let rows = self.load_decoded(statement, Effort::Usual, decode).await?;
         let facts = rows.first().map(|row| (row.total, row.more_before, row.more_after));
         let (total, before, after) =
             facts.ok_or_else(|| Error::Internal("a list without its count".to_owned()))?;

@@ -36,12 +36,12 @@ pub(super) struct ListRow {
 }
 
 impl ListRow {
-    pub(super) fn decode(row: &QueryResult) -> Result<Self, DbErr> {
+    pub(super) fn decode(row: &QueryResult, user: &str) -> Result<Self, DbErr> {
         Ok(Self {
             total: row.try_get_by_index(0)?,
             more_before: row.try_get_by_index(1)?,
             more_after: row.try_get_by_index(2)?,
-            conversation: Columns::of(row, 3).conversation()?,
+            conversation: Columns::of(row, 3, user).conversation()?,
         })
     }
 }

@@ -6,11 +6,18 @@ use super::arguments::Arguments;
 use super::selection::{Fragments, Kind, Selected, select};
 use crate::chat::LongColumns;
 
+/// The fields with texts of any length. `text` and `arguments` are those of a message's parts.
+const TEXTS: [&str; 5] = ["content", "metadata", "comment", "text", "arguments"];
+
 /// Compiles a query.
 pub(crate) struct Compiler<'d> {
     fragments: &'d Fragments,
     /// How many fields the rest of the plan may have.
     room: usize,
+    /// How many fields the plan has.
+    pub(super) fields: usize,
+    /// How many of them are texts of any length.
+    pub(super) texts: usize,
     /// What the fields that were compiled answer with.
     pub(super) reads: Vec<Read>,
     /// What the fields below the one that is being compiled need.
@@ -46,7 +53,7 @@ pub(super) enum PageArguments {
 impl<'d> Compiler<'d> {
     /// For a plan of at most `room` fields: the fragments of a short document may be spread many times.
     pub(super) fn new(fragments: &'d Fragments, room: usize) -> Self {
-        Self { fragments, room, reads: Vec::new(), needs: Needs::default() }
+        Self { fragments, room, fields: 0, texts: 0, reads: Vec::new(), needs: Needs::default() }
     }
 
     /// What `sets` select of objects of a kind.
@@ -56,6 +63,9 @@ impl<'d> Compiler<'d> {
     {
         let fields = select(self.fragments, sets, kind)?;
         self.room = self.room.checked_sub(fields.len())?;
+        self.fields += fields.len();
+        let is_text = |field: &&Selected<'_>| TEXTS.contains(&field.field.name.node.as_str());
+        self.texts += fields.iter().filter(is_text).count();
         Some(fields)
     }
 
@@ -79,5 +89,13 @@ impl<'d> Compiler<'d> {
     /// Notes that a list is counted.
     pub(super) fn counted(&mut self) {
         self.needs.counted = true;
+    }
+
+    /// Compiles a list that each item of another has. That the inner one is counted says nothing of the outer one.
+    pub(super) fn within_item<T>(&mut self, compile: impl FnOnce(&mut Self) -> T) -> T {
+        let counted = self.needs.counted;
+        let compiled = compile(self);
+        self.needs.counted = counted;
+        compiled
     }
 }

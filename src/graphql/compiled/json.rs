@@ -8,6 +8,8 @@ use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::query::WrittenAnswer;
+use crate::blocking::Cancelled;
 use crate::chat::{Chat, Metadata};
 use crate::error::Error;
 use crate::graphql::shared::Cursor;
@@ -39,18 +41,30 @@ impl Failure {
     }
 }
 
+/// What an answer begins with.
+pub(super) const ANSWER: &[u8] = b"{\"data\":";
+
 /// An answer that is being written.
 pub(crate) struct Json<'c> {
     pub(super) bytes: Vec<u8>,
     /// Of the fields that are null because of them. Their paths are in reverse.
     pub(super) errors: Vec<ServerError>,
     chat: &'c Chat,
+    cancelled: &'c Cancelled<WrittenAnswer>,
 }
 
 impl<'c> Json<'c> {
-    /// An empty answer. The texts in it count against the budget of `chat`.
-    pub(super) fn new(chat: &'c Chat) -> Self {
-        Self { bytes: Vec::with_capacity(1024), errors: Vec::new(), chat }
+    /// An empty answer. The texts in it count against the budget of `chat`. Once it is `cancelled`, lists
+    /// end early.
+    pub(super) fn new(chat: &'c Chat, cancelled: &'c Cancelled<WrittenAnswer>) -> Self {
+        let mut bytes = Vec::with_capacity(1024);
+        bytes.extend_from_slice(ANSWER);
+        Self { bytes, errors: Vec::new(), chat, cancelled }
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.get()
     }
 
     /// Whose answer it is.

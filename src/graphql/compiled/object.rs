@@ -172,6 +172,9 @@ pub(crate) fn list<T>(
 ) -> Written {
     json.raw("[")?;
     for (index, item) in items.into_iter().enumerate() {
+        if json.is_cancelled() {
+            break;
+        }
         if index > 0 {
             json.raw(",")?;
         }

@@ -7,13 +7,17 @@ use async_graphql::{ServerError, Variables};
 
 use super::arguments::{Arguments, Defaults};
 use super::compiler::{Compiler, Read};
-use super::json::{Failure, Json};
+use super::json::{ANSWER, Failure, Json};
 use super::list::{List, Node};
 use super::object::{Field, ObjectPlan, ObjectType, value};
 use super::read::{Answers, ConversationNode, MessageNode, Request};
 use super::selection::Selected;
+use crate::blocking::Cancelled;
 use crate::chat::Chat;
 use crate::graphql::shared::RequestContext;
+
+/// How many short fields take as much as a row counts for.
+const FIELDS_OF_ROW: usize = 16;
 
 const QUERY: ObjectType<Answers> = ObjectType::new(&["Query"], query_field);
 const VIEWER: ObjectType<Answers> = ObjectType::new(&["Viewer"], viewer_field);
@@ -78,6 +82,8 @@ pub(crate) struct CompiledQuery {
     plan: ObjectPlan<Answers>,
     reads: Vec<Read>,
     defaults: Defaults,
+    fields: usize,
+    texts: usize,
 }
 
 /// What a query has read, before it is written.
@@ -89,7 +95,7 @@ pub(crate) struct ReadAnswer {
 
 /// The answer to a query.
 pub(crate) struct WrittenAnswer {
-    /// The data, as JSON.
+    /// `{"data":` and the data, as JSON.
     pub(crate) data: Vec<u8>,
     pub(crate) errors: Vec<ServerError>,
 }
@@ -107,7 +113,8 @@ impl CompiledQuery {
         let mut compiler = Compiler::new(&document.fragments, size);
         let plan = QUERY.compile_sets(&mut compiler, &[&operation.selection_set.node])?;
         let defaults = Defaults::of(&operation.variable_definitions);
-        Some(Self { plan, reads: compiler.reads, defaults })
+        let (fields, texts) = (compiler.fields, compiler.texts);
+        Some(Self { plan, reads: compiler.reads, defaults, fields, texts })
     }
 
     /// Reads what the query asks for. `None` if the library has to say what is wrong with it; nothing was read then.
@@ -126,14 +133,21 @@ impl CompiledQuery {
 }
 
 impl ReadAnswer {
-    /// Writes the answer.
-    pub(crate) fn write(&self) -> WrittenAnswer {
-        let mut json = Json::new(&self.chat);
+    /// How many bytes are written at most, about, where `read` were read: each text as often as it is selected, and for
+    /// each row, which counts for at least 512 bytes, each other field.
+    pub(crate) fn bytes(&self, read: usize) -> usize {
+        let CompiledQuery { fields, texts, .. } = *self.query;
+        read.saturating_mul((texts + (fields - texts) / FIELDS_OF_ROW).max(1))
+    }
+
+    /// Writes the answer; not all of it once it is `cancelled`.
+    pub(crate) fn write(&self, cancelled: &Cancelled<WrittenAnswer>) -> WrittenAnswer {
+        let mut json = Json::new(&self.chat, cancelled);
         let written = self.query.plan.write(&self.answers, &mut json);
         let (mut data, nulls) = (json.bytes, json.errors);
         let mut errors = Vec::new();
         if let Err(Failure::Below(error)) = written {
-            data = b"null".to_vec();
+            data = [ANSWER, b"null"].concat();
             errors.push(*error);
         }
         errors.extend(nulls);

@@ -41,7 +41,7 @@ impl ConversationNode {
 pub(in crate::graphql) fn messages() -> Option<Field<ConversationNode>> {
     Some(Field::Compiled(Box::new(|compiler, selected| {
         let index = compiler.page(PageArguments::Of(Arguments::of(selected)));
-        let plan = List::<MessageNode>::compile(compiler, selected)?;
+        let plan = compiler.within_item(|compiler| List::<MessageNode>::compile(compiler, selected))?;
         Some(Box::new(move |node, json| plan.write(node.page(index)?, json)))
     })))
 }

@@ -24,7 +24,7 @@ pub(super) struct Answer {
 enum Data {
     /// As the library returns it.
     Value(async_graphql::Value),
-    /// As JSON.
+    /// As JSON, after `{"data":`.
     Json(Vec<u8>),
 }
 
@@ -38,7 +38,7 @@ impl Answer {
         self.errors.is_empty()
     }
 
-    /// Whether its data are not JSON yet.
+    /// Whether its data are not JSON yet. What is JSON is sent as it is.
     pub(super) fn is_unwritten(&self) -> bool {
         matches!(self.data, Data::Value(_))
     }
@@ -77,24 +77,28 @@ impl<'a> ResponseShape<'a> {
 
     /// Appends the answer to `bytes`.
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {
-        let mut opening = b'{';
+        match self.data {
+            Some(Data::Value(value)) => {
+                bytes.extend_from_slice(b"{\"data\":");
+                write_json(bytes, value);
+            }
+            Some(Data::Json(json)) => {
+                bytes.reserve(json.len() + 32);
+                bytes.extend_from_slice(json);
+            }
+            None => {}
+        }
+        self.write_rest(bytes);
+    }
+
+    /// Appends what comes after the data.
+    fn write_rest(&self, bytes: &mut Vec<u8>) {
+        let mut opening = if self.data.is_some() { b',' } else { b'{' };
         let mut key = |bytes: &mut Vec<u8>, name: &[u8]| {
             bytes.push(opening);
             bytes.extend_from_slice(name);
             opening = b',';
         };
-        match self.data {
-            Some(Data::Value(value)) => {
-                key(bytes, b"\"data\":");
-                write_json(bytes, value);
-            }
-            Some(Data::Json(json)) => {
-                bytes.reserve(json.len() + 32);
-                key(bytes, b"\"data\":");
-                bytes.extend_from_slice(json);
-            }
-            None => {}
-        }
         if !self.errors.is_empty() {
             key(bytes, b"\"errors\":");
             write_json(bytes, &self.errors);
@@ -113,10 +117,20 @@ impl<'a> ResponseShape<'a> {
 }
 
 /// Renders `answer` as `media_type`.
-pub(super) fn render(media_type: MediaType, answer: &Answer, errors: usize) -> Response {
-    let shape = ResponseShape::new(answer, errors);
+pub(super) fn render(media_type: MediaType, mut answer: Answer, errors: usize) -> Response {
+    // Data that are JSON are not copied: the rest is appended to them.
+    let written = match &mut answer.data {
+        Data::Json(json) => std::mem::take(json),
+        Data::Value(_) => Vec::new(),
+    };
+    let shape = ResponseShape::new(&answer, errors);
     let mut body = Vec::new();
-    shape.write(&mut body);
+    if written.is_empty() || shape.is_refusal() {
+        shape.write(&mut body);
+    } else {
+        body = written;
+        shape.write_rest(&mut body);
+    }
     let status = match (shape.is_refusal(), media_type) {
         (true, MediaType::GraphqlResponse) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,

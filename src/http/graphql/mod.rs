@@ -128,19 +128,19 @@ async fn respond(
             let message = "Subscriptions need a WebSocket, or `Accept: text/event-stream` or \
                            `multipart/mixed;subscriptionSpec=1.0`.";
             let answer = Answer::from_errors(vec![Code::BadRequest.error(message)]);
-            answer::render(media_type, &answer, errors)
+            answer::render(media_type, answer, errors)
         }
         Form::Single(media_type) => {
             let budget = execution.admitted.budget.clone();
             let (answer, permit) = execution.run(app).await;
             let answer = match answer {
                 Ok(answer) => answer,
-                Err(exceeded) => return exceeded.into_response(),
+                Err(failed) => return failed.into_response(),
             };
             let bytes = if answer.is_unwritten() { budget.taken() } else { 0 };
             let held = (budget.release(), permit);
             let render = move |_: &_| {
-                answer::render(media_type, &answer, errors).map(|body| hold_until_sent(body, held))
+                answer::render(media_type, answer, errors).map(|body| hold_until_sent(body, held))
             };
             let rendered = TRANSPORT.run(budget.holder(), bytes, render).await;
             rendered.unwrap_or_else(IntoResponse::into_response)
@@ -160,7 +160,7 @@ fn refuse(app: &App, accepted: Accepted, refused: Refused) -> Response {
         Refusal::Invalid(errors) => Answer::from_errors(errors),
     };
     match form {
-        Form::Single(media_type) => answer::render(media_type, &answer, app.0.options.limits.errors),
+        Form::Single(media_type) => answer::render(media_type, answer, app.0.options.limits.errors),
         Form::Stream(framing) => stream::render(app, framing, Answers::one(answer), None),
     }
 }

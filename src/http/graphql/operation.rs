@@ -4,6 +4,7 @@ use std::future::ready;
 
 use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
+use axum::response::{IntoResponse, Response};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time::timeout;
@@ -14,6 +15,7 @@ use crate::admission::{AdmissionRequest, Admitted, LimitExceeded, Principal, Ref
 use crate::auth::Viewer;
 use crate::blocking::TRANSPORT;
 use crate::concurrency::Permit;
+use crate::error::Error;
 use crate::graphql::RequestContext;
 use crate::http::{App, Introspection};
 use crate::memory::{MemoryBudget, Reservation};
@@ -60,9 +62,37 @@ impl App {
     }
 }
 
+/// Why there is no answer.
+pub(super) enum Unanswered {
+    Limit(LimitExceeded),
+    Error(Error),
+}
+
+impl Unanswered {
+    /// The answer of a stream, whose status is sent already.
+    fn into_answer(self) -> Answer {
+        Answer::from_errors(vec![match self {
+            Self::Limit(exceeded) => exceeded.error(),
+            Self::Error(error) => {
+                error.log();
+                error.code().error(error.message())
+            }
+        }])
+    }
+}
+
+impl IntoResponse for Unanswered {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Limit(exceeded) => exceeded.into_response(),
+            Self::Error(error) => error.into_response(),
+        }
+    }
+}
+
 impl Execution {
     /// Runs a query or a mutation. The permit is to be kept until the answer is sent.
-    pub(super) async fn run(mut self, app: &App) -> (Result<Answer, LimitExceeded>, Option<Permit>) {
+    pub(super) async fn run(mut self, app: &App) -> (Result<Answer, Unanswered>, Option<Permit>) {
         let answer = execute(app, &mut self.admitted, self.context, self.may_introspect).await;
         (answer, self.admitted.permit)
     }
@@ -76,7 +106,7 @@ impl Execution {
             let app = app.clone();
             let answer = async move {
                 let answer = execute(&app, &mut admitted, context, may_introspect).await;
-                answer.unwrap_or_else(|exceeded| Answer::from_errors(vec![exceeded.error()]))
+                answer.unwrap_or_else(Unanswered::into_answer)
             };
             return Answers { stream: stream::once(answer).boxed(), budget, _permit: permit };
         }
@@ -96,28 +126,25 @@ async fn execute(
     admitted: &mut Admitted,
     context: RequestContext,
     may_introspect: bool,
-) -> Result<Answer, LimitExceeded> {
+) -> Result<Answer, Unanswered> {
     let _expensive = admitted.expensive.take();
     let answer = async {
         if let Some(query) = admitted.compiled()
             && let Some(read) = query.read(&context, &admitted.variables).await
         {
             let budget = &admitted.budget;
-            let written = TRANSPORT.run(budget.holder(), budget.taken() / WRITING, move |_| read.write());
-            return written.await.map_or_else(
-                |error| {
-                    error.log();
-                    Answer::from_errors(vec![error.code().error(error.message())])
-                },
-                Answer::from,
-            );
+            let bytes = read.bytes(budget.taken()) / WRITING;
+            let written = TRANSPORT.run(budget.holder(), bytes, move |cancelled| read.write(cancelled)).await;
+            return written.map(Answer::from).map_err(Unanswered::Error);
         }
         let (batches, start_cursor) = (context.batches(), context.start_cursor());
         let mut request = library_request(admitted, context, may_introspect);
         start_cursor.read_for(&mut request).await;
-        batches.run(app.0.schema.execute(request)).await.into()
+        Ok(batches.run(app.0.schema.execute(request)).await.into())
     };
-    timeout(app.0.options.limits.request_timeout, answer).await.map_err(|_| timed_out())
+    timeout(app.0.options.limits.request_timeout, answer)
+        .await
+        .unwrap_or_else(|_| Err(Unanswered::Limit(timed_out())))
 }
 
 /// What the library executes.

@@ -2,7 +2,9 @@
 
 mod random;
 
+use causerie::admission::{Limits, QueryLimits};
 use causerie::assistant::{Delta, FinishReason, ToolCall, Usage};
+use causerie::http::Options;
 use serde_json::{Value, json};
 
 use self::random::{Documents, LIBRARY_ONLY};
@@ -33,6 +35,87 @@ on_both_databases! {
         assert!(data > 150 && errors > 20, "{data} with data, {errors} with errors");
     }
 
+    async fn variables_have_their_defaults_and_may_be_null_or_omitted(database) {
+        let world = World::new(&database).await;
+        let query = "query($first: Int = 1, $last: Int, $states: [ConversationState!] = [ACTIVE], $pinned: Boolean, $title: String = \"q\") {
+          conversations(first: $first, last: $last, filter: { states: $states, pinned: $pinned, titleContains: $title }) {
+            totalCount nodes { id title messages(last: $last) { nodes { id content } } } } last: __typename $condition }";
+        let texts = [Value::Null, json!("Question"), json!("nothing")];
+        let (mut data, mut errors) = (0, 0);
+        for variables in [
+            json!({}),
+            json!({ "first": null }),
+            json!({ "first": 2 }),
+            json!({ "first": null, "last": 2 }),
+            json!({ "first": 2, "last": 1 }),
+            json!({ "first": 101 }),
+            json!({ "pinned": true }),
+            json!({ "pinned": false, "first": null }),
+            json!({ "states": null }),
+            json!({ "states": ["ARCHIVED", "ACTIVE"], "first": null }),
+            json!({ "states": "TRASHED" }),
+        ] {
+            for title in texts.iter().map(Some).chain([None]) {
+                let mut variables = variables.clone();
+                if let Some(title) = title {
+                    variables["title"] = title.clone();
+                }
+                let [compiled, resolved] = both(&world.ann, query, &variables).await;
+                assert_eq!(compiled, resolved, "{variables}");
+                let answer: Value = serde_json::from_str(&compiled).unwrap();
+                data += usize::from(!answer["data"].is_null());
+                errors += usize::from(!answer["errors"].is_null());
+            }
+        }
+        assert!(data > 15 && errors > 5, "{data} with data, {errors} with errors");
+    }
+
+    async fn an_answer_that_is_too_large_fails_as_the_librarys(database) {
+        let world = World::new(&database).await;
+        let (mut whole, mut failed) = (0, 0);
+        for answer_bytes in (1000..16_000).step_by(500) {
+            let limits = Limits { answer_bytes, user_rate: 0, address_rate: 0, ..Limits::default() };
+            let http = Options { limits, ..Options::default() };
+            let server = TestServer::with(&database, Settings { http, ..Settings::default() }).await;
+            let query = "query($id: ID!) { messages(conversationId: $id) { nodes { id a: content b: content metadata } } last: __typename $condition }";
+            let variables = json!({ "id": world.ids[15] });
+            let [compiled, resolved] = both(&server.user("ann"), query, &variables).await;
+            assert_eq!(compiled, resolved, "{answer_bytes}");
+            let is_failure = compiled.contains("ANSWER_TOO_LARGE");
+            whole += usize::from(!is_failure);
+            failed += usize::from(is_failure);
+        }
+        assert!(whole > 2 && failed > 2, "{whole} whole, {failed} failed");
+    }
+
+    async fn thousands_of_pages_are_read(database) {
+        let query_limits = QueryLimits { complexity: 10_000_000, ..QueryLimits::default() };
+        let limits = Limits { query: query_limits, user_rate: 0, address_rate: 0, ..Limits::default() };
+        let http = Options { limits, ..Options::default() };
+        let server = TestServer::with(&database, Settings { http, ..Settings::default() }).await;
+        let ann = server.user("ann");
+        for _ in 0..100 {
+            ann.start("hello").await;
+        }
+        let pages: String =
+            (1..=90).fold(String::new(), |text, first| format!("{text} a{first}: messages(first: {first}) {{ totalCount nodes {{ position }} }}"));
+        let query = format!("query {{ conversations(first: 100) {{ nodes {{ {pages} }} }} }}");
+        server.take_statements();
+        let nodes = ann.data(&query, Value::Null).await["conversations"]["nodes"].take();
+        // The list, which nobody counts, and 9,000 pages.
+        let statements = server.take_statements();
+        assert_eq!(statements.len(), 10);
+        assert!(!statements[0].sql.contains("COUNT("), "{}", statements[0].sql);
+        assert_eq!(nodes.as_array().unwrap().len(), 100);
+        for node in nodes.as_array().unwrap() {
+            for first in 1..=90 {
+                let page = &node[format!("a{first}")];
+                assert_eq!(page["totalCount"], 2);
+                assert_eq!(page["nodes"].as_array().unwrap().len(), first.min(2));
+            }
+        }
+    }
+
     async fn a_conversation_and_its_pages_take_one_statement(database) {
         let server = TestServer::start(&database).await;
         let (ann, eve) = (server.user("ann"), server.user("eve"));
@@ -52,8 +135,19 @@ on_both_databases! {
 }
 
 async fn text(client: &Client, query: &str) -> String {
-    let answer = client.post("/graphql").json(&json!({ "query": query })).send().await.unwrap();
-    answer.text().await.unwrap()
+    text_with(client, query, &Value::Null).await
+}
+
+async fn text_with(client: &Client, query: &str, variables: &Value) -> String {
+    let body = json!({ "query": query, "variables": variables });
+    client.post("/graphql").json(&body).send().await.unwrap().text().await.unwrap()
+}
+
+/// The answers to a query, compiled and by the library.
+async fn both(client: &Client, query: &str, variables: &Value) -> [String; 2] {
+    let compiled = text_with(client, &query.replace("$condition", ""), variables).await;
+    let resolved = text_with(client, &query.replace("$condition", "@include(if: true)"), variables).await;
+    [compiled, resolved]
 }
 
 /// What queries find: conversations and messages in all states.
