@@ -148,17 +148,19 @@ impl Chat {
         T: Send + 'static,
         W: for<'w> Fn(&'w Self, &'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
-        self.write_fast(None, input, work).await
+        self.write_fast(|_, _| None, input, work).await
     }
 
-    /// As [`Self::write`], but `path` is tried first, as [`Database::write_fast`] does. It signals by itself.
-    async fn write_fast<I, T, W>(&self, path: Option<FastPath<T>>, input: I, work: W) -> Result<T, Error>
+    /// As [`Self::write`], but what `path` makes is tried first, as [`Database::write_fast`] does. It signals by itself.
+    async fn write_fast<I, T, P, W>(&self, path: P, input: I, work: W) -> Result<T, Error>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
+        P: FnOnce(&Self, &I) -> Option<FastPath<T>> + Send + 'static,
         W: for<'w> Fn(&'w Self, &'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
         let input = (self.clone(), input);
+        let path = move |(chat, input): &(Self, I)| path(chat, input);
         self.database
             .write_fast(self.user(), path, input, move |write, (chat, input)| {
                 chat.signal_after_commit(write, Topic::of_user(chat.user()));

@@ -61,9 +61,10 @@ impl Chat {
         let entry = Entry::prepare(self.user(), request.content.clone()).await?;
         let created =
             Created { message: Some(Uuid::now_v7()), reply: Some(Uuid::now_v7()), ..Created::default() };
-        let usual = self.usual_send(&request, idempotent.as_ref(), &entry, created);
         self.write_fast(
-            usual,
+            move |chat, (request, idempotent, entry)| {
+                chat.usual_send(request, idempotent.as_ref(), entry, created)
+            },
             (request, idempotent, entry),
             move |chat, write, (request, idempotent, entry)| {
                 Box::pin(async move {

@@ -8,11 +8,21 @@
 //! A send and the end of its reply take 3 statements with the reading of the prompt, in place of 18 round trips: 0.57 of
 //! PostgreSQL's CPU and 0.53 of the server's, at 16 senders.
 
+use std::time::Duration;
+
 use sea_orm::{QueryResult, Statement};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::Database;
+use super::connection::ANSWER_TIMEOUT;
 use crate::error::Error;
+
+/// How long a write in one statement waits for a connection. A statement that began later could still be committed after
+/// its request has failed.
+const CONNECTION_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// After how long the answer to a write in one statement is lost: a database that is reachable has ended it by then.
+pub(super) const FAST_TIMEOUT: Duration = CONNECTION_TIMEOUT.saturating_add(ANSWER_TIMEOUT);
 
 /// A write as one statement, for PostgreSQL.
 pub(crate) struct FastPath<T> {
@@ -35,9 +45,9 @@ pub(super) enum FastOutcome<T> {
 }
 
 impl Database {
-    /// Writes by `path`. If a connection does not come before `deadline`, nothing is written.
-    pub(super) async fn write_by<T>(&self, path: FastPath<T>, deadline: Instant) -> FastOutcome<T> {
-        let Ok(Ok(connection)) = timeout_at(deadline, self.writers.acquire(None)).await else {
+    /// Writes by `path`, within [`FAST_TIMEOUT`]. If a connection does not come soon, nothing is written.
+    pub(super) async fn write_by<T>(&self, path: FastPath<T>) -> FastOutcome<T> {
+        let Ok(Ok(connection)) = timeout(CONNECTION_TIMEOUT, self.writers.acquire(None)).await else {
             return FastOutcome::Nothing;
         };
         match connection.transaction_of(path.statement).await {

@@ -169,21 +169,23 @@ impl Database {
         T: Send + 'static,
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
-        self.write_fast(user, None, input, work).await
+        self.write_fast(user, |_| None, input, work).await
     }
 
-    /// As [`Database::write`], but `path` is tried first. If its answer is lost, `work` is told so by
-    /// [`Write::uncertain`]: it then looks first whether everything is written.
-    pub(crate) async fn write_fast<I, T, W>(
+    /// As [`Database::write`], but what `path` makes is tried first. If its answer is lost, `work` is told so by
+    /// [`Write::uncertain`]: it then looks first whether everything is written. `path` is called once the user's earlier
+    /// writes in this server have ended, so what it holds is held once for each user.
+    pub(crate) async fn write_fast<I, T, P, W>(
         &self,
         user: &str,
-        path: Option<FastPath<T>>,
+        path: P,
         input: I,
         work: W,
     ) -> Result<T, Error>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
+        P: FnOnce(&I) -> Option<FastPath<T>> + Send + 'static,
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
         let (database, user) = (self.clone(), user.to_owned());
@@ -201,20 +203,21 @@ impl Database {
         T: Send + 'static,
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
-        self.write_fast_to_outcome(user, None, input, work).await
+        self.write_fast_to_outcome(user, |_| None, input, work).await
     }
 
     /// As [`Database::write_to_outcome`], but `path` is tried first, as in [`Database::write_fast`].
-    pub(crate) async fn write_fast_to_outcome<I, T, W>(
+    pub(crate) async fn write_fast_to_outcome<I, T, P, W>(
         &self,
         user: &str,
-        path: Option<FastPath<T>>,
+        path: P,
         input: I,
         work: W,
     ) -> Result<T, Error>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
+        P: FnOnce(&I) -> Option<FastPath<T>> + Send + 'static,
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
         let (database, user) = (self.clone(), user.to_owned());
@@ -261,7 +264,7 @@ impl Database {
                     (connection, rows)
                 })
             };
-            match self.group.run(&self.writers, deadline, Box::new(job)).await {
+            match self.group.run(&self.writers, deadline, &job).await {
                 Err(error) if error.is_unavailable() && Instant::now() + RETRY_PAUSE < deadline => {
                     sleep(RETRY_PAUSE).await;
                 }

@@ -12,7 +12,7 @@ use super::after_commit::AfterCommit;
 use super::commit::{OUTCOME_TIMEOUT, UnknownCommit};
 use super::connection::{Commit, Connection};
 use super::detached::EarlyAnswer;
-use super::fast_path::{FastOutcome, FastPath};
+use super::fast_path::{FAST_TIMEOUT, FastOutcome, FastPath};
 use super::pool::PooledConnection;
 use super::retry::{RETRY_PAUSE, retry_until};
 use super::{Database, OPERATION_TIMEOUT, now};
@@ -131,7 +131,7 @@ impl Database {
     pub(super) async fn write_queued<I, T>(
         &self,
         user: &str,
-        path: Option<FastPath<T>>,
+        path: impl FnOnce(&I) -> Option<FastPath<T>>,
         input: &I,
         work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
         early: &EarlyAnswer,
@@ -141,12 +141,12 @@ impl Database {
         T: Send,
     {
         let mut queue = self.queues.enter(user, QUEUE_TIMEOUT).await?;
-        let deadline = Instant::now() + OPERATION_TIMEOUT;
+        let began = Instant::now();
         let mut result = None;
-        if let Some(path) = path {
-            let attempt = self.write_by_path(user, path, input, work, early, deadline);
+        if let Some(path) = path(input) {
+            let attempt = self.write_by_path(user, path, input, work, early);
             tokio::pin!(attempt);
-            let Ok(written) = timeout_at(deadline, &mut attempt).await else {
+            let Ok(written) = timeout_at(began + FAST_TIMEOUT, &mut attempt).await else {
                 // Other writes need not wait for the outcome: the lock of the account orders them.
                 let lost = "the answer to a write was lost";
                 early.fail(&Error::Unavailable(lost.to_owned()));
@@ -156,8 +156,13 @@ impl Database {
             };
             result = written;
         }
+        let deadline = began + OPERATION_TIMEOUT;
         let result = match result {
             Some(result) => result,
+            // The database has ended the statement, as it would end the first one of a transaction.
+            None if Instant::now() >= deadline => {
+                return Err(Error::Unavailable("a write in one statement took too long".to_owned()));
+            }
             None => self.write_until(user, input, work, false, early, deadline).await,
         };
         if let Err(Error::Unreachable(cause)) = &result {
@@ -175,13 +180,12 @@ impl Database {
         input: &I,
         work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
         early: &EarlyAnswer,
-        deadline: Instant,
     ) -> Option<Result<T, Error>>
     where
         I: Sync,
         T: Send,
     {
-        match self.write_by(path, deadline).await {
+        match self.write_by(path).await {
             FastOutcome::Written(result) => Some(result),
             FastOutcome::Nothing => None,
             FastOutcome::Uncertain => {
@@ -279,7 +283,7 @@ impl Database {
                 (write.connection, result.map(|value| (value, after_commit)))
             })
         };
-        let (value, after_commit) = self.group.run(&self.writers, deadline, Box::new(job)).await?;
+        let (value, after_commit) = self.group.run(&self.writers, deadline, &job).await?;
         after_commit.run();
         Ok(value)
     }

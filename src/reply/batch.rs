@@ -30,7 +30,7 @@ WITH owned AS (
         (user_id TEXT COLLATE "C", id UUID, attempt INTEGER, content TEXT, reasoning TEXT, parts JSONB, model TEXT)
     JOIN message ON message.user_id = due.user_id AND message.id = due.id
     WHERE message.lease_owner = $2 AND message.attempt = due.attempt
-    FOR UPDATE OF message SKIP LOCKED
+    FOR NO KEY UPDATE OF message SKIP LOCKED
 )
 UPDATE message SET lease_until = clock_timestamp() + $3 * interval '1 millisecond',
     content = COALESCE(owned.content, message.content), reasoning = COALESCE(owned.reasoning, message.reasoning),

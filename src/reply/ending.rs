@@ -52,14 +52,20 @@ impl Replies {
         let ended = self
             .0
             .database
-            .write_fast_to_outcome(&reply.user_id, usual, input, move |write, (replies, reply, ending)| {
-                Box::pin(async move {
-                    let closed = close(write, reply, &ending.0, &ending.1).await?;
-                    let promotes = reuse_permit && (closed.is_some() || write.uncertain);
-                    let next = if promotes { replies.promote(write, &reply.user_id).await? } else { None };
-                    Ok(Ended { closed, next })
-                })
-            })
+            .write_fast_to_outcome(
+                &reply.user_id,
+                |_| usual,
+                input,
+                move |write, (replies, reply, ending)| {
+                    Box::pin(async move {
+                        let closed = close(write, reply, &ending.0, &ending.1).await?;
+                        let promotes = reuse_permit && (closed.is_some() || write.uncertain);
+                        let next =
+                            if promotes { replies.promote(write, &reply.user_id).await? } else { None };
+                        Ok(Ended { closed, next })
+                    })
+                },
+            )
             .await?;
         self.signal_change(&reply.user_id, reply.id);
         if ended.closed.is_some() && ending.0.status == Status::Complete {

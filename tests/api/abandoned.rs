@@ -80,29 +80,41 @@ on_both_databases! {
     }
 
     async fn a_write_that_takes_too_long_fails_alone(database) {
-        let server = TestServer::start(&database).await;
-        let ann = server.user("ann");
-        let id = ann.start("hello").await;
-        let id = &json!({ "id": id });
-        let blocker = database.raw().await;
-        if database.is_postgres() {
-            blocker.execute_unprepared("BEGIN; SELECT 1 FROM account WHERE user_id = 'ann' FOR UPDATE").await.unwrap();
-        } else {
-            blocker.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+        for sends in [false, true] {
+            let server = TestServer::start(&database).await;
+            one_of_four_fails(&database, &server.user("ann"), sends).await;
         }
-        let (sender, first) = tokio::sync::watch::channel(false);
-        let renamings = join_all((0..4).map(|_| async {
-            let answer = ann.run(RENAME, id.clone()).await;
-            sender.send_replace(true);
-            answer.body.get("errors").is_some()
-        }));
-        let unblock = async {
-            first.clone().wait_for(|first| *first).await.unwrap();
-            blocker.execute_unprepared("ROLLBACK").await.unwrap();
-        };
-        let (failed, ()) = tokio::join!(renamings, unblock);
-        assert_eq!(failed.iter().filter(|failed| **failed).count(), 1, "those behind it are written");
     }
+}
+
+/// Four renamings or sends at once, while another has locked what they need: the first one fails, and the others are
+/// written once the lock is gone.
+async fn one_of_four_fails(database: &TestDatabase, ann: &Client, sends: bool) {
+    let sent = ann.send("hello", json!({})).await;
+    let id = &json!({ "id": sent["conversation"]["id"] });
+    let blocker = database.raw().await;
+    let lock = if database.is_postgres() {
+        "BEGIN; SELECT 1 FROM account WHERE user_id = 'ann' FOR UPDATE"
+    } else {
+        "BEGIN IMMEDIATE"
+    };
+    blocker.execute_unprepared(lock).await.unwrap();
+    let (sender, first) = tokio::sync::watch::channel(false);
+    let writes = join_all((0..4).map(|_| async {
+        let answer = if sends {
+            ann.try_send("more", json!({ "conversationId": id["id"], "awaitReply": false })).await
+        } else {
+            ann.run(RENAME, id.clone()).await
+        };
+        sender.send_replace(true);
+        answer.body.get("errors").is_some()
+    }));
+    let unblock = async {
+        first.clone().wait_for(|first| *first).await.unwrap();
+        blocker.execute_unprepared("ROLLBACK").await.unwrap();
+    };
+    let (failed, ()) = tokio::join!(writes, unblock);
+    assert_eq!(failed.iter().filter(|failed| **failed).count(), 1, "those behind it are written");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,5 @@
 //! Usual writes are one statement on PostgreSQL, and no different from the transactions that they stand for.
 
+mod contention;
 mod lost;
 mod same_rows;
