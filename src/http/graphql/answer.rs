@@ -1,6 +1,7 @@
 //! The shape of answers, the same on every transport.
 
 use async_graphql::ServerError;
+use async_graphql_axum::GraphQLResponse;
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, StatusCode};
@@ -120,6 +121,10 @@ impl<'a> ResponseShape<'a> {
 pub(super) fn render(media_type: MediaType, mut answer: Answer, errors: usize) -> Response {
     // Data that are JSON are not copied: the rest is appended to them.
     let written = match &mut answer.data {
+        Data::Value(value) if answer.errors.is_empty() => {
+            let answer = async_graphql::Response::new(std::mem::take(value));
+            return label(media_type, GraphQLResponse::from(answer).into_response());
+        }
         Data::Json(json) => std::mem::take(json),
         Data::Value(_) => Vec::new(),
     };
