@@ -27,11 +27,13 @@ pub(crate) fn all() -> BTreeMap<String, u64> {
 /// How many instructions a process takes that does `piece` so many times.
 fn count(piece: Piece, rounds: u64, filled: &Path) -> u64 {
     let file = filled.with_file_name("counted.db");
-    // What was committed last is in the log beside the file.
-    for part in ["db", "db-wal"] {
-        fs::copy(filled.with_extension(part), file.with_extension(part)).unwrap();
+    // What was committed last may be in the log beside the file.
+    for part in ["db", "db-wal", "db-shm"] {
+        let _ = fs::remove_file(file.with_extension(part));
     }
-    let _ = fs::remove_file(file.with_extension("db-shm"));
+    for part in ["db", "db-wal"].map(|part| filled.with_extension(part)).iter().filter(|part| part.exists()) {
+        fs::copy(part, file.with_extension(part.extension().unwrap())).unwrap();
+    }
     let output = Command::new("valgrind")
         .args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"])
         .arg(program())
