@@ -3,11 +3,13 @@
 //! All replies have something due at the same ticks. What is asked for while a statement runs is done by the next one.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sea_orm::{DbBackend, QueryResult, Value};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::checkpoint::CheckpointOutcome;
@@ -91,15 +93,26 @@ struct Job {
 
 /// Takes what is due of the running replies of a server.
 #[derive(Debug)]
-pub(super) struct Batches(mpsc::UnboundedSender<Job>);
+pub(super) struct Batches {
+    jobs: mpsc::UnboundedSender<Job>,
+    /// When the database last failed to do a batch.
+    failed_at: Arc<Mutex<Option<Instant>>>,
+}
 
 impl Batches {
     /// Works until it is dropped, for replies that `server` has leased for the time of `lease`.
     pub(super) fn start(database: Database, server: Uuid, lease: Duration) -> Self {
         // There is one job of each running reply at most.
         let (sender, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(work(Worker { database, server, lease }, receiver));
-        Self(sender)
+        let failed_at = Arc::default();
+        tokio::spawn(work(Worker { database, server, lease, failed_at: Arc::clone(&failed_at) }, receiver));
+        Self { jobs: sender, failed_at }
+    }
+
+    /// When the database last failed to do a batch. While commits hang, reads may still be answered: then this alone tells
+    /// that leases expire whose servers live.
+    pub(super) fn failed_at(&self) -> Option<Instant> {
+        *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does `task` together with those of other replies.
@@ -107,7 +120,7 @@ impl Batches {
         let (done, outcome) = oneshot::channel();
         let (user, id, attempt) = (reply.user_id.clone(), reply.id, reply.attempt);
         // The worker ends only when this is dropped.
-        let _ = self.0.send(Job { user, id, attempt, task, done });
+        let _ = self.jobs.send(Job { user, id, attempt, task, done });
         outcome.await.unwrap_or_else(|_| Err(Error::Internal("a checkpoint was not taken".to_owned())))
     }
 }
@@ -116,6 +129,7 @@ struct Worker {
     database: Database,
     server: Uuid,
     lease: Duration,
+    failed_at: Arc<Mutex<Option<Instant>>>,
 }
 
 async fn work(worker: Worker, mut jobs: mpsc::UnboundedReceiver<Job>) {
@@ -147,6 +161,9 @@ impl Worker {
         let mut found = match self.run(&jobs, stores).await {
             Ok(found) => found,
             Err(error) if error.is_unavailable() || jobs.len() == 1 => {
+                if error.is_unavailable() {
+                    *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                }
                 for job in jobs {
                     // Its attempt may have ended meanwhile.
                     let _ = job.done.send(Err(error.clone()));
@@ -176,7 +193,12 @@ impl Worker {
                 (now() + self.lease).into()
             });
             let sql = if is_postgres { STORE_POSTGRES } else { STORE_SQLITE };
-            self.database.update_rows(self.database.statement(sql, values)).await?
+            let update = self.database.update_rows(self.database.statement(sql, values));
+            // Another connection may still reach the database before the leases expire.
+            let limit = self.lease / 4;
+            timeout(limit, update).await.map_err(|_| {
+                Error::Unavailable(format!("no checkpoint within {}", humantime::format_duration(limit)))
+            })??
         } else {
             let sql = if is_postgres { LOOK_POSTGRES } else { LOOK_SQLITE };
             self.database.rows(self.database.statement(sql, values)).await?

@@ -30,9 +30,9 @@ impl Connectivity {
         self.last = now;
     }
 
-    /// Notes that the database did not answer.
-    pub(super) fn failed(&mut self, now: Instant) {
-        self.since = now;
+    /// Notes that the database did not answer at `instant`.
+    pub(super) fn failed(&mut self, instant: Instant) {
+        self.since = self.since.max(instant);
     }
 
     /// Whether the database has answered for so long that only a lost server's lease can have expired.

@@ -88,6 +88,9 @@ impl Replies {
     ) -> Result<(), Error> {
         let expired_replies = self.expired(connectivity.is_stable()).await?;
         connectivity.succeeded(Instant::now());
+        if let Some(instant) = self.0.batches.failed_at() {
+            connectivity.failed(instant);
+        }
         for expired in expired_replies {
             // The database may have been unavailable; the next checkpoint extends the lease.
             let mine = expired.lease_owner == Some(self.0.server) && self.is_running(expired.id);
