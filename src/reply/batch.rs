@@ -3,13 +3,13 @@
 //! All replies have something due at the same ticks. What is asked for while a statement runs is done by the next one.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sea_orm::{DbBackend, QueryResult, Value};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::checkpoint::CheckpointOutcome;
@@ -95,8 +95,38 @@ struct Job {
 #[derive(Debug)]
 pub(super) struct Batches {
     jobs: mpsc::UnboundedSender<Job>,
-    /// When the database last failed to do a batch.
-    failed_at: Arc<Mutex<Option<Instant>>>,
+    stores: Arc<Mutex<Stores>>,
+}
+
+/// How the batches come through that store. Commits may hang while reads are answered, for example as long as a standby
+/// is away that they wait for.
+#[derive(Debug)]
+struct Stores {
+    lease: Duration,
+    began: Option<Instant>,
+    stalled_at: Option<Instant>,
+}
+
+impl Stores {
+    fn begin(&mut self, now: Instant) {
+        self.began = Some(now);
+    }
+
+    fn end(&mut self, now: Instant, failed: bool) {
+        if failed || self.hangs(now) {
+            self.stalled_at = Some(now);
+        }
+        self.began = None;
+    }
+
+    /// Whether a batch takes so long that leases may expire.
+    fn hangs(&self, now: Instant) -> bool {
+        self.began.is_some_and(|began| now - began > self.lease / 4)
+    }
+
+    fn stalled_at(&self, now: Instant) -> Option<Instant> {
+        if self.hangs(now) { Some(now) } else { self.stalled_at }
+    }
 }
 
 impl Batches {
@@ -104,15 +134,14 @@ impl Batches {
     pub(super) fn start(database: Database, server: Uuid, lease: Duration) -> Self {
         // There is one job of each running reply at most.
         let (sender, receiver) = mpsc::unbounded_channel();
-        let failed_at = Arc::default();
-        tokio::spawn(work(Worker { database, server, lease, failed_at: Arc::clone(&failed_at) }, receiver));
-        Self { jobs: sender, failed_at }
+        let stores = Arc::new(Mutex::new(Stores { lease, began: None, stalled_at: None }));
+        tokio::spawn(work(Worker { database, server, lease, stores: stores.clone() }, receiver));
+        Self { jobs: sender, stores }
     }
 
-    /// When the database last failed to do a batch. While commits hang, reads may still be answered: then this alone tells
-    /// that leases expire whose servers live.
-    pub(super) fn failed_at(&self) -> Option<Instant> {
-        *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner)
+    /// When a batch that stores last failed or hung: leases may have expired whose servers live. It is now if one hangs.
+    pub(super) fn stalled_at(&self) -> Option<Instant> {
+        lock(&self.stores).stalled_at(Instant::now())
     }
 
     /// Does `task` together with those of other replies.
@@ -129,7 +158,11 @@ struct Worker {
     database: Database,
     server: Uuid,
     lease: Duration,
-    failed_at: Arc<Mutex<Option<Instant>>>,
+    stores: Arc<Mutex<Stores>>,
+}
+
+fn lock(stores: &Mutex<Stores>) -> MutexGuard<'_, Stores> {
+    stores.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn work(worker: Worker, mut jobs: mpsc::UnboundedReceiver<Job>) {
@@ -161,9 +194,6 @@ impl Worker {
         let mut found = match self.run(&jobs, stores).await {
             Ok(found) => found,
             Err(error) if error.is_unavailable() || jobs.len() == 1 => {
-                if error.is_unavailable() {
-                    *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-                }
                 for job in jobs {
                     // Its attempt may have ended meanwhile.
                     let _ = job.done.send(Err(error.clone()));
@@ -193,12 +223,11 @@ impl Worker {
                 (now() + self.lease).into()
             });
             let sql = if is_postgres { STORE_POSTGRES } else { STORE_SQLITE };
-            let update = self.database.update_rows(self.database.statement(sql, values));
-            // Another connection may still reach the database before the leases expire.
-            let limit = self.lease / 4;
-            timeout(limit, update).await.map_err(|_| {
-                Error::Unavailable(format!("no checkpoint within {}", humantime::format_duration(limit)))
-            })??
+            lock(&self.stores).begin(Instant::now());
+            let stored = self.database.update_rows(self.database.statement(sql, values)).await;
+            let failed = stored.as_ref().is_err_and(Error::is_unavailable);
+            lock(&self.stores).end(Instant::now(), failed);
+            stored?
         } else {
             let sql = if is_postgres { LOOK_POSTGRES } else { LOOK_SQLITE };
             self.database.rows(self.database.statement(sql, values)).await?
@@ -255,5 +284,31 @@ impl<'j> Row<'j> {
                 Self { user_id, id, attempt, content: None, reasoning: None, parts: None, model: None }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_hangs_or_fails_is_a_stall() {
+        let second = Duration::from_secs(1);
+        let begin = Instant::now();
+        let mut stores = Stores { lease: 8 * second, began: None, stalled_at: None };
+
+        stores.begin(begin);
+        assert_eq!(stores.stalled_at(begin + 2 * second), None);
+        stores.end(begin + 2 * second, false);
+        assert_eq!(stores.stalled_at(begin + 9 * second), None);
+
+        stores.begin(begin + 10 * second);
+        assert_eq!(stores.stalled_at(begin + 13 * second), Some(begin + 13 * second));
+        stores.end(begin + 15 * second, false);
+        assert_eq!(stores.stalled_at(begin + 20 * second), Some(begin + 15 * second));
+
+        stores.begin(begin + 20 * second);
+        stores.end(begin + 21 * second, true);
+        assert_eq!(stores.stalled_at(begin + 30 * second), Some(begin + 21 * second));
     }
 }

@@ -30,7 +30,7 @@ impl Connectivity {
         self.last = now;
     }
 
-    /// Notes that the database did not answer at `instant`.
+    /// Notes that the database did not answer at `instant`, or did not store.
     pub(super) fn failed(&mut self, instant: Instant) {
         self.since = self.since.max(instant);
     }

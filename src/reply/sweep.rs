@@ -88,7 +88,7 @@ impl Replies {
     ) -> Result<(), Error> {
         let expired_replies = self.expired(connectivity.is_stable()).await?;
         connectivity.succeeded(Instant::now());
-        if let Some(instant) = self.0.batches.failed_at() {
+        if let Some(instant) = self.0.batches.stalled_at() {
             connectivity.failed(instant);
         }
         for expired in expired_replies {
