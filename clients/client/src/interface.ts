@@ -71,7 +71,10 @@ export interface ReplyUpdate {
 export type ReplyStream = AsyncGenerator<ReplyUpdate, void, undefined>;
 
 export interface Client {
-  /** Runs a query or mutation. It is not repeated. */
+  /**
+   * Runs a query or mutation, which is not repeated. Any document may spread `...ConversationFields`, `...MessageFields`
+   * and `...ReplyEventFields`, which select what the types `Conversation`, `Message` and `ReplyEvent` have.
+   */
   query<Data>(query: string, variables?: Record<string, unknown>, options?: RequestOptions): Promise<Data>;
   /** Runs a subscription over one connection; when that is lost, it fails with a retryable `CauserieError`. */
   subscribe<Data>(
@@ -79,6 +82,12 @@ export interface Client {
     variables?: Record<string, unknown>,
     options?: RequestOptions,
   ): AsyncGenerator<Data, void, undefined>;
+
+  /**
+   * Runs one mutation, such as `updateConversations`, and returns its payload. It gets a key and is repeated twice when
+   * the network or the server fails, so that it happens once.
+   */
+  mutate<Payload>(mutation: string, input: object, selection: string, options?: RequestOptions): Promise<Payload>;
 
   /** Sends a message and streams the reply, in one request. */
   send(input: SendMessageInput, options?: RequestOptions): ReplyStream;
@@ -226,7 +235,9 @@ export interface Replica {
   /** Loads the thread back to this message, after activating its branch if it is on another one. */
   reveal(conversationId: string, messageId: string): Promise<void>;
   message(id: string): Message | undefined;
-  /** The ids of all versions of a message on a loaded thread, oldest first. */
+  /** Whether a reply of the conversation is being written, as far as is known without loading its thread. */
+  isWriting(conversationId: string): boolean;
+  /** The ids of all versions of a message on a loaded thread, oldest first; at most the newest 100. */
   versions(messageId: string): readonly string[];
   /** Forgets the messages of a thread that is not shown any more; it is loaded again when it is asked for. */
   forget(conversationId: string): void;
