@@ -209,10 +209,9 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
     subscribe: notifier.subscribe,
 
     list(state = 'ACTIVE') {
-      const isNew = !lists.has(state);
-      const list = lists.get(state);
-      if (isNew && state !== 'ACTIVE') void lists.load(state).catch(() => {});
-      return isNew ? lists.get(state) : list;
+      // Later, as this may be called while a page renders. The first page of active ones is loaded with the feed.
+      if (!lists.has(state) && state !== 'ACTIVE') queueMicrotask(() => void lists.load(state).catch(() => {}));
+      return lists.get(state);
     },
     loadMore: (state = 'ACTIVE') => lists.load(state),
     conversation: (id) => rows.conversations.get(outbox.resolve(id)),

@@ -49,7 +49,8 @@ export class Threads {
     let state = this.threads.get(id);
     if (!state) {
       state = this.begin(id, false);
-      void this.load(id);
+      // Later, as this may be called while a page renders.
+      queueMicrotask(() => void this.load(id));
     }
     return (state.snapshot ??= this.snapshot(id, state));
   }
