@@ -99,7 +99,8 @@ $(PACKAGES_TEST)/node_modules/@causerie/installed: $(PACKAGES)/node_modules/.pac
 	cd $(PACKAGES) && node_modules/.bin/tsc --build
 	rm -rf target/packages && mkdir -p target/packages
 	cd $(PACKAGES) && $(NPM) pack --workspaces --pack-destination ../target/packages --loglevel=error
-	cd $(PACKAGES_TEST) && $(NPM) install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error ../../../target/packages/*.tgz
+	rm -rf $(PACKAGES_TEST)/node_modules/@causerie
+	cd $(PACKAGES_TEST) && $(NPM) install --no-save --prefer-offline --ignore-scripts --no-audit --no-fund --loglevel=error ../../../target/packages/*.tgz
 	@touch $@
 
 # Writes what a command prints; the file stays as it is when the server cannot be built.

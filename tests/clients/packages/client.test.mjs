@@ -124,7 +124,6 @@ test('a reply is followed from what is there: by its id after a reload, by the m
     if (step.reply.content.length > 30) break;
   }
   const steps = await read(client.follow(half.reply.id));
-  assert.ok(steps[0].reply.content.length >= half.reply.content.length);
   assert.equal(steps[0].event, undefined);
   const { reply } = steps.at(-1);
   assert.equal(steps[0].reply.content + textsOf(steps.slice(1)), reply.content);
