@@ -158,6 +158,8 @@ impl<'d> Walk<'d> {
             ("__Schema", "types") => return 10,
             // Most messages have one or two; further ones count in the memory of the answer.
             ("Message", "parts") => return 3,
+            // Fewer than there may be, as most servers offer a few.
+            ("Query", "assistants") => return 10,
             ("__Type", "fields" | "inputFields" | "enumValues" | "interfaces" | "possibleTypes") => return 5,
             ("Mutation", name) if CHANGES_SEVERAL.contains(&name) => return self.conversations(field).max(1),
             _ if !is_page(&field.definition) => return 1,
