@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Assistant, Profile};
+use super::{Assistant, Common, Profile, file};
 use crate::usage::Quota;
 
 /// The assistants that a server offers, in the operator's order. It never changes while the server runs.
@@ -52,6 +52,14 @@ impl Catalog {
         let profile = Arc::new(profile);
         let by_id = HashMap::from([(profile.id.clone(), profile.clone())]);
         Self::finish(vec![profile.clone()], by_id, profile)
+    }
+
+    /// The assistants that the text of a file describes.
+    ///
+    /// # Errors
+    /// A sentence for the operator, without a key.
+    pub fn parse(text: &str, common: Common) -> Result<Self, String> {
+        file::parse(text, common)
     }
 
     /// The catalog of these parts; `None` if they have no default.

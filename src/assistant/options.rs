@@ -91,7 +91,7 @@ impl Options {
         let Common { timeout: total_timeout, allow_plaintext, .. } = common;
         Ok(match self.provider(self.assistant_model.as_ref())? {
             Some(options) => {
-                Arc::new(OpenAi::new(openai::Options { total_timeout, allow_plaintext, ..options })?)
+                Arc::new(OpenAi::new(openai::Options { allow_plaintext, total_timeout, ..options })?)
             }
             None => Arc::new(Echo::new(self.echo_delay)),
         })

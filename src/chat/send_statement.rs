@@ -85,6 +85,9 @@ impl Chat {
         if self.database.backend() != DbBackend::Postgres || request.choice.parameters.is_some() {
             return None;
         }
+        if request.choice.assistant_id.as_deref().is_some_and(|id| self.assistant(id).is_none()) {
+            return None;
+        }
         let permit = self.replies.spare_permit()?;
         let options = self.replies.options();
         let lease = i64::try_from(options.lease.as_millis()).unwrap_or(i64::MAX);

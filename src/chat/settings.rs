@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::read::{Effort, ROW_BYTES, RowSize};
 use super::receipt::IdempotentRequest;
-use super::{Chat, text, unchanged};
+use super::{Chat, text};
 use crate::assistant::Parameters;
 use crate::database::Write;
 use crate::entity::{conversation_setting, viewer_setting};
@@ -135,7 +135,8 @@ impl Chat {
         self.write((request, idempotent), |chat, write, (request, idempotent)| {
             Box::pin(async move {
                 if chat.is_repeated(write, idempotent.as_ref()).await? {
-                    return Ok(unchanged(write, ()));
+                    write.clear_after_commit();
+                    return Ok(());
                 }
                 let query = viewer_setting::Entity::find_by_id(chat.user().to_owned());
                 let earlier = query.one(&**write).await?;
@@ -146,7 +147,8 @@ impl Chat {
                     request.instructions.apply(instructions.clone()),
                 );
                 if changed == (assistant, instructions) {
-                    return Ok(unchanged(write, ()));
+                    write.clear_after_commit();
+                    return Ok(());
                 }
                 let (assistant, instructions) = changed;
                 let values: [Value; 4] =

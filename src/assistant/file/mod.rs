@@ -60,11 +60,12 @@ fn usd() -> String {
 /// A sentence for the operator, with the name of the file and without a key.
 pub(super) fn read(path: &Path, common: Common) -> Result<Catalog, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
-    let catalog = text.and_then(|text| parse(&text, common));
+    let catalog = text.and_then(|text| Catalog::parse(&text, common));
     catalog.map_err(|error| format!("the assistants file {}: {error}", path.display()))
 }
 
-fn parse(text: &str, common: Common) -> Result<Catalog, String> {
+/// See [`Catalog::parse`].
+pub(super) fn parse(text: &str, common: Common) -> Result<Catalog, String> {
     let file: File = toml::from_str(text).map_err(|error| {
         let message = error.message().replace('\n', " ");
         match error.span() {

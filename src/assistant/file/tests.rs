@@ -72,6 +72,17 @@ fn a_file_is_read_with_all_that_it_says() {
 }
 
 #[test]
+fn the_example_of_the_documentation_is_a_file() {
+    let page = include_str!("../../../docs/assistants.md");
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    // There is no key here.
+    let example: Vec<&str> = example.lines().filter(|line| !line.starts_with("key_")).collect();
+    let catalog = parse(&example.join("\n"), COMMON).unwrap();
+    assert_eq!(catalog.offered_to("pro").count(), 2);
+}
+
+#[test]
 fn what_is_wrong_is_one_clear_line() {
     for (text, said) in [
         ("default = ", "line 1"),

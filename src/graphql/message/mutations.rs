@@ -28,7 +28,7 @@ impl MessageMutations {
         payload(async {
             let chat = context.chat()?;
             let wait = input.await_reply;
-            let sent = chat.send(input.into_request()?).await?;
+            let sent = Box::pin(chat.send(input.into_request()?)).await?;
             let reply = await_reply(chat, sent.reply, wait).await?;
             Ok(SendMessagePayload {
                 conversation: sent.conversation.into(),
@@ -95,7 +95,7 @@ impl MessageMutations {
                 message_id: require_id(&input.message_id, "message")?,
                 idempotency_key: input.idempotency_key,
             };
-            let activated = chat.activate_message(request).await?;
+            let activated = Box::pin(chat.activate_message(request)).await?;
             Ok(ActivateMessagePayload {
                 conversation: activated.conversation.into(),
                 message: activated.message.into(),

@@ -62,7 +62,7 @@ impl ReplyMutations {
         payload(async {
             let chat = context.chat()?;
             let wait = input.await_reply;
-            let regenerated = chat.regenerate_reply(input.into_request()?).await?;
+            let regenerated = Box::pin(chat.regenerate_reply(input.into_request()?)).await?;
             let reply = await_reply(chat, regenerated.reply, wait).await?;
             Ok(RegenerateReplyPayload { conversation: regenerated.conversation.into(), reply: reply.into() })
         })
@@ -183,7 +183,8 @@ pub(crate) async fn await_reply(
     wait: Option<bool>,
 ) -> Result<message::Model, Error> {
     if wait.unwrap_or(true) && !reply.status.is_terminal() {
-        chat.reply_ended(reply.id).await
+        // It waits for long, and needs little of what it begins with.
+        Box::pin(chat.reply_ended(reply.id)).await
     } else {
         Ok(reply)
     }

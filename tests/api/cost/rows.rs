@@ -145,6 +145,15 @@ impl Filler {
         self.connection.execute_unprepared(&sql).await.unwrap();
     }
 
+    /// Gives all users choices, and each of their conversations.
+    pub async fn settings(&self) {
+        let sql = "
+            INSERT INTO viewer_setting (user_id, assistant_id, revision) SELECT user_id, 'default', 1 FROM account;
+            INSERT INTO conversation_setting (user_id, conversation_id, instructions)
+            SELECT user_id, id, 'Be brief.' FROM conversation";
+        self.connection.execute_unprepared(sql).await.unwrap();
+    }
+
     /// SQLite's numbers `n` from 1 to `count`.
     fn series(count: u32) -> String {
         format!(
