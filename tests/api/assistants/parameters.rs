@@ -79,8 +79,8 @@ on_both_databases! {
         assert_eq!(reply, json!({ "assistantId": "fast", "parameters": { "maxTokens": 7, "temperature": 0.7 } }));
         for (body, status, said) in [
             (json!({ "message": "hello", "assistant_id": "none" }), 404, "NOT_FOUND"),
-            (json!({ "message": "hello", "parameters": { "max_tokens": 101 } }), 400, "parameters.max_tokens"),
-            (json!({ "message": "hello", "parameters": { "maxTokens": 1 } }), 400, "BAD_USER_INPUT"),
+            (json!({ "message": "hello", "parameters": { "max_tokens": 101 } }), 422, "parameters.max_tokens"),
+            (json!({ "message": "hello", "parameters": { "maxTokens": 1 } }), 422, "BAD_USER_INPUT"),
         ] {
             let answer = ann.post("/api/ann/chat").json(&body).send().await.unwrap();
             assert_eq!(answer.status(), status, "{body}");

@@ -1,5 +1,6 @@
 //! A reply keeps its assistant, whichever server writes it.
 
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::{FILE, catalog, offering};
@@ -59,14 +60,17 @@ on_both_databases! {
     }
 
     async fn a_running_reply_of_a_lost_server_keeps_its_assistant(database) {
-        let held = FILE.replace("id = \"slow\"\nurl = \"echo\"", "id = \"slow\"\nurl = \"echo\"\necho_delay = \"1h\"");
-        let first = offering(&database, &held).await;
-        let sent = first.user("ann").send("hello", json!({ "assistantId": "slow", "awaitReply": false })).await;
-        assert_eq!(sent["reply"]["status"], "GENERATING");
-        drop(first);
+        let first = without_replies(&database).await;
+        let asked = json!({ "assistantId": "slow", "awaitReply": false });
+        let sent = first.user("ann").send("hello", asked).await;
+        // As a server has left it that was killed long ago.
+        let lost = "UPDATE message SET status = 'GENERATING', attempt = 1, lease_owner = id,
+            lease_until = '2026-01-01T00:00:00.000+00:00' WHERE status = 'QUEUED'";
+        database.raw().await.execute_unprepared(lost).await.unwrap();
         // The default assistant of the other server is another one.
         let second = offering(&database, FILE).await;
         let reply = ended(&second.user("ann"), &sent["reply"]["id"]).await;
         assert_eq!((&reply["status"], &reply["assistantId"]), (&json!("COMPLETE"), &json!("slow")));
+        drop(first);
     }
 }
