@@ -158,6 +158,9 @@ on_both_databases! {
         ] {
             filler.connection().execute_unprepared(sql).await.unwrap();
         }
+        for number in 0..1_000 {
+            filler.account(&format!("user {number}")).await;
+        }
         filler.settings().await;
         filler.analyze().await;
         let ann = server.user("ann");
