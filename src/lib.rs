@@ -9,6 +9,7 @@
 //! - [`chat`]: what a viewer may do: every query and every rule
 //! - [`reply`]: the life of a reply: lease, checkpoints, takeover
 //! - [`assistant`]: who writes replies
+//! - [`usage`]: what replies take and cost: prices and quotas
 //! - [`trash`], [`receipts`]: erasing deleted conversations and old receipts after a while
 //! - [`auth`]: bearer token → viewer
 //! - [`search`]: what a word is, what a query means
@@ -46,3 +47,4 @@ pub mod reply;
 pub mod search;
 pub mod signal;
 pub mod trash;
+pub mod usage;

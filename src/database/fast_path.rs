@@ -58,7 +58,10 @@ impl Database {
             Ok(None) => FastOutcome::Nothing,
             Err(_) if connection.is_running() || connection.is_broken() => FastOutcome::Uncertain,
             Err(error) => {
-                tracing::debug!(%error, "a write was not possible in one statement");
+                // The transaction would hide that the statement is at fault.
+                if let error @ Error::Internal(_) = Error::from(error) {
+                    error.log();
+                }
                 FastOutcome::Nothing
             }
         }

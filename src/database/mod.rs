@@ -42,6 +42,7 @@ use self::group_commit::GroupCommit;
 pub use self::options::Options;
 use self::pool::{Pool, PooledConnection};
 use self::retry::{RETRY_PAUSE, retry_until};
+use self::write::QueuedWrite;
 pub use self::write::Write;
 use self::write_queue::WriteQueues;
 use crate::concurrency::{ConcurrencyLimit, Permit};
@@ -188,11 +189,7 @@ impl Database {
         P: FnOnce(&I) -> Option<FastPath<T>> + Send + 'static,
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
-        let (database, user) = (self.clone(), user.to_owned());
-        self.run_detached(true, |early| async move {
-            database.write_queued(&user, path, &input, &work, &early).await
-        })
-        .await
+        self.write_detached(true, user, path, input, work).await
     }
 
     /// As [`Database::write`], for writes that no request waits for: if the answer to the commit is lost, it waits until
@@ -220,9 +217,28 @@ impl Database {
         P: FnOnce(&I) -> Option<FastPath<T>> + Send + 'static,
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
+        self.write_detached(false, user, path, input, work).await
+    }
+
+    /// Writes in a task of its own. A caller that may be answered `early` fails if the answer to the commit is lost.
+    async fn write_detached<I, T, P, W>(
+        &self,
+        early: bool,
+        user: &str,
+        path: P,
+        input: I,
+        work: W,
+    ) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        P: FnOnce(&I) -> Option<FastPath<T>> + Send + 'static,
+        W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
+    {
         let (database, user) = (self.clone(), user.to_owned());
-        self.run_detached(false, |early| async move {
-            database.write_queued(&user, path, &input, &work, &early).await
+        self.run_detached(early, |early| async move {
+            let (database, user, input, work) = (&database, user.as_str(), &input, &work);
+            QueuedWrite { database, user, input, work, early: &early }.run(path).await
         })
         .await
     }

@@ -15,7 +15,7 @@ use sea_orm::sqlx::ConnectOptions;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlxError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::canceller::Canceller;
@@ -24,6 +24,10 @@ use crate::concurrency::Permit;
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(2500);
+
+/// How many connections are opened at once. A database that is overloaded divides its time among all attempts, also those
+/// that were given up: too many of them would make each take longer than it may, for ever.
+const CONNECTING: usize = 4;
 
 /// A connection that was idle for longer is pinged before it is used.
 const PING_AFTER: Duration = Duration::from_secs(1);
@@ -45,6 +49,7 @@ pub(super) struct Pool {
     name: String,
     opened: AtomicU64,
     permits: Arc<Semaphore>,
+    connecting: Semaphore,
     idle: Mutex<Vec<(Connection, Instant)>>,
     observer: Observer,
 }
@@ -58,7 +63,15 @@ impl fmt::Debug for Pool {
 impl Pool {
     pub(super) fn new(source: Source, name: String, connections: usize, observer: Observer) -> Self {
         let permits = Arc::new(Semaphore::new(connections));
-        Self { source, name, opened: AtomicU64::default(), permits, idle: Mutex::default(), observer }
+        Self {
+            source,
+            name,
+            opened: AtomicU64::default(),
+            permits,
+            connecting: Semaphore::new(CONNECTING),
+            idle: Mutex::default(),
+            observer,
+        }
     }
 
     /// Waits for a connection. `permit` is held until every statement that is begun on it has ended.
@@ -66,7 +79,6 @@ impl Pool {
         self: &Arc<Self>,
         permit: Option<Arc<Permit>>,
     ) -> Result<PooledConnection, DbErr> {
-        let closed = |_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed);
         let own = self.permits.clone().acquire_owned().await.map_err(closed)?;
         let connection = match self.idle_connection().await {
             Some(connection) => connection,
@@ -95,6 +107,7 @@ impl Pool {
 
     async fn open(&self) -> Result<Connection, DbErr> {
         let error = |error: SqlxError| DbErr::Conn(RuntimeErr::SqlxError(error.into()));
+        let _turn = self.connecting.acquire().await.map_err(closed)?;
         match &self.source {
             Source::Postgres { options, .. } => {
                 let number = self.opened.fetch_add(1, Ordering::Relaxed);
@@ -160,6 +173,10 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, Vec<(Connection, Instant)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn closed(_: AcquireError) -> DbErr {
+    DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)
 }
 
 /// A connection in use. Dropping it returns it to the pool once nothing runs on it any more.

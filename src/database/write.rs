@@ -126,30 +126,32 @@ async fn raised(connection: &Connection, user: &str) -> Result<(i64, DateTime<Ut
     Ok((row.try_get_by_index(0)?, now, row.try_get_by_index(2)?))
 }
 
-impl Database {
-    /// Writes once `user`'s earlier writes in this server have ended, and tries again while nothing was written.
-    pub(super) async fn write_queued<I, T>(
-        &self,
-        user: &str,
-        path: impl FnOnce(&I) -> Option<FastPath<T>>,
-        input: &I,
-        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
-        early: &EarlyAnswer,
-    ) -> Result<T, Error>
-    where
-        I: Sync,
-        T: Send,
-    {
-        let mut queue = self.queues.enter(user, QUEUE_TIMEOUT).await?;
+/// What a write does in its transaction.
+pub(super) type Work<I, T> =
+    dyn for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync;
+
+/// A write of `user` that waits for the user's earlier ones, and then runs.
+pub(super) struct QueuedWrite<'q, I, T> {
+    pub(super) database: &'q Database,
+    pub(super) user: &'q str,
+    pub(super) input: &'q I,
+    pub(super) work: &'q Work<I, T>,
+    pub(super) early: &'q EarlyAnswer,
+}
+
+impl<I: Sync, T: Send> QueuedWrite<'_, I, T> {
+    /// Writes once the user's earlier writes in this server have ended, and tries again while nothing was written.
+    pub(super) async fn run(self, path: impl FnOnce(&I) -> Option<FastPath<T>>) -> Result<T, Error> {
+        let mut queue = self.database.queues.enter(self.user, QUEUE_TIMEOUT).await?;
         let began = Instant::now();
         let mut result = None;
-        if let Some(path) = path(input) {
-            let attempt = self.write_by_path(user, path, input, work, early);
+        if let Some(path) = path(self.input) {
+            let attempt = self.by_path(path);
             tokio::pin!(attempt);
             let Ok(written) = timeout_at(began + FAST_TIMEOUT, &mut attempt).await else {
                 // Other writes need not wait for the outcome: the lock of the account orders them.
                 let lost = "the answer to a write was lost";
-                early.fail(&Error::Unavailable(lost.to_owned()));
+                self.early.fail(&Error::Unavailable(lost.to_owned()));
                 queue.report_outage(lost);
                 drop(queue);
                 return attempt.await.unwrap_or_else(|| Err(Error::Unavailable(lost.to_owned())));
@@ -163,7 +165,7 @@ impl Database {
             None if Instant::now() >= deadline => {
                 return Err(Error::Unavailable("a write in one statement took too long".to_owned()));
             }
-            None => self.write_until(user, input, work, false, early, deadline).await,
+            None => self.until(deadline, false).await,
         };
         if let Err(Error::Unreachable(cause)) = &result {
             queue.report_outage(cause);
@@ -173,44 +175,22 @@ impl Database {
 
     /// Writes by `path`. If its answer is lost, finds out by a transaction whether it was written, and writes it if not.
     /// Returns `None` if nothing was written.
-    async fn write_by_path<I, T>(
-        &self,
-        user: &str,
-        path: FastPath<T>,
-        input: &I,
-        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
-        early: &EarlyAnswer,
-    ) -> Option<Result<T, Error>>
-    where
-        I: Sync,
-        T: Send,
-    {
-        match self.write_by(path).await {
+    async fn by_path(&self, path: FastPath<T>) -> Option<Result<T, Error>> {
+        match self.database.write_by(path).await {
             FastOutcome::Written(result) => Some(result),
             FastOutcome::Nothing => None,
-            FastOutcome::Uncertain => {
-                let latest = Instant::now() + OUTCOME_TIMEOUT;
-                Some(self.write_until(user, input, work, true, early, latest).await)
-            }
+            FastOutcome::Uncertain => Some(self.until(Instant::now() + OUTCOME_TIMEOUT, true).await),
         }
     }
 
     /// Writes, and tries again while nothing was written, until `deadline`.
-    async fn write_until<I, T>(
-        &self,
-        user: &str,
-        input: &I,
-        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
-        uncertain: bool,
-        early: &EarlyAnswer,
-        deadline: Instant,
-    ) -> Result<T, Error>
-    where
-        I: Sync,
-        T: Send,
-    {
+    async fn until(&self, deadline: Instant, uncertain: bool) -> Result<T, Error> {
         loop {
-            let result = self.write_once(user, input, work, uncertain, early, deadline).await;
+            let result = if self.database.backend() == DbBackend::Sqlite {
+                self.once_in_group(deadline).await
+            } else {
+                self.once(deadline, uncertain).await
+            };
             let nothing_written = match &result {
                 Err(Error::Conflict(_) | Error::Unreachable(_)) => true,
                 // The lost statement may hold the lock of the account until it ends.
@@ -226,26 +206,11 @@ impl Database {
 
     /// # Errors
     /// [`Error::Conflict`] and [`Error::Unreachable`] only if nothing was written.
-    async fn write_once<I, T>(
-        &self,
-        user: &str,
-        input: &I,
-        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
-        uncertain: bool,
-        early: &EarlyAnswer,
-        deadline: Instant,
-    ) -> Result<T, Error>
-    where
-        I: Sync,
-        T: Send,
-    {
-        if self.backend() == DbBackend::Sqlite {
-            return self.write_in_group(user, input, work, deadline).await;
-        }
-        let begin = || async { Write::begin(self.writers.acquire(None).await?, user).await };
+    async fn once(&self, deadline: Instant, uncertain: bool) -> Result<T, Error> {
+        let begin = || async { Write::begin(self.database.writers.acquire(None).await?, self.user).await };
         let mut write = retry_until(deadline, begin).await?;
         write.uncertain = uncertain;
-        let value = match limited(work(&write, input)).await {
+        let value = match limited((self.work)(&write, self.input)).await {
             Ok(value) => value,
             Err(error) => {
                 write.connection.roll_back().await;
@@ -254,36 +219,26 @@ impl Database {
         };
         let after_commit = std::mem::take(&mut write.after_commit);
         if let Err(unknown) = write.commit().await? {
-            self.resolve(&unknown, early).await?;
+            self.database.resolve(&unknown, self.early).await?;
         }
         after_commit.run();
         Ok(value)
     }
 
-    /// As [`Self::write_once`], on SQLite: the commit is shared with the writes of others.
-    async fn write_in_group<I, T>(
-        &self,
-        user: &str,
-        input: &I,
-        work: &(impl for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Sync),
-        deadline: Instant,
-    ) -> Result<T, Error>
-    where
-        I: Sync,
-        T: Send,
-    {
+    /// As [`Self::once`], on SQLite: the commit is shared with the writes of others.
+    async fn once_in_group(&self, deadline: Instant) -> Result<T, Error> {
         let job = |connection: PooledConnection| -> BoxFuture<'_, _> {
             Box::pin(async move {
-                let mut write = match Write::raise(connection, user).await {
+                let mut write = match Write::raise(connection, self.user).await {
                     Ok(write) => write,
                     Err((connection, error)) => return (connection, Err(error)),
                 };
-                let result = limited(work(&write, input)).await;
+                let result = limited((self.work)(&write, self.input)).await;
                 let after_commit = std::mem::take(&mut write.after_commit);
                 (write.connection, result.map(|value| (value, after_commit)))
             })
         };
-        let (value, after_commit) = self.group.run(&self.writers, deadline, &job).await?;
+        let (value, after_commit) = self.database.group.run(&self.database.writers, deadline, &job).await?;
         after_commit.run();
         Ok(value)
     }

@@ -39,7 +39,7 @@ UPDATE message SET lease_until = clock_timestamp() + $3 * interval '1 millisecon
     parts = COALESCE(owned.parts, message.parts),
     model = CASE WHEN owned.content IS NULL THEN message.model ELSE owned.model END
 FROM owned WHERE message.user_id = owned.user_id AND message.id = owned.id
-RETURNING message.id, message.stop_requested_at IS NOT NULL"#;
+RETURNING message.id, message.attempt, message.stop_requested_at IS NOT NULL"#;
 
 const STORE_SQLITE: &str = "
 UPDATE message SET lease_until = $3,
@@ -49,16 +49,16 @@ UPDATE message SET lease_until = $3,
 FROM json_each($1) AS due
 WHERE message.user_id = due.value ->> 'user_id' AND message.id = unhex(due.value ->> 'id')
     AND message.lease_owner = $2 AND message.attempt = due.value ->> 'attempt'
-RETURNING message.id, message.stop_requested_at IS NOT NULL";
+RETURNING message.id, message.attempt, message.stop_requested_at IS NOT NULL";
 
 const LOOK_POSTGRES: &str = r#"
-SELECT message.id, message.stop_requested_at IS NOT NULL FROM json_to_recordset($1::json) AS due
+SELECT message.id, message.attempt, message.stop_requested_at IS NOT NULL FROM json_to_recordset($1::json) AS due
     (user_id TEXT COLLATE "C", id UUID, attempt INTEGER)
 JOIN message ON message.user_id = due.user_id AND message.id = due.id
 WHERE message.lease_owner = $2 AND message.attempt = due.attempt"#;
 
 const LOOK_SQLITE: &str = "
-SELECT message.id, message.stop_requested_at IS NOT NULL FROM json_each($1) AS due
+SELECT message.id, message.attempt, message.stop_requested_at IS NOT NULL FROM json_each($1) AS due
 CROSS JOIN message ON message.user_id = due.value ->> 'user_id' AND message.id = unhex(due.value ->> 'id')
 WHERE message.lease_owner = $2 AND message.attempt = due.value ->> 'attempt'";
 
@@ -81,6 +81,9 @@ pub(super) enum Done {
     /// is to be done for this reply alone.
     Left(Task),
 }
+
+/// A reply and the number of its attempt.
+type Attempt = (Uuid, i32);
 
 #[derive(Debug)]
 struct Job {
@@ -172,19 +175,24 @@ async fn work(worker: Worker, mut jobs: mpsc::UnboundedReceiver<Job>) {
         due.retain(|job| !job.done.is_closed());
         let (looks, mut stores): (Vec<Job>, Vec<Job>) =
             due.drain(..).partition(|job| matches!(job.task, Task::Look));
-        while !stores.is_empty() {
-            let mut bytes = 0;
-            let fit = stores.iter().take_while(|job| {
-                let fits = bytes < BYTES;
-                bytes += job.bytes();
-                fits
-            });
-            let rest = stores.split_off(fit.count());
-            worker.finish(std::mem::replace(&mut stores, rest), true).await;
-        }
-        if !looks.is_empty() {
-            worker.finish(looks, false).await;
-        }
+        let store = async {
+            while !stores.is_empty() {
+                let mut bytes = 0;
+                let fit = stores.iter().take_while(|job| {
+                    let fits = bytes < BYTES;
+                    bytes += job.bytes();
+                    fits
+                });
+                let rest = stores.split_off(fit.count());
+                worker.finish(std::mem::replace(&mut stores, rest), true).await;
+            }
+        };
+        let look = async {
+            if !looks.is_empty() {
+                worker.finish(looks, false).await;
+            }
+        };
+        tokio::join!(store, look);
     }
 }
 
@@ -206,12 +214,12 @@ impl Worker {
             }
         };
         for job in jobs {
-            let done = found.remove(&job.id).map_or(Done::Left(job.task), Done::Found);
+            let done = found.remove(&(job.id, job.attempt)).map_or(Done::Left(job.task), Done::Found);
             let _ = job.done.send(Ok(done));
         }
     }
 
-    async fn run(&self, jobs: &[Job], stores: bool) -> Result<HashMap<Uuid, CheckpointOutcome>, Error> {
+    async fn run(&self, jobs: &[Job], stores: bool) -> Result<HashMap<Attempt, CheckpointOutcome>, Error> {
         let rows: Vec<Row<'_>> = jobs.iter().map(Row::of).collect();
         let rows = serde_json::to_string(&rows).map_err(|error| Error::Internal(error.to_string()))?;
         let mut values: Vec<Value> = vec![rows.into(), self.server.into()];
@@ -236,10 +244,10 @@ impl Worker {
     }
 }
 
-fn outcome(row: &QueryResult) -> Result<(Uuid, CheckpointOutcome), Error> {
-    let stops: bool = row.try_get_by_index(1)?;
+fn outcome(row: &QueryResult) -> Result<(Attempt, CheckpointOutcome), Error> {
+    let stops: bool = row.try_get_by_index(2)?;
     let outcome = if stops { CheckpointOutcome::Stop } else { CheckpointOutcome::Continue };
-    Ok((row.try_get_by_index(0)?, outcome))
+    Ok(((row.try_get_by_index(0)?, row.try_get_by_index(1)?), outcome))
 }
 
 impl Job {

@@ -25,6 +25,23 @@ async fn a_message_is_sent_over_a_network_that_takes_a_fifth_of_a_second() {
     assert_eq!(sent["reply"]["status"], "COMPLETE");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
+async fn a_database_that_is_slow_to_connect_to_is_not_kept_busy_by_attempts_that_are_given_up() {
+    let (_database, proxy, behind) = TestDatabase::behind_a_proxy().await;
+    let server = TestServer::start(&behind).await;
+    proxy.cut();
+    proxy.slow_down_connecting(Duration::from_millis(300));
+    proxy.mend();
+    let users = (0..24).map(|number| {
+        let user = server.user(&format!("user {number}"));
+        async move { while !user.run(READ, json!({})).await.body["errors"].is_null() {} }
+    });
+    timeout(Duration::from_secs(20), join_all(users)).await.expect("connections are made");
+    let attempts = proxy.most_attempts();
+    assert!(attempts <= 8, "{attempts} connections were made at once");
+}
+
 /// The commit's answer is lost, or the commit itself: either way the message is stored once, and its reply is written
 /// by this server, whose lease nobody waits for.
 async fn send_through_a_lost_commit(arrives: bool) {

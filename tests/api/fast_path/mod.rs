@@ -2,4 +2,5 @@
 
 mod contention;
 mod lost;
+mod revision_gate;
 mod same_rows;

@@ -1,7 +1,7 @@
 //! A network between a server and its database that a test can cut, block, make a black hole of, slow down and mend.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,7 +9,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// The state of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,27 @@ const COMMIT_IS_THE_LAST: u8 = 3;
 struct Conditions {
     /// Milliseconds that each way takes.
     delay: AtomicU64,
+    /// Milliseconds that it takes to make a connection while no other one is being made.
+    connecting: AtomicU64,
+    /// How many are being made, whether or not anybody waits for them.
+    attempts: AtomicU32,
+    most_attempts: AtomicU32,
     commit: AtomicU8,
+}
+
+impl Conditions {
+    /// Waits as a machine would let wait that divides its time among all attempts.
+    async fn make_connection(&self) {
+        let step = Duration::from_millis(20);
+        let mut left = Duration::from_millis(self.connecting.load(Ordering::SeqCst));
+        let attempts = self.attempts.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_attempts.fetch_max(attempts, Ordering::SeqCst);
+        while !left.is_zero() {
+            sleep(step).await;
+            left = left.saturating_sub(step / self.attempts.load(Ordering::SeqCst));
+        }
+        self.attempts.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// The network. Dropping it cuts it for good.
@@ -108,6 +128,16 @@ impl Proxy {
         self.conditions.delay.store(u64::try_from(delay.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
+    /// A connection takes `time` to be made from now on, and longer if others are being made.
+    pub fn slow_down_connecting(&self, time: Duration) {
+        self.conditions.connecting.store(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// How many connections were being made at once at most.
+    pub fn most_attempts(&self) -> u32 {
+        self.conditions.most_attempts.load(Ordering::SeqCst)
+    }
+
     /// Breaks the connection of the next commit, which arrives before that or does not.
     pub fn cut_at_commit(&self, arrives: bool) {
         let commit = if arrives { COMMIT_IS_NOT_ANSWERED } else { COMMIT_IS_LOST };
@@ -156,6 +186,7 @@ async fn connect(
         Network::BlackHole => return swallow(near, state).await,
         _ => return,
     }
+    conditions.make_connection().await;
     let Ok(mut far) = TcpStream::connect(target).await else { return };
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
     let lost = {
