@@ -19,8 +19,8 @@ pub(super) fn announce(
         database.address()
     );
     if let Some(DevUser { id, token }) = dev_user {
-        text += &format!("  user       {id} (development only: anybody on this machine may be anybody)\n");
-        text += &format!("  token      {token}\n");
+        let whose = "development only: anybody on this machine may be anybody";
+        text = format!("{text}  user       {id} ({whose})\n  token      {token}\n");
     }
     print(&text)
 }
