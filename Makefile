@@ -18,9 +18,12 @@ NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 BETTER_AUTH := tests/clients/better-auth
 SCHEMA_TOOLS := tests/clients/schema
 SCHEMATHESIS := target/schemathesis
+PACKAGES := clients
+PACKAGES_TEST := tests/clients/packages
+PACKAGES_SOURCES := $(shell find $(PACKAGES) -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
 PAGES := web/chat web/graphiql
-# The chat is built on the client of clients/.
-PAGE_SOURCES := $(shell find web clients/client/src -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
+# The chat is built on the client package.
+PAGE_SOURCES := $(shell find web $(PACKAGES)/client/src -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
 
 .PHONY: help run test api chaos measure hostile fuzz bench bench-growth bench-search instructions web schema release-schema configuration fmt lint audit clients clean
 help: ## list what can be made
@@ -92,6 +95,15 @@ $(SCHEMATHESIS)/installed: tests/clients/rest/requirements.txt
 	$(SCHEMATHESIS)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
 	@touch $@
 
+# The packages as npm would publish them, in an app that has nothing else but the libraries that they are for.
+$(PACKAGES_TEST)/node_modules/@causerie/installed: $(PACKAGES)/node_modules/.package-lock.json $(PACKAGES_TEST)/node_modules/.package-lock.json $(PACKAGES_SOURCES)
+	cd $(PACKAGES) && node_modules/.bin/tsc --build
+	rm -rf target/packages && mkdir -p target/packages
+	cd $(PACKAGES) && $(NPM) pack --workspaces --pack-destination ../target/packages --loglevel=error
+	rm -rf $(PACKAGES_TEST)/node_modules/@causerie
+	cd $(PACKAGES_TEST) && $(NPM) install --no-save --prefer-offline --ignore-scripts --no-audit --no-fund --loglevel=error ../../../target/packages/*.tgz
+	@touch $@
+
 # Writes what a command prints; the file stays as it is when the server cannot be built.
 WRITE = new=$$(mktemp) && trap "rm -f $$new" EXIT && $(CARGO) run $(LOCKED) --quiet -- $@ > $$new && cat $$new >
 
@@ -109,20 +121,22 @@ fmt: ## format the Rust code
 	$(CARGO) fmt --all
 	cd benches && $(CARGO) fmt --all
 
-lint: $(PAGES:=/node_modules/.package-lock.json) ## check formatting, clippy's lints and the pages' types
+lint: $(PAGES:=/node_modules/.package-lock.json) $(PACKAGES)/node_modules/.package-lock.json ## check formatting, clippy's lints, and the types of the pages and the packages
 	$(CARGO) fmt --all --check
 	cd benches && $(CARGO) fmt --all --check
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	for page in $(PAGES); do (cd $$page && node_modules/.bin/tsc) || exit; done
+	cd $(PACKAGES) && node_modules/.bin/tsc --build
 
 audit: ## check the licences, sources and known faults of what is linked in
 	@scripts/audit $(CARGO_DENY)
 
-clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json $(SCHEMATHESIS)/installed web ## run GraphQL clients and a browser against the real server
+clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json $(SCHEMATHESIS)/installed $(PACKAGES_TEST)/node_modules/@causerie/installed web ## run GraphQL clients, the npm packages and a browser against the real server
 	$(CARGO) build $(LOCKED)
 	chromium=$$(scripts/chromium) && CHROMIUM=$$chromium scripts/with-postgres node tests/clients/run.mjs $(SUITES)
 
 clean: ## remove everything that was built
 	$(CARGO) clean
 	rm -rf $(PAGES:=/node_modules) $(PAGES:=/dist/index.html) $(PAGES:=/dist/assets) tests/clients/node_modules \
-	  $(BETTER_AUTH)/node_modules $(SCHEMA_TOOLS)/node_modules
+	  $(BETTER_AUTH)/node_modules $(SCHEMA_TOOLS)/node_modules $(PACKAGES)/node_modules $(PACKAGES)/*/dist \
+	  $(PACKAGES_TEST)/node_modules

@@ -45,7 +45,7 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
     if (!threads.has(conversation.id) && threads.has(key)) threads.begin(conversation.id, message.parent === null);
     // The feed may have brought more already.
     rows.putConversation(conversation, rows.conversations.has(conversation.id) ? 0 : undefined);
-    for (const row of [message, reply]) rows.putMessage(row, 0);
+    for (const row of [message, reply]) threads.adopt(row, 0);
     changed(conversation.id);
   }
 
@@ -57,8 +57,7 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
   ): Promise<Payload> {
     const askedAt = rows.clock;
     const payload = await client.mutate<Payload>(mutation, input, selection);
-    const messages = [payload.message, payload.reply].filter((row) => row !== undefined);
-    await threads.put(messages, askedAt);
+    for (const row of [payload.message, payload.reply]) if (row) threads.adopt(row, askedAt);
     if (payload.conversation) rows.putConversation(payload.conversation, askedAt);
     notifier.now();
     return payload;
@@ -161,8 +160,10 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
       rows.putConversation({ ...conversation, unreadCount });
     }
     rows.touch(message.id);
-    rows.putMessage(message);
-    if (!threads.has(id) && message.status !== 'GENERATING') rows.deleteMessages(id, ({ status }) => status === 'GENERATING');
+    const row = { ...message, conversation: { id } };
+    if (threads.has(id)) return threads.adopt(row);
+    rows.putMessage(row);
+    rows.deleteMessages(id, ({ status }) => status === 'GENERATING');
   }
 
   const reconnect = () => {
@@ -208,10 +209,9 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
     subscribe: notifier.subscribe,
 
     list(state = 'ACTIVE') {
-      const isNew = !lists.has(state);
-      const list = lists.get(state);
-      if (isNew && state !== 'ACTIVE') void lists.load(state).catch(() => {});
-      return isNew ? lists.get(state) : list;
+      // Later, as this may be called while a page renders. The first page of active ones is loaded with the feed.
+      if (!lists.has(state) && state !== 'ACTIVE') queueMicrotask(() => void lists.load(state).catch(() => {}));
+      return lists.get(state);
     },
     loadMore: (state = 'ACTIVE') => lists.load(state),
     conversation: (id) => rows.conversations.get(outbox.resolve(id)),
@@ -237,7 +237,7 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
     isWriting: (id) => rows.messagesOf(outbox.resolve(id)).some(({ status }) => status === 'GENERATING'),
     versions(messageId) {
       const message = rows.messages.get(messageId);
-      return message ? rows.versionsOf(message) : [];
+      return message ? rows.versions.of(message) : [];
     },
     forget: (id) => threads.forget(outbox.resolve(id)),
 
@@ -253,7 +253,9 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
       await ask('activateMessage', { messageId }, CONVERSATION);
     },
     async deleteMessage(messageId) {
-      await ask('deleteMessage', { messageId }, CONVERSATION);
+      const { conversation } = await ask<{ conversation: Conversation }>('deleteMessage', { messageId }, CONVERSATION);
+      rows.deleteMessage(messageId, conversation.id);
+      notifier.now();
     },
     async rate(messageId, rating, comment) {
       await askForReply('rateReply', { messageId, rating, comment }, '');

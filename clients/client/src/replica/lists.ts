@@ -8,6 +8,7 @@ interface List {
   bound: Conversation | undefined;
   cursor: string | null;
   hasMore: boolean;
+  isLoaded: boolean;
   isLoading: boolean;
   error: unknown;
   snapshot: ConversationList | undefined;
@@ -39,7 +40,8 @@ export class Lists {
   get(state: ConversationState): ConversationList {
     const list = this.of(state);
     if (list.snapshot) return list.snapshot;
-    const { bound, hasMore, isLoading, error } = list;
+    const { bound, hasMore, isLoaded, error } = list;
+    const isLoading = list.isLoading || (!isLoaded && !error);
     const conversations = [...this.rows.conversations.values()]
       .filter((row) => row.state === state && (!hasMore || (bound && compare(row, bound) <= 0)))
       .sort(compare);
@@ -71,7 +73,7 @@ export class Lists {
     for (const row of nodes) this.rows.putConversation(row, askedAt);
     const bound = nodes.at(-1) ?? this.of(state).bound;
     const { hasNextPage: hasMore, endCursor: cursor } = pageInfo;
-    this.change(this.of(state), { bound, hasMore, cursor: cursor ?? this.of(state).cursor, isLoading: false });
+    this.change(this.of(state), { bound, hasMore, cursor: cursor ?? this.of(state).cursor, isLoaded: true, isLoading: false, error: undefined });
   }
 
   private change(list: List, change: Partial<List>): void {
@@ -82,7 +84,7 @@ export class Lists {
   private of(state: ConversationState): List {
     let list = this.lists.get(state);
     if (!list) {
-      list = { bound: undefined, cursor: null, hasMore: true, isLoading: false, error: undefined, snapshot: undefined };
+      list = { bound: undefined, cursor: null, hasMore: true, isLoaded: false, isLoading: false, error: undefined, snapshot: undefined };
       this.lists.set(state, list);
     }
     return list;

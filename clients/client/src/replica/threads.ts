@@ -20,6 +20,8 @@ const NOTHING: Thread = { messages: [], outgoing: [], hasOlder: false, isLoading
 /** The threads that are shown, as far as they are loaded. */
 export class Threads {
   private readonly threads = new Map<string, State>();
+  /** Messages whose versions could not be read. */
+  private readonly incomplete = new Set<Message>();
 
   constructor(
     private readonly client: Client,
@@ -31,6 +33,7 @@ export class Threads {
 
   clear(): void {
     this.threads.clear();
+    this.incomplete.clear();
   }
 
   has(id: string): boolean {
@@ -46,7 +49,8 @@ export class Threads {
     let state = this.threads.get(id);
     if (!state) {
       state = this.begin(id, false);
-      void this.load(id);
+      // Later, as this may be called while a page renders.
+      queueMicrotask(() => void this.load(id));
     }
     return (state.snapshot ??= this.snapshot(id, state));
   }
@@ -60,6 +64,7 @@ export class Threads {
   /** Begins to hold a thread; one that is new needs not be loaded. */
   begin(id: string, isLoaded: boolean): State {
     const state = { isLoaded, isLoading: false, isFilling: false, isStuck: false, error: undefined, messages: [], snapshot: undefined };
+    this.rows.versions.forget(id);
     this.threads.set(id, state);
     return state;
   }
@@ -80,6 +85,7 @@ export class Threads {
       }`;
       type Found = { conversation: (Conversation & { messages: { nodes: Message[] } }) | null };
       const { conversation } = await this.client.query<Found>(document, { id, last: this.size });
+      if (this.threads.get(id) !== state) return;
       if (conversation) {
         const { messages, ...row } = conversation;
         await this.put(messages.nodes, askedAt);
@@ -93,6 +99,7 @@ export class Threads {
 
   /** Loads again what could not be loaded without a connection. */
   retry(): void {
+    for (const row of this.incomplete) void this.complete(row);
     for (const [id, state] of this.threads) {
       if (!state.isLoaded && state.error) void this.load(id);
       if (state.isStuck) this.change(id, state, { isStuck: false, isFilling: false });
@@ -118,19 +125,46 @@ export class Threads {
     return nodes.length;
   }
 
-  /** Keeps rows, together with the ids of their versions. */
-  async put(rows: readonly Message[], askedAt: number): Promise<void> {
-    const document = 'query ($id: ID!) { message(id: $id) { siblings(last: 100) { nodes { id } } } }';
-    type Found = { message: { siblings: { nodes: { id: string }[] } } | null };
-    await Promise.all(
-      rows
-        .filter((row) => this.rows.lacksVersions(row))
-        .map(async (row) => {
-          const { message } = await this.client.query<Found>(document, { id: row.id });
-          if (message) this.rows.putVersions(row, message.siblings.nodes.map(({ id }) => id));
-        }),
-    );
-    for (const row of rows) this.rows.putMessage(row, askedAt);
+  /** Keeps rows of a thread that is held, once the ids of their versions are known too. */
+  private async put(rows: readonly Message[], askedAt: number): Promise<void> {
+    await this.findVersions(rows, askedAt);
+    for (const row of rows) if (this.threads.has(row.conversation.id)) this.rows.putMessage(row, askedAt);
+  }
+
+  private async findVersions(rows: readonly Message[], askedAt: number): Promise<void> {
+    const document = 'query ($id: ID!) { message(id: $id) { siblings(last: 100) { totalCount nodes { id } } } }';
+    type Found = { message: { siblings: { totalCount: number; nodes: { id: string }[] } } | null };
+    const { versions } = this.rows;
+    const lacking = rows.filter((row) => !versions.covers(row, !this.rows.hasGrown(row.conversation.id, askedAt)));
+    // Once more if versions have come or gone meanwhile.
+    for (let left = lacking; left.length > 0; ) {
+      const since = this.rows.clock;
+      const found = await Promise.all(left.map((row) => this.client.query<Found>(document, { id: row.id })));
+      found.forEach(({ message }, index) => {
+        if (message) versions.put(left[index]!, message.siblings.nodes.map(({ id }) => id), message.siblings.totalCount);
+      });
+      left = left.filter((row) => this.rows.hasGrown(row.conversation.id, since));
+    }
+  }
+
+  /** Keeps a row at once if its thread is held, and finds its versions if they are not known. */
+  adopt(row: Message, askedAt?: number): void {
+    if (!this.threads.has(row.conversation.id)) return;
+    this.rows.putMessage(row, askedAt);
+    if (this.rows.versions.covers(row, true)) this.rows.settle(row);
+    else void this.complete(row);
+  }
+
+  private async complete(row: Message): Promise<void> {
+    try {
+      await this.findVersions([row], this.rows.clock);
+      this.incomplete.delete(row);
+      this.rows.settle(row);
+      this.notify();
+    } catch {
+      // The next connection tries again.
+      this.incomplete.add(row);
+    }
   }
 
   private snapshot(id: string, state: State): Thread {

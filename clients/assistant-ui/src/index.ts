@@ -1,0 +1,2 @@
+export { useCauserieRuntime, type CauserieRuntimeOptions } from './runtime.js';
+export { useReplica } from './replica.js';

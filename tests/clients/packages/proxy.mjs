@@ -1,0 +1,44 @@
+// A network between a client and the server, which can be cut.
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+
+export async function startProxy(target) {
+  const sockets = new Set();
+  let isUp = true;
+  const server = createServer((client) => {
+    if (!isUp) return client.destroy();
+    const { hostname, port } = new URL(proxy.target);
+    const upstream = connect(port, hostname);
+    for (const [socket, other] of [[client, upstream], [upstream, client]]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        sockets.delete(socket);
+        other.destroy();
+      });
+      socket.pipe(other);
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const proxy = {
+    target,
+    url: `http://127.0.0.1:${server.address().port}`,
+    /** Breaks every connection. */
+    cut() {
+      for (const socket of sockets) socket.destroy();
+    },
+    down() {
+      isUp = false;
+      proxy.cut();
+    },
+    up() {
+      isUp = true;
+    },
+    close() {
+      proxy.down();
+      server.close();
+    },
+  };
+  return proxy;
+}
