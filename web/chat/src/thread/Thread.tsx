@@ -22,10 +22,11 @@ export function Thread({ id, message }: { id: string; message: string | undefine
 
   // Where the unread messages begin when the conversation is opened.
   const firstUnread = useRef<string | undefined>(undefined);
+  const [isBegunHere] = useState(outgoing.length > 0);
   const [opened, setOpened] = useState(false);
   if (!opened && messages.length > 0 && conversation) {
     setOpened(true);
-    if (conversation.unreadCount > 0 && !message) firstUnread.current = messages.at(-conversation.unreadCount)?.id;
+    if (conversation.unreadCount > 0 && !message && !isBegunHere) firstUnread.current = messages.at(-conversation.unreadCount)?.id;
   }
   const at = useMemo(
     () => (message ? messages.findIndex((it) => it.id === message) : -1),
