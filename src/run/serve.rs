@@ -5,7 +5,7 @@ use std::sync::Arc;
 use causerie::auth::Authenticator;
 use causerie::config::Serve;
 use causerie::database::{Database, statistics};
-use causerie::http::{App, Parts, graphiql};
+use causerie::http::{App, Parts};
 use causerie::reply::Replies;
 use causerie::signal::{Hub, Postgres, Signals};
 use causerie::{assistant, chat, graphql, http, index, receipts, trash};
@@ -26,7 +26,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
     }
     serve.reply.check()?;
     let allow_plaintext = serve.operation.allow_plaintext;
-    let (auth, dev_token) = issuer::options(&serve)?;
+    let (auth, dev_users) = issuer::options(&serve)?;
     let catalog = serve.assistant.catalog(assistant::Common {
         timeout: serve.reply.timeout,
         allow_plaintext,
@@ -42,7 +42,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
     let database = connect(serve.database.address()?, serve.database_connections).await?;
     let shutdown = CancellationToken::new();
     cancel_on_signal(shutdown.clone())?;
-    let announce = || announce(address, &database, dev_token.as_deref());
+    let announce = || announce(address, &database, dev_users.first());
     let prepare = Box::pin(prepare(&database, serve.no_migrate, announce));
     let Some(prepared) = shutdown.run_until_cancelled(http::answer_until(&listener, prepare)).await else {
         tracing::info!("stopped");
@@ -65,7 +65,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
         database: database.clone(),
         replies,
         limits: serve.chat,
-        page: graphiql::Page { token: dev_token.clone() },
+        dev_users: dev_users.clone(),
         options: http,
     });
     http::serve(app, listener, shutdown, serve.operation.drain)

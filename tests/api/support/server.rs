@@ -7,7 +7,7 @@ use causerie::assistant::{Assistant, Catalog, DEFAULT_ID, Echo, Profile};
 use causerie::auth::{self, Authenticator, ClaimRules, Secret, Source, UserId};
 use causerie::chat::{Limits, resume_steps};
 use causerie::database::{Database, statistics};
-use causerie::http::{App, Parts, graphiql};
+use causerie::http::{App, Parts};
 use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
 use causerie::{admission, graphql, http, index, receipts, trash};
@@ -135,7 +135,7 @@ impl TestServer {
             database: database.clone(),
             replies: replies.clone(),
             limits,
-            page: graphiql::Page::default(),
+            dev_users: Vec::new(),
             options: settings.http,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
