@@ -21,19 +21,20 @@ SCHEMATHESIS := target/schemathesis
 PACKAGES := clients
 PACKAGES_TEST := tests/clients/packages
 PACKAGES_SOURCES := $(shell find $(PACKAGES) -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
-GRAPHIQL := web/graphiql
-GRAPHIQL_SOURCES := $(GRAPHIQL)/build.mjs $(GRAPHIQL)/index.html $(shell find $(GRAPHIQL)/src -type f)
+PAGES := web/chat web/graphiql
+# The chat is built on the client package.
+PAGE_SOURCES := $(shell find web $(PACKAGES)/client/src -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
 
 .PHONY: help run test api chaos measure hostile fuzz bench bench-growth bench-search instructions web schema release-schema configuration fmt lint audit clients example-nextjs clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The debug profile: a first run then waits a few minutes less, and the server is quick enough for one person.
-run: ## start a development server, with GraphiQL if Node is there
+run: ## start a development server, with its pages if Node is there
 	@if ! command -v $(NPM) >/dev/null; then \
-	  echo 'npm was not found: the server will be without its GraphiQL page'; \
+	  echo 'npm was not found: the server will be without its pages'; \
 	elif ! $(MAKE) --no-print-directory web; then \
-	  echo 'the GraphiQL page could not be built: the server will be without it, or with the last one'; \
+	  echo 'the pages could not be built: the server will be without them, or with the last ones'; \
 	fi
 	$(CARGO) run $(LOCKED) -- serve --dev $(ARGS)
 
@@ -79,10 +80,10 @@ instructions: ## fail if a request or a word takes more instructions than record
 	@command -v valgrind >/dev/null || scripts/install-package valgrind
 	$(CARGO) test $(LOCKED) $(PROFILE) --test instructions -- $(ARGS)
 
-web: $(GRAPHIQL)/dist/index.html ## bundle the GraphiQL page; the next build of the server takes it in
+web: $(PAGES:=/dist/index.html) ## bundle the chat page and GraphiQL; the next build of the server takes them in
 
-$(GRAPHIQL)/dist/index.html: $(GRAPHIQL)/node_modules/.package-lock.json $(GRAPHIQL_SOURCES)
-	cd $(GRAPHIQL) && node build.mjs
+$(PAGES:=/dist/index.html): %/dist/index.html: %/node_modules/.package-lock.json $(PAGE_SOURCES)
+	cd $* && node build.mjs
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	cd $* && $(NPM_CI)
@@ -130,11 +131,11 @@ fmt: ## format the Rust code
 	$(CARGO) fmt --all
 	cd benches && $(CARGO) fmt --all
 
-lint: $(GRAPHIQL)/node_modules/.package-lock.json $(PACKAGES)/node_modules/.package-lock.json ## check formatting, clippy's lints, and the types of the page and the packages
+lint: $(PAGES:=/node_modules/.package-lock.json) $(PACKAGES)/node_modules/.package-lock.json ## check formatting, clippy's lints, and the types of the pages and the packages
 	$(CARGO) fmt --all --check
 	cd benches && $(CARGO) fmt --all --check
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
-	cd $(GRAPHIQL) && node_modules/.bin/tsc
+	for page in $(PAGES); do (cd $$page && node_modules/.bin/tsc) || exit; done
 	cd $(PACKAGES) && node_modules/.bin/tsc --build
 
 audit: ## check the licences, sources and known faults of what is linked in
@@ -146,6 +147,6 @@ clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modu
 
 clean: ## remove everything that was built
 	$(CARGO) clean
-	rm -rf $(GRAPHIQL)/node_modules $(GRAPHIQL)/dist/index.html $(GRAPHIQL)/dist/assets tests/clients/node_modules \
+	rm -rf $(PAGES:=/node_modules) $(PAGES:=/dist/index.html) $(PAGES:=/dist/assets) tests/clients/node_modules \
 	  $(BETTER_AUTH)/node_modules $(SCHEMA_TOOLS)/node_modules $(PACKAGES)/node_modules $(PACKAGES)/*/dist \
 	  $(PACKAGES_TEST)/node_modules $(EXAMPLE)/node_modules $(EXAMPLE)/.next

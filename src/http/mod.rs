@@ -7,14 +7,13 @@ mod bearer;
 mod body;
 mod connection;
 mod cors;
-pub mod graphiql;
 mod graphql;
 mod health;
 mod holding;
-pub mod home;
 mod host;
 mod linger;
 mod options;
+pub mod pages;
 mod problem;
 mod rest;
 mod serve;
@@ -61,8 +60,8 @@ pub struct Parts {
     pub replies: Replies,
     /// The bounds on what a viewer may store.
     pub limits: chat::Limits,
-    /// What the GraphiQL page opens with.
-    pub page: graphiql::Page,
+    /// As whom the pages sign in by themselves.
+    pub dev_users: Vec<pages::DevUser>,
     /// How requests are served.
     pub options: Options,
 }
@@ -116,8 +115,7 @@ impl App {
             .merge(api)
             .merge(health::router())
             .with_state(self.clone())
-            .merge(graphiql::router(self.0.page.clone()))
-            .merge(home::router())
+            .merge(pages::router(&self.0.dev_users))
             .merge(rest::description())
             .fallback(async || problem::not_found())
             .method_not_allowed_fallback(method_not_allowed)

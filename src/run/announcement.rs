@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use causerie::database::Database;
+use causerie::http::pages::DevUser;
 
 use super::print;
 
@@ -10,18 +11,16 @@ use super::print;
 pub(super) fn announce(
     address: SocketAddr,
     database: &Database,
-    dev_token: Option<&str>,
+    dev_user: Option<&DevUser>,
 ) -> Result<(), String> {
     let mut text = format!(
-        "causerie is listening on http://{address}\n\n  GraphQL    http://{address}/graphql\n  \
+        "causerie is listening on http://{address}\n\n  chat       http://{address}/\n  GraphQL    http://{address}/graphql\n  \
          GraphiQL   http://{address}/graphiql\n  database   {}\n",
         database.address()
     );
-    if let Some(token) = dev_token {
-        text += "  user       dev (development only: anybody on this machine may be anybody)\n";
-        text += "  token      ";
-        text += token;
-        text.push('\n');
+    if let Some(DevUser { id, token }) = dev_user {
+        let whose = "development only: anybody on this machine may be anybody";
+        text = format!("{text}  user       {id} ({whose})\n  token      {token}\n");
     }
     print(&text)
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use causerie::auth::Authenticator;
 use causerie::config::Serve;
 use causerie::database::{Database, statistics};
-use causerie::http::{App, Parts, graphiql};
-use causerie::reply::{self, Replies};
+use causerie::http::{App, Parts};
+use causerie::reply::Replies;
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{chat, graphql, http, index, receipts, trash};
+use causerie::{assistant, chat, graphql, http, index, receipts, trash};
 use sea_orm::DbBackend;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,9 +26,12 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
     }
     serve.reply.check()?;
     let allow_plaintext = serve.operation.allow_plaintext;
-    let (auth, dev_token) = issuer::options(&serve)?;
-    let title_assistant = serve.assistant.title_assistant(allow_plaintext)?;
-    let assistant = serve.assistant.assistant(serve.reply.timeout, allow_plaintext)?;
+    let (auth, dev_users) = issuer::options(&serve)?;
+    let catalog = serve.assistant.catalog(assistant::Common {
+        timeout: serve.reply.timeout,
+        allow_plaintext,
+        instructions_chars: serve.chat.instructions_chars,
+    })?;
     let http = http::Options { local_origins: serve.dev, ..serve.http.load()? };
     let authenticator = Authenticator::new(auth).await?;
     let listener = TcpListener::bind(serve.listen)
@@ -39,7 +42,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
     let database = connect(serve.database.address()?, serve.database_connections).await?;
     let shutdown = CancellationToken::new();
     cancel_on_signal(shutdown.clone())?;
-    let announce = || announce(address, &database, dev_token.as_deref());
+    let announce = || announce(address, &database, dev_users.first());
     let prepare = Box::pin(prepare(&database, serve.no_migrate, announce));
     let Some(prepared) = shutdown.run_until_cancelled(http::answer_until(&listener, prepare)).await else {
         tracing::info!("stopped");
@@ -50,12 +53,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
     // Other servers are to learn of what ends while this one drains.
     let drained = CancellationToken::new();
     let signals = signals(&database, &drained)?;
-    let replies = Replies::start(
-        database.clone(),
-        signals.clone(),
-        assistant,
-        reply::Options { title_assistant, ..serve.reply },
-    );
+    let replies = Replies::start(database.clone(), signals.clone(), Arc::new(catalog), serve.reply);
     tokio::spawn(index::catch_up(database.clone(), signals.clone(), shutdown.clone()));
     trash::start(database.clone(), serve.chat.trash, shutdown.clone());
     receipts::start(database.clone(), serve.receipts, shutdown.clone());
@@ -67,7 +65,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
         database: database.clone(),
         replies,
         limits: serve.chat,
-        page: graphiql::Page { token: dev_token.clone() },
+        dev_users: dev_users.clone(),
         options: http,
     });
     http::serve(app, listener, shutdown, serve.operation.drain)

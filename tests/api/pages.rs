@@ -1,15 +1,11 @@
 //! The pages for people: `/` and `/graphiql`.
 
-use axum::Router;
-use causerie::http::{
-    graphiql::{self, Page},
-    home,
-};
+use causerie::http::pages::{self, DevUser};
 use reqwest::{
     Client, Response, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH,
-        LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST,
+        IF_NONE_MATCH, LOCATION, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     },
     redirect,
 };
@@ -22,11 +18,15 @@ struct Site {
 }
 
 impl Site {
+    /// Signed in by itself with `token`, if there is one.
     async fn open(token: Option<&str>) -> Self {
-        let pages = graphiql::router(Page { token: token.map(ToOwned::to_owned) });
+        let users: Vec<_> = token
+            .map(|token| DevUser { id: "dev".to_owned(), token: token.to_owned() })
+            .into_iter()
+            .collect();
+        let router = pages::router(&users);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().merge(home::router()).merge(pages);
         tokio::spawn(async { axum::serve(listener, router).await });
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
@@ -43,8 +43,8 @@ impl Site {
             .unwrap()
     }
 
-    async fn page(&self, headers: &[(&str, &str)]) -> String {
-        self.get("/graphiql", headers).await.text().await.unwrap()
+    async fn page(&self, path: &str, headers: &[(&str, &str)]) -> String {
+        self.get(path, headers).await.text().await.unwrap()
     }
 }
 
@@ -69,46 +69,61 @@ async fn a_build_without_assets_says_how_to_get_them() {
 }
 
 #[tokio::test]
-#[cfg_attr(not(graphiql_bundled), ignore = "needs the GraphiQL page: make web")]
-async fn graphiql_loads_from_the_server_alone() {
+#[cfg_attr(not(all(chat_bundled, graphiql_bundled)), ignore = "needs the pages: make web")]
+async fn the_pages_load_from_the_server_alone() {
     let site = Site::open(None).await;
-    let page = site.page(&[]).await;
-    let addresses = addresses(&page);
-    assert!(addresses.len() >= 3, "{page}");
-    for address in addresses.into_iter().filter(|address| *address != "data:,") {
-        assert!(address.starts_with("graphiql/assets/"), "{address}");
-        let response = site.get(&format!("/{address}"), &[]).await;
-        assert_eq!(response.status(), StatusCode::OK, "{address}");
-        assert_eq!(header(&response, CONTENT_ENCODING), "gzip");
-        assert!(header(&response, CACHE_CONTROL).contains("immutable"));
-        assert_eq!(header(&response, X_CONTENT_TYPE_OPTIONS), "nosniff");
-        let kind = header(&response, CONTENT_TYPE);
-        let extension = address.rsplit('.').next().unwrap();
-        let wanted = [("js", "text/javascript"), ("css", "text/css"), ("txt", "text/plain")];
-        assert!(
-            wanted.iter().any(|(end, it)| *end == extension && kind.starts_with(it)),
-            "{address}: {kind}"
-        );
-        let tag = header(&response, ETAG).to_owned();
-        let again = site.get(&format!("/{address}"), &[(IF_NONE_MATCH.as_str(), &tag)]).await;
-        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
-        assert!(again.bytes().await.unwrap().is_empty());
+    for (path, assets) in [("/", "assets/"), ("/graphiql", "graphiql/assets/")] {
+        let page = site.page(path, &[]).await;
+        let addresses = addresses(&page);
+        assert!(addresses.len() >= 3, "{page}");
+        for address in addresses.into_iter().filter(|address| *address != "data:,") {
+            assert!(address.starts_with(assets), "{address}");
+            for (accepted, encoding) in
+                [("gzip, deflate, br, zstd", "br"), ("gzip", "gzip"), ("br;q=0, gzip", "gzip")]
+            {
+                let response =
+                    site.get(&format!("/{address}"), &[(ACCEPT_ENCODING.as_str(), accepted)]).await;
+                assert_eq!(response.status(), StatusCode::OK, "{address}");
+                assert_eq!(header(&response, CONTENT_ENCODING), encoding);
+                assert_eq!(header(&response, VARY), "accept-encoding");
+                assert!(header(&response, CACHE_CONTROL).contains("immutable"));
+                assert_eq!(header(&response, X_CONTENT_TYPE_OPTIONS), "nosniff");
+                let kind = header(&response, CONTENT_TYPE);
+                let extension = address.rsplit('.').next().unwrap();
+                let wanted = [("js", "text/javascript"), ("css", "text/css"), ("txt", "text/plain")];
+                assert!(
+                    wanted.iter().any(|(end, it)| *end == extension && kind.starts_with(it)),
+                    "{address}: {kind}"
+                );
+                let tag = header(&response, ETAG).to_owned();
+                let again = site.get(&format!("/{address}"), &[(IF_NONE_MATCH.as_str(), &tag)]).await;
+                assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+                assert!(again.bytes().await.unwrap().is_empty());
+            }
+        }
+        assert_eq!(site.get(&format!("/{assets}none.js"), &[]).await.status(), StatusCode::NOT_FOUND);
     }
-    assert_eq!(site.get("/graphiql/assets/none.js", &[]).await.status(), StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
-async fn graphiql_forbids_what_it_does_not_need() {
-    let response = Site::open(None).await.get("/graphiql", &[]).await;
-    let policy = header(&response, CONTENT_SECURITY_POLICY);
-    let scripts = policy.split(';').find(|rule| rule.trim().starts_with("script-src")).unwrap();
-    assert_eq!(scripts.trim(), "script-src 'self'");
+async fn the_pages_forbid_what_they_do_not_need() {
+    for path in ["/", "/graphiql"] {
+        forbids(&Site::open(None).await.get(path, &[]).await);
+    }
+}
+
+/// Checks a page's policy.
+fn forbids(response: &Response) {
+    let policy = header(response, CONTENT_SECURITY_POLICY);
+    // The page that stands in for one that was not built has no scripts.
+    let scripts = policy.split(';').find(|rule| rule.trim().starts_with("script-src"));
+    assert!(scripts.is_none_or(|scripts| scripts.trim() == "script-src 'self'"), "{policy}");
     assert!(policy.starts_with("default-src 'none'"));
     assert!(policy.contains("frame-ancestors 'none'"));
     assert!(!policy.contains("http"));
-    assert_eq!(header(&response, REFERRER_POLICY), "no-referrer");
-    assert_eq!(header(&response, X_CONTENT_TYPE_OPTIONS), "nosniff");
-    assert_eq!(header(&response, X_FRAME_OPTIONS), "DENY");
+    assert_eq!(header(response, REFERRER_POLICY), "no-referrer");
+    assert_eq!(header(response, X_CONTENT_TYPE_OPTIONS), "nosniff");
+    assert_eq!(header(response, X_FRAME_OPTIONS), "DENY");
 }
 
 #[tokio::test]
@@ -120,8 +135,15 @@ async fn graphiql_is_found_with_a_slash_too() {
 
 #[tokio::test]
 #[cfg_attr(not(graphiql_bundled), ignore = "needs the GraphiQL page: make web")]
-async fn a_ready_token_is_given_to_page_views_on_this_machine_alone() {
+async fn ready_tokens_are_given_to_page_views_on_this_machine_alone() {
     let site = Site::open(Some("a-token")).await;
+    for path in if cfg!(chat_bundled) { &["/", "/graphiql"][..] } else { &["/graphiql"] } {
+        gives_tokens_to_this_machine_alone(&site, path).await;
+    }
+    assert!(Site::open(None).await.page("/graphiql", &[]).await.contains(r#"{"token":null}"#));
+}
+
+async fn gives_tokens_to_this_machine_alone(site: &Site, path: &str) {
     let own: [&[(&str, &str)]; 6] = [
         &[],
         &[("sec-fetch-mode", "navigate")],
@@ -131,7 +153,7 @@ async fn a_ready_token_is_given_to_page_views_on_this_machine_alone() {
         &[(HOST.as_str(), "[::1]:8080")],
     ];
     for headers in own {
-        let response = site.get("/graphiql", headers).await;
+        let response = site.get(path, headers).await;
         assert_eq!(header(&response, CACHE_CONTROL), "no-store");
         assert!(response.text().await.unwrap().contains("a-token"), "{headers:?}");
     }
@@ -144,31 +166,32 @@ async fn a_ready_token_is_given_to_page_views_on_this_machine_alone() {
         &[("sec-fetch-mode", "no-cors")],
     ];
     for headers in foreign {
-        assert!(site.page(headers).await.contains(r#"{"token":null}"#), "{headers:?}");
+        assert!(!site.page(path, headers).await.contains("a-token"), "{headers:?}");
     }
-    assert!(Site::open(None).await.page(&[]).await.contains(r#"{"token":null}"#));
 }
 
 #[tokio::test]
 #[cfg_attr(not(graphiql_bundled), ignore = "needs the GraphiQL page: make web")]
 async fn a_token_cannot_end_the_script_element_that_holds_it() {
-    let page = Site::open(Some("</script><script>alert(1)</script>")).await.page(&[]).await;
+    let page = Site::open(Some("</script><script>alert(1)</script>")).await.page("/graphiql", &[]).await;
     assert!(page.contains(r"\u003c/script>\u003cscript>alert(1)\u003c/script>"), "{page}");
 }
 
 #[test]
 fn a_ready_token_is_not_printed() {
-    let page = Page { token: Some("a-token".to_owned()) };
-    assert!(!format!("{page:?}").contains("a-token"));
+    let user = DevUser { id: "dev".to_owned(), token: "a-token".to_owned() };
+    assert!(!format!("{user:?}").contains("a-token"));
 }
 
+#[cfg(not(chat_bundled))]
 #[tokio::test]
-async fn the_first_page_leads_to_graphiql() {
+async fn a_build_without_the_chat_page_says_so_and_leads_to_graphiql() {
     let response = Site::open(None).await.get("/", &[]).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert!(header(&response, CONTENT_SECURITY_POLICY).starts_with("default-src 'none'"));
     let page = response.text().await.unwrap();
     assert!(page.contains("POST /graphql"));
+    assert!(page.contains("make web"));
     assert!(addresses(&page).contains(&"graphiql"));
     assert!(addresses(&page).iter().all(|address| !address.contains("//")));
 }

@@ -8,15 +8,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const limit = 30_000;
 
-/** Starts `binary` on a free port, on `database` or else a new SQLite file, with more
- * `settings` from the environment, and resolves when it says where it listens. Without `--dev` it prints no token. */
+/** Starts `binary` on a free port (unless `settings` have `CAUSERIE_LISTEN`), on `database` or else a new SQLite file,
+ * with more `settings` from the environment, and resolves when it says where it listens. Without `--dev` among the
+ * `flags` it prints no token. */
 export async function start(binary, database, settings, flags = ['--dev']) {
   const directory = mkdtempSync(join(tmpdir(), 'causerie-clients-'));
   const inherited = Object.entries(process.env).filter(([name]) => !/^(CAUSERIE_|DATABASE_URL$|NODE_)/.test(name));
-  const child = spawn(binary, ['serve', ...flags, '--listen', '127.0.0.1:0'], {
+  const child = spawn(binary, ['serve', ...flags], {
     cwd: directory,
     env: {
       ...Object.fromEntries(inherited),
+      CAUSERIE_LISTEN: '127.0.0.1:0',
       DATABASE_URL: database ?? `sqlite://${join(directory, 'causerie.db')}?mode=rwc`,
       // The suites are one user, who is in a hurry.
       CAUSERIE_USER_RATE: '0',

@@ -10,7 +10,7 @@ use clap::{Command, CommandFactory};
 use super::page::{Page, root};
 
 /// Where names are looked for.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     "Cargo.toml",
     "Makefile",
     "benches",
@@ -21,6 +21,7 @@ const SOURCES: [&str; 11] = [
     "scripts",
     "src",
     "tests",
+    "web/chat/src",
     "web/graphiql/src",
 ];
 

@@ -30,8 +30,8 @@ export function launch() {
 }
 
 /** Opens an empty page and keeps what it must not do: requests to other hosts, errors, broken policies. */
-export async function open(browser, origin) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+export async function open(browser, origin, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
   const faults = [];
   context.on('request', (request) => {
     const url = new URL(request.url());

@@ -1,0 +1,49 @@
+//! The pages for people: the chat at `/`, and GraphiQL at `/graphiql`. Everything that they load is in the binary.
+
+mod bundle;
+mod chat;
+mod graphiql;
+mod views;
+
+use std::fmt;
+
+use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use axum::response::Response;
+
+/// A user as whom the pages sign in by themselves.
+///
+/// Only for development: the token is given to every page view that names the server by a loopback address.
+#[derive(Clone)]
+pub struct DevUser {
+    /// The user's id.
+    pub id: String,
+    /// A bearer token of the user's.
+    pub token: String,
+}
+
+impl fmt::Debug for DevUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevUser").field("id", &self.id).field("token", &"…").finish()
+    }
+}
+
+/// Serves both pages and their assets. A build without a page's files says how to get them.
+///
+/// The pages sign in as the first of `users`, and the chat can change to the others; without users, both ask for a
+/// token. All addresses are relative, so that the pages work below any path of a reverse proxy. Cross-origin reading
+/// must stay forbidden for these routes.
+pub fn router(users: &[DevUser]) -> Router {
+    Router::new().merge(chat::router(users)).merge(graphiql::router(users))
+}
+
+/// Gives a page's responses their policy, and forbids whatever else a page does not need.
+fn secure(mut response: Response, policy: &'static str) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
+}

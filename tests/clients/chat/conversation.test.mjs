@@ -1,0 +1,125 @@
+// Writing and reading: from the first visit to versions and ratings.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { setUp } from './chat.mjs';
+
+let site, chat;
+before(async () => {
+  site = await setUp();
+});
+after(() => site?.close());
+beforeEach(async () => {
+  chat = await site.tab();
+});
+afterEach(async () => {
+  assert.deepEqual(chat.faults, []);
+  await chat.close();
+});
+
+test('a first visit leads to a first reply, with its Markdown, code and formulas', async () => {
+  const reply = await chat.ask('A **bold** word, `code`, and\n\n```js\nconst one = 1;\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n$$\\frac{1}{2}$$');
+  await reply.locator('strong', { hasText: 'bold' }).waitFor();
+  await reply.locator('.hljs-keyword', { hasText: 'const' }).waitFor();
+  await reply.locator('td', { hasText: '2' }).waitFor();
+  await reply.locator('math mfrac').waitFor();
+  assert.match(chat.page.url(), /#\/c\/[\da-f-]{36}$/);
+  assert.match(await chat.entries.first().innerText(), /^A \*\*bold\*\* word/);
+  assert.match(await reply.locator('.took').innerText(), /^echo · \d+ \+ \d+ tokens$/);
+});
+
+test('a reply goes on where it was when the page is loaded again in its middle', async () => {
+  await chat.send(`Again and ${'again '.repeat(100)}end`);
+  await chat.replies.filter({ hasText: 'again again again' }).waitFor();
+  await chat.page.reload();
+  await chat.replies.filter({ hasText: 'again again again' }).waitFor();
+  await chat.button('Stop').waitFor();
+  await chat.replies.locator('.markdown').filter({ hasText: /again end$/ }).waitFor();
+  assert.equal((await chat.replies.locator('.markdown').innerText()).match(/again/g).length, 100);
+});
+
+test('stopping keeps what was written, and trying again begins anew', async () => {
+  await chat.send(`Long ${'and longer '.repeat(200)}`);
+  await chat.replies.filter({ hasText: 'and longer and longer' }).waitFor();
+  await chat.field.press('Escape');
+  await chat.replies.getByText('Stopped').waitFor();
+  const text = await chat.replies.locator('.markdown').innerText();
+  assert.match(text, /and longer/);
+  assert.ok(text.length < 2000, `${text.length}`);
+  await chat.button('Try again').click();
+  await chat.button('Stop').click();
+  await chat.replies.getByText('Stopped').waitFor();
+});
+
+test('a second message waits for its turn, and both are answered', async () => {
+  await chat.send(`First ${'word '.repeat(30)}`);
+  await chat.replies.first().waitFor();
+  await chat.send('Second');
+  await chat.replies.getByText('Waits for its turn').waitFor();
+  await chat.button('Copy', chat.replies.nth(1)).waitFor();
+  assert.match(await chat.replies.nth(0).innerText(), /First word/);
+  assert.match(await chat.replies.nth(1).innerText(), /Second/);
+});
+
+test('an edited message and a regenerated reply are versions, between which the arrows go', async () => {
+  await chat.ask('Before');
+  await chat.said.first().hover();
+  await chat.button('Edit message', chat.said.first()).click();
+  await chat.page.getByRole('textbox', { name: 'Edit message' }).fill('After');
+  await chat.button('Save and send').click();
+  await chat.said.filter({ hasText: 'After' }).getByText('2 / 2').waitFor();
+  await chat.replies.filter({ hasText: 'After' }).waitFor();
+
+  await chat.button('Previous version').click();
+  await chat.said.filter({ hasText: 'Before' }).getByText('1 / 2').waitFor();
+  await chat.replies.filter({ hasText: 'Before' }).waitFor();
+  assert.equal(await chat.replies.count(), 1);
+
+  await chat.button('Regenerate').click();
+  await chat.replies.getByText('2 / 2').waitFor();
+});
+
+test('rating shows, is taken back by the same button, and outlives a reload', async () => {
+  await chat.ask('Rate me');
+  await chat.button('Good reply').click();
+  const pressed = chat.page.getByRole('button', { name: 'Good reply', pressed: true });
+  await pressed.waitFor();
+  await chat.page.reload();
+  await pressed.click();
+  await chat.page.getByRole('button', { name: 'Good reply', pressed: false }).waitFor();
+});
+
+test('a conversation goes on in a new one from any reply', async () => {
+  await chat.ask('One');
+  await chat.ask('Two');
+  const url = chat.page.url();
+  await chat.replies.first().hover();
+  await chat.button('Continue in a new chat', chat.replies.first()).click();
+  await chat.page.waitForURL((it) => it.href !== url);
+  await chat.said.filter({ hasText: 'Two' }).waitFor({ state: 'detached' });
+  await chat.said.filter({ hasText: 'One' }).waitFor();
+  assert.equal(await chat.said.count(), 1);
+});
+
+test('reasoning is folded away, a failure says why and can be tried again, and a tool call is shown', async () => {
+  const thought = await chat.ask('/reason');
+  await thought.locator('summary', { hasText: 'Thought' }).waitFor();
+  const failed = await chat.ask('/fail');
+  await failed.getByText('The assistant cannot be reached at the moment.').waitFor();
+  // It may begin and end before it is looked at; the attempt that failed again takes its place.
+  await chat.button('Try again').last().click();
+  await failed.getByText('Try again').waitFor();
+  // Echo does so for a message alone, and what failed is not an answer to the one before.
+  await chat.page.getByRole('link', { name: 'New chat' }).click();
+  const called = await chat.ask('/tool');
+  await called.locator('summary', { hasText: 'Called echo' }).waitFor();
+});
+
+test('Enter sends, Shift Enter and composing do not', async () => {
+  await chat.field.fill('one');
+  await chat.field.press('Shift+Enter');
+  await chat.field.pressSequentially('two');
+  await chat.field.dispatchEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true });
+  assert.equal(await chat.field.inputValue(), 'one\ntwo');
+  await chat.field.press('Enter');
+  await chat.said.filter({ hasText: 'two' }).waitFor();
+});

@@ -1,0 +1,97 @@
+import { CauserieError, createClient, createReplica } from '@causerie/client';
+import { useEffect, useMemo, useState, type ReactElement } from 'react';
+import { Chat } from './Chat';
+import { SessionContext, type Session } from './shared/replica';
+import { go } from './shared/route';
+import { useSettings } from './shared/settings';
+import { SettingsDialog } from './SettingsDialog';
+import { SignIn } from './SignIn';
+import { languages, TextsContext } from './texts';
+import { en } from './texts/en';
+
+/** As whom the server signs the page in by itself, in development only. */
+export interface DevUser {
+  id: string;
+  token: string;
+}
+
+/** Who this tab is, of the developer's users: another tab may be another one. */
+const CHOICE = 'causerie:user';
+
+export function Page({ users }: { users: DevUser[] }): ReactElement {
+  const { language } = useSettings();
+  const [user, setUser] = useState(() => users.find(({ id }) => id === sessionStorage.getItem(CHOICE)) ?? users[0]);
+  const [refused, setRefused] = useState(false);
+  const [settings, setSettings] = useState(false);
+
+  const session = useMemo<Session | undefined>(() => {
+    if (!user) return undefined;
+    const client = createClient({ url: new URL('graphql', document.baseURI).href, token: user.token });
+    const storagePrefix = `causerie:${user.id}:outbox:`;
+    return { userId: user.id, replica: createReplica({ client, storage: localStorage, storagePrefix }) };
+  }, [user]);
+
+  useEffect(() => {
+    if (!session) return;
+    const { replica } = session;
+    const leave = replica.subscribe(() => {
+      if (replica.status !== 'signed-out') return;
+      setRefused(true);
+      setUser(undefined);
+    });
+    const wake = (): void => {
+      if (document.visibilityState === 'visible' && replica.status === 'offline') replica.reconnect();
+    };
+    replica.start();
+    addEventListener('online', wake);
+    document.addEventListener('visibilitychange', wake);
+    return () => {
+      leave();
+      removeEventListener('online', wake);
+      document.removeEventListener('visibilitychange', wake);
+      replica.stop();
+    };
+  }, [session]);
+
+  const signIn = async (token: string): Promise<void> => {
+    try {
+      const client = createClient({ url: new URL('graphql', document.baseURI).href, token });
+      const { id } = await client.viewer();
+      setRefused(false);
+      setUser({ id, token });
+    } catch (error) {
+      if (!(error instanceof CauserieError)) throw error;
+      setRefused(true);
+    }
+  };
+  const change = (id: string): void => {
+    sessionStorage.setItem(CHOICE, id);
+    go({});
+    setSettings(false);
+    setUser(users.find((it) => it.id === id));
+  };
+
+  return (
+    <TextsContext value={languages[language] ?? en}>
+      {session ? (
+        <SessionContext value={session}>
+          <Chat key={session.userId} onSettings={() => setSettings(true)} />
+          {settings && (
+            <SettingsDialog
+              users={users.map(({ id }) => id)}
+              userId={session.userId}
+              onUser={change}
+              onSignOut={users.length > 0 ? undefined : () => {
+                setSettings(false);
+                setUser(undefined);
+              }}
+              onClose={() => setSettings(false)}
+            />
+          )}
+        </SessionContext>
+      ) : (
+        <SignIn refused={refused} onToken={(token) => void signIn(token)} />
+      )}
+    </TextsContext>
+  );
+}

@@ -1,0 +1,113 @@
+import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from 'react';
+import { Icon } from '../shared/Icon';
+import { useReplica, useSession } from '../shared/replica';
+import { go } from '../shared/route';
+import { useTexts } from '../texts';
+import { Composer } from './Composer';
+import { LiveRegion } from './LiveRegion';
+import { OutgoingMessage } from './OutgoingMessage';
+import { Reply } from './Reply';
+import { useWindow } from './useWindow';
+import { UserMessage } from './UserMessage';
+
+/** A conversation: its messages, and the place to write the next one. */
+export function Thread({ id, message }: { id: string; message: string | undefined }): ReactElement {
+  const { replica } = useSession();
+  const texts = useTexts();
+  const thread = useReplica((it) => it.thread(id));
+  const conversation = useReplica((it) => it.conversation(id));
+  const { messages, outgoing } = thread;
+  const loadOlder = useCallback(() => void replica.loadOlder(id).catch(() => {}), [replica, id]);
+  const view = useWindow(messages.length, thread.hasOlder ? loadOlder : undefined);
+
+  // Where the unread messages begin when the conversation is opened.
+  const firstUnread = useRef<string | undefined>(undefined);
+  const [isBegunHere] = useState(outgoing.length > 0);
+  const [opened, setOpened] = useState(false);
+  if (!opened && messages.length > 0 && conversation) {
+    setOpened(true);
+    if (conversation.unreadCount > 0 && !message && !isBegunHere) firstUnread.current = messages.at(-conversation.unreadCount)?.id;
+  }
+  const at = useMemo(
+    () => (message ? messages.findIndex((it) => it.id === message) : -1),
+    [message, messages],
+  );
+  const { reveal, toEnd } = view;
+  const shownMessage = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    if (message && at < 0) void replica.reveal(id, message).catch(() => {});
+  }, [replica, id, message, at < 0]);
+  useEffect(() => {
+    if (!message || at < 0 || shownMessage.current === message) return;
+    shownMessage.current = message;
+    reveal(at);
+  }, [message, at, reveal]);
+  useEffect(() => {
+    const index = messages.findIndex((it) => it.id === firstUnread.current);
+    if (opened && index >= 0) reveal(index);
+    // Only when it is opened.
+  }, [opened]);
+
+  // What is in sight is read.
+  const unread = conversation?.unreadCount ?? 0;
+  useEffect(() => {
+    const read = (): void => {
+      if (unread > 0 && view.atEnd && document.visibilityState === 'visible') void replica.markRead(id).catch(() => {});
+    };
+    read();
+    document.addEventListener('visibilitychange', read);
+    return () => document.removeEventListener('visibilitychange', read);
+  }, [replica, id, unread, view.atEnd]);
+
+  // What is sent is to be seen.
+  const sent = outgoing.at(-1)?.key;
+  useEffect(() => {
+    if (sent) toEnd();
+  }, [sent, toEnd]);
+
+  const shown = messages.slice(view.start, view.end);
+  const empty = messages.length === 0 && outgoing.length === 0;
+  return (
+    <>
+      <div className="viewport" ref={view.viewport} onScroll={view.onScroll} tabIndex={0} role="region" aria-label={texts.conversation.label}>
+        <div className="messages" ref={view.content}>
+          {thread.isLoading && empty && <p className="hint">{texts.conversation.loading}</p>}
+          {Boolean(thread.error) && empty && (
+            <p className="hint" role="alert">{texts.conversation.loadFailed}</p>
+          )}
+          {!thread.isLoading && !thread.error && !conversation && empty && <p className="hint">{texts.conversation.missing}</p>}
+          {shown.map((it, index) => (
+            <div key={it.id} data-message={it.id} data-index={view.start + index} className={it.id === message ? 'sought' : undefined}>
+              {it.id === firstUnread.current && <p className="divider"><span>{texts.conversation.unread}</span></p>}
+              {it.role === 'USER' ? (
+                <UserMessage message={it} />
+              ) : (
+                <Reply message={it} last={view.start + index === messages.length - 1} />
+              )}
+            </div>
+          ))}
+          {view.end === messages.length &&
+            outgoing.map((it) => <OutgoingMessage key={it.key} message={it} />)}
+        </div>
+      </div>
+      <div className="foot">
+        {!view.atEnd && (
+          <button
+            type="button"
+            className="icon to-end"
+            aria-label={texts.conversation.jumpToEnd}
+            title={texts.conversation.jumpToEnd}
+            onClick={() => {
+              if (message) go({ conversation: id }, true);
+              toEnd();
+            }}
+          >
+            <Icon name="arrowDown" />
+          </button>
+        )}
+        <Composer place={id} conversation={id} running={thread.running[0]} />
+      </div>
+      <LiveRegion running={thread.running[0]} />
+    </>
+  );
+}
