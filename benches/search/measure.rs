@@ -76,7 +76,7 @@ pub async fn plan(database: &Database, raw: &DatabaseConnection) -> String {
 
 async fn page(chat: &Chat, query: &str, limit: u64) -> usize {
     let slice = Slice { after: None, before: None, limit, from_end: false };
-    let page = chat.search(query, &SearchFilter::default(), slice).await;
+    let page = chat.search(query, &SearchFilter::default(), slice, false).await;
     page.unwrap_or_else(|error| panic!("{error:?}")).items.len()
 }
 

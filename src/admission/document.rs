@@ -1,7 +1,6 @@
 //! A document, parsed and validated once.
 
 use std::fmt;
-use std::sync::Arc;
 
 use apollo_compiler::ast;
 use apollo_compiler::executable::ExecutableDocument as TypedDocument;
@@ -20,7 +19,7 @@ use super::refusal::{error, invalid};
 use super::schema::schema;
 use super::{size, subscription, tokens, validation, variables};
 use crate::error::Code;
-use crate::graphql::CompiledQuery;
+use crate::graphql::Compiled;
 
 /// A document that was parsed. `Debug` does not show it: it may hold what users wrote.
 pub(super) struct Document {
@@ -31,7 +30,7 @@ pub(super) struct Document {
     /// What its cost is taken from, or the rules that it breaks.
     typed: Result<Valid<TypedDocument>, Vec<ServerError>>,
     /// The operations that are executed without the library, by their names.
-    compiled: Vec<(Option<Name>, Arc<CompiledQuery>)>,
+    compiled: Vec<(Option<Name>, Compiled)>,
 }
 
 impl fmt::Debug for Document {
@@ -57,7 +56,7 @@ impl Document {
     }
 
     /// The operation as it was compiled, if it was.
-    pub(super) fn compiled(&self, operation: &Operation) -> Option<&Arc<CompiledQuery>> {
+    pub(super) fn compiled(&self, operation: &Operation) -> Option<&Compiled> {
         let name = operation.name.as_deref();
         self.compiled.iter().find(|(own, _)| own.as_deref() == name).map(|(_, compiled)| compiled)
     }
@@ -153,11 +152,10 @@ fn check(
 }
 
 /// The operations that can be executed without the library. Each takes about as much memory as the document at most.
-fn compile(document: &ExecutableDocument, tokens: u64) -> Vec<(Option<Name>, Arc<CompiledQuery>)> {
+fn compile(document: &ExecutableDocument, tokens: u64) -> Vec<(Option<Name>, Compiled)> {
     let size = usize::try_from(tokens).unwrap_or(usize::MAX);
     let operations = document.operations.iter().filter_map(|(name, operation)| {
-        let compiled = CompiledQuery::compile(document, &operation.node, size)?;
-        Some((name.cloned(), Arc::new(compiled)))
+        Some((name.cloned(), Compiled::new(document, &operation.node, size)?))
     });
     operations.collect()
 }
@@ -188,6 +186,29 @@ mod tests {
 
     fn document(text: &str) -> Document {
         Document::parse(text, &QueryLimits::default()).unwrap()
+    }
+
+    #[test]
+    fn the_usual_queries_and_subscriptions_are_compiled() {
+        let read = |path: &str| {
+            std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+        };
+        let guide = read("docs/guide.md");
+        let blocks =
+            guide.split("```graphql\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+        let examples = ["list-conversations", "send-and-follow", "follow-changes"]
+            .map(|name| read(&format!("web/graphiql/src/examples/{name}.graphql")));
+        let readme = "subscription ($input: SendMessageInput!) {
+            sendMessage(input: $input) { ... on ReplyText { text } ... on ReplyRestarted { attempt } } }";
+        let mut count = 0;
+        for text in blocks.chain(examples).chain([readme.to_owned()]) {
+            let document = document(&text);
+            assert!(document.typed.is_ok(), "{text}");
+            let for_library = ["mutation", "search(", "siblingIndex"].iter().any(|word| text.contains(word));
+            assert_eq!(document.compiled.is_empty(), for_library, "{text}");
+            count += document.compiled.len();
+        }
+        assert_eq!(count, 8);
     }
 
     #[test]
@@ -248,7 +269,7 @@ mod tests {
         for text in [
             "{ node(id: 1) { id } }",
             "{ conversations { nodes { id @include(if: true) } } }",
-            "{ conversations { nodes { unreadCount } } }",
+            "{ conversations { nodes { lastMessage { siblingCount } } } }",
             "mutation { createConversation(input: { title: \"a\" }) { __typename } }",
             "{ __schema { queryType { name } } }",
             &many,

@@ -55,7 +55,7 @@ pub use self::refusal::{LimitExceeded, READ_ONLY, Refusal, Refused};
 pub use self::trusted::TrustedDocuments;
 use crate::concurrency::{ConcurrencyLimit, Permit};
 use crate::error::Code;
-use crate::graphql::CompiledQuery;
+use crate::graphql::Compiled;
 use crate::memory::{Memory, MemoryBudget};
 
 /// The complexity above which a query keeps a processor busy for so long that others would feel it.
@@ -196,7 +196,7 @@ impl Admission {
 
 impl Admitted {
     /// The operation as it was compiled, if it was.
-    pub(crate) fn compiled(&self) -> Option<Arc<CompiledQuery>> {
+    pub(crate) fn compiled(&self) -> Option<Compiled> {
         self.document.compiled(&self.operation).cloned()
     }
 

@@ -51,8 +51,9 @@ const MESSAGE: &[&str] = &[
 /// The columns of a message that an answer may show, of the long ones only these.
 pub(super) fn message(long: LongColumns) -> impl Iterator<Item = &'static str> {
     let content: &[&str] = if long.content { &["content"] } else { &[] };
-    let parts: &[&str] = if long.parts { &["reasoning", "parts"] } else { &[] };
-    MESSAGE.iter().chain(content).chain(parts).copied()
+    let reasoning: &[&str] = if long.reasoning { &["reasoning"] } else { &[] };
+    let parts: &[&str] = if long.parts { &["parts"] } else { &[] };
+    MESSAGE.iter().chain(content).chain(reasoning).chain(parts).copied()
 }
 
 /// A row whose columns are taken one after another.
@@ -139,8 +140,10 @@ impl<'r> Columns<'r> {
         if long.content {
             row.content = self.take()?;
         }
-        if long.parts {
+        if long.reasoning {
             row.reasoning = self.take()?;
+        }
+        if long.parts {
             row.parts = self.take()?;
         }
         Ok(Some(row))

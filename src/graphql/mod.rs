@@ -18,7 +18,7 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBu
 
 use self::assistant::AssistantQueries;
 use self::change::{ChangeQueries, ChangeSubscriptions};
-pub(crate) use self::compiled::{CompiledQuery, WrittenAnswer};
+pub(crate) use self::compiled::{Compiled, WrittenAnswer};
 use self::conversation::{
     ConversationLists, ConversationMutations, ConversationQueries, TrashMutations, UpdateMutations,
 };

@@ -97,7 +97,7 @@ impl Replies {
         model: Option<String>,
     ) -> Result<CheckpointOutcome, Error> {
         let outcome = self.due(reply, Task::Store(draft, model)).await?;
-        self.signal(Topic::Reply(reply.id));
+        self.signal(Topic::Stored(reply.id));
         Ok(outcome)
     }
 
@@ -113,7 +113,12 @@ impl Replies {
 
     /// The next instant at which something may be due. It is the same for all replies, so that one statement is enough.
     pub(super) fn next_tick(&self) -> Instant {
-        let period = self.options().checkpoint.as_nanos();
+        self.next_tick_of(self.options().checkpoint)
+    }
+
+    /// The next of the instants that are this `period` apart.
+    pub(super) fn next_tick_of(&self, period: Duration) -> Instant {
+        let period = period.as_nanos();
         let ticks = self.0.started.elapsed().as_nanos() / period + 1;
         self.0.started + Duration::from_nanos(u64::try_from(ticks * period).unwrap_or(u64::MAX))
     }

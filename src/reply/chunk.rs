@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::ReplyPosition;
 use super::draft::{Kind, Next, Size};
 use crate::entity::message::{Parts, ToolCall};
@@ -24,7 +26,8 @@ pub(super) enum Chunk {
 }
 
 /// A piece of one part.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Piece {
     Text(String),
     Reasoning(String),

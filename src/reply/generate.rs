@@ -60,7 +60,10 @@ impl Replies {
         // Readers on this server now follow the text in memory.
         self.signal(Topic::Reply(reply.id));
         let span = tracing::info_span!("reply", id = %reply.id, attempt = reply.attempt);
-        let outcome = tracing::Instrument::instrument(self.run(reply, &live), span).await;
+        let outcome = tokio::select! {
+            outcome = tracing::Instrument::instrument(self.run(reply, &live), span) => outcome,
+            never = self.publish_words(reply.id, &live) => match never {},
+        };
         let next = match outcome {
             AttemptOutcome::Ended(ending) => {
                 tracing::info!(

@@ -6,8 +6,9 @@ use sea_orm::prelude::DateTimeUtc;
 use tokio::sync::watch;
 
 use super::ReplyPosition;
-use super::chunk::{CHUNK_BYTES, Chunk, Excerpt};
+use super::chunk::{Chunk, Excerpt};
 use super::draft::{Draft, Kind, Next};
+use super::state::Bounds;
 use crate::entity::message::ToolCall;
 
 /// One attempt as it grows. Each reader reads from its own position at its own pace, so a slow reader costs no extra
@@ -71,9 +72,8 @@ impl Live {
         self.extent.borrow().bytes
     }
 
-    /// What follows `position`: tool calls of at most `room` bytes, and the piece that is next, of at most
-    /// [`CHUNK_BYTES`].
-    pub(super) fn chunk(&self, position: ReplyPosition, room: usize) -> Chunk {
+    /// What follows `position`, within `bounds`: tool calls, or the piece that is next.
+    pub(super) fn chunk(&self, position: ReplyPosition, bounds: Bounds) -> Chunk {
         let draft = self.lock();
         let size = draft.size();
         let mut excerpt = Excerpt::default();
@@ -83,7 +83,7 @@ impl Live {
                     Kind::Text => (&draft.content, position.text, &mut excerpt.text),
                     Kind::Reasoning => (&draft.reasoning, position.reasoning, &mut excerpt.reasoning),
                 };
-                let end = start.saturating_add(bytes.min(CHUNK_BYTES)).min(from.len());
+                let end = start.saturating_add(bytes.min(bounds.texts)).min(from.len());
                 into.extend_from_slice(from.as_bytes().get(start..end).unwrap_or_default());
             }
             Some(Next::Call(_, next)) => {
@@ -93,11 +93,22 @@ impl Live {
                     *bytes += more;
                     Some(*bytes)
                 });
-                excerpt.calls = so_far.take_while(|bytes| *bytes <= room).count();
+                excerpt.calls = so_far.take_while(|bytes| *bytes <= bounds.calls).count();
             }
             None => {}
         }
         Chunk::new(size, &draft.parts, position, excerpt)
+    }
+
+    /// Where somebody is who has asked for what follows `position`: the start, if that is of another attempt, and the end
+    /// if there is no such position.
+    pub(super) fn place(&self, position: ReplyPosition) -> ReplyPosition {
+        let end = ReplyPosition::end_of(self.attempt, self.lock().size());
+        match position {
+            _ if position.attempt != self.attempt => ReplyPosition::start_of(self.attempt),
+            _ if position.exceeds(end) => end,
+            _ => position,
+        }
     }
 
     pub(super) fn follow(&self) -> watch::Receiver<Extent> {

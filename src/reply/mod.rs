@@ -4,6 +4,7 @@
 //! that server and on the attempt, so a server that was thought dead cannot overwrite its successor.
 
 mod batch;
+mod budget;
 mod checkpoint;
 mod chunk;
 mod claim;
@@ -28,6 +29,7 @@ mod state;
 mod sweep;
 mod title;
 mod waiters;
+mod words;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{StreamExt, try_unfold};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
+use super::budget::take;
 use super::chunk::{CALL_BYTES, CHUNK_BYTES, Chunk};
 use super::follower::{Follower, Found, Row};
 use super::progress::{ProgressEvent, ReplyEvents};
@@ -20,14 +21,14 @@ use crate::memory::{MemoryBudget, Reservation};
 /// How long a reader waits before it tries again while the database is unavailable.
 pub(super) const OUTAGE_POLL_PERIOD: Duration = Duration::from_millis(500);
 
-/// How long a reader waits for memory, and how often it looks.
-const MEMORY_TIMEOUT: Duration = Duration::from_secs(30);
-const MEMORY_POLL_PERIOD: Duration = Duration::from_millis(100);
+/// How much is read at a time.
+const BOUNDS: Bounds = Bounds { texts: CHUNK_BYTES, calls: CALL_BYTES };
 
 /// A reader of a reply of its user's.
 pub(super) struct Reader {
     replies: Replies,
-    follower: Arc<Follower>,
+    /// What reads the row for all readers here; made once a row was read that another server writes.
+    follower: Option<Arc<Follower>>,
     user: String,
     id: Uuid,
     position: ReplyPosition,
@@ -38,6 +39,8 @@ pub(super) struct Reader {
     budget: MemoryBudget,
     /// The number of the last shared read that this reader knows of.
     seen: u64,
+    /// When this reader has read the row.
+    read_at: Option<Instant>,
     distance: Distance,
     /// Whether the size of the row at the end was taken out of the budget.
     charged: bool,
@@ -79,7 +82,7 @@ impl Reader {
         budget: MemoryBudget,
     ) -> Self {
         Self {
-            follower: replies.follower(user, id),
+            follower: None,
             replies: replies.clone(),
             user: user.to_owned(),
             id,
@@ -88,6 +91,7 @@ impl Reader {
             held: None,
             budget,
             seen: 0,
+            read_at: None,
             distance: Distance::Unknown,
             charged: false,
             ended: false,
@@ -155,12 +159,12 @@ impl Reader {
         loop {
             let seen = *extent.borrow_and_update();
             let start = self.begin(live.attempt());
-            let mut chunk = live.chunk(start, CALL_BYTES);
+            let mut chunk = live.chunk(start, BOUNDS);
             if let Chunk::TooLarge(bytes) = chunk
                 && self.ready.is_empty()
             {
                 self.hold(bytes).await?;
-                chunk = live.chunk(start, bytes);
+                chunk = live.chunk(start, Bounds { calls: bytes, ..BOUNDS });
             }
             if self.accept(start, chunk, true) {
                 return Ok(true);
@@ -173,9 +177,14 @@ impl Reader {
 
     /// Reads the row from this reader's position on.
     async fn read_row(&mut self) -> Result<Poll, Error> {
-        let mut bounds = Bounds { texts: CHUNK_BYTES, calls: CALL_BYTES };
+        let mut bounds = BOUNDS;
+        self.read_at = Some(Instant::now());
+        if self.follower.is_none() && self.replies.live(self.id, self.position).is_none() {
+            let pause = self.replies.options().checkpoint;
+            self.follower = Some(self.replies.follower(&self.user, self.id, pause));
+        }
         let state = loop {
-            self.seen = self.follower.number();
+            self.seen = self.follower.as_ref().map_or(0, |follower| follower.number());
             let state = self.replies.state(&self.user, self.id, self.position, bounds).await?;
             let state = state.ok_or(Error::NotFound("reply"))?;
             match state.chunk {
@@ -209,7 +218,9 @@ impl Reader {
 
     /// Waits for a shared read of the row that this reader does not know of.
     async fn read_shared(&mut self) -> Result<Poll, Error> {
-        let follower = self.follower.clone();
+        // This server has just stopped writing the reply, so that there is something to read.
+        let now = || self.replies.follower(&self.user, self.id, Duration::ZERO);
+        let follower = self.follower.get_or_insert_with(now).clone();
         let (number, row, pieces) = follower
             .after(self.seen, self.position, |found: &Found| {
                 let attempt = found.recent.end().attempt;
@@ -238,7 +249,13 @@ impl Reader {
                 Ok(if is_ready { Poll::Ready } else { row.poll() })
             }
             None if is_ahead && !row.status.is_terminal() => Ok(Poll::Pending),
-            None => Ok(Poll::Far),
+            None => {
+                // The row may have nothing yet of what comes before the words that were heard.
+                if let Some(read_at) = self.read_at {
+                    sleep_until(read_at + self.replies.options().checkpoint).await;
+                }
+                Ok(Poll::Far)
+            }
         }
     }
 
@@ -308,19 +325,6 @@ impl Reader {
     /// Takes `bytes` out of the budget.
     async fn take(&self, bytes: usize) -> Result<(), Error> {
         take(&self.budget, bytes).await
-    }
-}
-
-/// Takes `bytes` out of `budget`, and waits while others have too many.
-async fn take(budget: &MemoryBudget, bytes: usize) -> Result<(), Error> {
-    let until = Instant::now() + MEMORY_TIMEOUT;
-    loop {
-        match budget.take(bytes) {
-            Err(Error::Unavailable(_) | Error::TooManyBytesInFlight) if Instant::now() < until => {
-                sleep(MEMORY_POLL_PERIOD).await;
-            }
-            taken => return taken,
-        }
     }
 }
 

@@ -8,6 +8,9 @@ use super::chunk::Piece;
 /// How many bytes are kept. A reply has about 100 more at each checkpoint.
 pub(super) const RECENT_BYTES: usize = 32 * 1024;
 
+/// Up to which length a piece takes those that follow it.
+const JOINED_BYTES: usize = 1024;
+
 /// The newest pieces of an attempt, one behind the other.
 #[derive(Debug)]
 pub(super) struct Recent {
@@ -29,11 +32,21 @@ impl Recent {
     }
 
     /// Appends what follows, and forgets what is older than [`RECENT_BYTES`].
-    pub(super) fn extend(&mut self, pieces: VecDeque<Piece>) {
+    pub(super) fn extend(&mut self, pieces: impl IntoIterator<Item = Piece>) {
         for piece in pieces {
             self.bytes += piece.bytes();
             let end = piece.end(self.end);
-            self.pieces.push_back((std::mem::replace(&mut self.end, end), piece));
+            let start = std::mem::replace(&mut self.end, end);
+            // Words come one by one.
+            match (self.pieces.back_mut(), piece) {
+                (Some((_, Piece::Text(last))), Piece::Text(text)) if last.len() < JOINED_BYTES => {
+                    last.push_str(&text);
+                }
+                (Some((_, Piece::Reasoning(last))), Piece::Reasoning(text)) if last.len() < JOINED_BYTES => {
+                    last.push_str(&text);
+                }
+                (_, piece) => self.pieces.push_back((start, piece)),
+            }
         }
         while self.bytes > RECENT_BYTES
             && let Some((_, oldest)) = self.pieces.pop_front()
@@ -60,7 +73,7 @@ impl Recent {
 }
 
 /// What follows `position` in the piece that begins at `start`.
-fn rest(start: ReplyPosition, piece: &Piece, position: ReplyPosition) -> Option<Piece> {
+pub(super) fn rest(start: ReplyPosition, piece: &Piece, position: ReplyPosition) -> Option<Piece> {
     if start == position {
         return Some(piece.clone());
     }
@@ -86,7 +99,7 @@ mod tests {
 
     fn recent(end: ReplyPosition, pieces: &[Piece]) -> Recent {
         let mut recent = Recent::at(end);
-        recent.extend(pieces.iter().cloned().collect());
+        recent.extend(pieces.iter().cloned());
         recent
     }
 
@@ -106,11 +119,11 @@ mod tests {
         let recent = recent(at(5, 0), &[text("né"), Piece::Reasoning("hm".to_owned()), text("x"), text("y")]);
         assert_eq!(recent.end(), at(10, 2));
         for (position, rest) in [
-            (at(5, 0), Some("né [hm] x y")),
-            (at(6, 0), Some("é [hm] x y")),
-            (at(8, 0), Some("[hm] x y")),
-            (at(8, 1), Some("[m] x y")),
-            (at(8, 2), Some("x y")),
+            (at(5, 0), Some("né [hm] xy")),
+            (at(6, 0), Some("é [hm] xy")),
+            (at(8, 0), Some("[hm] xy")),
+            (at(8, 1), Some("[m] xy")),
+            (at(8, 2), Some("xy")),
             (at(9, 2), Some("y")),
             (at(10, 2), Some("")),
             // Before it, within a character, beyond it, and on no way there.

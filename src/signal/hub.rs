@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use super::{Signals, Topic};
+use super::channel::QUEUE_LENGTH;
+use super::{Channel, Signals, Subscription, Topic};
+
+/// The subscribers of each channel.
+type Channels = HashMap<Channel, Vec<mpsc::Sender<Arc<str>>>>;
 
 /// Wakes listeners in the same server. A signal costs nothing while nobody listens to its topic.
 #[derive(Clone, Debug, Default)]
 pub struct Hub {
     topics: Arc<Mutex<HashMap<Topic, watch::Sender<()>>>>,
+    channels: Arc<Mutex<Channels>>,
 }
 
 impl Hub {
@@ -18,6 +23,28 @@ impl Hub {
     pub fn wake_all(&self) {
         let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         topics.values().for_each(|sender| sender.send_replace(()));
+    }
+
+    /// Gives a text to the subscribers of `channel` in this server.
+    pub(super) fn deliver(&self, channel: Channel, text: &str) {
+        let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(subscribers) = channels.get(&channel) else { return };
+        let text: Arc<str> = text.into();
+        for subscriber in subscribers {
+            // Who is so late reads the database.
+            let _ = subscriber.try_send(text.clone());
+        }
+    }
+
+    /// Forgets the subscribers of `channel` that are gone.
+    pub(super) fn forget_closed(&self, channel: Channel) {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(subscribers) = channels.get_mut(&channel) {
+            subscribers.retain(|subscriber| !subscriber.is_closed());
+            if subscribers.is_empty() {
+                channels.remove(&channel);
+            }
+        }
     }
 }
 
@@ -33,6 +60,17 @@ impl Signals for Hub {
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         let receiver = topics.entry(topic).or_insert_with(|| watch::channel(()).0).subscribe();
         Listener { receiver, topic, hub: self.clone() }
+    }
+
+    fn publish(&self, channel: Channel, text: String) {
+        self.deliver(channel, &text);
+    }
+
+    fn subscribe(&self, channel: Channel) -> Subscription {
+        let (sender, receiver) = mpsc::channel(QUEUE_LENGTH);
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        channels.entry(channel).or_default().push(sender);
+        Subscription { receiver, channel, hub: self.clone() }
     }
 }
 
@@ -64,6 +102,8 @@ impl Drop for Listener {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[tokio::test]
@@ -82,6 +122,24 @@ mod tests {
         }
         hub.wake_all();
         two.woken().await;
+    }
+
+    #[tokio::test]
+    async fn a_text_reaches_the_subscribers_of_its_channel_and_goes_with_the_last_one() {
+        let hub = Hub::default();
+        let [mut one, mut two] = [1, 1].map(|id| hub.subscribe(Channel::Words(Uuid::from_u128(id))));
+        let mut other = hub.subscribe(Channel::Readers(Uuid::from_u128(1)));
+        for text in ["a", "b"] {
+            hub.publish(Channel::Words(Uuid::from_u128(1)), text.to_owned());
+        }
+        for subscriber in [&mut one, &mut two] {
+            assert_eq!((&*subscriber.next().await, &*subscriber.next().await), ("a", "b"));
+        }
+        assert_eq!(other.try_next(), None);
+        drop((one, other));
+        assert_eq!(hub.channels.lock().unwrap().len(), 1);
+        drop(two);
+        assert!(hub.channels.lock().unwrap().is_empty());
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Signals between servers: "this reply has grown", "this user has changes", "there is a reply to take over".
 //!
 //! A signal carries no data. It may be lost, late or repeated, so listeners also read the database from time to time.
+//! The words of a reply that is read on another server are published beside the signals, in the same way: whoever misses
+//! some finds them in the database.
 
+mod channel;
 mod hub;
 mod postgres;
 
@@ -10,6 +13,7 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
+pub use self::channel::{Channel, Subscription, TEXT_BYTES};
 pub use self::hub::{Hub, Listener};
 pub use self::postgres::Postgres;
 
@@ -21,6 +25,13 @@ pub trait Signals: fmt::Debug + Send + Sync + 'static {
     /// Listens to `topic` from now on.
     fn listen(&self, topic: Topic) -> Listener;
 
+    /// Sends `text` to the subscribers of `channel` in other servers, and returns at once. It has one line of at most
+    /// [`TEXT_BYTES`] bytes, and may be lost, late or repeated.
+    fn publish(&self, channel: Channel, text: String);
+
+    /// Subscribes to `channel` from now on.
+    fn subscribe(&self, channel: Channel) -> Subscription;
+
     /// Waits until the signals sent so far have left this server or are lost, one second at most.
     fn flush(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
@@ -30,8 +41,10 @@ pub trait Signals: fmt::Debug + Send + Sync + 'static {
 /// What a signal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
-    /// A reply has grown or ended.
+    /// A reply has begun or ended, or is written by another server.
     Reply(Uuid),
+    /// More of a running reply is stored.
+    Stored(Uuid),
     /// A reply is to stop.
     Stop(Uuid),
     /// A user's revision was raised; the number is [`Topic::of_user`]'s.

@@ -1,7 +1,6 @@
 //! Signals between servers that share a PostgreSQL database, by `LISTEN` and `NOTIFY`.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -12,16 +11,20 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Hub, Listener, Signals, Topic};
+use super::{Channel, Hub, Listener, Signals, Subscription, TEXT_BYTES, Topic};
 use crate::database::Address;
 use crate::outage::Outage;
 
 const CHANNEL: &str = "causerie";
 
-/// PostgreSQL refuses a payload of 8,000 bytes; a topic takes at most 38.
-const TOPICS_PER_NOTIFICATION: usize = 100;
+/// How many bytes a notification has at most: PostgreSQL refuses a payload of 8,000 bytes. A text has its channel before
+/// it.
+const PAYLOAD_BYTES: usize = TEXT_BYTES + 64;
 
-/// How long signals gather before they are sent in one notification. Each notification is a transaction of its own and
+/// How many signals are sent by one statement.
+const SIGNALS: usize = 1000;
+
+/// How long signals gather before they are sent by one statement. Each statement is a transaction of its own and
 /// wakes every server; in a trial, gathering doubled the sends a second at 16 senders.
 const GATHER: Duration = Duration::from_millis(5);
 
@@ -51,6 +54,7 @@ pub struct Postgres {
 #[derive(Debug)]
 enum QueuedSignal {
     Topic(Topic),
+    Text(Channel, String),
     /// A caller that waits for the signals before it.
     Flush(oneshot::Sender<()>),
 }
@@ -85,6 +89,14 @@ impl Signals for Postgres {
         self.hub.listen(topic)
     }
 
+    fn publish(&self, channel: Channel, text: String) {
+        let _ = self.outgoing.try_send(QueuedSignal::Text(channel, text));
+    }
+
+    fn subscribe(&self, channel: Channel) -> Subscription {
+        self.hub.subscribe(channel)
+    }
+
     fn flush(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             let flush = async {
@@ -113,13 +125,13 @@ async fn limited<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, E
 /// Waits for signals, and for those that come within [`GATHER`] of the first one. Returns whether there are any: not
 /// once nobody sends any more.
 async fn gather(incoming: &mut mpsc::Receiver<QueuedSignal>, gathered: &mut Vec<QueuedSignal>) -> bool {
-    if incoming.recv_many(gathered, TOPICS_PER_NOTIFICATION).await == 0 {
+    if incoming.recv_many(gathered, SIGNALS).await == 0 {
         return false;
     }
-    if gathered.len() < TOPICS_PER_NOTIFICATION {
+    if gathered.len() < SIGNALS {
         sleep(GATHER).await;
     }
-    while gathered.len() < TOPICS_PER_NOTIFICATION
+    while gathered.len() < SIGNALS
         && let Ok(signal) = incoming.try_recv()
     {
         gathered.push(signal);
@@ -127,21 +139,23 @@ async fn gather(incoming: &mut mpsc::Receiver<QueuedSignal>, gathered: &mut Vec<
     true
 }
 
-/// Sends the topics that have gathered as one notification.
+/// Sends the signals that have gathered by one statement.
 async fn forward(options: PgConnectOptions, mut incoming: mpsc::Receiver<QueuedSignal>) {
     // A pool would ping the connection without a time limit before closing it.
     let mut connection: Option<PgConnection> = None;
     let mut gathered = Vec::new();
     while gather(&mut incoming, &mut gathered).await {
         // Dropping the senders at the end of the loop tells the waiting callers.
-        let (mut topics, mut flushed) = (HashSet::new(), Vec::new());
+        let (mut topics, mut texts, mut flushed) = (HashSet::new(), Vec::new(), Vec::new());
         for outgoing in gathered.drain(..) {
             match outgoing {
                 QueuedSignal::Topic(topic) => drop(topics.insert(topic)),
+                QueuedSignal::Text(channel, text) => texts.push((channel, text)),
                 QueuedSignal::Flush(done) => flushed.push(done),
             }
         }
-        if topics.is_empty() {
+        let payloads = encode(&topics, &texts);
+        if payloads.is_empty() {
             continue;
         }
         let sent = limited(async {
@@ -149,7 +163,8 @@ async fn forward(options: PgConnectOptions, mut incoming: mpsc::Receiver<QueuedS
                 Some(connection) => connection,
                 none => none.insert(PgConnection::connect_with(&options).await?),
             };
-            query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(encode(&topics)).execute(connection).await
+            let notify = query("SELECT pg_notify($1, payload) FROM unnest($2) AS payload");
+            notify.bind(CHANNEL).bind(payloads).execute(connection).await
         });
         if let Err(error) = sent.await {
             tracing::debug!(%error, "a signal was lost");
@@ -209,7 +224,10 @@ async fn listen(options: &PgConnectOptions, lost: &mut Option<PgListener>) -> Re
 async fn dispatch(listener: &mut PgListener, hub: &Hub, outage: &Outage) -> Error {
     loop {
         match next(listener).await {
-            Ok(Some(notification)) => decode(notification.payload()).for_each(|topic| hub.send(topic)),
+            Ok(Some(notification)) => decode(notification.payload()).for_each(|received| match received {
+                Received::Topic(topic) => hub.send(topic),
+                Received::Text(channel, text) => hub.deliver(channel, text),
+            }),
             Ok(None) => {}
             Err(error) => return error,
         }
@@ -234,27 +252,53 @@ async fn next(listener: &mut PgListener) -> Result<Option<PgNotification>, Error
     }
 }
 
-fn encode(topics: &HashSet<Topic>) -> String {
-    topics.iter().fold(String::new(), |mut text, topic| {
-        let _ = match topic {
-            Topic::Reply(id) => writeln!(text, "r{}", id.simple()),
-            Topic::Stop(id) => writeln!(text, "s{}", id.simple()),
-            Topic::User(hash) => writeln!(text, "u{hash:x}"),
-            Topic::Claimable => writeln!(text, "o"),
-            Topic::Backlog => writeln!(text, "b"),
-        };
-        text
-    })
+/// What another server has sent.
+#[derive(Debug, PartialEq, Eq)]
+enum Received<'p> {
+    Topic(Topic),
+    Text(Channel, &'p str),
 }
 
-fn decode(payload: &str) -> impl Iterator<Item = Topic> {
-    payload.lines().filter_map(|line| match line.split_at_checked(1)? {
-        ("r", id) => Uuid::try_parse(id).ok().map(Topic::Reply),
-        ("s", id) => Uuid::try_parse(id).ok().map(Topic::Stop),
-        ("u", hash) => u64::from_str_radix(hash, 16).ok().map(Topic::User),
-        ("o", "") => Some(Topic::Claimable),
-        ("b", "") => Some(Topic::Backlog),
-        _ => None,
+/// The payloads of as few notifications as these take, a line each. Texts keep their order.
+fn encode(topics: &HashSet<Topic>, texts: &[(Channel, String)]) -> Vec<String> {
+    let topics = topics.iter().map(|topic| match topic {
+        Topic::Reply(id) => format!("r{}\n", id.simple()),
+        Topic::Stored(id) => format!("g{}\n", id.simple()),
+        Topic::Stop(id) => format!("s{}\n", id.simple()),
+        Topic::User(hash) => format!("u{hash:x}\n"),
+        Topic::Claimable => "o\n".to_owned(),
+        Topic::Backlog => "b\n".to_owned(),
+    });
+    let texts = texts.iter().map(|(channel, text)| match channel {
+        Channel::Readers(id) => format!("R{} {text}\n", id.simple()),
+        Channel::Words(id) => format!("W{} {text}\n", id.simple()),
+    });
+    let mut payloads: Vec<String> = Vec::new();
+    for line in topics.chain(texts) {
+        match payloads.last_mut().filter(|payload| payload.len() + line.len() <= PAYLOAD_BYTES) {
+            Some(payload) => payload.push_str(&line),
+            None => payloads.push(line),
+        }
+    }
+    payloads
+}
+
+fn decode(payload: &str) -> impl Iterator<Item = Received<'_>> {
+    payload.lines().filter_map(|line| {
+        let (kind, rest) = line.split_at_checked(1)?;
+        let (id, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        let id = || Uuid::try_parse(id).ok();
+        Some(match kind {
+            "r" => Received::Topic(Topic::Reply(id()?)),
+            "g" => Received::Topic(Topic::Stored(id()?)),
+            "s" => Received::Topic(Topic::Stop(id()?)),
+            "u" => Received::Topic(Topic::User(u64::from_str_radix(rest, 16).ok()?)),
+            "o" if rest.is_empty() => Received::Topic(Topic::Claimable),
+            "b" if rest.is_empty() => Received::Topic(Topic::Backlog),
+            "R" => Received::Text(Channel::Readers(id()?), text),
+            "W" => Received::Text(Channel::Words(id()?), text),
+            _ => return None,
+        })
     })
 }
 
@@ -263,17 +307,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn topics_survive_the_journey_and_fit() {
-        let mut topics: HashSet<_> = (0..97).map(|_| Topic::Reply(Uuid::now_v7())).collect();
-        topics.extend([Topic::Claimable, Topic::Backlog, Topic::of_user("ann")]);
-        let payload = encode(&topics);
-        assert!(payload.len() < 7_000, "{}", payload.len());
-        assert_eq!(decode(&payload).collect::<HashSet<_>>(), topics);
+    fn signals_survive_the_journey_and_fit() {
+        let mut topics: HashSet<_> = (0..400).map(|_| Topic::Reply(Uuid::now_v7())).collect();
+        topics.extend([Topic::Claimable, Topic::Backlog, Topic::of_user("ann"), Topic::Stop(Uuid::now_v7())]);
+        topics.insert(Topic::Stored(Uuid::now_v7()));
+        let (words, readers) = (Channel::Words(Uuid::now_v7()), Channel::Readers(Uuid::now_v7()));
+        let mut texts = vec![(readers, "1 2 3".to_owned()), (words, String::new())];
+        texts.extend((0..9).map(|number| (words, number.to_string().repeat(TEXT_BYTES / (number + 1)))));
+        let payloads = encode(&topics, &texts);
+        assert!(payloads.iter().all(|payload| payload.len() < 8_000));
+        assert!(payloads.len() < 10, "{}", payloads.len());
+        let (mut told, mut heard) = (HashSet::new(), Vec::new());
+        for received in payloads.iter().flat_map(|payload| decode(payload)) {
+            match received {
+                Received::Topic(topic) => drop(told.insert(topic)),
+                Received::Text(channel, text) => heard.push((channel, text.to_owned())),
+            }
+        }
+        assert_eq!((told, heard), (topics, texts));
     }
 
     #[test]
     fn what_a_newer_server_says_is_passed_over() {
-        let topics: Vec<_> = decode("x1\no\n\nrnonsense\nu\né\nuff\n").collect();
-        assert_eq!(topics, [Topic::Claimable, Topic::User(0xff)]);
+        let topics: Vec<_> = decode("x1\no\n\nrnonsense\nW1 a\nu\né\nuff\n").collect();
+        assert_eq!(topics, [Received::Topic(Topic::Claimable), Received::Topic(Topic::User(0xff))]);
     }
 }

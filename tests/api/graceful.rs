@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use causerie::signal::{Hub, Listener, Signals, Topic};
+use causerie::signal::{Channel, Hub, Listener, Signals, Subscription, Topic};
 use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
@@ -241,6 +241,14 @@ impl Signals for Buffered {
 
     fn listen(&self, topic: Topic) -> Listener {
         self.hub.listen(topic)
+    }
+
+    fn publish(&self, channel: Channel, text: String) {
+        self.hub.publish(channel, text);
+    }
+
+    fn subscribe(&self, channel: Channel) -> Subscription {
+        self.hub.subscribe(channel)
     }
 
     fn flush(&self) -> BoxFuture<'_, ()> {

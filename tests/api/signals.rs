@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use causerie::database::Address;
 use causerie::reply;
-use causerie::signal::{Hub, Listener, Postgres, Signals, Topic};
+use causerie::signal::{Channel, Hub, Listener, Postgres, Signals, Subscription, Topic};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -34,31 +34,45 @@ struct Faulty {
     fault: Fault,
 }
 
-impl Signals for Faulty {
-    fn send(&self, topic: Topic) {
+impl Faulty {
+    /// Does `send` as often and as late as it happens to.
+    fn carry(&self, send: impl Fn(&Hub) + Send + 'static) {
+        let hub = self.hub.clone();
         match self.fault {
             Fault::Lost => {}
             Fault::Late(time) => {
-                let hub = self.hub.clone();
                 tokio::spawn(async move {
                     sleep(time).await;
-                    hub.send(topic);
+                    send(&hub);
                 });
             }
             Fault::Doubled => {
-                let hub = self.hub.clone();
-                hub.send(topic);
+                send(&hub);
                 tokio::spawn(async move {
-                    hub.send(topic);
+                    send(&hub);
                     sleep(Duration::from_millis(20)).await;
-                    hub.send(topic);
+                    send(&hub);
                 });
             }
         }
     }
+}
+
+impl Signals for Faulty {
+    fn send(&self, topic: Topic) {
+        self.carry(move |hub| hub.send(topic));
+    }
 
     fn listen(&self, topic: Topic) -> Listener {
         self.hub.listen(topic)
+    }
+
+    fn publish(&self, channel: Channel, text: String) {
+        self.carry(move |hub| hub.publish(channel, text.clone()));
+    }
+
+    fn subscribe(&self, channel: Channel) -> Subscription {
+        self.hub.subscribe(channel)
     }
 }
 

@@ -63,21 +63,27 @@ pub enum ChangeKind {
 pub struct LongColumns {
     /// The text.
     pub content: bool,
-    /// The reasoning, and the layout of the parts.
+    /// The reasoning.
+    pub reasoning: bool,
+    /// The layout of the parts, with the tool calls.
     pub parts: bool,
 }
 
 impl LongColumns {
     /// All of them.
-    pub const ALL: Self = Self { content: true, parts: true };
+    pub const ALL: Self = Self { content: true, reasoning: true, parts: true };
 
     /// None of them.
-    pub const NONE: Self = Self { content: false, parts: false };
+    pub const NONE: Self = Self { content: false, reasoning: false, parts: false };
 
     /// Those of both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
-        Self { content: self.content || other.content, parts: self.parts || other.parts }
+        Self {
+            content: self.content || other.content,
+            reasoning: self.reasoning || other.reasoning,
+            parts: self.parts || other.parts,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use self::snippets::{Snippets, Text};
 use self::statement::{CONVERSATION, MESSAGE, statement};
 use super::read::{Effort, RowSize};
-use super::{Chat, Page, Slice};
+use super::{Chat, LongColumns, Page, Slice};
 use crate::database::storable;
 use crate::entity::message::Role;
 use crate::entity::{conversation, message};
@@ -64,6 +64,8 @@ pub struct Hit {
     pub conversation: Arc<conversation::Model>,
     /// The message; `None` if it is the conversation's title that was found.
     pub message: Option<Arc<message::Model>>,
+    /// Which of the message's long columns were read.
+    pub columns: LongColumns,
     /// Its index on the page.
     number: usize,
     snippets: Arc<Snippets>,
@@ -110,6 +112,8 @@ impl RowSize for Found {
 impl Chat {
     /// A page of the viewer's messages and titles that match `query`, best first; empty if the query has no terms.
     ///
+    /// Reasoning and parts are read of messages if `parts` says so, and are empty otherwise.
+    ///
     /// A text ranks higher the more often it contains the terms and the shorter it is; titles count double, and the
     /// newer of two equals comes first. Rows that do not change are neither repeated nor skipped between pages.
     ///
@@ -120,6 +124,7 @@ impl Chat {
         query: &str,
         filter: &SearchFilter,
         slice: Slice<SearchCursor>,
+        parts: bool,
     ) -> Result<Page<Hit>, Error> {
         let count = query.chars().count();
         if count > MAX_CHARS {
@@ -131,16 +136,17 @@ impl Chat {
             return Ok(Page::empty());
         }
         let backend = self.database.backend();
-        let Some(statement) = statement(backend, self.user(), &query, filter, &slice) else {
+        let Some(statement) = statement(backend, self.user(), &query, filter, &slice, parts) else {
             return Ok(Page::empty());
         };
         let mut found: Vec<Found> = self.load_rows(statement, Effort::Expensive).await?;
         found.sort_unstable_by_key(|found| Reverse((found.cursor.score, found.cursor.id)));
         let Page { items, has_previous, has_next } = Page::from_rows(found, &slice);
-        Ok(Page { items: self.hits(items, &query), has_previous, has_next })
+        let columns = LongColumns { content: true, reasoning: parts, parts };
+        Ok(Page { items: self.hits(items, &query, columns), has_previous, has_next })
     }
 
-    fn hits(&self, found: Vec<Found>, query: &Arc<Query>) -> Vec<Hit> {
+    fn hits(&self, found: Vec<Found>, query: &Arc<Query>, columns: LongColumns) -> Vec<Hit> {
         let row = |Found { cursor, conversation, message }: Found| {
             Some((cursor, Arc::new(conversation?), message.map(Arc::new)))
         };
@@ -151,6 +157,7 @@ impl Chat {
             cursor,
             conversation,
             message,
+            columns,
             number,
             snippets: snippets.clone(),
         };

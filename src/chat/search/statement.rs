@@ -44,6 +44,7 @@ pub(super) fn statement(
     query: &Query,
     filter: &SearchFilter,
     slice: &Slice<SearchCursor>,
+    parts: bool,
 ) -> Option<Statement> {
     let mut sql = Sql { backend, values: Vec::new() };
     let user_id = sql.bind(user);
@@ -80,7 +81,7 @@ pub(super) fn statement(
         return None;
     }
     let page = rank(&mut sql, &branches.join("\nUNION ALL\n"), query.wanted.len(), slice);
-    let text = with_rows(&mut sql, &page, &user_id, slice);
+    let text = with_rows(&mut sql, &page, &user_id, slice, parts);
     Some(Statement::from_sql_and_values(backend, text, sql.values))
 }
 
@@ -109,7 +110,7 @@ ORDER BY score DESC, id DESC LIMIT {limit}",
 
 /// Adds the messages and conversations of the hits of `page`, of which the one beyond the slice only tells that there
 /// are more.
-fn with_rows(sql: &mut Sql, page: &str, user_id: &str, slice: &Slice<SearchCursor>) -> String {
+fn with_rows(sql: &mut Sql, page: &str, user_id: &str, slice: &Slice<SearchCursor>, parts: bool) -> String {
     let limit = sql.bind(slice.limit);
     let joins = match sql.backend {
         // With `OFFSET 0` each is a loop over the primary key, also while there are no statistics.
@@ -129,9 +130,14 @@ LEFT JOIN conversation AS c
     ON c.user_id = {user_id} AND c.id = COALESCE(m.conversation_id, page.id) AND page.number <= {limit}"
         ),
     };
-    let messages = message::Column::iter()
-        .map(|column| column.to_string())
-        .map(|name| format!("m.{name} AS {MESSAGE}{name}"));
+    let messages = message::Column::iter().map(|column| {
+        let name = column.to_string();
+        match column {
+            message::Column::Reasoning if !parts => format!("'' AS {MESSAGE}{name}"),
+            message::Column::Parts if !parts => format!("{} AS {MESSAGE}{name}", no_parts(sql.backend)),
+            _ => format!("m.{name} AS {MESSAGE}{name}"),
+        }
+    });
     let conversations = conversation::Column::iter()
         .map(|column| column.to_string())
         .map(|name| format!("c.{name} AS {CONVERSATION}{name}"));
@@ -140,6 +146,14 @@ LEFT JOIN conversation AS c
         "WITH page AS (\n{page}\n)
 SELECT page.id, page.is_title, page.score, page.number, {columns} FROM page {joins}"
     )
+}
+
+/// The parts of a message that were not read.
+fn no_parts(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "CAST('[]' AS JSONB)",
+        _ => "'[]'",
+    }
 }
 
 /// The parts of the statement that messages and titles share.

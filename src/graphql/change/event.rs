@@ -6,12 +6,12 @@ use crate::chat::{Change, ChangeCursor, FeedContent, FeedEvent};
 use crate::graphql::conversation::Conversation;
 use crate::graphql::message::Message;
 use crate::graphql::reply::ReplyEvent;
-use crate::graphql::shared::{Cursor, Listed};
+use crate::graphql::shared::{Encoded, Listed};
 
 /// A change to one of the viewer's conversations or messages. More kinds of changes may be added: ignore those that you do
 /// not know.
 #[derive(Union)]
-pub(super) enum ChangeEvent {
+pub(in crate::graphql) enum ChangeEvent {
     Conversation(ConversationChanged),
     ConversationDeleted(ConversationDeleted),
     ConversationRestored(ConversationRestored),
@@ -23,31 +23,31 @@ pub(super) enum ChangeEvent {
 
 /// A conversation was created or changed.
 #[derive(SimpleObject)]
-pub(super) struct ConversationChanged {
+pub(in crate::graphql) struct ConversationChanged {
     /// The cursor of this change, for the argument `since`.
-    cursor: String,
+    pub(super) cursor: Encoded<ChangeCursor>,
     /// The conversation as it is now.
-    conversation: Conversation,
+    pub(super) conversation: Conversation,
 }
 
 /// A conversation was deleted with all its messages, which have no changes of their own.
 #[derive(SimpleObject)]
-pub(super) struct ConversationDeleted {
+pub(in crate::graphql) struct ConversationDeleted {
     /// The cursor of this change, for the argument `since`.
-    cursor: String,
+    pub(super) cursor: Encoded<ChangeCursor>,
     /// The id of the deleted conversation.
-    conversation_id: ID,
+    pub(super) conversation_id: ID,
 }
 
 /// A conversation was restored from the trash, or was forked with more than 250 messages. Its messages have no
 /// changes of their own: query them again. If the conversation has changed since, a `ConversationChanged` follows later
 /// in the list.
 #[derive(SimpleObject)]
-pub(super) struct ConversationRestored {
+pub(in crate::graphql) struct ConversationRestored {
     /// The cursor of this change, for the argument `since`.
-    cursor: String,
+    pub(super) cursor: Encoded<ChangeCursor>,
     /// The conversation as it is now.
-    conversation: Conversation,
+    pub(super) conversation: Conversation,
 }
 
 /// The active path of a conversation has changed other than by new and deleted messages: `activateMessage` has activated
@@ -63,34 +63,34 @@ pub(super) struct ConversationRestored {
 /// This event stands for the `ConversationChanged` of the same change. If the conversation has changed since, a
 /// `ConversationChanged` follows later in the list.
 #[derive(SimpleObject)]
-pub(super) struct ActivePathChanged {
+pub(in crate::graphql) struct ActivePathChanged {
     /// The cursor of this change, for the argument `since`.
-    cursor: String,
+    pub(super) cursor: Encoded<ChangeCursor>,
     /// The conversation as it is now.
-    conversation: Conversation,
+    pub(super) conversation: Conversation,
 }
 
 /// A message was created or changed, or a reply has begun or ended. Siblings are not reported: a new message raises the
 /// `siblingCount` of the messages with the same parent, and is the `nextVersionId` of the last one of them.
 #[derive(SimpleObject)]
-pub(super) struct MessageChanged {
+pub(in crate::graphql) struct MessageChanged {
     /// The cursor of this change, for the argument `since`.
-    cursor: String,
+    pub(super) cursor: Encoded<ChangeCursor>,
     /// The message as it is now.
-    message: Message,
+    pub(super) message: Message,
 }
 
 /// A message was deleted. Each message below it was deleted too and has a change of its own. Siblings are not reported:
 /// the `siblingCount` of the messages with the same parent is lower by one, and so is the `siblingIndex` of later ones;
 /// the versions before and after it are now each other's `nextVersionId` and `previousVersionId`.
 #[derive(SimpleObject)]
-pub(super) struct MessageDeleted {
+pub(in crate::graphql) struct MessageDeleted {
     /// The cursor of this change, for the argument `since`.
-    cursor: String,
+    pub(super) cursor: Encoded<ChangeCursor>,
     /// The id of the deleted message.
-    message_id: ID,
+    pub(super) message_id: ID,
     /// The id of the conversation that contained the message.
-    conversation_id: ID,
+    pub(super) conversation_id: ID,
 }
 
 /// A running reply has more text or reasoning, was restarted, or has ended. Only the subscription `changes` with
@@ -101,20 +101,20 @@ pub(super) struct MessageDeleted {
 /// `ReplyEnded`, which stands for the `MessageChanged` of the end; a client that has appended all texts need not select
 /// `content` there. If the reply was retried at once, or has been deleted, another change is reported instead.
 #[derive(SimpleObject)]
-pub(super) struct ReplyProgressed {
+pub(in crate::graphql) struct ReplyProgressed {
     /// The cursor for the argument `since` of `changes`: the one of the last change, as text does not move it. A stream
     /// that is resumed with it begins with a `MessageChanged` of each running reply, with the text so far.
-    cursor: String,
+    pub(super) cursor: Encoded<ChangeCursor>,
     /// The id of the reply.
-    message_id: ID,
+    pub(super) message_id: ID,
     /// What has happened. Its own cursor is one for the argument `after` of `replyProgress`.
-    event: ReplyEvent,
+    pub(super) event: ReplyEvent,
 }
 
 impl ChangeEvent {
     /// The event of a change in a feed that has come to `cursor`.
     pub(super) fn new(change: Change, cursor: ChangeCursor) -> Self {
-        let cursor = cursor.encode();
+        let cursor = Encoded(cursor);
         match change {
             Change::Conversation(row) if row.deleted_at.is_some() => {
                 Self::ConversationDeleted(ConversationDeleted { cursor, conversation_id: row.id.into() })
@@ -152,7 +152,7 @@ impl From<FeedEvent> for ChangeEvent {
         match event.content {
             FeedContent::Change(change) => Self::new(change, event.cursor),
             FeedContent::Reply(id, progress) => Self::Progressed(ReplyProgressed {
-                cursor: event.cursor.encode(),
+                cursor: Encoded(event.cursor),
                 message_id: id.into(),
                 event: ReplyEvent::new(id, progress),
             }),

@@ -1,10 +1,10 @@
 //! Reading and following what changes.
 
 use async_graphql::{Context, Lookahead, Object, Subscription};
-use futures_util::{Stream, StreamExt};
+use futures_util::stream::{BoxStream, StreamExt};
 
 use super::event::ChangeEvent;
-use crate::chat::{Change, ChangeCursor, LongColumns, Slice};
+use crate::chat::{Change, ChangeCursor, Chat, LongColumns, Slice};
 use crate::error::Error;
 use crate::graphql::shared::{Connection, ContextExt, Cursor};
 
@@ -65,15 +65,27 @@ impl ChangeSubscriptions {
                     in the size of answers, whether they are selected or not."
         )]
         reply_text: Option<bool>,
-    ) -> Result<impl Stream<Item = Result<ChangeEvent, Error>> + 'static, Error> {
-        let chat = context.chat()?;
-        let since = ChangeCursor::parse("since", since.as_deref())?;
-        if reply_text.unwrap_or(false) {
-            return Ok(chat.follow_changes_and_replies(since).map(|event| Ok(event?.into())).boxed());
-        }
+    ) -> Result<Events, Error> {
         let columns = selected_columns(&[context.look_ahead()]);
-        Ok(chat.follow_changes(since, columns).map(|change| Ok(change?.into())).boxed())
+        follow(context.chat()?, since.as_deref(), reply_text, columns)
     }
+}
+
+/// The events of a feed.
+pub(in crate::graphql) type Events = BoxStream<'static, Result<ChangeEvent, Error>>;
+
+/// What the subscription `changes` streams, with these columns of messages.
+pub(in crate::graphql) fn follow(
+    chat: &Chat,
+    since: Option<&str>,
+    reply_text: Option<bool>,
+    columns: LongColumns,
+) -> Result<Events, Error> {
+    let since = ChangeCursor::parse("since", since)?;
+    if reply_text.unwrap_or(false) {
+        return Ok(chat.follow_changes_and_replies(since).map(|event| Ok(event?.into())).boxed());
+    }
+    Ok(chat.follow_changes(since, columns).map(|change| Ok(change?.into())).boxed())
 }
 
 /// Which long columns are selected of the messages in these changes.
@@ -81,5 +93,5 @@ fn selected_columns(changes: &[Lookahead<'_>]) -> LongColumns {
     let selects = |field| changes.iter().any(|change| change.field("message").field(field).exists());
     // A cursor belongs to the parts that are read with it.
     let parts = selects("parts") || selects("progressCursor");
-    LongColumns { content: parts || selects("content"), parts }
+    LongColumns { content: parts || selects("content"), reasoning: parts, parts }
 }

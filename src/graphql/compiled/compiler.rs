@@ -9,19 +9,36 @@ use crate::chat::LongColumns;
 /// The fields with texts of any length. `text` and `arguments` are those of a message's parts.
 const TEXTS: [&str; 5] = ["content", "metadata", "comment", "text", "arguments"];
 
+/// How many short fields take as much as a row counts for.
+const FIELDS_OF_ROW: usize = 16;
+
 /// Compiles a query.
 pub(crate) struct Compiler<'d> {
     fragments: &'d Fragments,
     /// How many fields the rest of the plan may have.
     room: usize,
-    /// How many fields the plan has.
-    pub(super) fields: usize,
-    /// How many of them are texts of any length.
-    pub(super) texts: usize,
+    pub(super) size: PlanSize,
     /// What the fields that were compiled answer with.
     pub(super) reads: Vec<Read>,
     /// What the fields below the one that is being compiled need.
     pub(super) needs: Needs,
+}
+
+/// How many fields a plan has.
+#[derive(Clone, Copy, Default)]
+pub(super) struct PlanSize {
+    fields: usize,
+    /// How many of them are texts of any length.
+    texts: usize,
+}
+
+impl PlanSize {
+    /// How many bytes are written at most, about, where `read` were read: each text as often as it is selected, and for
+    /// each row, which counts for at least 512 bytes, each other field.
+    pub(super) fn bytes(self, read: usize) -> usize {
+        let Self { fields, texts } = self;
+        read.saturating_mul((texts + (fields - texts) / FIELDS_OF_ROW).max(1))
+    }
 }
 
 /// What is read for a field of the query.
@@ -40,8 +57,26 @@ pub(super) struct Needs {
     pub(super) pages: Vec<PageArguments>,
     /// The columns that are wanted of the messages.
     pub(super) columns: LongColumns,
+    /// What is asked about the replies of each conversation that have not ended.
+    pub(super) questions: Vec<QuestionArguments>,
     /// Whether all conversations of a list are counted.
     pub(super) counted: bool,
+    /// What is wanted of a reply that was requested.
+    pub(super) requested: RequestedNeeds,
+}
+
+/// What is read beside a reply that was requested, unless the request has read it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct RequestedNeeds {
+    pub(crate) conversation: bool,
+    pub(crate) message: bool,
+}
+
+/// What is asked about the replies of a conversation that have not ended.
+pub(super) enum QuestionArguments {
+    Unread,
+    Active,
+    Queued(Arguments),
 }
 
 /// Which page of messages is wanted.
@@ -53,7 +88,7 @@ pub(super) enum PageArguments {
 impl<'d> Compiler<'d> {
     /// For a plan of at most `room` fields: the fragments of a short document may be spread many times.
     pub(super) fn new(fragments: &'d Fragments, room: usize) -> Self {
-        Self { fragments, room, fields: 0, texts: 0, reads: Vec::new(), needs: Needs::default() }
+        Self { fragments, room, size: PlanSize::default(), reads: Vec::new(), needs: Needs::default() }
     }
 
     /// What `sets` select of objects of a kind.
@@ -63,9 +98,9 @@ impl<'d> Compiler<'d> {
     {
         let fields = select(self.fragments, sets, kind)?;
         self.room = self.room.checked_sub(fields.len())?;
-        self.fields += fields.len();
+        self.size.fields += fields.len();
         let is_text = |field: &&Selected<'_>| TEXTS.contains(&field.field.name.node.as_str());
-        self.texts += fields.iter().filter(is_text).count();
+        self.size.texts += fields.iter().filter(is_text).count();
         Some(fields)
     }
 
@@ -81,9 +116,28 @@ impl<'d> Compiler<'d> {
         self.needs.pages.len() - 1
     }
 
+    /// Notes a question about each conversation, and returns its index.
+    pub(super) fn question(&mut self, question: QuestionArguments) -> usize {
+        self.needs.questions.push(question);
+        self.needs.questions.len() - 1
+    }
+
+    /// Compiles what is selected of messages that are read whole in any case.
+    pub(super) fn of_whole_rows<T>(&mut self, compile: impl FnOnce(&mut Self) -> T) -> T {
+        let columns = self.needs.columns;
+        let compiled = self.within_item(compile);
+        self.needs.columns = columns;
+        compiled
+    }
+
     /// Notes columns of messages.
     pub(crate) fn columns(&mut self, columns: LongColumns) {
         self.needs.columns = self.needs.columns.and(columns);
+    }
+
+    /// Notes what is wanted of a reply that was requested.
+    pub(crate) fn requested(&mut self) -> &mut RequestedNeeds {
+        &mut self.needs.requested
     }
 
     /// Notes that a list is counted.

@@ -8,11 +8,18 @@ use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::query::WrittenAnswer;
+use super::nodes::ConversationNode;
 use crate::blocking::Cancelled;
 use crate::chat::{Chat, Metadata};
 use crate::error::Error;
 use crate::graphql::shared::Cursor;
+
+/// The answer to a query, or to an event of a subscription.
+pub(crate) struct WrittenAnswer {
+    /// `{"data":` and the data, as JSON.
+    pub(crate) data: Vec<u8>,
+    pub(crate) errors: Vec<ServerError>,
+}
 
 /// Whether a value was written.
 pub(crate) type Written = Result<(), Failure>;
@@ -42,7 +49,7 @@ impl Failure {
 }
 
 /// What an answer begins with.
-pub(super) const ANSWER: &[u8] = b"{\"data\":";
+const ANSWER: &[u8] = b"{\"data\":";
 
 /// An answer that is being written.
 pub(crate) struct Json<'c> {
@@ -50,21 +57,43 @@ pub(crate) struct Json<'c> {
     /// Of the fields that are null because of them. Their paths are in reverse.
     pub(super) errors: Vec<ServerError>,
     chat: &'c Chat,
+    /// The conversation of the event that is written, with what was read beside it.
+    pub(super) conversation: Option<&'c ConversationNode>,
     cancelled: &'c Cancelled<WrittenAnswer>,
 }
 
 impl<'c> Json<'c> {
-    /// An empty answer. The texts in it count against the budget of `chat`. Once it is `cancelled`, lists
-    /// end early.
-    pub(super) fn new(chat: &'c Chat, cancelled: &'c Cancelled<WrittenAnswer>) -> Self {
-        let mut bytes = Vec::with_capacity(1024);
+    /// An empty answer of about `size` bytes. The texts in it count against the budget of `chat`. Once it is `cancelled`,
+    /// lists end early.
+    pub(super) fn new(size: usize, chat: &'c Chat, cancelled: &'c Cancelled<WrittenAnswer>) -> Self {
+        let mut bytes = Vec::with_capacity(size);
         bytes.extend_from_slice(ANSWER);
-        Self { bytes, errors: Vec::new(), chat, cancelled }
+        Self { bytes, errors: Vec::new(), chat, conversation: None, cancelled }
+    }
+
+    /// The answer, once its data are `written`. If they could not be, the error comes first.
+    pub(super) fn finish(self, written: Written) -> WrittenAnswer {
+        let (mut data, nulls) = (self.bytes, self.errors);
+        let mut errors = Vec::new();
+        if let Err(Failure::Below(error)) = written {
+            data = [ANSWER, b"null"].concat();
+            errors.push(*error);
+        }
+        errors.extend(nulls);
+        for error in &mut errors {
+            error.path.reverse();
+        }
+        WrittenAnswer { data, errors }
     }
 
     /// Whether nobody waits for the answer any more.
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancelled.get()
+    }
+
+    /// The conversation of the event that is written, if more than its row was read.
+    pub(crate) fn conversation(&self) -> Option<&'c ConversationNode> {
+        self.conversation
     }
 
     /// Whose answer it is.

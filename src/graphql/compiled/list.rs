@@ -6,13 +6,11 @@ use super::object::{Field, ObjectPlan, ObjectType, list, value};
 use super::selection::Selected;
 use crate::chat::Page;
 use crate::error::Error;
-use crate::graphql::shared::Cursor;
 
 /// An item of a list.
 pub(crate) trait Node: Sized + 'static {
     /// What a cursor depends on beside the item.
     type Order: Copy + 'static;
-    type Cursor: Cursor;
     /// The name of the type of a page.
     const CONNECTION: &'static [&'static str];
     /// The name of the type of an item with its cursor.
@@ -20,7 +18,7 @@ pub(crate) trait Node: Sized + 'static {
 
     fn object() -> ObjectType<Self>;
 
-    fn cursor(&self, order: Self::Order) -> Self::Cursor;
+    fn write_cursor(&self, order: Self::Order, json: &mut Json<'_>) -> Written;
 }
 
 /// A page of a list.
@@ -74,7 +72,7 @@ fn connection_field<N: Node>(name: &str) -> Option<Field<List<N>>> {
 
 fn edge_field<N: Node>(name: &str) -> Option<Field<Edge<N>>> {
     match name {
-        "cursor" => value(|edge, json| json.cursor(&edge.node.cursor(edge.order))),
+        "cursor" => value(write_cursor),
         "node" => N::object().required(|edge| &edge.node),
         _ => None,
     }
@@ -84,14 +82,18 @@ fn page_info_field<N: Node>(name: &str) -> Option<Field<List<N>>> {
     match name {
         "hasPreviousPage" => value(|page, json| json.boolean(page.has_previous)),
         "hasNextPage" => value(|page, json| json.boolean(page.has_next)),
-        "startCursor" => value(|page, json| json.optional(page.edges.first(), write_cursor)),
-        "endCursor" => value(|page, json| json.optional(page.edges.last(), write_cursor)),
+        "startCursor" => {
+            value(|page, json| json.optional(page.edges.first(), |json, edge| write_cursor(edge, json)))
+        }
+        "endCursor" => {
+            value(|page, json| json.optional(page.edges.last(), |json, edge| write_cursor(edge, json)))
+        }
         _ => None,
     }
 }
 
-fn write_cursor<N: Node>(json: &mut Json<'_>, edge: &Edge<N>) -> Written {
-    json.cursor(&edge.node.cursor(edge.order))
+fn write_cursor<N: Node>(edge: &Edge<N>, json: &mut Json<'_>) -> Written {
+    edge.node.write_cursor(edge.order, json)
 }
 
 /// A field with all edges, or what is in them.

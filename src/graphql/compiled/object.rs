@@ -26,7 +26,7 @@ pub(crate) enum Field<T> {
 pub(crate) struct ObjectType<T> {
     /// Its name, and those of its interfaces, and of the union that it is selected through.
     pub(crate) names: &'static [&'static str],
-    /// The other types of that union.
+    /// The types of that union.
     pub(crate) others: &'static [&'static str],
     /// Whether the library reports errors below a field as errors of the field, as it does where an object's fields are
     /// stored values.
@@ -49,7 +49,7 @@ impl<T: 'static> ObjectType<T> {
         Self { names, others: &[], is_simple: false, field }
     }
 
-    /// A type that is selected through a union with these other types.
+    /// A type that is selected through a union of these types.
     pub(crate) const fn of_union(self, others: &'static [&'static str]) -> Self {
         Self { others, ..self }
     }

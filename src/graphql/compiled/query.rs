@@ -2,22 +2,20 @@
 
 use std::sync::Arc;
 
+use async_graphql::Variables;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
-use async_graphql::{ServerError, Variables};
 
 use super::arguments::{Arguments, Defaults};
-use super::compiler::{Compiler, Read};
-use super::json::{ANSWER, Failure, Json};
+use super::compiler::{Compiler, PlanSize, Read};
+use super::json::{Json, WrittenAnswer};
 use super::list::{List, Node};
+use super::nodes::{ConversationNode, MessageNode};
 use super::object::{Field, ObjectPlan, ObjectType, value};
-use super::read::{Answers, ConversationNode, MessageNode, Request};
+use super::read::{Answers, Request};
 use super::selection::Selected;
 use crate::blocking::Cancelled;
 use crate::chat::Chat;
 use crate::graphql::shared::RequestContext;
-
-/// How many short fields take as much as a row counts for.
-const FIELDS_OF_ROW: usize = 16;
 
 const QUERY: ObjectType<Answers> = ObjectType::new(&["Query"], query_field);
 const VIEWER: ObjectType<Answers> = ObjectType::new(&["Viewer"], viewer_field);
@@ -82,8 +80,7 @@ pub(crate) struct CompiledQuery {
     plan: ObjectPlan<Answers>,
     reads: Vec<Read>,
     defaults: Defaults,
-    fields: usize,
-    texts: usize,
+    size: PlanSize,
 }
 
 /// What a query has read, before it is written.
@@ -93,16 +90,9 @@ pub(crate) struct ReadAnswer {
     chat: Chat,
 }
 
-/// The answer to a query.
-pub(crate) struct WrittenAnswer {
-    /// `{"data":` and the data, as JSON.
-    pub(crate) data: Vec<u8>,
-    pub(crate) errors: Vec<ServerError>,
-}
-
 impl CompiledQuery {
     /// The query `operation` of a valid document, if all of it can be compiled to at most `size` fields.
-    pub(crate) fn compile(
+    pub(super) fn compile(
         document: &ExecutableDocument,
         operation: &OperationDefinition,
         size: usize,
@@ -113,8 +103,7 @@ impl CompiledQuery {
         let mut compiler = Compiler::new(&document.fragments, size);
         let plan = QUERY.compile_sets(&mut compiler, &[&operation.selection_set.node])?;
         let defaults = Defaults::of(&operation.variable_definitions);
-        let (fields, texts) = (compiler.fields, compiler.texts);
-        Some(Self { plan, reads: compiler.reads, defaults, fields, texts })
+        Some(Self { plan, size: compiler.size, reads: compiler.reads, defaults })
     }
 
     /// Reads what the query asks for. `None` if the library has to say what is wrong with it; nothing was read then.
@@ -133,27 +122,15 @@ impl CompiledQuery {
 }
 
 impl ReadAnswer {
-    /// How many bytes are written at most, about, where `read` were read: each text as often as it is selected, and for
-    /// each row, which counts for at least 512 bytes, each other field.
+    /// How many bytes are written at most, about, where `read` were read.
     pub(crate) fn bytes(&self, read: usize) -> usize {
-        let CompiledQuery { fields, texts, .. } = *self.query;
-        read.saturating_mul((texts + (fields - texts) / FIELDS_OF_ROW).max(1))
+        self.query.size.bytes(read)
     }
 
     /// Writes the answer; not all of it once it is `cancelled`.
     pub(crate) fn write(&self, cancelled: &Cancelled<WrittenAnswer>) -> WrittenAnswer {
-        let mut json = Json::new(&self.chat, cancelled);
+        let mut json = Json::new(1024, &self.chat, cancelled);
         let written = self.query.plan.write(&self.answers, &mut json);
-        let (mut data, nulls) = (json.bytes, json.errors);
-        let mut errors = Vec::new();
-        if let Err(Failure::Below(error)) = written {
-            data = [ANSWER, b"null"].concat();
-            errors.push(*error);
-        }
-        errors.extend(nulls);
-        for error in &mut errors {
-            error.path.reverse();
-        }
-        WrittenAnswer { data, errors }
+        json.finish(written)
     }
 }

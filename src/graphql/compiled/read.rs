@@ -1,6 +1,6 @@
 //! Reading what a query answers with.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_graphql::ID;
@@ -8,63 +8,28 @@ use futures_util::future::{join, join_all};
 use uuid::Uuid;
 
 use super::arguments::{Arguments, Inputs};
-use super::compiler::{Needs, PageArguments, Read};
-use super::list::{List, Node};
-use super::object::Field;
+use super::compiler::{Needs, PageArguments, QuestionArguments, Read};
+use super::list::List;
+use super::nodes::{Answered, ConversationNode, MessageNode, MessageOrder};
 use crate::chat::{
-    ChangeCursor, Chat, ConversationOrder, ConversationPage, CountedPage, LongColumns, Page, PathPage, Slice,
+    ChangeCursor, Chat, ConversationOrder, ConversationPage, CountedPage, LongColumns, Page, PathPage,
+    Question, Slice, Unended, UnendedReplies,
 };
-use crate::entity::{conversation, message};
+use crate::entity::conversation;
 use crate::error::Error;
 use crate::graphql::conversation::ListRequest;
 use crate::graphql::message::page_slice;
-use crate::graphql::shared::parse_id;
+use crate::graphql::shared::{Paging, QueueCursor, parse_id};
 
-/// A message that is written.
-pub(in crate::graphql) type MessageNode = Arc<message::Model>;
-
-/// A conversation that is written, with the pages of its messages.
-pub(in crate::graphql) struct ConversationNode {
-    pub(in crate::graphql) row: Arc<conversation::Model>,
-    pages: Result<Vec<List<MessageNode>>, Error>,
-}
-
-impl ConversationNode {
-    /// The page that has this index among those that are needed.
-    pub(super) fn page(&self, index: usize) -> Result<&List<MessageNode>, Error> {
-        let pages = self.pages.as_ref().map_err(Clone::clone)?;
-        pages.get(index).ok_or_else(|| Error::Internal("a page of messages was not read".to_owned()))
-    }
-}
-
-/// The field with a page of a conversation's messages.
-pub(in crate::graphql) fn messages() -> Option<Field<ConversationNode>> {
-    Some(Field::Compiled(Box::new(|compiler, selected| {
-        let index = compiler.page(PageArguments::Of(Arguments::of(selected)));
-        let plan = compiler.within_item(|compiler| List::<MessageNode>::compile(compiler, selected))?;
-        Some(Box::new(move |node, json| plan.write(node.page(index)?, json)))
-    })))
-}
-
-/// The field with a conversation's last message.
-pub(in crate::graphql) fn last_message() -> Option<Field<ConversationNode>> {
-    Some(Field::Compiled(Box::new(|compiler, selected| {
-        let index = compiler.page(PageArguments::LastMessage);
-        let (plan, position) = (MessageNode::object().compile(compiler, selected)?, selected.position);
-        Some(Box::new(move |node, json| {
-            json.nullable(position, |json| {
-                json.optional(node.page(index)?.last(), |json, node| plan.write(node, json))
-            })
-        }))
-    })))
-}
+/// How many questions one statement answers.
+const QUESTIONS: usize = 1000;
 
 type Pages = HashMap<PathPage, CountedPage<MessageNode>>;
 
 /// What is to be read for a field of the query, its arguments checked.
 pub(super) enum Request {
-    Conversations(ListRequest, Vec<Slice<i64>>, LongColumns, bool),
-    Conversation(Option<Uuid>, Vec<Slice<i64>>, LongColumns),
+    Conversations(ListRequest, Beside, bool),
+    Conversation(Option<Uuid>, Beside),
     Messages(PathPage, LongColumns),
     Message(Option<Uuid>),
     ChangeCursor,
@@ -76,11 +41,11 @@ impl Request {
         Some(match read {
             Read::Conversations(arguments, needs) => {
                 let request = ListRequest::of(arguments, inputs)?;
-                Self::Conversations(request, slices(needs, None, inputs)?, needs.columns, needs.counted)
+                Self::Conversations(request, Beside::new(needs, None, inputs)?, needs.counted)
             }
             Read::Conversation(arguments, needs) => {
                 let id = parse_id(&arguments.get::<ID>("id", inputs)?);
-                Self::Conversation(id, slices(needs, id, inputs)?, needs.columns)
+                Self::Conversation(id, Beside::new(needs, id, inputs)?)
             }
             Read::Messages(arguments, needs) => {
                 let id = parse_id(&arguments.get::<ID>("conversationId", inputs)?).unwrap_or_default();
@@ -93,6 +58,47 @@ impl Request {
             Read::ChangeCursor => Self::ChangeCursor,
         })
     }
+}
+
+/// What is read beside the rows of conversations.
+pub(super) struct Beside {
+    pages: Vec<Slice<i64>>,
+    columns: LongColumns,
+    questions: Arc<[Question]>,
+}
+
+impl Beside {
+    /// What is needed of `conversation`, or of any.
+    pub(super) fn new(needs: &Needs, conversation: Option<Uuid>, inputs: &Inputs<'_>) -> Option<Self> {
+        let questions = needs.questions.iter().map(|question| match question {
+            QuestionArguments::Unread => Some(Question::Unread),
+            QuestionArguments::Active => Some(Question::Active),
+            QuestionArguments::Queued(arguments) => queue(arguments, conversation, inputs),
+        });
+        Some(Self {
+            pages: slices(needs, conversation, inputs)?,
+            columns: needs.columns,
+            questions: questions.collect::<Option<_>>()?,
+        })
+    }
+
+    /// Whether it is nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pages.is_empty() && self.questions.is_empty()
+    }
+}
+
+fn queue(arguments: &Arguments, conversation: Option<Uuid>, inputs: &Inputs<'_>) -> Option<Question> {
+    let paging = paging(arguments, conversation, inputs)?;
+    let place = |cursor: QueueCursor| (Some(cursor.conversation) == conversation).then_some(cursor.place);
+    paging.slice(place).ok().map(Question::Queued)
+}
+
+/// The arguments of a page of `conversation`, or of any, which has no cursor then.
+fn paging(arguments: &Arguments, conversation: Option<Uuid>, inputs: &Inputs<'_>) -> Option<Paging> {
+    let paging = arguments.paging(inputs)?;
+    let has_cursor = paging.after.is_some() || paging.before.is_some();
+    (conversation.is_some() || !has_cursor).then_some(paging)
 }
 
 /// The pages that are needed of `conversation`, or of any.
@@ -109,10 +115,7 @@ fn slice(arguments: &Arguments, conversation: Option<Uuid>, inputs: &Inputs<'_>)
     if arguments.get::<Option<ID>>("leafId", inputs)?.is_some() {
         return None;
     }
-    let paging = arguments.paging(inputs)?;
-    if conversation.is_none() && (paging.after.is_some() || paging.before.is_some()) {
-        return None;
-    }
+    let paging = paging(arguments, conversation, inputs)?;
     page_slice(conversation.unwrap_or_default(), None, paging).ok()
 }
 
@@ -126,9 +129,6 @@ enum Answer {
     Message(Result<Option<MessageNode>, Error>),
     ChangeCursor(Result<ChangeCursor, Error>),
 }
-
-/// What a list of conversations still needs.
-type Missing = (Vec<Slice<i64>>, LongColumns);
 
 impl Answers {
     /// Reads all that is asked for: first the fields of the query, side by side, and then the messages of all lists.
@@ -145,13 +145,16 @@ impl Answers {
         let pages = read_pages(chat, pages.collect());
         let fields = join_all(requests.into_iter().map(|request| async {
             match request {
-                Request::Conversations(request, slices, columns, counted) => {
+                Request::Conversations(request, beside, counted) => {
                     let order = request.order();
                     let list = request.read(chat, counted).await.map(|list| conversations(list, order));
-                    (Some(Answer::Conversations(list)), Some((slices, columns)), None)
+                    (Some(Answer::Conversations(list)), Some(beside), None)
                 }
-                Request::Conversation(id, slices, columns) => {
-                    (Some(Answer::Conversation(open(chat, id, &slices, columns).await)), None, None)
+                Request::Conversation(id, beside) => {
+                    let opened = open(chat, id, &beside.pages, beside.columns).await;
+                    // Its pages are read.
+                    let beside = Beside { pages: Vec::new(), ..beside };
+                    (Some(Answer::Conversation(opened)), Some(beside), None)
                 }
                 Request::Message(id) => {
                     let message = match id {
@@ -166,9 +169,9 @@ impl Answers {
         }));
         let (pages, fields) = join(pages, fields).await;
         let mut answers = Vec::with_capacity(fields.len());
-        let mut missing: Vec<(usize, Missing)> = Vec::new();
+        let mut missing: Vec<(usize, Beside)> = Vec::new();
         for (index, (answer, needed, page)) in fields.into_iter().enumerate() {
-            missing.extend(needed.filter(|(slices, _)| !slices.is_empty()).map(|needed| (index, needed)));
+            missing.extend(needed.map(|needed| (index, needed)));
             let unread = || Err(Error::Internal("the change cursor was not read".to_owned()));
             answers.push(answer.unwrap_or_else(|| match page {
                 Some(page) => Answer::Messages(
@@ -178,39 +181,67 @@ impl Answers {
             }));
         }
         let mut answers = Self(answers);
-        if !missing.is_empty() {
-            answers.read_missing(chat, &missing).await;
-        }
+        let missing: Vec<_> = missing.iter().map(|(index, beside)| (*index, beside)).collect();
+        answers.read_missing(chat, &missing).await;
         answers
     }
 
-    /// Reads the pages of messages that the conversations of lists need, those of all lists together.
-    async fn read_missing(&mut self, chat: &Chat, missing: &[(usize, Missing)]) {
-        let mut wanted = Vec::new();
-        for (index, (slices, columns)) in missing {
-            if let Some(Answer::Conversations(Ok(list))) = self.0.get_mut(*index) {
-                for node in list.nodes_mut() {
-                    let conversation = node.row.id;
-                    wanted.extend(
-                        slices.iter().map(|slice| (PathPage { conversation, slice: *slice }, *columns)),
-                    );
-                }
+    /// Reads what is needed beside the row of a conversation.
+    pub(super) async fn beside(
+        chat: &Chat,
+        row: Arc<conversation::Model>,
+        beside: &Beside,
+    ) -> Option<ConversationNode> {
+        let mut answers = Self(vec![Answer::Conversation(Ok(Some(ConversationNode::of(row))))]);
+        answers.read_missing(chat, &[(0, beside)]).await;
+        match answers.0.pop() {
+            Some(Answer::Conversation(Ok(node))) => node,
+            _ => None,
+        }
+    }
+
+    /// Reads what the conversations need: the pages of messages of all lists, and what is asked about all conversations.
+    async fn read_missing(&mut self, chat: &Chat, missing: &[(usize, &Beside)]) {
+        let (mut wanted, mut asked) = (Vec::new(), Vec::new());
+        for (index, beside) in missing {
+            for node in self.nodes_mut(*index) {
+                let conversation = node.row.id;
+                let page = |slice: &Slice<i64>| (PathPage { conversation, slice: *slice }, beside.columns);
+                wanted.extend(beside.pages.iter().map(page));
+                let may_be_unread = node.may_be_unread();
+                let questions = beside.questions.iter();
+                let questions = questions.filter(|question| may_be_unread || **question != Question::Unread);
+                asked.extend(questions.map(|question| UnendedReplies { conversation, question: *question }));
             }
         }
-        let pages = read_pages(chat, wanted).await;
-        for (index, (slices, _)) in missing {
-            if let Some(Answer::Conversations(Ok(list))) = self.0.get_mut(*index) {
-                for node in list.nodes_mut() {
-                    let conversation = node.row.id;
-                    node.pages = pages.as_ref().map_err(Clone::clone).map(|pages| {
-                        let page = |slice: &Slice<i64>| {
-                            message_list(&PathPage { conversation, slice: *slice }, pages)
-                        };
-                        slices.iter().map(page).collect()
-                    });
+        let (pages, answers) = join(read_pages(chat, wanted), ask(chat, asked)).await;
+        let answers = answers.map(Arc::new);
+        for (index, beside) in missing {
+            for node in self.nodes_mut(*index) {
+                let conversation = node.row.id;
+                if !beside.pages.is_empty() {
+                    let page = |pages: &Pages, slice: &Slice<i64>| {
+                        message_list(&PathPage { conversation, slice: *slice }, pages)
+                    };
+                    let pages = pages.as_ref().map_err(Clone::clone);
+                    node.pages =
+                        pages.map(|pages| beside.pages.iter().map(|slice| page(pages, slice)).collect());
                 }
+                let answers = answers.as_ref().map_err(Clone::clone);
+                let questions = beside.questions.clone();
+                node.unended = answers.map(|answers| Answered { questions, answers: answers.clone() });
             }
         }
+    }
+
+    /// The conversations of the field at `index`.
+    fn nodes_mut(&mut self, index: usize) -> impl Iterator<Item = &mut ConversationNode> {
+        let (list, node) = match self.0.get_mut(index) {
+            Some(Answer::Conversations(Ok(list))) => (Some(list), None),
+            Some(Answer::Conversation(Ok(node))) => (None, node.as_mut()),
+            _ => (None, None),
+        };
+        list.into_iter().flat_map(List::nodes_mut).chain(node)
     }
 
     pub(super) fn conversations(&self, index: usize) -> Result<&List<ConversationNode>, Error> {
@@ -253,19 +284,32 @@ fn unread() -> Error {
     Error::Internal("a field of the query was not read".to_owned())
 }
 
+/// Asks about replies that have not ended in one statement, if there is anything to ask.
+async fn ask(
+    chat: &Chat,
+    mut questions: Vec<UnendedReplies>,
+) -> Result<HashMap<UnendedReplies, Unended>, Error> {
+    let mut known = HashSet::with_capacity(questions.len());
+    questions.retain(|question| known.insert(*question));
+    let mut answers = HashMap::new();
+    for questions in questions.chunks(QUESTIONS) {
+        answers.extend(chat.unended_replies(questions).await?);
+    }
+    Ok(answers)
+}
+
 /// Reads pages of messages in one statement, if there are any.
 async fn read_pages(chat: &Chat, wanted: Vec<(PathPage, LongColumns)>) -> Result<Pages, Error> {
     let columns = wanted.iter().fold(LongColumns::NONE, |all, (_, columns)| all.and(*columns));
     let mut pages: Vec<PathPage> = Vec::with_capacity(wanted.len());
-    let mut known = std::collections::HashSet::with_capacity(wanted.len());
+    let mut known = HashSet::with_capacity(wanted.len());
     pages.extend(wanted.into_iter().map(|(page, _)| page).filter(|page| known.insert(*page)));
     chat.path_pages(&pages, columns).await
 }
 
 fn conversations(list: ConversationPage, order: ConversationOrder) -> List<ConversationNode> {
     let ConversationPage { page, total } = list;
-    let node = |row| ConversationNode { row, pages: Ok(Vec::new()) };
-    let items = page.items.into_iter().map(node).collect();
+    let items = page.items.into_iter().map(ConversationNode::of).collect();
     let page = Page { items, has_previous: page.has_previous, has_next: page.has_next };
     List::new(page, order, total.and_then(|total| i64::try_from(total).ok()))
 }
@@ -273,7 +317,7 @@ fn conversations(list: ConversationPage, order: ConversationOrder) -> List<Conve
 /// A page of the messages of a conversation, which is empty if there is no such conversation.
 fn message_list(page: &PathPage, pages: &Pages) -> List<MessageNode> {
     let counted = pages.get(page).cloned().unwrap_or_else(CountedPage::empty);
-    List::new(counted.page, page.conversation, Some(counted.total))
+    List::new(counted.page, MessageOrder::Path(page.conversation), Some(counted.total))
 }
 
 /// A conversation with pages of its messages.
@@ -286,7 +330,7 @@ async fn open(
     let Some(id) = id else { return Ok(None) };
     if slices.is_empty() {
         let row = chat.conversation(id).await?;
-        return Ok(row.map(|row| ConversationNode { row, pages: Ok(Vec::new()) }));
+        return Ok(row.map(ConversationNode::of));
     }
     let mut distinct: Vec<Slice<i64>> = Vec::new();
     for slice in slices {
@@ -296,5 +340,5 @@ async fn open(
     }
     let Some((row, pages)) = chat.open(id, &distinct, columns).await? else { return Ok(None) };
     let page = |slice: &Slice<i64>| message_list(&PathPage { conversation: id, slice: *slice }, &pages);
-    Ok(Some(ConversationNode { row, pages: Ok(slices.iter().map(page).collect()) }))
+    Ok(Some(ConversationNode { pages: Ok(slices.iter().map(page).collect()), ..ConversationNode::of(row) }))
 }

@@ -23,7 +23,7 @@ pub(crate) struct Selected<'d> {
 pub(super) struct Kind {
     /// The object's type, and the interfaces and the union as one of which it is selected.
     pub(super) is: &'static [&'static str],
-    /// The other types that it might have been.
+    /// The other types that it might have been. Its own may be among them.
     pub(super) is_not: &'static [&'static str],
 }
 
@@ -73,9 +73,12 @@ fn collect<'d>(
             }
         };
         match condition.map(|condition| condition.node.on.node.as_str()) {
+            Some(condition) if kind.is.contains(&condition) => {
+                collect(fragments, &below.node, kind, selected)?;
+            }
             Some(condition) if kind.is_not.contains(&condition) => {}
-            Some(condition) if !kind.is.contains(&condition) => return None,
-            _ => collect(fragments, &below.node, kind, selected)?,
+            Some(_) => return None,
+            None => collect(fragments, &below.node, kind, selected)?,
         }
     }
     Some(())

@@ -2,15 +2,15 @@
 
 use super::list::ConversationState;
 use super::revision::Revision;
-use crate::chat::{self, ConversationCursor, ConversationOrder};
+use crate::chat::{self, ConversationOrder};
 use crate::graphql::compiled::{
-    ConversationNode, Field, Json, Node, ObjectType, last_message, messages, value,
+    ConversationNode, Field, Json, Node, ObjectType, Written, active_reply, last_message, messages,
+    queued_replies, unread_count, value,
 };
 use crate::graphql::shared::Listed;
 
 impl Node for ConversationNode {
     type Order = ConversationOrder;
-    type Cursor = ConversationCursor;
     const CONNECTION: &'static [&'static str] = &[super::Conversation::CONNECTION];
     const EDGE: &'static [&'static str] = &[super::Conversation::EDGE];
 
@@ -18,8 +18,8 @@ impl Node for ConversationNode {
         ObjectType::new(&["Conversation", "Node"], field)
     }
 
-    fn cursor(&self, order: ConversationOrder) -> ConversationCursor {
-        order.cursor(&self.row)
+    fn write_cursor(&self, order: ConversationOrder, json: &mut Json<'_>) -> Written {
+        json.cursor(&order.cursor(&self.row))
     }
 }
 
@@ -37,6 +37,9 @@ fn field(name: &str) -> Option<Field<ConversationNode>> {
         "deletedAt" => value(|it, json| json.optional(it.row.deleted_at, Json::instant)),
         "revision" => value(|it, json| json.string(&Revision(it.row.revision).encode())),
         "metadata" => value(|it, json| json.metadata(&it.row.metadata)),
+        "unreadCount" => unread_count(),
+        "activeReply" => active_reply(),
+        "queuedReplies" => queued_replies(),
         "messageCount" => value(|it, json| json.number(it.row.last_position)),
         "lastMessage" => last_message(),
         "messages" => messages(),

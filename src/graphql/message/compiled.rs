@@ -4,19 +4,19 @@ use uuid::Uuid;
 
 use super::fields::{MessageStatus, Role};
 use super::parts::{MessagePart, ReasoningPart, TextPart, ToolCall};
-use crate::chat::LongColumns;
+use crate::chat::{LongColumns, QueuePosition};
 use crate::graphql::assistant::{ASSISTANT, Assistant, PARAMETERS};
-use crate::graphql::compiled::{Field, Json, MessageNode, Node, ObjectType, list, long, value};
+use crate::graphql::compiled::{
+    Field, Json, MessageNode, MessageOrder, Node, ObjectType, Written, list, long, value,
+};
 use crate::graphql::reply::{FAILURE, FEEDBACK, FinishReason, USAGE};
-use crate::graphql::shared::{Listed, MessageCursor, ReplyCursor};
+use crate::graphql::shared::{Listed, MessageCursor, QueueCursor, ReplyCursor};
 use crate::reply::ReplyPosition;
 
-const CONTENT: LongColumns = LongColumns { content: true, parts: false };
+const CONTENT: LongColumns = LongColumns { content: true, ..LongColumns::NONE };
 
 impl Node for MessageNode {
-    /// The conversation.
-    type Order = Uuid;
-    type Cursor = MessageCursor;
+    type Order = MessageOrder;
     const CONNECTION: &'static [&'static str] = &[super::Message::CONNECTION];
     const EDGE: &'static [&'static str] = &[super::Message::EDGE];
 
@@ -24,14 +24,24 @@ impl Node for MessageNode {
         ObjectType::new(&["Message", "Node"], field)
     }
 
-    fn cursor(&self, conversation: Uuid) -> MessageCursor {
-        MessageCursor { conversation, leaf: None, position: self.position }
+    fn write_cursor(&self, order: MessageOrder, json: &mut Json<'_>) -> Written {
+        match order {
+            MessageOrder::Path(conversation) => {
+                json.cursor(&MessageCursor { conversation, leaf: None, position: self.position })
+            }
+            MessageOrder::Queue(conversation) => {
+                json.cursor(&QueueCursor { conversation, place: QueuePosition::of(self) })
+            }
+        }
     }
 }
 
 fn field(name: &str) -> Option<Field<MessageNode>> {
     match name {
         "id" => value(|it, json| json.id(it.id)),
+        // Of which nothing but the id is selected is not read.
+        "parent" => PARENT.optional(|it| it.parent_id.as_ref()),
+        "conversation" => CONVERSATION.required(|it| &it.conversation_id),
         "role" => value(|it, json| json.variant(Role::from(it.role))),
         "status" => value(|it, json| json.variant(MessageStatus::from(it.status))),
         "content" => long(CONTENT, |it, json| json.text(&it.content)),
@@ -56,6 +66,16 @@ fn field(name: &str) -> Option<Field<MessageNode>> {
         "active" => value(|it, json| json.boolean(it.active)),
         "createdAt" => value(|it, json| json.instant(it.created_at)),
         "finishedAt" => value(|it, json| json.optional(it.finished_at, Json::instant)),
+        _ => None,
+    }
+}
+
+const PARENT: ObjectType<Uuid> = ObjectType::new(&["Message", "Node"], id_field);
+const CONVERSATION: ObjectType<Uuid> = ObjectType::new(&["Conversation", "Node"], id_field);
+
+fn id_field(name: &str) -> Option<Field<Uuid>> {
+    match name {
+        "id" => value(|it, json| json.id(*it)),
         _ => None,
     }
 }
@@ -97,7 +117,7 @@ fn reasoning_field(name: &str) -> Option<Field<ReasoningPart>> {
     }
 }
 
-const TOOL_CALL: ObjectType<ToolCall> =
+pub(in crate::graphql) const TOOL_CALL: ObjectType<ToolCall> =
     ObjectType::new(&["ToolCall", "MessagePart"], tool_call_field).of_union(&["TextPart", "ReasoningPart"]);
 
 fn tool_call_field(name: &str) -> Option<Field<ToolCall>> {

@@ -9,6 +9,7 @@ mod siblings;
 
 use std::sync::Arc;
 
+pub(super) use self::compiled::TOOL_CALL;
 pub(super) use self::fields::Role;
 pub(super) use self::list::{MessageConnection, MessageQueries, counted, list, page_slice};
 pub(super) use self::mutations::{EditMessageInput, MessageMutations, SendMessageInput};
@@ -28,6 +29,11 @@ impl Message {
     /// A message of whose long columns only these were read, as no others were selected.
     pub(super) fn partial(row: Arc<message::Model>, columns: LongColumns) -> Self {
         Self { row, columns }
+    }
+
+    /// Its row.
+    pub(super) fn row(&self) -> &Arc<message::Model> {
+        &self.row
     }
 }
 

@@ -1,6 +1,7 @@
 //! Replies: what a message of the assistant's has beside its text, and what can be done with one.
 
 mod compiled;
+mod event_plan;
 mod feedback;
 mod mutations;
 mod outcome;
@@ -8,8 +9,11 @@ mod progress;
 mod requests;
 
 pub(super) use self::compiled::{FAILURE, FEEDBACK, USAGE};
+pub(super) use self::event_plan::ReplyEventPlan;
 pub(super) use self::feedback::{Feedback, FeedbackMutations};
-pub(super) use self::mutations::{OnBusy, ReplyMutations, await_reply};
+pub(super) use self::mutations::{
+    OnBusy, RegenerateReplyInput, ReplyMutations, RetryReplyInput, await_reply,
+};
 pub(super) use self::outcome::{Failure, FinishReason, Usage};
-pub(super) use self::progress::{ReplyEvent, ReplySubscriptions};
-pub(super) use self::requests::ReplyRequestSubscriptions;
+pub(super) use self::progress::{ReplyEvent, ReplySubscriptions, follow};
+pub(super) use self::requests::{ReplyRequestSubscriptions, request};

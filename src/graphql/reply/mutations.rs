@@ -89,7 +89,7 @@ struct StopReplyPayload {
 
 /// The input of `retryReply`.
 #[derive(InputObject)]
-pub(super) struct RetryReplyInput {
+pub(in crate::graphql) struct RetryReplyInput {
     /// The id of the reply, whose status must not be `COMPLETE`.
     message_id: ID,
     /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
@@ -100,7 +100,7 @@ pub(super) struct RetryReplyInput {
 }
 
 impl RetryReplyInput {
-    pub(super) fn into_request(self) -> Result<RetryReply, Error> {
+    pub(in crate::graphql) fn into_request(self) -> Result<RetryReply, Error> {
         Ok(RetryReply {
             message_id: require_id(&self.message_id, "reply")?,
             idempotency_key: self.idempotency_key,
@@ -117,7 +117,7 @@ struct RetryReplyPayload {
 
 /// The input of `regenerateReply`.
 #[derive(InputObject)]
-pub(super) struct RegenerateReplyInput {
+pub(in crate::graphql) struct RegenerateReplyInput {
     /// The id of the reply, which may have any status. It need not be on the active path.
     message_id: ID,
     /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
@@ -140,7 +140,7 @@ pub(super) struct RegenerateReplyInput {
 }
 
 impl RegenerateReplyInput {
-    pub(super) fn into_request(self) -> Result<RegenerateReply, Error> {
+    pub(in crate::graphql) fn into_request(self) -> Result<RegenerateReply, Error> {
         Ok(RegenerateReply {
             message_id: require_id(&self.message_id, "reply")?,
             idempotency_key: self.idempotency_key,

@@ -1,13 +1,14 @@
 //! Following a reply while it is written.
 
 use async_graphql::{Context, ID, Object, SimpleObject, Subscription, Union};
-use futures_util::{Stream, StreamExt};
+use futures_util::stream::{BoxStream, StreamExt};
 use uuid::Uuid;
 
+use crate::chat::Chat;
 use crate::error::Error;
 use crate::graphql::conversation::Conversation;
 use crate::graphql::message::{Message, ToolCall};
-use crate::graphql::shared::{ContextExt, Cursor, ReplyCursor, require_id};
+use crate::graphql::shared::{ContextExt, Cursor, Encoded, ReplyCursor, require_id};
 use crate::reply::{ProgressEvent, ReplyPosition};
 
 #[derive(Debug, Default)]
@@ -32,17 +33,28 @@ impl ReplySubscriptions {
                     omitted, the stream begins at the start of the reply."
         )]
         after: Option<String>,
-    ) -> Result<impl Stream<Item = Result<ReplyEvent, Error>> + 'static, Error> {
-        let chat = context.chat()?;
-        let id = require_id(&message_id, "reply")?;
-        let after = ReplyCursor::parse("after", after.as_deref())?;
-        if after.is_some_and(|after| after.reply != id) {
-            let message = "`after` is a cursor of another reply; use one of this reply, or omit it.";
-            return Err(Error::input("after", message));
-        }
-        let events = chat.reply_progress(id, after.map(|after| after.position)).await?;
-        Ok(events.map(move |event| Ok(ReplyEvent::new(id, event?))))
+    ) -> Result<Events, Error> {
+        follow(context.chat()?, &message_id, after).await
     }
+}
+
+/// The events of a reply.
+pub(in crate::graphql) type Events = BoxStream<'static, Result<ReplyEvent, Error>>;
+
+/// What `replyProgress` streams.
+pub(in crate::graphql) async fn follow(
+    chat: &Chat,
+    message_id: &ID,
+    after: Option<String>,
+) -> Result<Events, Error> {
+    let id = require_id(message_id, "reply")?;
+    let after = ReplyCursor::parse("after", after.as_deref())?;
+    if after.is_some_and(|after| after.reply != id) {
+        let message = "`after` is a cursor of another reply; use one of this reply, or omit it.";
+        return Err(Error::input("after", message));
+    }
+    let events = chat.reply_progress(id, after.map(|after| after.position)).await?;
+    Ok(events.map(move |event| Ok(ReplyEvent::new(id, event?))).boxed())
 }
 
 /// An event of a reply. More kinds of events may be added: ignore those that you do not know.
@@ -60,7 +72,7 @@ pub(crate) enum ReplyEvent {
 impl ReplyEvent {
     /// The event of reply `id` after which its reader is at this position.
     pub(crate) fn new(id: Uuid, (event, position): (ProgressEvent, ReplyPosition)) -> Self {
-        let cursor = ReplyCursor { reply: id, position }.encode();
+        let cursor = Encoded(ReplyCursor { reply: id, position });
         let attempt = position.attempt;
         match event {
             ProgressEvent::Started => Self::Started(ReplyStarted { cursor, attempt }),
@@ -76,10 +88,12 @@ impl ReplyEvent {
 }
 
 pub(crate) struct ReplyRequested {
+    pub(super) cursor: Encoded<ReplyCursor>,
     pub(super) reply: Message,
-    pub(super) conversation: Option<Conversation>,
-    pub(super) message: Option<Message>,
-    pub(super) cursor: String,
+    /// `None` if it was not read.
+    pub(super) conversation: Option<Result<Conversation, Error>>,
+    /// `None` if it was not read.
+    pub(super) message: Option<Result<Message, Error>>,
 }
 
 /// The request for the reply is stored durably. Only the subscriptions that request a reply send this event, as their first
@@ -87,14 +101,14 @@ pub(crate) struct ReplyRequested {
 #[Object]
 impl ReplyRequested {
     /// The cursor of this event, for the argument `after`.
-    async fn cursor(&self) -> &str {
+    async fn cursor(&self) -> &Encoded<ReplyCursor> {
         &self.cursor
     }
 
     /// The conversation that contains the reply.
     async fn conversation(&self, context: &Context<'_>) -> Result<Conversation, Error> {
         match &self.conversation {
-            Some(conversation) => Ok(conversation.clone()),
+            Some(conversation) => conversation.clone(),
             None => self.reply.conversation(context).await,
         }
     }
@@ -102,7 +116,7 @@ impl ReplyRequested {
     /// The user's message that the reply answers.
     async fn message(&self, context: &Context<'_>) -> Result<Message, Error> {
         match &self.message {
-            Some(message) => Ok(message.clone()),
+            Some(message) => message.clone(),
             None => self.reply.load_parent(context).await?.ok_or(Error::NotFound("message")),
         }
     }
@@ -117,52 +131,52 @@ impl ReplyRequested {
 #[derive(SimpleObject)]
 pub(crate) struct ReplyStarted {
     /// The cursor of this event, for the argument `after`.
-    cursor: String,
+    pub(super) cursor: Encoded<ReplyCursor>,
     /// The number of the attempt whose text follows, counted from 1.
-    attempt: i32,
+    pub(super) attempt: i32,
 }
 
 /// The reply has more reasoning.
 #[derive(SimpleObject)]
 pub(crate) struct ReplyReasoning {
     /// The cursor of this event, for the argument `after`.
-    cursor: String,
+    pub(super) cursor: Encoded<ReplyCursor>,
     /// The reasoning to append: at most 64 KiB, and never empty.
-    text: String,
+    pub(super) text: String,
 }
 
 /// The reply has more text.
 #[derive(SimpleObject)]
 pub(crate) struct ReplyText {
     /// The cursor of this event, for the argument `after`.
-    cursor: String,
+    pub(super) cursor: Encoded<ReplyCursor>,
     /// The text to append: at most 64 KiB, and never empty.
-    text: String,
+    pub(super) text: String,
 }
 
 /// The reply has another tool call. Append it to the parts that you have: what follows begins a new part.
 #[derive(SimpleObject)]
 pub(crate) struct ReplyToolCall {
     /// The cursor of this event, for the argument `after`.
-    cursor: String,
+    pub(super) cursor: Encoded<ReplyCursor>,
     /// The tool call, whole.
-    tool_call: ToolCall,
+    pub(super) tool_call: ToolCall,
 }
 
 /// The reply was restarted, or the end of its text was lost: discard all parts received before.
 #[derive(SimpleObject)]
 pub(crate) struct ReplyRestarted {
     /// The cursor of this event, for the argument `after`.
-    cursor: String,
+    pub(super) cursor: Encoded<ReplyCursor>,
     /// The number of the attempt whose text follows, counted from 1.
-    attempt: i32,
+    pub(super) attempt: i32,
 }
 
 /// The reply has ended.
 #[derive(SimpleObject)]
 pub(crate) struct ReplyEnded {
     /// The cursor of this event, for the argument `after`.
-    cursor: String,
+    pub(super) cursor: Encoded<ReplyCursor>,
     /// The reply as it is now.
-    reply: Message,
+    pub(super) reply: Message,
 }

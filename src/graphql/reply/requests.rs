@@ -3,17 +3,15 @@
 use std::future::ready;
 
 use async_graphql::{Context, Subscription};
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, StreamExt};
 
 use super::mutations::{RegenerateReplyInput, RetryReplyInput};
-use super::progress::{ReplyEvent, ReplyRequested};
-use crate::chat::{ReplyRequest, Requested};
+use super::progress::{Events, ReplyEvent, ReplyRequested};
+use crate::chat::{Chat, ReplyRequest, Requested};
 use crate::error::Error;
 use crate::graphql::message::{EditMessageInput, SendMessageInput};
-use crate::graphql::shared::{ContextExt, Cursor, ReplyCursor};
+use crate::graphql::shared::{ContextExt, Cursor, Encoded, ReplyCursor};
 use crate::reply::ReplyPosition;
-
-type Events = BoxStream<'static, Result<ReplyEvent, Error>>;
 
 #[derive(Debug, Default)]
 pub(crate) struct ReplyRequestSubscriptions;
@@ -39,7 +37,7 @@ impl ReplyRequestSubscriptions {
         )]
         after: Option<String>,
     ) -> Result<Events, Error> {
-        request(context, input.into_request().map(ReplyRequest::Send), after).await
+        request(context.chat()?, input.into_request().map(ReplyRequest::Send), after).await
     }
 
     /// Sends a new version of a user's message as the mutation `editMessage` does, and streams the reply; see the
@@ -52,7 +50,7 @@ impl ReplyRequestSubscriptions {
             String,
         >,
     ) -> Result<Events, Error> {
-        request(context, input.into_request().map(ReplyRequest::Edit), after).await
+        request(context.chat()?, input.into_request().map(ReplyRequest::Edit), after).await
     }
 
     /// Requests a new version of a reply as the mutation `regenerateReply` does, and streams it; see the subscription
@@ -65,7 +63,7 @@ impl ReplyRequestSubscriptions {
             String,
         >,
     ) -> Result<Events, Error> {
-        request(context, input.into_request().map(ReplyRequest::Regenerate), after).await
+        request(context.chat()?, input.into_request().map(ReplyRequest::Regenerate), after).await
     }
 
     /// Restarts a reply that failed or was stopped as the mutation `retryReply` does, and streams it; see the subscription
@@ -78,18 +76,18 @@ impl ReplyRequestSubscriptions {
             String,
         >,
     ) -> Result<Events, Error> {
-        request(context, input.into_request().map(ReplyRequest::Retry), after).await
+        request(context.chat()?, input.into_request().map(ReplyRequest::Retry), after).await
     }
 }
 
 /// Requests a reply and follows it, or follows one that was requested before from `after` on.
-async fn request(
-    context: &Context<'_>,
+pub(in crate::graphql) async fn request(
+    chat: &Chat,
     request: Result<ReplyRequest, Error>,
     after: Option<String>,
 ) -> Result<Events, Error> {
     let within = |error: Error| error.within("input");
-    let (chat, request) = (context.chat()?, request.map_err(within)?);
+    let request = request.map_err(within)?;
     if request.idempotency_key().is_none() {
         let message = "A subscription that requests a reply needs an `idempotencyKey`: clients repeat it by themselves.";
         return Err(Error::input("input.idempotencyKey", message));
@@ -107,10 +105,10 @@ async fn request(
     let Requested { conversation, message, reply } = chat.request_reply(request).await.map_err(within)?;
     let id = reply.id;
     let requested = ReplyRequested {
+        cursor: Encoded(ReplyCursor { reply: id, position: ReplyPosition::START }),
         reply: reply.into(),
-        conversation: conversation.map(Into::into),
-        message: message.map(Into::into),
-        cursor: ReplyCursor { reply: id, position: ReplyPosition::START }.encode(),
+        conversation: conversation.map(|row| Ok(row.into())),
+        message: message.map(|row| Ok(row.into())),
     };
     let events = chat.reply_progress(id, None).await?.map(move |event| Ok(ReplyEvent::new(id, event?)));
     Ok(stream::once(ready(Ok(ReplyEvent::Requested(requested)))).chain(events).boxed())

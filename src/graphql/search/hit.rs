@@ -32,7 +32,7 @@ impl SearchHit {
 
     /// The message. It is `null` if the title of the conversation matches.
     async fn message(&self) -> Option<Message> {
-        self.0.message.clone().map(Message::from)
+        self.0.message.clone().map(|row| Message::partial(row, self.0.columns))
     }
 
     /// The part of the message or title that shows the match best.

@@ -43,7 +43,15 @@ impl SearchQueries {
         let filter = filter.unwrap_or_default();
         let page = match filter.conversation_id.as_ref().map(parse_id) {
             Some(None) => Page::empty(),
-            id => chat.search(&query, &filter.with_conversation(id.flatten()), slice).await?,
+            id => {
+                let page = context.look_ahead();
+                let hits = [page.field("nodes"), page.field("edges").field("node")];
+                let parts = hits.iter().any(|hit| {
+                    let message = hit.field("message");
+                    message.field("parts").exists() || message.field("progressCursor").exists()
+                });
+                chat.search(&query, &filter.with_conversation(id.flatten()), slice, parts).await?
+            }
         };
         Ok(Connection::new(page, |hit: &Hit| hit.cursor.encode()))
     }

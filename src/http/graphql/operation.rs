@@ -13,10 +13,10 @@ use super::answer::Answer;
 use super::request::Fields;
 use crate::admission::{AdmissionRequest, Admitted, LimitExceeded, Principal, Refused, timed_out};
 use crate::auth::Viewer;
-use crate::blocking::TRANSPORT;
+use crate::blocking::{Cancelled, TRANSPORT};
 use crate::concurrency::Permit;
 use crate::error::Error;
-use crate::graphql::RequestContext;
+use crate::graphql::{Compiled, RequestContext, WrittenAnswer};
 use crate::http::{App, Introspection};
 use crate::memory::{MemoryBudget, Reservation};
 
@@ -110,10 +110,8 @@ impl Execution {
             };
             return Answers { stream: stream::once(answer).boxed(), budget, _permit: permit };
         }
-        let batches = context.batches();
-        let request = library_request(&mut admitted, context, may_introspect);
-        let (writes, mut writing) = (admitted.operation.writes, admitted.writing);
-        let answers = batches.follow(app.0.schema.execute_stream(request)).map(Answer::from);
+        let (writes, mut writing) = (admitted.operation.writes, admitted.writing.take());
+        let answers = follow(app, admitted, context, may_introspect);
         let answers = until_error(answers.inspect(move |_| drop(writing.take())).boxed());
         let stream = if writes { begun(answers) } else { answers };
         Answers { stream, budget, _permit: permit }
@@ -129,13 +127,11 @@ async fn execute(
 ) -> Result<Answer, Unanswered> {
     let _expensive = admitted.expensive.take();
     let answer = async {
-        if let Some(query) = admitted.compiled()
+        if let Some(Compiled::Query(query)) = admitted.compiled()
             && let Some(read) = query.read(&context, &admitted.variables).await
         {
-            let budget = &admitted.budget;
-            let bytes = read.bytes(budget.taken()) / WRITING;
-            let written = TRANSPORT.run(budget.holder(), bytes, move |cancelled| read.write(cancelled)).await;
-            return written.map(Answer::from).map_err(Unanswered::Error);
+            let bytes = read.bytes(admitted.budget.taken());
+            return write(&admitted.budget, bytes, move |cancelled| read.write(cancelled)).await;
         }
         let (batches, start_cursor) = (context.batches(), context.start_cursor());
         let mut request = library_request(admitted, context, may_introspect);
@@ -145,6 +141,43 @@ async fn execute(
     timeout(app.0.options.limits.request_timeout, answer)
         .await
         .unwrap_or_else(|_| Err(Unanswered::Limit(timed_out())))
+}
+
+/// Runs a subscription: its events are written from its plan if it was compiled, and resolved by the library otherwise.
+/// The library resolves each field of each event by a future of its own, and builds a tree of values that is then written.
+fn follow(
+    app: &App,
+    mut admitted: Admitted,
+    context: RequestContext,
+    may_introspect: bool,
+) -> BoxStream<'static, Answer> {
+    if let Some(Compiled::Subscription(subscription)) = admitted.compiled()
+        && let Some(events) = subscription.stream(&context, &admitted.variables)
+    {
+        let budget = admitted.budget;
+        let answers = events.then(move |event| {
+            let budget = budget.clone();
+            async move {
+                let bytes = event.bytes(budget.taken());
+                let answer = write(&budget, bytes, move |cancelled| event.write(cancelled)).await;
+                answer.unwrap_or_else(Unanswered::into_answer)
+            }
+        });
+        return answers.boxed();
+    }
+    let batches = context.batches();
+    let request = library_request(&mut admitted, context, may_introspect);
+    batches.follow(app.0.schema.execute_stream(request)).map(Answer::from).boxed()
+}
+
+/// Has an answer written, of which about so many `bytes` are texts.
+async fn write(
+    budget: &MemoryBudget,
+    bytes: usize,
+    write: impl FnOnce(&Cancelled<WrittenAnswer>) -> WrittenAnswer + Send + 'static,
+) -> Result<Answer, Unanswered> {
+    let written = TRANSPORT.run(budget.holder(), bytes / WRITING, write).await;
+    written.map(Answer::from).map_err(Unanswered::Error)
 }
 
 /// What the library executes.
@@ -176,9 +209,9 @@ impl Answers {
         self.budget.as_ref().map_or("", MemoryBudget::holder)
     }
 
-    /// How many bytes of text the last answer has, about.
-    pub(super) fn bytes(&self) -> usize {
-        self.budget.as_ref().map_or(0, MemoryBudget::taken)
+    /// How many bytes of text are still to be written of the last answer, about.
+    pub(super) fn bytes(&self, answer: &Answer) -> usize {
+        self.budget.as_ref().filter(|_| answer.is_unwritten()).map_or(0, MemoryBudget::taken)
     }
 
     /// What the last answer holds of the server's memory until it is sent.

@@ -47,7 +47,7 @@ impl Pieces for AnswerPieces {
         let Some(answer) = answer else {
             return Piece::last(Some(Bytes::from_static(self.framing.end())));
         };
-        let (bytes, errors, framing) = (self.answers.bytes(), self.errors, self.framing);
+        let (bytes, errors, framing) = (self.answers.bytes(&answer), self.errors, self.framing);
         let reservation = self.answers.release();
         let write = move |_: &_| (framing.answer(&answer, errors), reservation);
         match TRANSPORT.run(self.answers.principal(), bytes, write).await {

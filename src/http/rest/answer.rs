@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::chat::Sent;
 use crate::entity::conversation;
-use crate::entity::message::{self, Failure, PartText, Role, Status};
+use crate::entity::message::{self, Failure, Part, Role, Status};
 use crate::error::Code;
 use crate::http::problem::errors;
 
@@ -136,11 +136,11 @@ impl<'r> ToolCall<'r> {
     }
 
     fn all_of(row: &'r message::Model) -> Vec<Self> {
-        let call = |(index, part)| match part {
-            PartText::ToolCall(call) => Some(Self::new(row.id, index, call)),
-            PartText::Text(_) | PartText::Reasoning(..) => None,
+        let call = |(index, part): (usize, &'r Part)| match part {
+            Part::ToolCall(call) => Some(Self::new(row.id, index, call)),
+            Part::Text(_) | Part::Reasoning(_) => None,
         };
-        row.parts_with_text().into_iter().enumerate().filter_map(call).collect()
+        row.parts.0.iter().enumerate().filter_map(call).collect()
     }
 }
 

@@ -23,6 +23,9 @@ use crate::http::problem::not_found;
 
 const ORDER: ConversationOrder = ConversationOrder::UpdatedAtDesc;
 
+/// What a message is shown with: its text and tool calls.
+const COLUMNS: LongColumns = LongColumns { reasoning: false, ..LongColumns::ALL };
+
 /// `GET /api/{user_id}/conversations`.
 pub(super) async fn conversations(
     State(app): State<App>,
@@ -83,8 +86,7 @@ pub(super) async fn messages(
     let before = paging.cursor.map(|cursor| cursor.before);
     let slice = Slice { after: None, before, limit: paging.limit, from_end: true };
     let page = PathPage { conversation: id, slice };
-    let counted =
-        caller.chat.path_pages(&[page], LongColumns::ALL).await?.remove(&page).ok_or_else(missing)?;
+    let counted = caller.chat.path_pages(&[page], COLUMNS).await?.remove(&page).ok_or_else(missing)?;
     let rows = counted.page.items;
     let answer = move || {
         let before = rows.first().map(|row| row.position).filter(|position| *position > 1);

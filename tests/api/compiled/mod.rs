@@ -1,6 +1,7 @@
-//! Queries that are compiled answer as the library does, byte for byte.
+//! Queries and subscriptions that are compiled answer as the library does, byte for byte.
 
 mod random;
+mod subscriptions;
 
 use causerie::admission::{Limits, QueryLimits};
 use causerie::assistant::{Delta, FinishReason, ToolCall, Usage};

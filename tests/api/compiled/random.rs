@@ -16,7 +16,6 @@ pub const LIBRARY_ONLY: &[&str] = &[
     "Conversation.parameters",
     "Viewer.assistant",
     "Viewer.assistantId",
-    "activeReply",
     "assistants",
     "changes",
     "instructions",
@@ -24,12 +23,10 @@ pub const LIBRARY_ONLY: &[&str] = &[
     "nextVersionId",
     "parent",
     "previousVersionId",
-    "queuedReplies",
     "search",
     "siblingCount",
     "siblingIndex",
     "siblings",
-    "unreadCount",
 ];
 
 /// How deep queries are nested.
@@ -65,6 +62,16 @@ impl<'w> Documents<'w> {
         set.truncate(set.len() - 1);
         // Fragments come first, so that nothing that has a place moves.
         format!("{}query {set} last: __typename $condition }}", self.fragments.concat())
+    }
+
+    /// A subscription to `field`, whose events are of the type `name`, with the place `$condition` in the last field.
+    pub fn subscription(mut self, field: &str, name: &str) -> String {
+        let mut set = self.set(name, 0);
+        set.truncate(set.len() - 1);
+        format!(
+            "{}subscription {{ events: {field} {set} last: __typename $condition }} }}",
+            self.fragments.concat()
+        )
     }
 
     /// A selection set of objects of the type `name`.

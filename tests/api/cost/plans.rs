@@ -27,7 +27,7 @@ const DEEDS: &[(&str, &[&str])] = &[
         &["conversation_pkey", "message_active_position"],
     ),
     (
-        "query($id: ID!) { messages(conversationId: $id, last: 50) { nodes { parent { id } } } }",
+        "query($id: ID!) { messages(conversationId: $id, last: 50) { nodes { parent { content } } } }",
         &["conversation_pkey", "message_active_position", "message_pkey"],
     ),
     (

@@ -4,6 +4,7 @@
 mod rates;
 mod shown;
 mod stream;
+mod words;
 mod world;
 
 use proptest::prelude::*;

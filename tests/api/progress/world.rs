@@ -7,7 +7,7 @@ use std::time::Duration;
 use causerie::assistant::{Delta, ToolCall};
 use causerie::entity::message;
 use causerie::reply;
-use causerie::signal::{Hub, Listener, Signals, Topic};
+use causerie::signal::{Channel, Hub, Listener, Signals, Subscription, Topic};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use sea_orm::ConnectionTrait;
@@ -18,23 +18,39 @@ use uuid::Uuid;
 use super::{Asked, MESSAGE, Step, Visit, follow, read};
 use crate::support::{ScriptedAssistant, ScriptedAttempt, Settings, TestDatabase, TestServer};
 
-/// Loses every other wake-up, more or less.
+/// Loses every other wake-up and word, more or less.
 #[derive(Debug, Default)]
 struct Lossy {
     hub: Hub,
     count: AtomicU64,
 }
 
+impl Lossy {
+    fn is_lucky(&self) -> bool {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        count.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63 == 0
+    }
+}
+
 impl Signals for Lossy {
     fn send(&self, topic: Topic) {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        if count.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63 == 0 || topic == Topic::Claimable {
+        if self.is_lucky() || topic == Topic::Claimable {
             self.hub.send(topic);
         }
     }
 
     fn listen(&self, topic: Topic) -> Listener {
         self.hub.listen(topic)
+    }
+
+    fn publish(&self, channel: Channel, text: String) {
+        if self.is_lucky() {
+            self.hub.publish(channel, text);
+        }
+    }
+
+    fn subscribe(&self, channel: Channel) -> Subscription {
+        self.hub.subscribe(channel)
     }
 }
 

@@ -80,7 +80,7 @@ impl Subscriber {
                 return Err(answer);
             }
             is_first = false;
-            let (id, bytes, reservation) = (self.id.clone(), answers.bytes(), answers.release());
+            let (id, bytes, reservation) = (self.id.clone(), answers.bytes(&answer), answers.release());
             let write = move |_: &_| {
                 let text = Outgoing::next(&id, &ResponseShape::new(&answer, errors));
                 (text, reservation)
