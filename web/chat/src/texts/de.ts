@@ -68,5 +68,6 @@ export const de: Texts = {
   signIn: {
     title: 'Anmelden', explain: 'Diese Seite braucht ein Token Ihres Anmeldedienstes. Es bleibt im Speicher dieser Seite.',
     token: 'Token', submit: 'Anmelden', refused: 'Der Server nimmt dieses Token nicht an.',
+    unreachable: 'Der Server ist gerade nicht erreichbar.',
   },
 };

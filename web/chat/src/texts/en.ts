@@ -65,6 +65,7 @@ export const en = {
   signIn: {
     title: 'Sign in', explain: 'This page needs a token of your identity provider. It stays in the memory of this page.',
     token: 'Token', submit: 'Sign in', refused: 'The server does not accept this token.',
+    unreachable: 'The server cannot be reached at the moment.',
   },
 };
 
