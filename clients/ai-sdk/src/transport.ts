@@ -75,8 +75,8 @@ export function createChatTransport<UI_MESSAGE extends UIMessage = UIMessage<Cau
     chatId: string,
     steps: ReplyStream,
     abortSignal: AbortSignal | undefined,
+    turn = resumed.get(chatId),
   ): ReadableStream<UIMessageChunk> {
-    const turn = resumed.get(chatId);
     let id: string | undefined;
     let isStopped = false;
     const stop = () => {
@@ -126,13 +126,14 @@ export function createChatTransport<UI_MESSAGE extends UIMessage = UIMessage<Cau
       return streamOf(options.chatId, noting(steps, note), options.abortSignal);
     },
     async reconnectToStream({ chatId, abortSignal }) {
-      resumed.set(chatId, (resumed.get(chatId) ?? 0) + 1);
+      const turn = (resumed.get(chatId) ?? 0) + 1;
+      resumed.set(chatId, turn);
       const conversation = await conversationId(chatId);
       if (conversation === undefined) return null;
       const { nodes } = await client.messages({ conversationId: conversation, last: 1 });
       const reply = nodes[0];
       if (!reply || reply.progressCursor === null) return null;
-      return streamOf(chatId, client.follow(reply), abortSignal);
+      return streamOf(chatId, client.follow(reply), abortSignal, turn);
     },
   };
 }

@@ -1,10 +1,12 @@
-import { completer, CONVERSATIONS, FEED, MESSAGES, SEARCH } from './documents.js';
+import { completer, CONVERSATIONS, document, FEED, HITS, MESSAGES } from './documents.js';
 import { CauserieError, isRetryable } from './error.js';
 import type { Client, ClientOptions, ReplyStream, RequestOptions } from './interface.js';
 import { advance } from './reply.js';
 import { backoff, delay, resumed } from './resume.js';
 import { createTransport } from './transport.js';
 import type { ChangeEvent, Conversation, Message, Page, ReplyEvent, SearchHit } from './types.js';
+
+const PAGING = 'first: Int, after: String, last: Int, before: String';
 
 type Keyed = { readonly idempotencyKey?: string | undefined };
 
@@ -30,11 +32,11 @@ export function createClient(options: ClientOptions): Client {
   }
 
   async function mutate<Payload>(name: string, input: object, selection: string, { signal }: RequestOptions = {}) {
-    const document = `mutation ($input: ${inputOf(name)}!) { ${name}(input: $input) { ${selection} } }`;
+    const text = document('mutation', name, `input: ${inputOf(name)}!`, selection);
     const keyed = { idempotencyKey: newKey(), ...defined(input) };
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const data = await query<Record<string, Payload>>(document, { input: keyed }, { signal });
+        const data = await query<Record<string, Payload>>(text, { input: keyed }, { signal });
         return data[name]!;
       } catch (error) {
         if (attempt === 2 || !isRetryable(error)) throw error;
@@ -47,15 +49,14 @@ export function createClient(options: ClientOptions): Client {
   async function* steps(
     name: string,
     parameters: string,
-    values: string,
     variables: Record<string, unknown>,
     reply: Message | undefined,
     signal: AbortSignal | undefined,
   ): ReplyStream {
-    const document = `subscription (${parameters}, $after: String) { ${name}(${values}, after: $after) { ...ReplyEventFields } }`;
+    const text = document('subscription', name, `${parameters}, after: String`, '...ReplyEventFields');
     const events = resumed(
       async function* (after) {
-        for await (const data of subscribe<Record<string, ReplyEvent>>(document, { ...variables, after }, { signal })) {
+        for await (const data of subscribe<Record<string, ReplyEvent>>(text, { ...variables, after }, { signal })) {
           const event = data[name]!;
           // Kinds that this version does not know have no cursor here.
           if (event.cursor) yield event;
@@ -74,14 +75,16 @@ export function createClient(options: ClientOptions): Client {
   function request(name: string) {
     return (input: Keyed, { signal }: RequestOptions = {}): ReplyStream => {
       const keyed = { idempotencyKey: newKey(), ...defined(input) };
-      return steps(name, `$input: ${inputOf(name)}!`, 'input: $input', { input: keyed }, undefined, signal);
+      return steps(name, `input: ${inputOf(name)}!`, { input: keyed }, undefined, signal);
     };
   }
 
-  async function message(id: string, of?: RequestOptions): Promise<Message | null> {
-    const found = 'query ($id: ID!) { message(id: $id) { ...MessageFields } }';
-    return (await query<{ message: Message | null }>(found, { id }, of)).message;
+  /** Reads one field. */
+  async function read<Data>(field: string, parameters: string, selection: string, values: object, of?: RequestOptions) {
+    return (await query<Record<string, Data>>(document('query', field, parameters, selection), defined(values), of))[field]!;
   }
+
+  const message = (id: string, of?: RequestOptions) => read<Message | null>('message', 'id: ID!', '...MessageFields', { id }, of);
 
   async function conversationAfter(name: string, input: object): Promise<Conversation> {
     const payload = await mutate<{ conversation: Conversation }>(name, input, 'conversation { ...ConversationFields }');
@@ -106,7 +109,7 @@ export function createClient(options: ClientOptions): Client {
       if (!reply) throw new CauserieError('There is no such reply.', 'NOT_FOUND');
       yield { reply, event: undefined, cursor: reply.progressCursor };
       if (reply.progressCursor === null) return;
-      yield* steps('replyProgress', '$id: ID!', 'messageId: $id', { id: reply.id }, reply, signal);
+      yield* steps('replyProgress', 'messageId: ID!', { messageId: reply.id }, reply, signal);
     },
 
     stop: (messageId) => replyAfter('stopReply', { messageId }),
@@ -114,29 +117,18 @@ export function createClient(options: ClientOptions): Client {
     async viewer(of) {
       return (await query<{ viewer: { id: string; changeCursor: string } }>('{ viewer { id changeCursor } }', {}, of)).viewer;
     },
-    async conversation(id, of) {
-      const document = 'query ($id: ID!) { conversation(id: $id) { ...ConversationFields } }';
-      return (await query<{ conversation: Conversation | null }>(document, { id }, of)).conversation;
-    },
-    async conversations(list = {}, of) {
-      const document = `query ($filter: ConversationFilter, $orderBy: ConversationOrder, $first: Int, $after: String, $last: Int, $before: String) {
-        conversations(filter: $filter, orderBy: $orderBy, first: $first, after: $after, last: $last, before: $before) { ${CONVERSATIONS} } }`;
-      return (await query<{ conversations: Page<Conversation> }>(document, defined(list), of)).conversations;
-    },
+    conversation: (id, of) => read<Conversation | null>('conversation', 'id: ID!', '...ConversationFields', { id }, of),
+    conversations: (list = {}, of) =>
+      read<Page<Conversation>>('conversations', `filter: ConversationFilter, orderBy: ConversationOrder, ${PAGING}`, CONVERSATIONS, list, of),
     message,
-    async messages(list, of) {
-      const document = `query ($conversationId: ID!, $leafId: ID, $first: Int, $after: String, $last: Int, $before: String) {
-        messages(conversationId: $conversationId, leafId: $leafId, first: $first, after: $after, last: $last, before: $before) { ${MESSAGES} } }`;
-      return (await query<{ messages: Page<Message> }>(document, defined(list), of)).messages;
-    },
+    messages: (list, of) => read<Page<Message>>('messages', `conversationId: ID!, leafId: ID, ${PAGING}`, MESSAGES, list, of),
     async versions(id, of) {
-      const document = 'query ($id: ID!) { message(id: $id) { siblings(last: 100) { nodes { ...MessageFields } } } }';
-      const found = await query<{ message: { siblings: { nodes: Message[] } } | null }>(document, { id }, of);
-      return found.message?.siblings.nodes ?? [];
+      const selection = 'siblings(last: 100) { nodes { ...MessageFields } }';
+      const found = await read<{ siblings: { nodes: Message[] } } | null>('message', 'id: ID!', selection, { id }, of);
+      return found?.siblings.nodes ?? [];
     },
-    async search(text, list = {}, of) {
-      return (await query<{ search: Page<SearchHit> }>(SEARCH, { query: text, ...defined(list) }, of)).search;
-    },
+    search: (text, list = {}, of) =>
+      read<Page<SearchHit>>('search', 'query: String!, first: Int, after: String, filter: SearchFilter', HITS, { query: text, ...list }, of),
 
     createConversation: (input = {}) => conversationAfter('createConversation', input),
     updateConversation: (input) => conversationAfter('updateConversation', input),

@@ -17,15 +17,14 @@ const PAGE_INFO = 'pageInfo { hasPreviousPage hasNextPage startCursor endCursor 
 
 export const CONVERSATIONS = `nodes { ...ConversationFields } ${PAGE_INFO}`;
 export const MESSAGES = `nodes { ...MessageFields } ${PAGE_INFO}`;
-export const SEARCH = `query ($query: String!, $first: Int, $after: String, $filter: SearchFilter) {
-  search(query: $query, first: $first, after: $after, filter: $filter) {
-    nodes {
-      conversation { ...ConversationFields } message { id role createdAt }
-      snippet { text ranges { start end } startsInside endsInside }
-    }
-    ${PAGE_INFO}
-  }
-}`;
+export const HITS = `nodes { conversation { ...ConversationFields } message { id role createdAt }
+  snippet { text ranges { start end } startsInside endsInside } } ${PAGE_INFO}`;
+
+/** A document with one field, whose arguments are its variables: `id: ID!, first: Int`. */
+export function document(operation: string, field: string, parameters: string, selection: string): string {
+  const passed = parameters.replace(/(\w+): [\w!]+/g, '$1: $$$1');
+  return `${operation} (${parameters.replace(/\w+:/g, '$$$&')}) { ${field}(${passed}) { ${selection} } }`;
+}
 
 // The end of a reply brings no text again, and what a reply does not change itself: the number of unread messages.
 export const FEED = `subscription ($since: String) {

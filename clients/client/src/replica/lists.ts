@@ -16,76 +16,81 @@ interface List {
 
 /** The lists of conversations, one for each state, as far as they are loaded. */
 export class Lists {
-  private readonly lists = new Map<ConversationState, List>();
+  readonly #lists = new Map<ConversationState, List>();
 
-  constructor(
-    private readonly client: Client,
-    private readonly rows: Rows,
-    private readonly size: number,
-    private readonly notify: () => void,
-  ) {}
+  readonly #client: Client;
+  readonly #rows: Rows;
+  readonly #size: number;
+  readonly #notify: () => void;
+
+  constructor(client: Client, rows: Rows, size: number, notify: () => void) {
+    this.#client = client;
+    this.#rows = rows;
+    this.#size = size;
+    this.#notify = notify;
+  }
 
   clear(): void {
-    this.lists.clear();
+    this.#lists.clear();
   }
 
   invalidate(): void {
-    for (const list of this.lists.values()) list.snapshot = undefined;
+    for (const list of this.#lists.values()) list.snapshot = undefined;
   }
 
   has(state: ConversationState): boolean {
-    return this.lists.has(state);
+    return this.#lists.has(state);
   }
 
   get(state: ConversationState): ConversationList {
-    const list = this.of(state);
+    const list = this.#of(state);
     if (list.snapshot) return list.snapshot;
     const { bound, hasMore, isLoaded, error } = list;
     const isLoading = list.isLoading || (!isLoaded && !error);
-    const conversations = [...this.rows.conversations.values()]
+    const conversations = [...this.#rows.conversations.values()]
       .filter((row) => row.state === state && (!hasMore || (bound && compare(row, bound) <= 0)))
       .sort(compare);
     return (list.snapshot = { conversations, hasMore, isLoading, error });
   }
 
   async load(state: ConversationState): Promise<void> {
-    const list = this.of(state);
+    const list = this.#of(state);
     if (list.isLoading || !list.hasMore) return;
-    this.change(list, { isLoading: true, error: undefined });
+    this.#change(list, { isLoading: true, error: undefined });
     try {
-      const askedAt = this.rows.clock;
-      const page = await this.client.conversations({
+      const askedAt = this.#rows.clock;
+      const page = await this.#client.conversations({
         filter: { states: [state] },
         orderBy: 'PINNED_FIRST',
-        first: this.size,
+        first: this.#size,
         after: list.cursor ?? undefined,
       });
       this.take(state, page, askedAt);
     } catch (error) {
       // A cursor from before the database was restored: begin anew.
       if (hasCode(error, 'BAD_USER_INPUT')) list.cursor = null;
-      this.change(list, { isLoading: false, error });
+      this.#change(list, { isLoading: false, error });
       throw error;
     }
   }
 
   take(state: ConversationState, { nodes, pageInfo }: Page<Conversation>, askedAt: number): void {
-    for (const row of nodes) this.rows.putConversation(row, askedAt);
-    const bound = nodes.at(-1) ?? this.of(state).bound;
+    for (const row of nodes) this.#rows.putConversation(row, askedAt);
+    const bound = nodes.at(-1) ?? this.#of(state).bound;
     const { hasNextPage: hasMore, endCursor: cursor } = pageInfo;
-    this.change(this.of(state), { bound, hasMore, cursor: cursor ?? this.of(state).cursor, isLoaded: true, isLoading: false, error: undefined });
+    this.#change(this.#of(state), { bound, hasMore, cursor: cursor ?? this.#of(state).cursor, isLoaded: true, isLoading: false, error: undefined });
   }
 
-  private change(list: List, change: Partial<List>): void {
+  #change(list: List, change: Partial<List>): void {
     Object.assign(list, change, { snapshot: undefined });
-    this.notify();
+    this.#notify();
   }
 
-  private of(state: ConversationState): List {
-    let list = this.lists.get(state);
+  #of(state: ConversationState): List {
+    let list = this.#lists.get(state);
     if (!list) {
       list = { bound: undefined, cursor: null, hasMore: true, isLoaded: false, isLoading: false, error: undefined, snapshot: undefined };
-      this.lists.set(state, list);
+      this.#lists.set(state, list);
     }
     return list;
   }

@@ -9,23 +9,23 @@ interface Group {
 
 /** The versions of each message of the threads that are held: the feed tells only of those that come and go. */
 export class Versions {
-  private readonly groups = new Map<string, Group>();
+  readonly #groups = new Map<string, Group>();
 
   clear(): void {
-    this.groups.clear();
+    this.#groups.clear();
   }
 
   forget(conversationId: string): void {
-    for (const [key, { conversation }] of this.groups) if (conversation === conversationId) this.groups.delete(key);
+    for (const [key, { conversation }] of this.#groups) if (conversation === conversationId) this.#groups.delete(key);
   }
 
   of(row: Message): readonly string[] {
-    return this.groups.get(keyOf(row))?.ids ?? [row.id];
+    return this.#groups.get(keyOf(row))?.ids ?? [row.id];
   }
 
   /** The row with its place among its versions. */
   place(row: Message): Message {
-    const group = this.groups.get(keyOf(row));
+    const group = this.#groups.get(keyOf(row));
     if (!group) return row;
     const { ids, before } = group;
     const index = ids.indexOf(row.id);
@@ -43,9 +43,9 @@ export class Versions {
   /** Whether all versions of a row are known. A row that is up to date tells their number, and may name each of them. */
   covers(row: Message, isUpToDate: boolean): boolean {
     const key = keyOf(row);
-    const known = this.groups.get(key);
-    if (known && !known.ids.includes(row.id)) this.groups.set(key, { ...known, ids: [...known.ids, row.id] });
-    const group = this.groups.get(key);
+    const known = this.#groups.get(key);
+    if (known && !known.ids.includes(row.id)) this.#groups.set(key, { ...known, ids: [...known.ids, row.id] });
+    const group = this.#groups.get(key);
     if (group && (!isUpToDate || group.before + group.ids.length === row.siblingCount)) return true;
     if (!isUpToDate) return false;
     const ids = [row.previousVersionId, row.id, row.nextVersionId].filter((id) => id !== null);
@@ -54,15 +54,15 @@ export class Versions {
   }
 
   put(row: Message, ids: readonly string[], count = ids.length): void {
-    this.groups.set(keyOf(row), { conversation: row.conversation.id, ids, before: count - ids.length });
+    this.#groups.set(keyOf(row), { conversation: row.conversation.id, ids, before: count - ids.length });
   }
 
   /** Takes a version out, and returns the ids of the others. */
   remove(id: string): readonly string[] {
-    for (const [key, group] of this.groups) {
+    for (const [key, group] of this.#groups) {
       if (!group.ids.includes(id)) continue;
       const ids = group.ids.filter((other) => other !== id);
-      this.groups.set(key, { ...group, ids });
+      this.#groups.set(key, { ...group, ids });
       return ids;
     }
     return [];

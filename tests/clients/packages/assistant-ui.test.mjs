@@ -1,0 +1,170 @@
+// @causerie/assistant-ui from its tarball, in an app with assistant-ui's own primitives, in a browser.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { createClient } from '@causerie/client';
+import { launch } from '../graphiql/browser.mjs';
+import { start } from '../server.mjs';
+import { startProxy } from './proxy.mjs';
+import { openPage, serve } from './site.mjs';
+
+const { CAUSERIE_BINARY, CAUSERIE_DATABASE } = process.env;
+/** Enough for something to happen while they are repeated. */
+const WORDS = Array.from({ length: 40 }, (_, index) => `word${index}`).join(' ');
+
+let server, proxy, site, browser, client;
+const faults = [];
+const pages = [];
+before(async () => {
+  server = await start(CAUSERIE_BINARY, CAUSERIE_DATABASE || undefined, { CAUSERIE_ECHO_DELAY: '60ms' });
+  proxy = await startProxy(server.url);
+  client = createClient({ url: `${server.url}/graphql`, token: server.token });
+  [site, browser] = await Promise.all([serve("import './app/assistant-ui.tsx';"), launch()]);
+});
+afterEach(async () => {
+  await Promise.all(pages.splice(0).map((page) => page.context().close()));
+  assert.deepEqual(faults.splice(0), []);
+});
+after(async () => {
+  await browser?.close();
+  site?.close();
+  proxy.close();
+  await server.stop();
+});
+
+async function open(thread, url = server.url) {
+  const hash = new URLSearchParams({ url: `${url}/graphql`, token: server.token, ...(thread && { thread }) });
+  const page = await openPage(browser, `${site.url}#${hash}`, faults);
+  pages.push(page);
+  return page;
+}
+
+async function send(page, text) {
+  await page.fill('.input', text);
+  await page.getByRole('button', { name: 'Send' }).click();
+}
+
+const reply = (page, text) => page.locator('.assistant .text').filter({ hasText: text });
+const ended = (page, text) => reply(page, new RegExp(`You wrote:\\s+${text}$`)).waitFor();
+const threadOf = (page) => page.evaluate(() => new URLSearchParams(location.hash.slice(1)).get('thread'));
+
+test('a first message begins a thread, which is listed, titled, and there after a reload', async () => {
+  const page = await open();
+  await send(page, 'What about pears?');
+  await page.locator('.user .text', { hasText: 'What about pears?' }).waitFor();
+  await ended(page, 'What about pears\\?');
+  await page.locator('.thread', { hasText: 'What about pears?' }).waitFor();
+  await send(page, 'And apples?');
+  await ended(page, 'And apples\\?');
+  assert.equal(await page.locator('.message').count(), 4);
+  const thread = await threadOf(page);
+  assert.equal((await client.messages({ conversationId: thread })).nodes.length, 4);
+  await page.reload();
+  await ended(page, 'And apples\\?');
+  assert.equal(await page.locator('.message').count(), 4);
+});
+
+test('a reload in mid-reply goes on with it, and stop stops it', async () => {
+  const page = await open();
+  await send(page, WORDS);
+  await reply(page, 'word0 word1').waitFor();
+  await page.reload();
+  await ended(page, WORDS);
+  await send(page, `${WORDS} again`);
+  await reply(page, 'word0 word1').nth(1).waitFor();
+  await page.getByRole('button', { name: 'Stop' }).click();
+  const conversationId = await threadOf(page);
+  await page.waitForFunction(() => !document.querySelector('.assistant:last-of-type')?.textContent.includes('again'));
+  let last;
+  do last = (await client.messages({ conversationId, last: 1 })).nodes[0];
+  while (last.status === 'GENERATING');
+  assert.equal(last.status, 'STOPPED');
+  await reply(page, last.content).nth(-1).waitFor();
+});
+
+test('edits and reloads are branches, which can be switched and stay so', async () => {
+  const page = await open();
+  await send(page, 'Pears');
+  await ended(page, 'Pears');
+  await page.getByRole('button', { name: 'Edit' }).click();
+  await page.fill('.edit', 'Apples');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await ended(page, 'Apples');
+  await page.locator('.user .branch', { hasText: '2 / 2' }).waitFor();
+  await page.getByRole('button', { name: 'Reload' }).click();
+  await page.locator('.assistant .branch', { hasText: '2 / 2' }).waitFor();
+  await ended(page, 'Apples');
+  await page.getByRole('button', { name: 'Reload' }).click();
+  await page.locator('.assistant .branch', { hasText: '3 / 3' }).waitFor();
+  await ended(page, 'Apples');
+  await page.locator('.assistant').getByRole('button', { name: 'Previous' }).click();
+  await page.locator('.assistant .branch', { hasText: '2 / 3' }).waitFor();
+  await ended(page, 'Apples');
+  await page.locator('.user').getByRole('button', { name: 'Previous' }).click();
+  await page.locator('.user .branch', { hasText: '1 / 2' }).waitFor();
+  await ended(page, 'Pears');
+  await page.reload();
+  await page.locator('.user .branch', { hasText: '1 / 2' }).waitFor();
+  await ended(page, 'Pears');
+  // Back to the newest branch, which was not loaded since.
+  await page.locator('.user').getByRole('button', { name: 'Next' }).click();
+  await ended(page, 'Apples');
+  await page.locator('.assistant .branch', { hasText: '3 / 3' }).waitFor();
+});
+
+test('two windows show the same, word by word', async () => {
+  const page = await open();
+  await send(page, 'Pears');
+  await ended(page, 'Pears');
+  const window = await open(await threadOf(page));
+  await ended(window, 'Pears');
+  await send(page, WORDS);
+  await reply(window, 'word0 word1').waitFor();
+  assert.equal(await reply(window, 'word39').count(), 0);
+  await ended(window, WORDS);
+  await page.locator('.assistant').last().getByRole('button', { name: 'Good' }).click();
+  await window.locator('.assistant').last().locator('button[data-submitted]').waitFor();
+});
+
+test('what is sent offline goes out once, after a reload too', async () => {
+  const page = await open(undefined, proxy.url);
+  await send(page, 'Pears');
+  await ended(page, 'Pears');
+  proxy.down();
+  await send(page, 'Sent offline');
+  await page.locator('.user .text', { hasText: 'Sent offline' }).waitFor();
+  await page.reload();
+  proxy.up();
+  await ended(page, 'Sent offline');
+  const { nodes } = await client.messages({ conversationId: await threadOf(page) });
+  assert.deepEqual(nodes.filter(({ role }) => role === 'USER').map(({ content }) => content), ['Pears', 'Sent offline']);
+  faults.splice(0);
+});
+
+test('threads are switched, archived and deleted', async () => {
+  const page = await open();
+  for (const text of ['First thread', 'Second thread']) {
+    await page.getByRole('button', { name: 'New', exact: true }).click();
+    await page.locator('.message').waitFor({ state: 'detached' });
+    await send(page, text);
+    await ended(page, text);
+  }
+  await page.locator('.thread', { hasText: 'First thread' }).getByRole('button', { name: 'First thread' }).click();
+  await ended(page, 'First thread');
+  await page.locator('.thread', { hasText: 'Second thread' }).getByRole('button', { name: 'Archive' }).click();
+  await page.locator('.thread', { hasText: 'Second thread' }).waitFor({ state: 'detached' });
+  await page.locator('.thread', { hasText: 'First thread' }).getByRole('button', { name: 'Delete' }).click();
+  await page.locator('.thread', { hasText: 'First thread' }).waitFor({ state: 'detached' });
+  await page.locator('.message').first().waitFor({ state: 'detached' });
+  const { nodes } = await client.conversations({ filter: { states: ['ARCHIVED', 'TRASHED'] } });
+  assert.deepEqual(nodes.map(({ title, state }) => [title, state]).sort(), [['First thread', 'TRASHED'], ['Second thread', 'ARCHIVED']]);
+});
+
+test('a reply that fails says why, and reloading it tries again', async () => {
+  const page = await open();
+  await send(page, '/fail');
+  await page.locator('.assistant [role=alert]').waitFor();
+  await page.getByRole('button', { name: 'Reload' }).click();
+  const conversationId = await threadOf(page);
+  await page.locator('.assistant [role=alert]').waitFor();
+  assert.equal((await client.messages({ conversationId })).nodes[1].siblingCount, 1);
+});
