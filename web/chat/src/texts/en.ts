@@ -53,7 +53,7 @@ export const en = {
   },
   settings: {
     title: 'Settings', theme: 'Appearance', themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
-    language: 'Language', user: 'User', graphiql: 'GraphiQL', signOut: 'Sign out',
+    language: 'Language', user: 'User', instructions: 'What assistants should know and heed', saved: 'Saved', graphiql: 'GraphiQL', signOut: 'Sign out',
   },
   sidebar: {
     archive: 'Archive', chats: 'Chats', close: 'Hide the conversations', conversations: 'Conversations',
