@@ -151,6 +151,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::assistant::Common;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -185,7 +186,9 @@ mod tests {
             "--database-url=postgres://u:swordfish@h/d",
         ]);
         let Command::Serve(serve) = cli.command else { panic!("it was `serve`") };
-        let assistant = serve.assistant.assistant(serve.reply.timeout, false).unwrap();
+        let common =
+            Common { timeout: serve.reply.timeout, allow_plaintext: false, instructions_chars: 8000 };
+        let assistant = serve.assistant.catalog(common).unwrap();
         let shown = format!("{:?} {:?} {assistant:?}", serve.issuer.source(), serve.database);
         assert!(shown.contains("Secret(…)") && shown.contains("OpenAi"), "{shown}");
         assert!(!shown.contains("swordfish"), "{shown}");

@@ -8,7 +8,7 @@
 //! - [`graphql`]: names, shapes and documentation of the API
 //! - [`chat`]: what a viewer may do: every query and every rule
 //! - [`reply`]: the life of a reply: lease, checkpoints, takeover
-//! - [`assistant`]: who writes replies
+//! - [`assistant`]: who writes replies, and the catalog of them
 //! - [`usage`]: what replies take and cost: prices and quotas
 //! - [`trash`], [`receipts`]: erasing deleted conversations and old receipts after a while
 //! - [`auth`]: bearer token → viewer

@@ -17,7 +17,9 @@ use uuid::Uuid;
 
 use crate::background;
 use crate::database::Database;
-use crate::entity::{conversation, conversation_metadata, deleted_message, message, receipt};
+use crate::entity::{
+    conversation, conversation_metadata, conversation_setting, deleted_message, message, receipt,
+};
 use crate::error::Error;
 use crate::index;
 use crate::options::days;
@@ -85,6 +87,7 @@ async fn erase(database: &Database, keep: Duration, user: &str, id: Uuid) -> Res
         database.update(index::delete_title(database.backend(), user, id)).await?;
         clear_digest(database, user, id).await?;
         erase_metadata(database, user, id).await?;
+        erase_settings(database, user, id).await?;
         erase_messages(database, user, id).await?;
         erase_tombstones(database, user, id).await?;
         mark_erased(database, user, id).await?;
@@ -146,6 +149,18 @@ async fn erase_metadata(database: &Database, user: &str, conversation: Uuid) -> 
     use conversation_metadata::Column;
     let delete = Query::delete()
         .from_table(conversation_metadata::Entity)
+        .and_where(own(Column::UserId, user))
+        .and_where(Expr::col(Column::ConversationId).eq(conversation))
+        .to_owned();
+    database.update(database.backend().build(&delete)).await?;
+    Ok(())
+}
+
+/// Deletes what was chosen for a conversation, its instructions among it.
+async fn erase_settings(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
+    use conversation_setting::Column;
+    let delete = Query::delete()
+        .from_table(conversation_setting::Entity)
         .and_where(own(Column::UserId, user))
         .and_where(Expr::col(Column::ConversationId).eq(conversation))
         .to_owned();

@@ -197,6 +197,8 @@ fn message(
         parts: Parts::default(),
         finish_reason: None,
         failure: None,
+        assistant_id: None,
+        parameters: None,
         model: None,
         usage: None,
         attempt: 0,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use causerie::assistant::Echo;
+use causerie::assistant::{Catalog, DEFAULT_ID, Echo, Profile};
 use causerie::auth::{UserId, Viewer};
 use causerie::chat::{Chat, Limits, SearchFilter, Slice};
 use causerie::database::{Database, now};
@@ -82,7 +82,8 @@ async fn page(chat: &Chat, query: &str, limit: u64) -> usize {
 
 fn chat(database: &Database) -> Chat {
     let assistant = Arc::new(Echo::new(Duration::ZERO));
-    let replies = Replies::start(database.clone(), Arc::new(Hub::default()), assistant, Options::default());
+    let catalog = Arc::new(Catalog::of(Profile::new(DEFAULT_ID, assistant)));
+    let replies = Replies::start(database.clone(), Arc::new(Hub::default()), catalog, Options::default());
     let viewer = Viewer::new(UserId::new(USER).unwrap(), now() + Duration::from_hours(24));
     Chat::new(
         database.clone(),

@@ -91,6 +91,25 @@ CREATE TABLE conversation_metadata (
 
 CREATE UNIQUE INDEX conversation_metadata_entry ON conversation_metadata (user_id, entry, conversation_id);
 
+-- What a user has chosen for one conversation, and for all of them. The rows above are rewritten by every send, and
+-- instructions may be long.
+CREATE TABLE conversation_setting (
+    user_id {user} NOT NULL,
+    conversation_id {uuid} NOT NULL,
+    assistant_id TEXT,
+    parameters {json},
+    instructions TEXT,
+    PRIMARY KEY (user_id, conversation_id),
+    FOREIGN KEY (user_id, conversation_id) REFERENCES conversation (user_id, id) ON DELETE CASCADE
+) {table};
+
+CREATE TABLE viewer_setting (
+    user_id {user} NOT NULL PRIMARY KEY REFERENCES account (user_id),
+    assistant_id TEXT,
+    instructions TEXT,
+    revision {big} NOT NULL
+) {table};
+
 CREATE TABLE message (
     user_id {user} NOT NULL,
     id {uuid} NOT NULL,
@@ -107,6 +126,9 @@ CREATE TABLE message (
     parts {json} NOT NULL DEFAULT '[]',
     finish_reason TEXT,
     failure {json},
+    -- Which assistant a reply was asked of, and how it is to write.
+    assistant_id TEXT,
+    parameters {json},
     model TEXT,
     usage {json},
     attempt INTEGER NOT NULL DEFAULT 0,
@@ -131,6 +153,8 @@ CREATE TABLE message (
     CHECK ((lease_owner IS NULL) = (lease_until IS NULL)),
     CHECK ((status IN ('COMPLETE', 'STOPPED', 'FAILED')) = (finished_at IS NOT NULL)),
     CHECK (rating IS NOT NULL OR rating_comment IS NULL),
+    CHECK ((role = 'ASSISTANT') = (assistant_id IS NOT NULL)),
+    CHECK (assistant_id IS NOT NULL OR parameters IS NULL),
     CHECK ((parent_id IS NULL) = (position = 1))
 ) {table};
 
@@ -191,6 +215,8 @@ DROP TABLE schema_version;
 DROP TABLE receipt;
 DROP TABLE deleted_message;
 DROP TABLE message;
+DROP TABLE viewer_setting;
+DROP TABLE conversation_setting;
 DROP TABLE conversation_metadata;
 DROP TABLE conversation;
 DROP TABLE account;

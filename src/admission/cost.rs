@@ -154,8 +154,9 @@ impl<'d> Walk<'d> {
     /// How many items the field may answer with: 1 if it is no long list.
     fn page_size(&self, field: &Field, parent: &str) -> u64 {
         match (parent, field.name.as_str()) {
-            // Fewer than there are, as a part of the schema is quickly told.
-            ("__Schema", "types") => return 10,
+            // Fewer than there are, as a part of the schema is quickly told, and fewer than there may be, as most servers
+            // offer a few.
+            ("__Schema", "types") | ("Query", "assistants") => return 10,
             // Most messages have one or two; further ones count in the memory of the answer.
             ("Message", "parts") => return 3,
             ("__Type", "fields" | "inputFields" | "enumValues" | "interfaces" | "possibleTypes") => return 5,

@@ -25,6 +25,7 @@ fn each_kind_of_field_has_its_price() {
         (10 + 20 * 2, "{ conversations { nodes { id } } }", json!({})),
         (1 + 1 + 5 * 2, "{ conversation(id: \"x\") { messages(last: 5) { nodes { id } } } }", json!({})),
         (1 + 1 + 3, "{ message(id: \"x\") { parts { __typename } } }", json!({})),
+        (1 + 10, "{ assistants { id } }", json!({})),
         // A search, its further words, and what is to be marked.
         (1000 + 1, "{ search(query: \"one\", first: 1) { __typename } }", json!({})),
         (1000 + 2 * 200 + 1, "{ search(query: \"one two three\", first: 1) { __typename } }", json!({})),

@@ -1,19 +1,27 @@
-//! Who writes replies: the [`Assistant`] trait and its implementations.
+//! Who writes replies: the [`Assistant`] trait and its implementations, and the [`Catalog`] of those that a server offers.
 
+mod catalog;
 mod echo;
 pub mod estimate;
+mod file;
 pub mod openai;
 mod options;
+mod profile;
+mod range;
 
 use std::fmt;
 
+pub use catalog::{Catalog, TitleAssistant};
 pub use echo::Echo;
+pub use file::Common;
 pub use openai::OpenAi;
 pub use options::Options;
+pub use profile::{DEFAULT_ID, Profile, Settable};
+pub use range::Range;
 
 use futures_util::stream::BoxStream;
 
-pub use crate::entity::message::{Failure, FailureCode, FinishReason, ToolCall, Usage};
+pub use crate::entity::message::{Failure, FailureCode, FinishReason, Parameters, ToolCall, Usage};
 
 /// Something that can write a reply.
 ///
@@ -29,6 +37,8 @@ pub trait Assistant: fmt::Debug + Send + Sync + 'static {
 pub struct Prompt {
     /// The turns, oldest first; a system prompt, if any, comes first.
     pub turns: Vec<Turn>,
+    /// How it is to write. What is not set is not sent.
+    pub parameters: Parameters,
 }
 
 /// One turn of a [`Prompt`].
@@ -43,7 +53,7 @@ pub struct Turn {
 /// Who speaks in a [`Turn`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speaker {
-    /// The operator's instructions.
+    /// The instructions: the operator's, and the user's.
     System,
     /// The user.
     User,

@@ -45,6 +45,11 @@ pub struct ClaimRules {
         value_delimiter = ','
     )]
     pub required: Vec<RequiredClaim>,
+    /// The claim that holds the user's plan, a text that says which assistants the user may choose, and which quotas hold;
+    /// see `--assistants`. Dots lead into nested objects, as in `--auth-user-claim`. Who has no such claim has the plan
+    /// `default`, as all users have unless this is given.
+    #[arg(long = "auth-plan-claim", env = "CAUSERIE_AUTH_PLAN_CLAIM", value_name = "CLAIM")]
+    pub plan_claim: Option<String>,
 }
 
 impl Default for ClaimRules {
@@ -81,7 +86,12 @@ impl ClaimRules {
         if now - LEEWAY >= expires_at {
             return Err(Cause::Expired);
         }
-        Ok(Viewer::new(user, expires_at))
+        let viewer = Viewer::new(user, expires_at);
+        let plan = self.plan_claim.as_deref().and_then(|claim| find(claims, claim)).and_then(Value::as_str);
+        Ok(match plan.filter(|plan| !plan.is_empty()) {
+            Some(plan) => viewer.with_plan(plan),
+            None => viewer,
+        })
     }
 }
 
@@ -233,6 +243,23 @@ mod tests {
         assert_eq!(with("user.id", json!({"sub": "u", "user": "u"})), Err(Cause::User));
         assert_eq!(with("user.id", json!({"sub": "u"})), Err(Cause::User), "never another claim instead");
         assert_eq!(with("user..id", json!({"user": {"id": "u"}})), Err(Cause::User));
+    }
+
+    #[test]
+    fn the_plan_is_a_text_that_a_claim_has() {
+        let plan = |claim: Option<&str>, extra: Value| {
+            let mut claims = json!({ "sub": "u", "exp": NOW });
+            claims.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            let rules = ClaimRules { plan_claim: claim.map(str::to_owned), ..ClaimRules::default() };
+            let viewer = rules.check(claims.as_object().unwrap(), DateTime::UNIX_EPOCH).unwrap();
+            viewer.plan().to_owned()
+        };
+        assert_eq!(plan(Some("plan"), json!({ "plan": "pro" })), "pro");
+        assert_eq!(plan(Some("app.plan"), json!({ "app": { "plan": "pro" } })), "pro");
+        assert_eq!(plan(None, json!({ "plan": "pro" })), "default");
+        for none in [json!({}), json!({ "plan": "" }), json!({ "plan": null }), json!({ "plan": 7 })] {
+            assert_eq!(plan(Some("plan"), none), "default");
+        }
     }
 
     #[test]

@@ -59,14 +59,30 @@ impl fmt::Debug for UserId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Viewer {
     id: UserId,
+    plan: Arc<str>,
     expires_at: DateTime<Utc>,
 }
+
+/// The plan of those whose token names none.
+pub(super) const DEFAULT_PLAN: &str = "default";
 
 impl Viewer {
     /// A viewer whom the caller has authenticated by its own means.
     #[must_use]
     pub fn new(id: UserId, expires_at: DateTime<Utc>) -> Self {
-        Self { id, expires_at }
+        Self { id, plan: DEFAULT_PLAN.into(), expires_at }
+    }
+
+    /// The same viewer with a plan.
+    #[must_use]
+    pub fn with_plan(self, plan: &str) -> Self {
+        Self { plan: plan.into(), ..self }
+    }
+
+    /// The plan, which says what assistants the user may choose, and how much they may use.
+    #[must_use]
+    pub fn plan(&self) -> &str {
+        &self.plan
     }
 
     /// The user's id; never to be logged.

@@ -4,6 +4,7 @@
 //! and has no way to name another user's.
 
 mod changes;
+mod choice;
 mod columns;
 mod conversations;
 mod feedback;
@@ -25,6 +26,7 @@ mod reply_requests;
 mod search;
 mod send;
 mod send_statement;
+mod settings;
 mod text;
 mod trash;
 mod tree;
@@ -36,6 +38,7 @@ use clap::Args;
 use futures_util::future::BoxFuture;
 
 pub use self::changes::{Change, ChangeCursor, ChangeKind, FeedContent, FeedEvent, LongColumns};
+pub use self::choice::Choice;
 pub use self::conversations::CreateConversation;
 pub use self::feedback::RateReply;
 pub use self::list::{
@@ -53,6 +56,7 @@ pub use self::replies::{RetryReply, StopReply};
 pub use self::reply_requests::{ReplyRequest, Requested};
 pub use self::search::{Hit, SearchCursor, SearchFilter, SearchScope};
 pub use self::send::{OnBusy, SendMessage};
+pub use self::settings::{ConfigureViewer, ConversationSettings, Patch};
 pub use self::trash::{DeleteConversation, DeleteConversations, RestoreConversation, RestoreConversations};
 pub use self::tree::{
     ActivateMessage, Activated, DeleteMessage, Deleted, EditMessage, ForkConversation, RegenerateReply,
@@ -80,6 +84,11 @@ pub struct Limits {
     #[arg(long = "max-message-chars", env = "CAUSERIE_MAX_MESSAGE_CHARS", value_name = "NUMBER",
         default_value_t = 32_000, value_parser = size(1..=1_000_000))]
     pub message_chars: usize,
+    /// The instructions of the operator, of a user and of a conversation may each have at most this many characters. Longer
+    /// ones of users are refused with `BAD_USER_INPUT`.
+    #[arg(long = "max-instructions-chars", env = "CAUSERIE_MAX_INSTRUCTIONS_CHARS", value_name = "NUMBER",
+        default_value_t = 8000, value_parser = size(1..=1_000_000))]
+    pub instructions_chars: usize,
     /// One user may have at most this many replies queued, on all servers together. More are refused with `RATE_LIMITED`.
     #[arg(
         long = "max-user-queued",

@@ -5,13 +5,13 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
 use super::receipt::Created;
-use super::{Chat, Metadata};
+use super::{Chat, Choice, Metadata};
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{self, Column, Entity, Parts, Role, Status};
 use crate::error::Error;
 use crate::index::{self, Entry};
-use crate::reply::{Claim, ReplyPermit};
+use crate::reply::{Claim, ReplyContext, ReplyPermit};
 use crate::signal::Topic;
 
 /// A stored message and its reply.
@@ -33,6 +33,17 @@ pub(super) struct NewMessage<'r> {
     pub(super) metadata: Metadata,
     /// The text's entry in the search index.
     pub(super) entry: &'r Entry,
+    /// What the request says of who is to answer.
+    pub(super) choice: &'r Choice,
+}
+
+/// A reply that is asked for.
+pub(super) struct NewReply<'r> {
+    pub(super) id: Option<Uuid>,
+    /// The client's metadata.
+    pub(super) metadata: Metadata,
+    /// What the request says of who is to answer.
+    pub(super) choice: &'r Choice,
 }
 
 /// The slot of a new message at the end of a path. The conversation already counts it.
@@ -77,31 +88,35 @@ impl Chat {
         message.status = Status::Complete;
         message.finished_at = Some(write.now);
         let after = Slot { parent: Some(message.id), position: slot.position + 1, ..slot };
-        let reply =
-            self.new_reply(write, conversation.id, created.reply, &after, Metadata::default()).await?;
+        let asked = NewReply { id: created.reply, metadata: Metadata::default(), choice: new.choice };
+        let reply = self.new_reply(write, conversation.id, &after, asked).await?;
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
         Entity::insert_many(rows).exec_without_returning(&**write).await?;
         index::store_message(write, self.user(), message.id, new.entry).await?;
         Ok(Sent { conversation, message, reply })
     }
 
-    /// The row of a new reply with `metadata`, which is not stored yet. It starts after the commit if there is a
-    /// permit, and is queued otherwise.
+    /// The row of a new reply, which is not stored yet. It starts after the commit if there is a permit, and is queued
+    /// otherwise.
     ///
     /// # Errors
-    /// [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed.
+    /// [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed;
+    /// those of [`Chat::choose`].
     pub(super) async fn new_reply(
         &self,
         write: &Write,
         conversation_id: Uuid,
-        id: Option<Uuid>,
         slot: &Slot,
-        metadata: Metadata,
+        asked: NewReply<'_>,
     ) -> Result<message::Model, Error> {
-        let permit = self.permit_reply(write, slot.busy).await?;
-        let mut reply = self.new_message(Moment::of(write), conversation_id, id, slot, Role::Assistant);
+        let context = self.replies.context(write, self.user(), conversation_id).await?;
+        let chosen = self.choose(asked.choice, &context)?;
+        let permit = self.permit_reply(write, &context, slot.busy)?;
+        let mut reply = self.new_message(Moment::of(write), conversation_id, asked.id, slot, Role::Assistant);
         // Before the reply is handed on: its row is stored again when it ends.
-        reply.metadata = metadata.into_text();
+        reply.metadata = asked.metadata.into_text();
+        reply.assistant_id = Some(chosen.assistant_id);
+        reply.parameters = chosen.parameters;
         self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
         if let Some(permit) = permit {
             self.generate_after_commit(write, Claim { reply: reply.clone(), permit });
@@ -114,9 +129,13 @@ impl Chat {
     ///
     /// # Errors
     /// [`Error::TooManyQueued`] if it has to be queued, and the viewer has as many queued replies as allowed.
-    pub(super) async fn permit_reply(&self, write: &Write, busy: bool) -> Result<Option<ReplyPermit>, Error> {
-        let counts = self.replies.reply_counts(write, self.user()).await?;
-        if !busy && self.replies.may_generate(counts) {
+    pub(super) fn permit_reply(
+        &self,
+        write: &Write,
+        context: &ReplyContext,
+        busy: bool,
+    ) -> Result<Option<ReplyPermit>, Error> {
+        if !busy && self.replies.may_generate(context) {
             if let Some(permit) = self.replies.permit() {
                 return Ok(Some(permit));
             }
@@ -124,7 +143,7 @@ impl Chat {
             self.signal_after_commit(write, Topic::Claimable);
         }
         let maximum = self.limits.user_queued;
-        if counts.queued < i64::from(maximum) { Ok(None) } else { Err(Error::TooManyQueued(maximum)) }
+        if context.queued < i64::from(maximum) { Ok(None) } else { Err(Error::TooManyQueued(maximum)) }
     }
 
     /// The rows that an earlier request has created, as they are now.
@@ -203,6 +222,8 @@ impl Chat {
             parts: Parts::default(),
             finish_reason: None,
             failure: None,
+            assistant_id: None,
+            parameters: None,
             model: None,
             usage: None,
             attempt: 0,

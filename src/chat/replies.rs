@@ -115,8 +115,8 @@ impl Chat {
     /// running does not change.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the viewer has no such reply; [`Error::InvalidState`] if it is complete;
-    /// [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed.
+    /// [`Error::NotFound`] if the viewer has no such reply, or may no longer choose its assistant; [`Error::InvalidState`]
+    /// if it is complete; [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed.
     pub async fn retry_reply(&self, request: RetryReply) -> Result<message::Model, Error> {
         let (id, idempotent) = (request.message_id, request.idempotent()?);
         let created = Created { reply: Some(id), ..Created::default() };
@@ -144,7 +144,10 @@ impl Chat {
             ensure_no_steps(self.update_conversation(write, reply.conversation_id, []).await?)?;
         let busy = self.tail(write, &conversation).await?.busy;
         self.signal_after_commit(write, Topic::Reply(id));
-        let permit = self.permit_reply(write, busy).await?;
+        let context = self.replies.context(write, self.user(), conversation.id).await?;
+        // Whoever was asked is asked again, and nobody else.
+        self.chosen_assistant([reply.assistant_id.as_deref(), None, None])?;
+        let permit = self.permit_reply(write, &context, busy)?;
         self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
         if permit.is_some() {
             reply.content.clear();

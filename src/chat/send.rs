@@ -9,7 +9,7 @@ use super::new_message::{NewMessage, Sent, Slot};
 use super::path::path_changed;
 use super::receipt::{Created, IdempotentRequest};
 use super::tree::ensure_no_steps;
-use super::{Chat, Metadata, text, unchanged};
+use super::{Chat, Choice, Metadata, text, unchanged};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::error::Error;
@@ -29,6 +29,9 @@ pub struct SendMessage {
     pub on_busy: OnBusy,
     /// The client's metadata of the message.
     pub metadata: Metadata,
+    /// Which assistant is to answer, and how; also further messages, if it starts a conversation.
+    #[serde(flatten)]
+    pub choice: Choice,
 }
 
 /// What a new message does to queued and running replies of its conversation.
@@ -81,8 +84,16 @@ impl Chat {
                         Some(id) => chat.extend_conversation(write, id, content, request.on_busy).await?,
                         None => chat.start_conversation(write, content).await?,
                     };
-                    let new = NewMessage { content, metadata: request.metadata.clone(), entry };
-                    chat.store_message_and_reply(write, conversation, slot, new, created).await
+                    let choice = &request.choice;
+                    let new = NewMessage { content, metadata: request.metadata.clone(), entry, choice };
+                    let sent = chat.store_message_and_reply(write, conversation, slot, new, created).await?;
+                    if request.conversation_id.is_none() && !choice.is_empty() {
+                        let assistant =
+                            sent.reply.assistant_id.clone().filter(|_| choice.assistant_id.is_some());
+                        let parameters = choice.parameters.clone();
+                        chat.store_first_choice(write, sent.conversation.id, assistant, parameters).await?;
+                    }
+                    Ok(sent)
                 })
             },
         )

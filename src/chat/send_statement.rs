@@ -1,8 +1,9 @@
 //! The usual `sendMessage` as one statement, on PostgreSQL.
 //!
 //! It does what the transaction in [`send`](super::send) does for a conversation with a title in which no reply is queued
-//! or running, for a user who may have another reply running, and with a key that was not used before. Whatever else is
-//! the case, the transaction is run.
+//! or running, for a user who may have another reply running, with a key that was not used before, and without parameters
+//! of the user's. Whatever else is the case, the transaction is run. Which assistant answers is looked up in what the
+//! viewer may choose, which the statement is given.
 
 use sea_orm::{DbBackend, FromQueryResult, QueryResult, Statement, Value};
 use uuid::Uuid;
@@ -26,13 +27,21 @@ WITH seen AS (
 ), raised AS (
     UPDATE account SET revision = revision + 1 WHERE user_id = $1
     RETURNING revision, date_trunc('milliseconds', clock_timestamp()) AS now
+), chosen AS (
+    SELECT CAST($15 AS JSONB) -> COALESCE(
+        $16, (SELECT assistant_id FROM conversation_setting WHERE user_id = $1 AND conversation_id = $2),
+        (SELECT assistant_id FROM viewer_setting WHERE user_id = $1), ''
+    ) AS choice
 ), extended AS (
     UPDATE conversation
     SET last_position = conversation.last_position + 2, read_position = conversation.last_position + 1,
         updated_at = raised.now, revision = raised.revision
-    FROM raised, seen
+    FROM raised, seen, chosen
     WHERE conversation.user_id = $1 AND conversation.id = $2 AND raised.revision = seen.revision + 1
         AND conversation.deleted_at IS NULL AND conversation.step_at IS NULL AND conversation.title IS NOT NULL
+        AND chosen.choice IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM conversation_setting
+            WHERE user_id = $1 AND conversation_id = $2 AND parameters IS NOT NULL)
         AND NOT EXISTS (SELECT 1 FROM receipt WHERE user_id = $1 AND idempotency_key = $3)
         AND NOT EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'GENERATING')
         AND NOT EXISTS (SELECT 1 FROM message WHERE user_id = $1 AND conversation_id = $2 AND status = 'QUEUED')
@@ -41,19 +50,20 @@ WITH seen AS (
         SELECT id FROM message
         WHERE user_id = $1 AND conversation_id = $2 AND active AND position <= conversation.last_position - 2
         ORDER BY position DESC LIMIT 1
-    ) AS tail
+    ) AS tail, chosen.choice ->> 'id' AS assistant_id,
+        NULLIF(chosen.choice -> 'parameters', CAST('null' AS JSONB)) AS parameters
 ), recorded AS (
     INSERT INTO receipt (user_id, idempotency_key, request_digest, message_id, reply_id, created_at)
     SELECT $1, $3, $5, $6, $7, updated_at FROM extended WHERE $3 IS NOT NULL
 ), stored AS (
-    INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content, attempt,
-        restarts_left, lease_owner, lease_until, metadata, created_at, finished_at, created_revision, revision)
-    SELECT $1, $6, $2, tail, last_position - 1, TRUE, 'USER', 'COMPLETE', $8, 0,
-        0, NULL::uuid, NULL::timestamptz, $9, updated_at, updated_at, revision, revision
+    INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content, assistant_id,
+        parameters, attempt, restarts_left, lease_owner, lease_until, metadata, created_at, finished_at, created_revision, revision)
+    SELECT $1, $6, $2, tail, last_position - 1, TRUE, 'USER', 'COMPLETE', $8, NULL::text,
+        NULL::jsonb, 0, 0, NULL::uuid, NULL::timestamptz, $9, updated_at, updated_at, revision, revision
     FROM extended
     UNION ALL
-    SELECT $1, $7, $2, $6, last_position, TRUE, 'ASSISTANT', 'GENERATING', '', 1,
-        $10, $11, updated_at + $12 * interval '1 millisecond', '{}', updated_at, NULL, revision, revision
+    SELECT $1, $7, $2, $6, last_position, TRUE, 'ASSISTANT', 'GENERATING', '', assistant_id,
+        parameters, 1, $10, $11, updated_at + $12 * interval '1 millisecond', '{}', updated_at, NULL, revision, revision
     FROM extended
 ), indexed AS (
     INSERT INTO message_search (user_id, id, text, tokens)
@@ -71,13 +81,17 @@ impl Chat {
         created: Created,
     ) -> Option<FastPath<Sent>> {
         let (conversation, message, reply) = (request.conversation_id?, created.message?, created.reply?);
-        if self.database.backend() != DbBackend::Postgres {
+        // How to write is judged by who is to write, which is known to the transaction.
+        if self.database.backend() != DbBackend::Postgres || request.choice.parameters.is_some() {
+            return None;
+        }
+        if request.choice.assistant_id.as_deref().is_some_and(|id| self.assistant(id).is_none()) {
             return None;
         }
         let permit = self.replies.spare_permit()?;
         let options = self.replies.options();
         let lease = i64::try_from(options.lease.as_millis()).unwrap_or(i64::MAX);
-        let values: [Value; 14] = [
+        let values: [Value; 16] = [
             self.user().into(),
             conversation.into(),
             idempotent.map(IdempotentRequest::key).into(),
@@ -92,6 +106,8 @@ impl Chat {
             lease.into(),
             entry.text().into(),
             entry.tokens().into(),
+            self.replies.catalog().choices(self.viewer.plan()).into(),
+            request.choice.assistant_id.as_deref().into(),
         ];
         let (chat, request) = (self.clone(), request.clone());
         Some(FastPath {
@@ -119,6 +135,8 @@ impl Chat {
         message.finished_at = Some(at.now);
         let after = Slot { parent: Some(message.id), position: slot.position + 1, ..slot };
         let mut reply = self.new_message(at, conversation.id, Some(reply), &after, Role::Assistant);
+        reply.assistant_id = row.try_get("", "assistant_id")?;
+        reply.parameters = row.try_get("", "parameters")?;
         self.replies.lease_or_queue(&mut reply, Some(&permit), at.now);
         self.replies.signal(Topic::of_user(self.user()));
         self.replies.generate(Claim { reply: reply.clone(), permit });

@@ -17,6 +17,11 @@ pub(super) fn message(content: &str, limit: usize) -> Result<&str, Error> {
     check("content", content.trim(), limit)
 }
 
+/// Trims instructions and checks that they have 1 to `limit` characters and no NUL.
+pub(super) fn instructions(instructions: &str, limit: usize) -> Result<&str, Error> {
+    check("instructions", instructions.trim(), limit)
+}
+
 /// Trims a title and checks that it has 1 to [`TITLE_CHARS`] characters, none of them a control character.
 pub(super) fn title(title: &str) -> Result<&str, Error> {
     let title = check("title", title.trim(), TITLE_CHARS)?;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::metadata_index::{IndexChange, check_values};
 use super::receipt::IdempotentRequest;
-use super::{Chat, Metadata, text, unchanged};
+use super::{Chat, ConversationSettings, Metadata, text, unchanged};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity, TitleOrigin};
 use crate::error::Error;
@@ -39,7 +39,7 @@ pub struct UpdateConversation {
 pub struct UpdateConversations {
     /// The conversations.
     pub ids: Vec<Uuid>,
-    /// What to change; not the title.
+    /// What to change; not the title, nor the settings.
     #[serde(flatten)]
     pub changes: ConversationChanges,
     /// The idempotency key: a second request with the same key changes nothing.
@@ -58,6 +58,9 @@ pub struct ConversationChanges {
     pub archived: Option<bool>,
     /// What is merged into their metadata.
     pub metadata: Option<Metadata>,
+    /// Which assistant answers, how, and what it is told; only of one conversation.
+    #[serde(flatten)]
+    pub settings: ConversationSettings,
 }
 
 impl ConversationChanges {
@@ -128,11 +131,13 @@ impl Chat {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such conversation; [`Error::RevisionMismatch`] if it has changed since
-    /// the revision that is given; [`Error::BadUserInput`] if the title or the metadata are not within their bounds.
+    /// the revision that is given; [`Error::BadUserInput`] if the title, the metadata, the parameters or the instructions
+    /// are not within their bounds.
     pub async fn update(&self, mut request: UpdateConversation) -> Result<conversation::Model, Error> {
         if let Some(title) = &mut request.changes.title {
             *title = text::title(title)?.to_owned();
         }
+        self.check_instructions(&mut request.changes.settings.instructions)?;
         let key = request.idempotency_key.as_deref();
         let idempotent = IdempotentRequest::new(key, "updateConversation", &request)?;
         self.write((request, idempotent), |chat, write, (request, idempotent)| {
@@ -145,7 +150,14 @@ impl Chat {
                 if request.if_revision.is_some_and(|revision| revision != row.revision) {
                     return Err(Error::RevisionMismatch);
                 }
-                let Some(changed) = request.changes.apply(&row, write)? else {
+                let mut changed = request.changes.apply(&row, write)?;
+                let settings = &request.changes.settings;
+                if !settings.is_empty() && chat.change_settings(write, row.id, settings).await? {
+                    // Other devices learn of it by the conversation.
+                    let revision = write.revision;
+                    changed = changed.or_else(|| Some(conversation::Model { revision, ..row.clone() }));
+                }
+                let Some(changed) = changed else {
                     write.clear_after_commit();
                     return Ok(row);
                 };

@@ -9,6 +9,7 @@ use sea_orm::sea_query::SimpleExpr;
 use serde::{Deserialize, Serialize};
 
 pub use self::parts::{Part, PartText, Parts, Reasoning, ToolCall};
+pub use super::parameters::Parameters;
 
 /// One message; a reply's row exists before its first word does.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -42,6 +43,10 @@ pub struct Model {
     pub finish_reason: Option<FinishReason>,
     /// Why the reply failed.
     pub failure: Option<Failure>,
+    /// The assistant that the reply was asked of; `None` in a user's message.
+    pub assistant_id: Option<String>,
+    /// How it was asked to write.
+    pub parameters: Option<Parameters>,
     /// The model that wrote the reply.
     pub model: Option<String>,
     /// Tokens used.

@@ -1,5 +1,6 @@
 //! Names, shapes and documentation of the API, a folder for each subject. It is thin: every rule is in [`crate::chat`].
 
+mod assistant;
 mod change;
 mod compiled;
 mod conversation;
@@ -14,6 +15,7 @@ mod viewer;
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBuilder, ValidationMode};
 
+use self::assistant::AssistantQueries;
 use self::change::{ChangeQueries, ChangeSubscriptions};
 pub(crate) use self::compiled::{CompiledQuery, WrittenAnswer};
 use self::conversation::{
@@ -26,12 +28,13 @@ use self::search::SearchQueries;
 use self::shared::ErrorCode;
 pub use self::shared::{Batches, RequestContext, StartCursor};
 pub(crate) use self::shared::{Cursor, ReplyCursor};
-use self::viewer::ViewerQueries;
+use self::viewer::{ViewerMutations, ViewerQueries};
 
 /// The queries. They return only what belongs to the viewer; what belongs to another user does not exist for them.
 #[derive(Debug, Default, MergedObject)]
 pub struct Query(
     ViewerQueries,
+    AssistantQueries,
     ConversationQueries,
     ConversationLists,
     MessageQueries,
@@ -45,6 +48,7 @@ pub struct Query(
 /// another role than the mutation requires, and with `BAD_USER_INPUT` if an argument is outside its documented limits.
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
+    ViewerMutations,
     ConversationMutations,
     UpdateMutations,
     TrashMutations,

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 
+use super::assistant::Assistant;
 use super::conversation::Conversation;
 use super::message::Message;
 use super::shared::{ContextExt, parse_id};
@@ -11,6 +12,7 @@ use crate::error::Error;
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "The object's id, unique among all objects."))]
 enum Node {
+    Assistant(Assistant),
     Conversation(Conversation),
     Message(Message),
 }
@@ -20,7 +22,8 @@ pub(super) struct NodeQueries;
 
 #[Object]
 impl NodeQueries {
-    /// Returns an object of the viewer's by its id alone, or `null` if there is no such object.
+    /// Returns an object of the viewer's, or an assistant that the viewer may choose, by its id alone, or `null` if there is
+    /// no such object.
     async fn node(
         &self,
         context: &Context<'_>,
@@ -28,7 +31,10 @@ impl NodeQueries {
     ) -> Option<Result<Node, Error>> {
         let load = async {
             let chat = context.chat()?;
-            let Some(id) = parse_id(&id) else { return Ok(None) };
+            // The id of an assistant is no UUID.
+            let Some(id) = parse_id(&id) else {
+                return Ok(Assistant::of_reply(chat, &id).map(Node::Assistant));
+            };
             if let Some(row) = chat.conversation(id).await? {
                 return Ok(Some(Node::Conversation(row.into())));
             }

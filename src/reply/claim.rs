@@ -2,16 +2,23 @@
 
 use sea_orm::FromQueryResult;
 use sea_orm::prelude::DateTimeUtc;
+use uuid::Uuid;
 
 use super::Replies;
 use super::permits::ReplyPermit;
 use crate::database::Write;
-use crate::entity::message::{self, Status};
+use crate::entity::message::{self, Parameters, Status};
 use crate::error::Error;
 
-const REPLY_COUNTS: &str = "
+/// What is needed to know before a reply is asked for in conversation `$2`, in one statement.
+const CONTEXT: &str = "
 SELECT (SELECT COUNT(*) FROM message WHERE user_id = $1 AND status = 'GENERATING') AS generating,
-    (SELECT COUNT(*) FROM message WHERE user_id = $1 AND status = 'QUEUED') AS queued";
+    (SELECT COUNT(*) FROM message WHERE user_id = $1 AND status = 'QUEUED') AS queued,
+    (SELECT assistant_id FROM conversation_setting
+        WHERE user_id = $1 AND conversation_id = $2) AS conversation_assistant_id,
+    (SELECT parameters FROM conversation_setting
+        WHERE user_id = $1 AND conversation_id = $2) AS conversation_parameters,
+    (SELECT assistant_id FROM viewer_setting WHERE user_id = $1) AS viewer_assistant_id";
 
 /// A reply that is leased to this server, and the permit to generate it.
 #[derive(Debug)]
@@ -22,25 +29,40 @@ pub(crate) struct Claim {
     pub(crate) permit: ReplyPermit,
 }
 
-/// How many of a user's replies have not ended, on all servers.
-#[derive(Clone, Copy, Debug, FromQueryResult)]
-pub(crate) struct ReplyCounts {
-    /// How many are running.
+/// What a write knows of a user before it asks for a reply.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct ReplyContext {
+    /// How many of the user's replies are running, on all servers.
     generating: i64,
     /// How many are queued.
     pub(crate) queued: i64,
+    #[sea_orm(nested)]
+    pub(crate) settings: ChosenSettings,
+}
+
+/// What was chosen for a conversation, and for all of the user's.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct ChosenSettings {
+    pub(crate) conversation_assistant_id: Option<String>,
+    pub(crate) conversation_parameters: Option<Parameters>,
+    pub(crate) viewer_assistant_id: Option<String>,
 }
 
 impl Replies {
-    /// Counts the replies of `user` that have not ended. One user's writes run one after another, so the numbers hold
-    /// until the commit.
-    pub(crate) async fn reply_counts(&self, write: &Write, user: &str) -> Result<ReplyCounts, Error> {
-        Ok(write.only(REPLY_COUNTS, [user.into()]).await?)
+    /// What is known of `user` before a reply is asked for in a conversation. One user's writes run one after another, so
+    /// it holds until the commit.
+    pub(crate) async fn context(
+        &self,
+        write: &Write,
+        user: &str,
+        conversation: Uuid,
+    ) -> Result<ReplyContext, Error> {
+        Ok(write.only(CONTEXT, [user.into(), conversation.into()]).await?)
     }
 
     /// Whether another reply of the user may run, on whichever server.
-    pub(crate) fn may_generate(&self, counts: ReplyCounts) -> bool {
-        counts.generating < i64::from(self.options().user_replies)
+    pub(crate) fn may_generate(&self, context: &ReplyContext) -> bool {
+        context.generating < i64::from(self.options().user_replies)
     }
 
     /// Takes a permit for a new reply; `None` if this server has none left.

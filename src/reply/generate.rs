@@ -12,8 +12,8 @@ use super::draft::Kind;
 use super::ending::{Ended, Ending};
 use super::live::Live;
 use super::waiters::ExpectedEnd;
-use super::{Claim, Options, Replies, prompt};
-use crate::assistant::{Delta, Prompt};
+use super::{Claim, Replies, prompt};
+use crate::assistant::{Delta, Profile, Prompt};
 use crate::database::now;
 use crate::entity::message::{self, Failure, FailureCode, FinishReason, Status, Usage};
 use crate::error::Error;
@@ -84,13 +84,16 @@ impl Replies {
         let deadline = sleep_until(Instant::now() + options.timeout);
         tokio::pin!(deadline);
         let mut report = Report::default();
+        let id = reply.assistant_id.as_deref().unwrap_or_default();
+        // Never another one than was chosen, unless the operator has replaced it.
+        let Some(profile) = self.0.catalog.find(id) else { return report.fail(live, not_offered()) };
         let mut listener = self.0.signals.listen(Topic::Stop(reply.id));
         let prompt = tokio::select! {
-            prompt = self.prompt(reply) => prompt,
+            prompt = self.prompt(reply, profile) => prompt,
             () = &mut deadline => return report.fail(live, timed_out(options.timeout)),
             () = self.0.released.cancelled() => return AttemptOutcome::Released,
         };
-        let mut deltas = self.0.assistant.reply(prompt);
+        let mut deltas = profile.writer.reply(prompt);
         let mut tick = interval_at(self.next_tick(), options.checkpoint);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut work: Option<Work<'_, Result<CheckpointOutcome, Error>>> = None;
@@ -98,7 +101,7 @@ impl Replies {
         loop {
             tokio::select! {
                 delta = deltas.next() => match delta {
-                    Some(Ok(delta)) => report.take(delta, live, options),
+                    Some(Ok(delta)) => report.take(delta, live, profile),
                     Some(Err(failure)) => return report.fail(live, failure),
                     None => return report.complete(live),
                 },
@@ -135,9 +138,9 @@ impl Replies {
     }
 
     /// Reads the prompt, and tries again until the database answers.
-    async fn prompt(&self, reply: &message::Model) -> Prompt {
+    async fn prompt(&self, reply: &message::Model, profile: &Profile) -> Prompt {
         loop {
-            match prompt::load(&self.0.database, reply, &self.0.options).await {
+            match prompt::load(&self.0.database, reply, profile).await {
                 Ok(prompt) => return prompt,
                 Err(error) => error.log(),
             }
@@ -207,6 +210,15 @@ fn timed_out(limit: Duration) -> Failure {
     }
 }
 
+/// The failure of an attempt whose assistant this server does not offer, or no longer.
+fn not_offered() -> Failure {
+    Failure {
+        code: FailureCode::AssistantRejected,
+        message: "The assistant that was chosen for this reply is no longer offered.".to_owned(),
+        retryable: false,
+    }
+}
+
 /// The failure of an attempt that ended with tool calls, whose results the assistant waits for.
 fn tools_unsupported() -> Failure {
     Failure {
@@ -226,10 +238,10 @@ struct Report {
 
 impl Report {
     /// Takes a delta; parts go to `live`.
-    fn take(&mut self, delta: Delta, live: &Live, options: &Options) {
+    fn take(&mut self, delta: Delta, live: &Live, profile: &Profile) {
         match delta {
             Delta::Text(text) => live.push(Kind::Text, &text, now()),
-            Delta::Reasoning(_) if options.no_reasoning => {}
+            Delta::Reasoning(_) if profile.no_reasoning => {}
             Delta::Reasoning(text) => live.push(Kind::Reasoning, &text, now()),
             Delta::ToolCall(call) => live.push_call(call, now()),
             Delta::Model(model) => self.model = Some(model),

@@ -41,7 +41,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use self::batch::Batches;
-pub(crate) use self::claim::Claim;
+pub(crate) use self::claim::{Claim, ReplyContext};
 use self::follower::Followers;
 use self::live::Live;
 pub(crate) use self::permits::ReplyPermit;
@@ -49,7 +49,7 @@ use self::permits::ReplyPermits;
 pub use self::position::ReplyPosition;
 pub use self::progress::{ProgressEvent, ReplyEvents};
 use self::waiters::Waiters;
-use crate::assistant::Assistant;
+use crate::assistant::Catalog;
 use crate::concurrency::ConcurrencyLimit;
 use crate::database::Database;
 use crate::entity::message;
@@ -95,24 +95,6 @@ pub struct Options {
     #[arg(long = "max-replies", env = "CAUSERIE_MAX_REPLIES", value_name = "NUMBER", default_value_t = 200,
         value_parser = size(1..))]
     pub replies: usize,
-    /// Instructions that the assistant is shown before every conversation.
-    #[arg(
-        long = "assistant-system-prompt",
-        help_heading = "Assistant",
-        value_name = "TEXT",
-        env = "CAUSERIE_ASSISTANT_SYSTEM_PROMPT"
-    )]
-    pub system_prompt: Option<String>,
-    /// The assistant is shown at most this many tokens of a conversation, by estimate: the newest messages.
-    #[arg(long, env = "CAUSERIE_CONTEXT_TOKENS", help_heading = "Assistant", value_name = "NUMBER",
-        default_value_t = 8192, value_parser = value_parser!(u32).range(1..=10_000_000))]
-    pub context_tokens: u32,
-    /// Leave out the reasoning of models that show it. It is neither stored nor streamed.
-    #[arg(long = "no-reasoning", help_heading = "Assistant", env = "CAUSERIE_NO_REASONING")]
-    pub no_reasoning: bool,
-    /// Who makes titles of conversations out of their first turns; without it the first words stay.
-    #[arg(skip)]
-    pub title_assistant: Option<Arc<dyn Assistant>>,
 }
 
 impl Default for Options {
@@ -144,7 +126,7 @@ pub struct Replies(Arc<Inner>);
 struct Inner {
     database: Database,
     signals: Arc<dyn Signals>,
-    assistant: Arc<dyn Assistant>,
+    catalog: Arc<Catalog>,
     options: Options,
     /// The id under which this process holds leases. A restarted server has a new one.
     server: Uuid,
@@ -169,7 +151,7 @@ impl Replies {
     pub fn start(
         database: Database,
         signals: Arc<dyn Signals>,
-        assistant: Arc<dyn Assistant>,
+        catalog: Arc<Catalog>,
         options: Options,
     ) -> Self {
         let tasks = TaskTracker::new();
@@ -180,7 +162,7 @@ impl Replies {
             batches: Batches::start(database.clone(), server, options.lease),
             database,
             signals,
-            assistant,
+            catalog,
             options,
             server,
             started: Instant::now(),
@@ -223,6 +205,11 @@ impl Replies {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.0.options
+    }
+
+    /// The assistants that may be asked for replies.
+    pub(crate) fn catalog(&self) -> &Arc<Catalog> {
+        &self.0.catalog
     }
 
     /// Sends a signal to the listeners of `topic`.

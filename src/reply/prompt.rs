@@ -1,9 +1,8 @@
 //! The prompt: what the assistant is given of a conversation.
 
-use sea_orm::FromQueryResult;
+use sea_orm::{ActiveEnum, FromQueryResult};
 
-use super::Options;
-use crate::assistant::{Prompt, Speaker, Turn, estimate};
+use crate::assistant::{Parameters, Profile, Prompt, Speaker, Turn, estimate};
 use crate::database::{Database, models};
 use crate::entity::message::{self, Role};
 use crate::error::Error;
@@ -40,7 +39,7 @@ WITH RECURSIVE branch (id, parent_id, position, active) AS (
     )
     FROM span WHERE upper > 0 AND bytes <= $5
 )
-SELECT role, content FROM (
+SELECT role, content, position FROM (
     SELECT role, content, position, SUM($6 + octet_length(content)) OVER (ORDER BY position DESC) AS bytes
     FROM (
         SELECT role, content, position FROM message
@@ -55,34 +54,57 @@ SELECT role, content FROM (
     ) AS newest
 ) AS measured
 WHERE bytes - octet_length(content) - $6 <= $5
+UNION ALL
+SELECT 'CONVERSATION', instructions, CAST(0 AS BIGINT) FROM conversation_setting
+WHERE user_id = $1 AND conversation_id = $2 AND instructions IS NOT NULL
+UNION ALL
+SELECT 'VIEWER', instructions, CAST(-1 AS BIGINT) FROM viewer_setting
+WHERE user_id = $1 AND instructions IS NOT NULL
 ORDER BY position DESC";
+
+/// What the rows with instructions have in place of a role.
+const INSTRUCTIONS: [&str; 2] = ["CONVERSATION", "VIEWER"];
 
 #[derive(FromQueryResult)]
 struct Row {
-    role: Role,
+    role: String,
     content: String,
 }
 
-/// Reads the prompt for `reply`.
+/// Reads the prompt for `reply`, which `profile` is to write.
 pub(super) async fn load(
     database: &Database,
     reply: &message::Model,
-    options: &Options,
+    profile: &Profile,
 ) -> Result<Prompt, Error> {
-    let budget = options.context_tokens;
+    let budget = profile.context_tokens;
     let rows = i64::from(budget / TOKENS_PER_MESSAGE + 1);
     let bytes = i64::from(budget) * i64::from(BYTES_PER_TOKEN);
     let (user, conversation) = (reply.user_id.as_str().into(), reply.conversation_id.into());
     let values = [user, conversation, reply.parent_id.into(), rows.into(), bytes.into(), OVERHEAD.into()];
     let rows = models(&database.rows(database.statement(HISTORY, values)).await?)?;
-    Ok(assemble(options.system_prompt.as_deref(), rows, budget))
+    let turns = assemble(profile.instructions.as_deref(), rows, budget);
+    Ok(Prompt { turns, parameters: parameters(profile, reply) })
 }
 
-/// The system prompt, and as many of `newest_first` as fit the budget; always the newest one, as without it there is
-/// nothing to answer.
-fn assemble(system_prompt: Option<&str>, newest_first: Vec<Row>, budget: u32) -> Prompt {
+/// How `profile` is to write `reply`. What was chosen is the assistant's that was chosen then: its range may be another
+/// now, and so may the assistant, if the operator has replaced it.
+fn parameters(profile: &Profile, reply: &message::Model) -> Parameters {
+    let chosen = profile.settable.fitting(reply.parameters.clone().unwrap_or_default());
+    let is_replaced = reply.assistant_id.as_ref() != Some(&profile.id);
+    if is_replaced { chosen.or(profile.settable.defaults()) } else { chosen }
+}
+
+/// All instructions as one turn, the `operator`'s first and the conversation's last, and as many of `newest_first` as fit
+/// the budget; always the newest message, as without it there is nothing to answer.
+fn assemble(operator: Option<&str>, newest_first: Vec<Row>, budget: u32) -> Vec<Turn> {
     let cost = |text: &str| estimate::tokens(text).saturating_add(TOKENS_PER_MESSAGE);
-    let mut left = budget.saturating_sub(system_prompt.map_or(0, cost));
+    let is_instruction = |row: &Row| INSTRUCTIONS.contains(&row.role.as_str());
+    let (instructions, newest_first): (Vec<_>, Vec<_>) = newest_first.into_iter().partition(is_instruction);
+    let users = instructions.iter().rev().map(|row| row.content.as_str());
+    let instructions: Vec<&str> = operator.into_iter().chain(users).collect();
+    let instructions = (!instructions.is_empty()).then(|| instructions.join("\n\n"));
+    let mut left = budget.saturating_sub(instructions.as_deref().map_or(0, cost));
     let mut turns: Vec<Turn> = Vec::new();
     for (index, row) in newest_first.into_iter().enumerate() {
         let cost = cost(&row.content);
@@ -90,10 +112,7 @@ fn assemble(system_prompt: Option<&str>, newest_first: Vec<Row>, budget: u32) ->
             break;
         }
         left = left.saturating_sub(cost);
-        let speaker = match row.role {
-            Role::User => Speaker::User,
-            Role::Assistant => Speaker::Assistant,
-        };
+        let speaker = if row.role == Role::User.to_value() { Speaker::User } else { Speaker::Assistant };
         match turns.last_mut() {
             // If a reply was left out, two messages of the user meet; many models require that speakers alternate.
             Some(next) if next.speaker == speaker => {
@@ -106,9 +125,9 @@ fn assemble(system_prompt: Option<&str>, newest_first: Vec<Row>, budget: u32) ->
     if turns.len() > 1 && turns.last().is_some_and(|turn| turn.speaker == Speaker::Assistant) {
         turns.pop();
     }
-    turns.extend(system_prompt.map(|content| Turn { speaker: Speaker::System, content: content.to_owned() }));
+    turns.extend(instructions.map(|content| Turn { speaker: Speaker::System, content }));
     turns.reverse();
-    Prompt { turns }
+    turns
 }
 
 #[cfg(test)]
@@ -116,11 +135,11 @@ mod tests {
     use super::*;
 
     fn row(role: Role, content: &str) -> Row {
-        Row { role, content: content.to_owned() }
+        Row { role: role.to_value(), content: content.to_owned() }
     }
 
-    fn shown(prompt: &Prompt) -> Vec<(Speaker, &str)> {
-        prompt.turns.iter().map(|turn| (turn.speaker, turn.content.as_str())).collect()
+    fn shown(turns: &[Turn]) -> Vec<(Speaker, &str)> {
+        turns.iter().map(|turn| (turn.speaker, turn.content.as_str())).collect()
     }
 
     #[test]
@@ -141,6 +160,33 @@ mod tests {
         let long = "word ".repeat(4000);
         let prompt = assemble(None, vec![row(Role::User, &long), row(Role::User, "before")], 100);
         assert_eq!(shown(&prompt), [(Speaker::User, long.as_str())]);
+    }
+
+    #[test]
+    fn all_instructions_are_one_turn_and_count_in_the_budget() {
+        let instruction = |of: &str, text: &str| Row { role: of.to_owned(), content: text.to_owned() };
+        let rows = || {
+            vec![
+                row(Role::User, "two"),
+                row(Role::Assistant, "answer"),
+                row(Role::User, "one"),
+                instruction("CONVERSATION", "In French."),
+                instruction("VIEWER", "Be brief."),
+            ]
+        };
+        let all = "Be kind.\n\nBe brief.\n\nIn French.";
+        let whole = [
+            (Speaker::System, all),
+            (Speaker::User, "one"),
+            (Speaker::Assistant, "answer"),
+            (Speaker::User, "two"),
+        ];
+        assert_eq!(shown(&assemble(Some("Be kind."), rows(), 100)), whole);
+        assert_eq!(
+            shown(&assemble(Some("Be kind."), rows(), 20)),
+            [(Speaker::System, all), (Speaker::User, "two")]
+        );
+        assert_eq!(shown(&assemble(None, rows(), 100))[0], (Speaker::System, "Be brief.\n\nIn French."));
     }
 
     #[test]

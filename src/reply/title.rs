@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::Replies;
 
-use crate::assistant::{Assistant, Delta, Prompt, Speaker, Turn};
+use crate::assistant::{Assistant, Delta, Parameters, Prompt, Speaker, Turn};
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::entity::message::{self, Role, visible};
 use crate::error::Error;
@@ -42,7 +42,8 @@ const INSTRUCTIONS: &str = "You name conversations. The user shows you how one b
 impl Replies {
     /// Asks the assistant for a title in the background, now that `reply` is complete.
     pub(super) fn request_title(&self, reply: &message::Model) {
-        let Some(assistant) = self.0.options.title_assistant.clone() else { return };
+        let Some(titles) = self.0.catalog.titles() else { return };
+        let assistant = titles.writer.clone();
         if reply.position > LAST_POSITION {
             return;
         }
@@ -144,7 +145,7 @@ async fn ask(assistant: &dyn Assistant, beginning: String) -> Option<String> {
         Turn { speaker: Speaker::System, content: INSTRUCTIONS.to_owned() },
         Turn { speaker: Speaker::User, content: beginning },
     ];
-    let mut deltas = assistant.reply(Prompt { turns });
+    let mut deltas = assistant.reply(Prompt { turns, parameters: Parameters::default() });
     let mut answer = String::new();
     while let Some(delta) = deltas.next().await {
         match delta {

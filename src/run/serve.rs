@@ -6,9 +6,9 @@ use causerie::auth::Authenticator;
 use causerie::config::Serve;
 use causerie::database::{Database, statistics};
 use causerie::http::{App, Parts};
-use causerie::reply::{self, Replies};
+use causerie::reply::Replies;
 use causerie::signal::{Hub, Postgres, Signals};
-use causerie::{chat, graphql, http, index, receipts, trash};
+use causerie::{assistant, chat, graphql, http, index, receipts, trash};
 use sea_orm::DbBackend;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,8 +27,11 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
     serve.reply.check()?;
     let allow_plaintext = serve.operation.allow_plaintext;
     let (auth, dev_users) = issuer::options(&serve)?;
-    let title_assistant = serve.assistant.title_assistant(allow_plaintext)?;
-    let assistant = serve.assistant.assistant(serve.reply.timeout, allow_plaintext)?;
+    let catalog = serve.assistant.catalog(assistant::Common {
+        timeout: serve.reply.timeout,
+        allow_plaintext,
+        instructions_chars: serve.chat.instructions_chars,
+    })?;
     let http = http::Options { local_origins: serve.dev, ..serve.http.load()? };
     let authenticator = Authenticator::new(auth).await?;
     let listener = TcpListener::bind(serve.listen)
@@ -50,12 +53,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
     // Other servers are to learn of what ends while this one drains.
     let drained = CancellationToken::new();
     let signals = signals(&database, &drained)?;
-    let replies = Replies::start(
-        database.clone(),
-        signals.clone(),
-        assistant,
-        reply::Options { title_assistant, ..serve.reply },
-    );
+    let replies = Replies::start(database.clone(), signals.clone(), Arc::new(catalog), serve.reply);
     tokio::spawn(index::catch_up(database.clone(), signals.clone(), shutdown.clone()));
     trash::start(database.clone(), serve.chat.trash, shutdown.clone());
     receipts::start(database.clone(), serve.receipts, shutdown.clone());

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use causerie::assistant::{Catalog, DEFAULT_ID, Profile};
 use causerie::reply::{self, Replies};
 
 use futures_util::StreamExt;
@@ -284,7 +285,8 @@ async fn no_transaction_is_open_while_a_long_reply_is_prepared_for_the_search() 
     let notes = seen.clone();
     database.observe(move |statement| notes.lock().unwrap().push((Instant::now(), statement.sql.clone())));
     let signals = Arc::new(causerie::signal::Hub::default());
-    let replies = Replies::start(database, signals, assistant, reply::Options::default());
+    let catalog = Catalog::of(Profile::new(DEFAULT_ID, assistant));
+    let replies = Replies::start(database, signals, Arc::new(catalog), reply::Options::default());
     let sent = server.user("ann").send("hello", json!({ "awaitReply": false })).await;
     let attempt = script.next().await;
     // Because of the reply that waits, the end takes a transaction and not one statement.

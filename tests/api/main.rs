@@ -9,6 +9,7 @@
 
 mod abandoned;
 mod assistant;
+mod assistants;
 mod auth;
 mod busy;
 mod changes;

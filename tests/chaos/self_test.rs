@@ -252,6 +252,8 @@ fn message_of(conversation: &conversation::Model, parent_id: Option<Uuid>, conte
         parts: message::Parts::default(),
         finish_reason: None,
         failure: None,
+        assistant_id: (role == Role::Assistant).then(|| "default".to_owned()),
+        parameters: None,
         model: None,
         usage: None,
         attempt: 1,

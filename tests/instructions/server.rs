@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use causerie::assistant::{Assistant, Delta, Echo, Failure, Prompt};
+use causerie::assistant::{Assistant, Catalog, DEFAULT_ID, Delta, Echo, Failure, Profile, Prompt};
 use causerie::auth::{self, Authenticator, ClaimRules, Secret, Source, UserId};
 use causerie::chat::Limits;
 use causerie::database::{Address, Database};
@@ -158,7 +158,8 @@ fn serve(
             timeout: 4 * hour,
             ..reply::Options::default()
         };
-        let replies = Replies::start(database.clone(), Arc::new(Hub::default()), assistant, options);
+        let catalog = Catalog::of(Profile::new(DEFAULT_ID, assistant));
+        let replies = Replies::start(database.clone(), Arc::new(Hub::default()), Arc::new(catalog), options);
         let limits = admission::Limits { user_rate: 0, address_rate: 0, ..admission::Limits::default() };
         let app = App::new(Parts {
             schema: graphql::schema(),

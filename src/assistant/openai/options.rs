@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use serde::Deserialize;
 
 use crate::options;
 
@@ -116,7 +117,8 @@ impl fmt::Debug for Options {
 }
 
 /// The role under which instructions are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
 pub enum SystemRole {
     /// What every provider knows.
     System,
@@ -125,7 +127,8 @@ pub enum SystemRole {
 }
 
 /// The field of a request that limits the tokens of a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
 pub enum MaxTokensField {
     /// What most providers know.

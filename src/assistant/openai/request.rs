@@ -17,6 +17,12 @@ struct Body<'a> {
     max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -38,7 +44,10 @@ pub(super) fn body(options: &Options, prompt: &Prompt) -> serde_json::Result<Vec
         (Speaker::User, _) => "user",
         (Speaker::Assistant, _) => "assistant",
     };
-    let limit = |field| options.max_tokens.filter(|_| options.max_tokens_field == field);
+    let parameters = &prompt.parameters;
+    let chosen = parameters.max_tokens.and_then(|number| u32::try_from(number).ok());
+    let max_tokens = chosen.or(options.max_tokens);
+    let limit = |field| max_tokens.filter(|_| options.max_tokens_field == field);
     serde_json::to_vec(&Body {
         model: &options.model,
         messages: prompt
@@ -50,5 +59,8 @@ pub(super) fn body(options: &Options, prompt: &Prompt) -> serde_json::Result<Vec
         stream_options: (!options.no_usage).then_some(StreamOptions { include_usage: true }),
         max_tokens: limit(MaxTokensField::MaxTokens),
         max_completion_tokens: limit(MaxTokensField::MaxCompletionTokens),
+        temperature: parameters.temperature,
+        top_p: parameters.top_p,
+        reasoning_effort: parameters.reasoning_effort.as_deref(),
     })
 }

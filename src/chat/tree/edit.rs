@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::super::new_message::{NewMessage, Sent};
 use super::super::receipt::{Created, IdempotentRequest};
-use super::super::{Chat, Metadata, OnBusy, text, unchanged};
+use super::super::{Chat, Choice, Metadata, OnBusy, text, unchanged};
 use super::version::NewPath;
 use crate::database::Write;
 use crate::entity::message::Role;
@@ -28,6 +28,9 @@ pub struct EditMessage {
     pub on_busy: OnBusy,
     /// The client's metadata of the new version.
     pub metadata: Metadata,
+    /// Which assistant is to answer, and how.
+    #[serde(flatten)]
+    pub choice: Choice,
 }
 
 impl EditMessage {
@@ -81,7 +84,8 @@ impl Chat {
         let old = old.filter(|old| old.role == Role::User).ok_or(Error::NotFound("message of the user"))?;
         let path = NewPath { end: created.reply, length: old.position + 1, read: Expr::value(old.position) };
         let (conversation, slot) = self.version_slot(write, &old, path, request.on_busy).await?;
-        let new = NewMessage { content: &request.content, metadata: request.metadata.clone(), entry };
+        let (content, metadata) = (&request.content, request.metadata.clone());
+        let new = NewMessage { content, metadata, entry, choice: &request.choice };
         self.store_message_and_reply(write, conversation, slot, new, created).await
     }
 }

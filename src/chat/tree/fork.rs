@@ -62,11 +62,11 @@ whole_branch AS (
 const COPY: &str = "
 INSERT INTO message (
     user_id, id, conversation_id, parent_id, position, active, role, status, content, reasoning, parts,
-    finish_reason, failure, model, usage, metadata, attempt, created_at, finished_at, created_revision, revision
+    finish_reason, failure, assistant_id, parameters, model, usage, metadata, attempt, created_at, finished_at, created_revision, revision
 )
 SELECT
     user_id, {own}, {conversation}, CASE WHEN position > 1 THEN {parent} END, position, TRUE, role, status, content, reasoning, parts,
-    finish_reason, failure, model, usage, metadata, attempt, created_at, finished_at, {revision}, {revision}
+    finish_reason, failure, assistant_id, parameters, model, usage, metadata, attempt, created_at, finished_at, {revision}, {revision}
 FROM whole_branch";
 
 impl Chat {
@@ -139,6 +139,7 @@ impl Chat {
         write.run(nested_loop(backend, &copy), values.into_iter().chain(copies)).await?;
         index::index_title(write, &fork).await?;
         self.index_metadata(write, &[IndexChange::new(&fork)]).await?;
+        self.copy_settings(write, end.conversation_id, fork.id).await?;
         index::index_path(write, self.user(), fork.id, 0, end.position).await?;
         Ok(fork)
     }
@@ -211,6 +212,7 @@ impl Chat {
                 chat.update_claimed(write, claim, fork.clone()).await?;
                 index::index_title(write, &fork).await?;
                 chat.index_metadata(write, &[IndexChange::new(&fork)]).await?;
+                chat.copy_settings(write, end.conversation_id, fork.id).await?;
                 Ok(fork)
             })
         })

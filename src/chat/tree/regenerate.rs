@@ -4,9 +4,10 @@ use sea_orm::{EntityTrait, IntoActiveModel};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::super::new_message::NewReply;
 use super::super::receipt::{Created, IdempotentRequest};
 use super::super::unread::read_at_most;
-use super::super::{Chat, Metadata, OnBusy, unchanged};
+use super::super::{Chat, Choice, Metadata, OnBusy, unchanged};
 use super::version::NewPath;
 use crate::database::Write;
 use crate::entity::conversation;
@@ -26,6 +27,9 @@ pub struct RegenerateReply {
     pub on_busy: OnBusy,
     /// The client's metadata of the new reply.
     pub metadata: Metadata,
+    /// Which assistant is to answer, and how.
+    #[serde(flatten)]
+    pub choice: Choice,
 }
 
 /// A regenerated reply.
@@ -86,8 +90,9 @@ impl Chat {
         let (_, read) = read_at_most(old.position - 1);
         let path = NewPath { end: created.reply, length: old.position, read };
         let (conversation, slot) = self.version_slot(write, &old, path, request.on_busy).await?;
-        let metadata = request.metadata.clone();
-        let reply = self.new_reply(write, conversation.id, created.reply, &slot, metadata).await?;
+        let (metadata, choice) = (request.metadata.clone(), &request.choice);
+        let asked = NewReply { id: created.reply, metadata, choice };
+        let reply = self.new_reply(write, conversation.id, &slot, asked).await?;
         message::Entity::insert(reply.clone().into_active_model()).exec_without_returning(&**write).await?;
         Ok(Regenerated { conversation, reply })
     }

@@ -97,6 +97,11 @@ impl<'c> Json<'c> {
         self.value(&number)
     }
 
+    /// A list of short texts.
+    pub(crate) fn strings(&mut self, texts: &[String]) -> Written {
+        self.value(texts)
+    }
+
     pub(crate) fn id(&mut self, id: Uuid) -> Written {
         self.bytes.push(b'"');
         self.bytes.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());

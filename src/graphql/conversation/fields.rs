@@ -1,14 +1,20 @@
 //! The fields of a conversation.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object};
 
 use super::Conversation;
 use super::list::ConversationState;
 use super::revision::Revision;
 use crate::chat::{self, CountedPage, PathPage, Question, QueuePosition, Unended, UnendedReplies};
+use crate::entity::conversation_setting;
 use crate::error::Error;
+use crate::graphql::assistant::{Assistant, Parameters};
 use crate::graphql::message::{self, Message, MessageConnection};
-use crate::graphql::shared::{ContextExt, Cursor, DateTime, Json, Paging, QueueCursor, read_metadata};
+use crate::graphql::shared::{
+    ContextExt, Cursor, DateTime, Json, Paging, QueueCursor, SettingsOf, read_metadata,
+};
 
 /// A thread of messages between a user and the assistant.
 #[Object]
@@ -117,6 +123,35 @@ impl Conversation {
         }))
     }
 
+    /// The assistant that is chosen for the conversation. It is `null` if none is, or if the viewer may no longer choose it.
+    async fn assistant(&self, context: &Context<'_>) -> Result<Option<Assistant>, Error> {
+        let settings = self.settings(context).await?;
+        let id = settings.as_ref().and_then(|settings| settings.assistant_id.as_deref());
+        Ok(id.map(|id| Ok::<_, Error>(Assistant::chosen(context.chat()?, id))).transpose()?.flatten())
+    }
+
+    /// The id of the assistant that is chosen for the conversation. It is `null` if none is: the viewer's then answers, else
+    /// the default one. While it is one that the viewer may not choose, sending a message without another fails with
+    /// `NOT_FOUND`.
+    async fn assistant_id(&self, context: &Context<'_>) -> Result<Option<ID>, Error> {
+        let settings = self.settings(context).await?;
+        Ok(settings.and_then(|settings| settings.assistant_id.as_deref().map(ID::from)))
+    }
+
+    /// How the assistant is to write in the conversation. It is `null` if nothing is set.
+    async fn parameters(&self, context: &Context<'_>) -> Result<Option<Parameters>, Error> {
+        let settings = self.settings(context).await?;
+        Ok(settings.and_then(|settings| settings.parameters.clone().map(Parameters::from)))
+    }
+
+    /// What the assistant is told before the conversation, beside the viewer's instructions.
+    async fn instructions(&self, context: &Context<'_>) -> Result<Option<String>, Error> {
+        let settings = self.settings(context).await?;
+        let Some(text) = settings.and_then(|settings| settings.instructions.clone()) else { return Ok(None) };
+        context.chat()?.take(text.len())?;
+        Ok(Some(text))
+    }
+
     /// The number of messages on the active path.
     async fn message_count(&self) -> i64 {
         self.row.last_position
@@ -157,6 +192,14 @@ impl Conversation {
 }
 
 impl Conversation {
+    /// What is chosen for the conversation. That of a page's conversations is read together.
+    async fn settings(
+        &self,
+        context: &Context<'_>,
+    ) -> Result<Option<Arc<conversation_setting::Model>>, Error> {
+        context.rows()?.load_one(SettingsOf(self.row.id)).await
+    }
+
     /// The answer to a question about the replies that have not ended. Those of a page's conversations are read together.
     async fn unended(&self, context: &Context<'_>, question: Question) -> Result<Option<Unended>, Error> {
         context.rows()?.load_one(UnendedReplies { conversation: self.row.id, question }).await

@@ -1,12 +1,15 @@
 //! Changing conversations.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::Conversation;
 use super::outcome::{ConversationIds, ConversationOutcome};
 use super::revision::Revision;
-use crate::chat::{ConversationChanges, Metadata, UpdateConversation, UpdateConversations};
+use crate::chat::{
+    ConversationChanges, ConversationSettings, Metadata, UpdateConversation, UpdateConversations,
+};
 use crate::error::Error;
+use crate::graphql::assistant::{ParametersInput, parameters_patch, patch};
 use crate::graphql::shared::{ContextExt, Json, Payload, parse_metadata, payload, require_id};
 
 #[derive(Debug, Default)]
@@ -14,8 +17,9 @@ pub(crate) struct UpdateMutations;
 
 #[Object]
 impl UpdateMutations {
-    /// Changes a conversation: its title, whether it is pinned or archived, and its metadata. What is omitted or `null`
-    /// stays as it is. A conversation that is already as wanted does not change, and keeps its `revision`.
+    /// Changes a conversation: its title, whether it is pinned or archived, its metadata, and which assistant answers in it
+    /// and how. What is omitted stays as it is, and so does what is `null`, but for `assistantId`, `parameters` and
+    /// `instructions`, which `null` removes. A conversation that is already as wanted does not change, and keeps its `revision`.
     ///
     /// The mutation fails with `CONFLICT` if `ifRevision` is given and the conversation has changed since.
     async fn update_conversation(
@@ -32,6 +36,11 @@ impl UpdateMutations {
                     pinned: input.pinned,
                     archived: input.archived,
                     metadata: parse_patch(input.metadata)?,
+                    settings: ConversationSettings {
+                        assistant_id: patch(input.assistant_id.map_value(|id| id.0)),
+                        parameters: parameters_patch(input.parameters),
+                        instructions: patch(input.instructions),
+                    },
                 },
                 if_revision: Revision::parse(input.if_revision.as_deref())?,
                 idempotency_key: input.idempotency_key,
@@ -60,6 +69,7 @@ impl UpdateMutations {
                     pinned: input.pinned,
                     archived: input.archived,
                     metadata: parse_patch(input.metadata)?,
+                    settings: ConversationSettings::default(),
                 },
                 idempotency_key: input.idempotency_key,
             };
@@ -95,6 +105,17 @@ struct UpdateConversationInput {
     /// 4,096 bytes as compact JSON, are nested at most 16 levels deep, and have no NUL characters. The result has at
     /// most 64 different values, by which lists can be filtered.
     metadata: Option<Json>,
+    /// The id of the assistant that writes the conversation's replies unless a request names another; with `null` it is the
+    /// viewer's, else the default one. The mutation fails with `NOT_FOUND` if the viewer may not choose it.
+    assistant_id: MaybeUndefined<ID>,
+    /// How the assistant is to write unless a request says otherwise: these in place of all that were set before. They must
+    /// be within what the assistant that now answers permits. With `null` none are set. Those that do not fit an
+    /// assistant that is chosen later are not sent to it.
+    parameters: MaybeUndefined<ParametersInput>,
+    /// What the assistant is told before the conversation, after the operator's and the viewer's instructions: 1 to 8,000
+    /// characters after trimming, unless the server is configured otherwise, without NUL characters. With `null` it is
+    /// told nothing more.
+    instructions: MaybeUndefined<String>,
     /// The `revision` that the conversation must still have.
     if_revision: Option<String>,
     /// The client's key for this request; see `SendMessageInput.idempotencyKey`.

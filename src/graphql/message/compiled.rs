@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::fields::{MessageStatus, Role};
 use super::parts::{MessagePart, ReasoningPart, TextPart, ToolCall};
 use crate::chat::LongColumns;
+use crate::graphql::assistant::{ASSISTANT, Assistant, PARAMETERS};
 use crate::graphql::compiled::{Field, Json, MessageNode, Node, ObjectType, list, long, value};
 use crate::graphql::reply::{FAILURE, FEEDBACK, FinishReason, USAGE};
 use crate::graphql::shared::{Listed, MessageCursor, ReplyCursor};
@@ -44,6 +45,9 @@ fn field(name: &str) -> Option<Field<MessageNode>> {
         "finishReason" => value(|it, json| {
             json.optional(it.finish_reason, |json, reason| json.variant(FinishReason::from(reason)))
         }),
+        "assistantId" => value(|it, json| json.optional(it.assistant_id.as_deref(), Json::string)),
+        "assistant" => assistant(),
+        "parameters" => PARAMETERS.optional(|it| it.parameters.as_ref()),
         "model" => value(|it, json| json.optional(it.model.as_deref(), Json::string)),
         "usage" => USAGE.optional(|it| it.usage.as_ref()),
         "feedback" => FEEDBACK.optional(|it| it.rating.is_some().then_some(&**it)),
@@ -54,6 +58,18 @@ fn field(name: &str) -> Option<Field<MessageNode>> {
         "finishedAt" => value(|it, json| json.optional(it.finished_at, Json::instant)),
         _ => None,
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the lines of a table all return the same")]
+fn assistant() -> Option<Field<MessageNode>> {
+    Some(Field::Compiled(Box::new(|compiler, selected| {
+        let plan = ASSISTANT.compile(compiler, selected)?;
+        Some(Box::new(move |it: &MessageNode, json: &mut Json<'_>| {
+            let id = it.assistant_id.as_deref();
+            let assistant = id.and_then(|id| Assistant::of_reply(json.chat(), id));
+            json.optional(assistant, |json, assistant| plan.write(&assistant, json))
+        }))
+    })))
 }
 
 const TEXT: ObjectType<TextPart> = ObjectType::new(&["TextPart", "MessagePart"], text_field)

@@ -7,6 +7,7 @@ use async_graphql::{Context, Enum, ID, Object};
 use super::{Message, MessageConnection, MessagePart, siblings};
 use crate::entity::message;
 use crate::error::Error;
+use crate::graphql::assistant::{Assistant, Parameters};
 use crate::graphql::conversation::Conversation;
 use crate::graphql::reply::{Failure, Feedback, FinishReason, Usage};
 use crate::graphql::shared::{
@@ -75,6 +76,24 @@ impl Message {
     /// ended by itself.
     async fn finish_reason(&self) -> Option<FinishReason> {
         self.row.finish_reason.map(FinishReason::from)
+    }
+
+    /// The id of the assistant that the reply was asked of. It is `null` for a user's message.
+    async fn assistant_id(&self) -> Option<ID> {
+        self.row.assistant_id.as_deref().map(ID::from)
+    }
+
+    /// The assistant that the reply was asked of. It is `null` for a user's message, and if the viewer may no longer choose
+    /// this assistant.
+    #[expect(clippy::unused_async, reason = "the macro wants it")]
+    async fn assistant(&self, context: &Context<'_>) -> Result<Option<Assistant>, Error> {
+        let Some(id) = self.row.assistant_id.as_deref() else { return Ok(None) };
+        Ok(Assistant::of_reply(context.chat()?, id))
+    }
+
+    /// How the assistant was asked to write. It is `null` for a user's message, and if all was left to the model.
+    async fn parameters(&self) -> Option<Parameters> {
+        self.row.parameters.clone().map(Parameters::from)
     }
 
     /// The model that wrote the reply. It is `null` for a user's message, and as long as the model is not known.

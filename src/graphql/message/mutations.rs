@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use super::Message;
 use crate::chat::{ActivateMessage, DeleteMessage, EditMessage, SendMessage, UpdateMessageMetadata};
 use crate::error::Error;
+use crate::graphql::assistant::{ParametersInput, choice};
 use crate::graphql::conversation::Conversation;
 use crate::graphql::reply::{OnBusy, await_reply};
 use crate::graphql::shared::{ContextExt, Json, Payload, parse_metadata, payload, require_id};
@@ -27,7 +28,7 @@ impl MessageMutations {
         payload(async {
             let chat = context.chat()?;
             let wait = input.await_reply;
-            let sent = chat.send(input.into_request()?).await?;
+            let sent = Box::pin(chat.send(input.into_request()?)).await?;
             let reply = await_reply(chat, sent.reply, wait).await?;
             Ok(SendMessagePayload {
                 conversation: sent.conversation.into(),
@@ -94,7 +95,7 @@ impl MessageMutations {
                 message_id: require_id(&input.message_id, "message")?,
                 idempotency_key: input.idempotency_key,
             };
-            let activated = chat.activate_message(request).await?;
+            let activated = Box::pin(chat.activate_message(request)).await?;
             Ok(ActivateMessagePayload {
                 conversation: activated.conversation.into(),
                 message: activated.message.into(),
@@ -155,6 +156,13 @@ pub(crate) struct SendMessageInput {
     /// The client's own JSON object: at most 4,096 bytes as compact JSON, nested at most 16 levels deep, without NUL
     /// characters. If it is omitted, it is empty.
     metadata: Option<Json>,
+    /// The id of the assistant that is to write the reply. If it is omitted, it is the conversation's, else the viewer's,
+    /// else the default one. The mutation fails with `NOT_FOUND` if the viewer may not choose it. A message that
+    /// starts a conversation chooses for the conversation, too.
+    assistant_id: Option<ID>,
+    /// How the assistant is to write, over what the conversation says. A message that starts a conversation sets them for
+    /// the conversation, too.
+    parameters: Option<ParametersInput>,
 }
 
 impl SendMessageInput {
@@ -165,6 +173,7 @@ impl SendMessageInput {
             idempotency_key: self.idempotency_key,
             on_busy: self.on_busy.unwrap_or_default().into(),
             metadata: parse_metadata(self.metadata)?,
+            choice: choice(self.assistant_id, self.parameters),
         })
     }
 }
@@ -200,6 +209,11 @@ pub(crate) struct EditMessageInput {
     /// The client's own JSON object for the new version; see `SendMessageInput.metadata`. It is not copied from the
     /// previous version.
     metadata: Option<Json>,
+    /// The id of the assistant that is to write the reply. If it is omitted, it is the conversation's, else the viewer's,
+    /// else the default one. The mutation fails with `NOT_FOUND` if the viewer may not choose it.
+    assistant_id: Option<ID>,
+    /// How the assistant is to write, over what the conversation says.
+    parameters: Option<ParametersInput>,
 }
 
 impl EditMessageInput {
@@ -210,6 +224,7 @@ impl EditMessageInput {
             idempotency_key: self.idempotency_key,
             on_busy: self.on_busy.unwrap_or_default().into(),
             metadata: parse_metadata(self.metadata)?,
+            choice: choice(self.assistant_id, self.parameters),
         })
     }
 }

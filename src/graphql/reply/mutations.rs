@@ -5,6 +5,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use crate::chat::{self, Chat, RegenerateReply, RetryReply, StopReply};
 use crate::entity::message;
 use crate::error::Error;
+use crate::graphql::assistant::{ParametersInput, choice};
 use crate::graphql::conversation::Conversation;
 use crate::graphql::message::Message;
 use crate::graphql::shared::{ContextExt, Json, Payload, parse_metadata, payload, require_id};
@@ -34,7 +35,8 @@ impl ReplyMutations {
     }
 
     /// Restarts a reply that failed or was stopped, as a new attempt of the same reply. A reply that has not ended does
-    /// not change. The mutation fails with `INVALID_STATE` if the reply is complete.
+    /// not change. The assistant stays the same. The mutation fails with `INVALID_STATE` if the reply is complete, and with
+    /// `NOT_FOUND` if the viewer may no longer choose its assistant.
     async fn retry_reply(
         &self,
         context: &Context<'_>,
@@ -60,7 +62,7 @@ impl ReplyMutations {
         payload(async {
             let chat = context.chat()?;
             let wait = input.await_reply;
-            let regenerated = chat.regenerate_reply(input.into_request()?).await?;
+            let regenerated = Box::pin(chat.regenerate_reply(input.into_request()?)).await?;
             let reply = await_reply(chat, regenerated.reply, wait).await?;
             Ok(RegenerateReplyPayload { conversation: regenerated.conversation.into(), reply: reply.into() })
         })
@@ -130,6 +132,11 @@ pub(super) struct RegenerateReplyInput {
     /// The client's own JSON object for the new version; see `SendMessageInput.metadata`. It is not copied from the
     /// previous version.
     metadata: Option<Json>,
+    /// The id of the assistant that is to write the reply. If it is omitted, it is the conversation's, else the viewer's,
+    /// else the default one. The mutation fails with `NOT_FOUND` if the viewer may not choose it.
+    assistant_id: Option<ID>,
+    /// How the assistant is to write, over what the conversation says.
+    parameters: Option<ParametersInput>,
 }
 
 impl RegenerateReplyInput {
@@ -139,6 +146,7 @@ impl RegenerateReplyInput {
             idempotency_key: self.idempotency_key,
             on_busy: self.on_busy.unwrap_or_default().into(),
             metadata: parse_metadata(self.metadata)?,
+            choice: choice(self.assistant_id, self.parameters),
         })
     }
 }
@@ -175,7 +183,8 @@ pub(crate) async fn await_reply(
     wait: Option<bool>,
 ) -> Result<message::Model, Error> {
     if wait.unwrap_or(true) && !reply.status.is_terminal() {
-        chat.reply_ended(reply.id).await
+        // It waits for long, and needs little of what it begins with.
+        Box::pin(chat.reply_ended(reply.id)).await
     } else {
         Ok(reply)
     }

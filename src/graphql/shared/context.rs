@@ -63,8 +63,8 @@ pub(crate) trait ContextExt<'c> {
     /// The viewer's rows, loaded in one batch with those that other fields want at the same time.
     fn rows(&self) -> Result<&'c DataLoader<Rows>, Error>;
 
-    /// The cursor of the viewer's last change before the operation has read anything.
-    fn start_cursor(&self) -> Result<ChangeCursor, Error>;
+    /// The cursor of the viewer's last change before the operation has read anything; `None` in what is no query.
+    fn start_cursor(&self) -> Result<Option<ChangeCursor>, Error>;
 }
 
 impl<'c> ContextExt<'c> for Context<'c> {
@@ -76,8 +76,8 @@ impl<'c> ContextExt<'c> for Context<'c> {
         Ok(&signed_in(self)?.rows)
     }
 
-    fn start_cursor(&self) -> Result<ChangeCursor, Error> {
-        request_context(self)?.start_cursor.get()
+    fn start_cursor(&self) -> Result<Option<ChangeCursor>, Error> {
+        request_context(self)?.start_cursor.get().transpose()
     }
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::chat::{
     Chat, CountedPage, LongColumns, PathPage, SiblingKey, SiblingPage, SiblingRank, Unended, UnendedReplies,
 };
-use crate::entity::{conversation, message};
+use crate::entity::{conversation, conversation_setting, message, viewer_setting};
 use crate::error::Error;
 
 /// The viewer's rows. Each operation has its own: a loader that users share would show one the other's rows.
@@ -30,6 +30,35 @@ pub(crate) struct ConversationId(pub(crate) Uuid);
 /// A message by its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct MessageId(pub(crate) Uuid);
+
+/// What is chosen for a conversation, by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SettingsOf(pub(crate) Uuid);
+
+/// What the viewer has chosen for all conversations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct OwnSettings;
+
+impl Loader<SettingsOf> for Rows {
+    type Value = Arc<conversation_setting::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[SettingsOf]) -> Result<HashMap<SettingsOf, Self::Value>, Error> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let rows = self.chat.conversation_settings(&ids).await?;
+        Ok(rows.into_iter().map(|row| (SettingsOf(row.conversation_id), Arc::new(row))).collect())
+    }
+}
+
+impl Loader<OwnSettings> for Rows {
+    type Value = Arc<viewer_setting::Model>;
+    type Error = Error;
+
+    async fn load(&self, _: &[OwnSettings]) -> Result<HashMap<OwnSettings, Self::Value>, Error> {
+        let row = self.chat.viewer_settings().await?;
+        Ok(row.into_iter().map(|row| (OwnSettings, Arc::new(row))).collect())
+    }
+}
 
 impl Loader<ConversationId> for Rows {
     type Value = Arc<conversation::Model>;

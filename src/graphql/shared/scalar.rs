@@ -6,6 +6,7 @@ use chrono::{SecondsFormat, Utc};
 use super::context::ContextExt;
 use crate::chat::Metadata;
 use crate::error::Error;
+use crate::usage::Amount;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DateTime(pub(crate) chrono::DateTime<Utc>);
@@ -48,6 +49,22 @@ impl ScalarType for Json {
 
     fn to_value(&self) -> Value {
         Value::from_json(self.0.clone()).unwrap_or_default()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Decimal(pub(crate) Amount);
+
+/// A decimal number as text, such as `"0.25"`: an amount of money, with at most nine digits after the point. A number of
+/// JSON could not hold all of them exactly. The server only returns it.
+#[Scalar]
+impl ScalarType for Decimal {
+    fn parse(_: Value) -> InputValueResult<Self> {
+        Err(InputValueError::custom("A `Decimal` is no input."))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
     }
 }
 

@@ -36,10 +36,9 @@ impl StartCursor {
         }
     }
 
-    /// What was read.
-    pub(super) fn get(&self) -> Result<ChangeCursor, Error> {
-        let unread = || Err(Error::Internal("the change cursor was not read first".to_owned()));
-        self.cursor.get().cloned().unwrap_or_else(unread)
+    /// What was read; `None` if the operation is no query.
+    pub(super) fn get(&self) -> Option<Result<ChangeCursor, Error>> {
+        self.cursor.get().cloned()
     }
 }
 

@@ -15,7 +15,8 @@ use super::caller::{Caller, json};
 use super::stream;
 use super::wording::in_words_of_rest;
 use crate::admission::timed_out;
-use crate::chat::{Chat, Metadata, OnBusy, ReplyRequest, RetryReply, SendMessage, Sent};
+use crate::assistant::Parameters;
+use crate::chat::{Chat, Choice, Metadata, OnBusy, ReplyRequest, RetryReply, SendMessage, Sent};
 use crate::entity::message::{self, Status};
 use crate::error::Error;
 use crate::graphql::{Cursor, ReplyCursor};
@@ -30,6 +31,8 @@ use crate::http::{body, graphql};
 struct Question {
     message: String,
     conversation_id: Option<String>,
+    assistant_id: Option<String>,
+    parameters: Option<Parameters>,
 }
 
 /// `POST /api/{user_id}/chat`.
@@ -87,8 +90,8 @@ pub(super) async fn chat(
 /// What is asked for.
 fn read(body: &[u8], headers: &HeaderMap) -> Result<SendMessage, Error> {
     let question: Question = serde_json::from_slice(body).map_err(|_| {
-        let message = "The body must be a JSON object with `message`, a string, and, if wanted, `conversation_id`, \
-                       a string or null.";
+        let message = "The body must be a JSON object with `message`, a string, and, if wanted, `conversation_id` and \
+                       `assistant_id`, strings or null, and `parameters`, an object or null.";
         Error::input("body", message)
     })?;
     let conversation_id = match question.conversation_id.as_deref() {
@@ -101,6 +104,10 @@ fn read(body: &[u8], headers: &HeaderMap) -> Result<SendMessage, Error> {
         idempotency_key: header(headers, "idempotency-key", "Idempotency-Key")?,
         on_busy: OnBusy::Enqueue,
         metadata: Metadata::default(),
+        choice: Choice {
+            assistant_id: question.assistant_id,
+            parameters: question.parameters.and_then(Parameters::some),
+        },
     })
 }
 

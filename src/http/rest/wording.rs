@@ -3,8 +3,14 @@
 use crate::error::Error;
 
 /// What the parts of a message to be sent are called, and what they are called here.
-const NAMES: [(&str, &str); 3] =
-    [("content", "message"), ("idempotencyKey", "Idempotency-Key"), ("conversationId", "conversation_id")];
+const NAMES: [(&str, &str); 6] = [
+    ("content", "message"),
+    ("idempotencyKey", "Idempotency-Key"),
+    ("conversationId", "conversation_id"),
+    ("parameters.topP", "parameters.top_p"),
+    ("parameters.maxTokens", "parameters.max_tokens"),
+    ("parameters.reasoningEffort", "parameters.reasoning_effort"),
+];
 
 /// `error` about a message to be sent.
 pub(super) fn in_words_of_rest(error: Error) -> Error {

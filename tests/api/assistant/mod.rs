@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use causerie::assistant::openai::Options;
 use causerie::assistant::{
-    Assistant, Delta, Failure, FailureCode, FinishReason, OpenAi, Prompt, Speaker, ToolCall, Turn, Usage,
+    Assistant, Delta, Failure, FailureCode, FinishReason, OpenAi, Parameters, Prompt, Speaker, ToolCall,
+    Turn, Usage,
 };
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -92,7 +93,7 @@ fn options(provider: &Provider) -> Options {
 fn prompt(turns: &[(Speaker, &str)]) -> Prompt {
     let turn =
         |(speaker, content): &(Speaker, &str)| Turn { speaker: *speaker, content: (*content).to_owned() };
-    Prompt { turns: turns.iter().map(turn).collect() }
+    Prompt { turns: turns.iter().map(turn).collect(), parameters: Parameters::default() }
 }
 
 fn start(options: Options) -> BoxStream<'static, Result<Delta, Failure>> {

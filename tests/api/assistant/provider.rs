@@ -27,6 +27,8 @@ pub struct Request {
     /// The request line and the headers, in lower case.
     pub head: String,
     pub body: Value,
+    /// The body as it was sent.
+    pub text: String,
 }
 
 /// What is done on one connection after its request; then it is closed.
@@ -197,7 +199,8 @@ fn read(connection: &TcpStream) -> Request {
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
     let mut body = vec![0; length.parse().expect("a number")];
     reader.read_exact(&mut body).expect("the body");
-    Request { head, body: serde_json::from_slice(&body).expect("JSON") }
+    let text = String::from_utf8(body).expect("UTF-8");
+    Request { head, body: serde_json::from_str(&text).expect("JSON"), text }
 }
 
 /// Waits for the client to close, for ever if there is no `limit`.

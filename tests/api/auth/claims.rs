@@ -147,6 +147,7 @@ async fn minted_tokens_satisfy_their_own_rules() {
         audience: Some("chat".into()),
         user_claim: "user.id".into(),
         required: vec!["token.use=access".parse().unwrap(), "level=2".parse().unwrap()],
+        plan_claim: None,
     };
     for rules in [ClaimRules::default(), strict] {
         let authenticator = with_secret(rules.clone()).await;

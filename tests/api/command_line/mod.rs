@@ -1,5 +1,6 @@
 //! The command line: what it does, and how it says that it cannot.
 
+mod assistants;
 mod commands;
 mod dev;
 mod refusals;

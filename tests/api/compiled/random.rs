@@ -9,10 +9,17 @@ pub const INTROSPECTION: &str = "{ __schema { types { kind name possibleTypes { 
   fields { name type { ...T } args { name type { ...T } } } } } }
   fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } }";
 
-/// What only the library resolves, so that a query that selects it is not compiled.
+/// What only the library resolves, so that a query that selects it is not compiled: fields of all types, or of one.
 pub const LIBRARY_ONLY: &[&str] = &[
+    "Conversation.assistant",
+    "Conversation.assistantId",
+    "Conversation.parameters",
+    "Viewer.assistant",
+    "Viewer.assistantId",
     "activeReply",
+    "assistants",
     "changes",
+    "instructions",
     "node",
     "nextVersionId",
     "parent",
@@ -119,7 +126,9 @@ impl<'w> Documents<'w> {
     fn may_select(&self, of_type: &str, field: &Value) -> bool {
         let name = field["name"].as_str().unwrap();
         let is_way_back = of_type == "Message" && name == "conversation";
-        !self.without.contains(&name) && (self.without.is_empty() || !is_way_back)
+        let of_one = format!("{of_type}.{name}");
+        let is_without = self.without.contains(&name) || self.without.contains(&of_one.as_str());
+        !is_without && (self.without.is_empty() || !is_way_back)
     }
 
     /// Arguments for a field; `None` if it needs one that is not known here.

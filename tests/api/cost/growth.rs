@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use serde_json::json;
 
+use causerie::assistant::{Catalog, DEFAULT_ID, Profile};
+
 use super::large::{prepare, total_buffers};
 use super::rows::Filler;
 use crate::support::{Settings, TestServer, on_both_databases};
@@ -15,7 +17,8 @@ on_both_databases! {
     async fn a_message_costs_the_same_however_long_its_conversation_is(database) {
         let mut settings = Settings::default();
         // The prompt is as long as this allows, which is shorter than both conversations.
-        settings.replies.context_tokens = 60;
+        let profile = Profile::new(DEFAULT_ID, settings.assistant.clone());
+        settings.catalog = Some(Catalog::of(Profile { context_tokens: 60, ..profile }));
         // Nothing by the clock.
         settings.replies.checkpoint = std::time::Duration::from_mins(1);
         settings.replies.lease = std::time::Duration::from_mins(10);

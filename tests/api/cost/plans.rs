@@ -51,10 +51,12 @@ const DEEDS: &[(&str, &[&str])] = &[
         SEND,
         &[
             "conversation_pkey",
+            "conversation_setting_pkey",
             "message_active_position",
             "message_generating",
             "message_pkey",
             "message_queued",
+            "viewer_setting_pkey",
         ],
     ),
     // A retry, as the key is the same.
@@ -63,13 +65,15 @@ const DEEDS: &[(&str, &[&str])] = &[
 
 const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { reply { status } } }";
 
-const USUAL_SEND: [&str; 6] = [
+const USUAL_SEND: [&str; 8] = [
     "account_pkey",
     "conversation_pkey",
+    "conversation_setting_pkey",
     "message_active_position",
     "message_generating",
     "message_queued",
     "receipt_pkey",
+    "viewer_setting_pkey",
 ];
 
 on_both_databases! {
@@ -88,6 +92,7 @@ on_both_databases! {
         for number in 0..1_000 {
             filler.account(&format!("user {number}")).await;
         }
+        filler.settings().await;
         filler.analyze().await;
 
         let ann = server.user("ann");
@@ -140,6 +145,8 @@ async fn indexes(filler: &Filler, statement: &Statement) -> Vec<String> {
             .find_map(|before| line.split_once(before))?;
         Some(match rest.split_whitespace().next()? {
             "sqlite_autoindex_message_1" => "message_pkey".to_owned(),
+            "sqlite_autoindex_conversation_setting_1" => "conversation_setting_pkey".to_owned(),
+            "sqlite_autoindex_viewer_setting_1" => "viewer_setting_pkey".to_owned(),
             "sqlite_autoindex_conversation_1" => "conversation_pkey".to_owned(),
             "sqlite_autoindex_deleted_message_1" => "deleted_message_pkey".to_owned(),
             "sqlite_autoindex_receipt_1" => "receipt_pkey".to_owned(),

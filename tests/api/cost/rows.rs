@@ -43,9 +43,10 @@ impl Filler {
         let flag = if self.is_postgres { "true" } else { "1" };
         let sql = format!(
             "INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content,
-                 parts, created_at, finished_at, created_revision, revision)
+                 assistant_id, parts, created_at, finished_at, created_revision, revision)
              SELECT '{user}', {own}, {conversation}, CASE WHEN n = 1 THEN NULL ELSE {parent} END, n, {flag},
-                 CASE n % 2 WHEN 1 THEN 'USER' ELSE 'ASSISTANT' END, 'COMPLETE', 'message ' || n, {json},
+                 CASE n % 2 WHEN 1 THEN 'USER' ELSE 'ASSISTANT' END, 'COMPLETE', 'message ' || n,
+                 CASE n % 2 WHEN 0 THEN 'default' END, {json},
                  '2026-01-01T00:00:00.000+00:00', '2026-01-01T00:00:00.000+00:00', n, n
              FROM {numbers};
              UPDATE conversation SET last_position = {count} WHERE user_id = '{user}' AND id = {conversation}"
@@ -67,9 +68,9 @@ impl Filler {
             "UPDATE message SET created_revision = {count} + 1
              WHERE user_id = '{user}' AND conversation_id = {conversation} AND position = 2;
              INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content,
-                 parts, created_at, finished_at, created_revision, revision)
+                 assistant_id, parts, created_at, finished_at, created_revision, revision)
              SELECT user_id, {id}, conversation_id, parent_id, position, {flag}, role, status, content,
-                 parts, created_at, finished_at, n, n
+                 assistant_id, parts, created_at, finished_at, n, n
              FROM message CROSS JOIN {numbers}
              WHERE user_id = '{user}' AND conversation_id = {conversation} AND position = 2"
         );
@@ -142,6 +143,15 @@ impl Filler {
              SELECT '{user}', 'earlier ' || n, '2026-01-01T00:00:00.000+00:00' FROM {numbers}"
         );
         self.connection.execute_unprepared(&sql).await.unwrap();
+    }
+
+    /// Gives all users choices, and each of their conversations.
+    pub async fn settings(&self) {
+        let sql = "
+            INSERT INTO viewer_setting (user_id, assistant_id, revision) SELECT user_id, 'default', 1 FROM account;
+            INSERT INTO conversation_setting (user_id, conversation_id, instructions)
+            SELECT user_id, id, 'Be brief.' FROM conversation";
+        self.connection.execute_unprepared(sql).await.unwrap();
     }
 
     /// SQLite's numbers `n` from 1 to `count`.

@@ -16,13 +16,13 @@ fn conversations(first: u32, count: u32) -> String {
     let (conversation, message, reply) = (id(0), id(1), id(2));
     let numbers = format!("generate_series({first}, {}) AS n", first + count - 1);
     let insert = "INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content,
-        parts, created_at, finished_at, created_revision, revision)";
+        assistant_id, parts, created_at, finished_at, created_revision, revision)";
     format!(
         "INSERT INTO conversation (user_id, id, created_at, updated_at, revision)
          SELECT 'ann', {conversation}, now(), now(), n FROM {numbers};
-         {insert} SELECT 'ann', {message}, {conversation}, NULL, 1, true, 'USER', 'COMPLETE', '', '[]', now(), now(), n, n
+         {insert} SELECT 'ann', {message}, {conversation}, NULL, 1, true, 'USER', 'COMPLETE', '', NULL, '[]', now(), now(), n, n
          FROM {numbers};
-         {insert} SELECT 'ann', {reply}, {conversation}, {message}, 2, true, 'ASSISTANT', 'COMPLETE', '', '[]', now(), now(),
+         {insert} SELECT 'ann', {reply}, {conversation}, {message}, 2, true, 'ASSISTANT', 'COMPLETE', '', 'default', '[]', now(), now(),
              n, n
          FROM {numbers}"
     )

@@ -100,10 +100,12 @@ enum RestPlace {
     LastEvent,
 }
 
-const CONVERSATION: &str = "id title createdAt updatedAt messageCount lastMessage { id content }
+const CONVERSATION: &str =
+    "id title createdAt updatedAt messageCount instructions assistantId lastMessage { id content }
     messages(last: 3) { totalCount nodes { id content status } }";
 const MESSAGE: &str = "id content status role position createdAt finishedAt model
-    parent { id content } conversation { id title } failure { code } usage { inputTokens }";
+    parent { id content } conversation { id title } failure { code } usage { inputTokens }
+    assistantId assistant { id name } parameters { temperature }";
 const MESSAGES: &str = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
     edges { cursor node { id content } }";
 const CONVERSATIONS: &str = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
@@ -140,6 +142,72 @@ const CHANGES: &str = "__typename
 /// just sent.
 pub const CALLS: &[Call] = &[
     Call { place: "Query.viewer", request: Request::Nothing },
+    Call { place: "Query.assistants", request: Request::Nothing },
+    graphql(
+        "Mutation.configureViewer(input.assistantId)",
+        IDS,
+        "mutation($value: ID!) { configureViewer(input: { assistantId: $value }) { viewer {…} } }",
+        "id assistantId instructions",
+    ),
+    graphql(
+        "Mutation.configureViewer(input.idempotencyKey)",
+        &[Kind::Key],
+        "mutation($value: String!) { configureViewer(input: { idempotencyKey: $value }) { viewer {…} } }",
+        "id assistantId instructions",
+    ),
+    graphql(
+        "Mutation.updateConversation(input.assistantId)",
+        IDS,
+        "mutation($own: ID!, $value: ID!) {
+           updateConversation(input: { conversationId: $own, assistantId: $value }) { conversation {…} }
+         }",
+        CONVERSATION,
+    ),
+    graphql(
+        "Mutation.sendMessage(input.assistantId)",
+        IDS,
+        "mutation($value: ID!) { sendMessage(input: { content: \"hello\", assistantId: $value }) { reply {…} } }",
+        MESSAGE,
+    ),
+    graphql(
+        "Mutation.editMessage(input.assistantId)",
+        IDS,
+        "mutation($fresh: ID!, $value: ID!) {
+           editMessage(input: { messageId: $fresh, content: \"hello\", assistantId: $value }) { reply {…} }
+         }",
+        MESSAGE,
+    ),
+    graphql(
+        "Mutation.regenerateReply(input.assistantId)",
+        IDS,
+        "mutation($reply: ID!, $value: ID!) {
+           regenerateReply(input: { messageId: $reply, assistantId: $value }) { reply {…} }
+         }",
+        MESSAGE,
+    ),
+    stream(
+        "Subscription.sendMessage(input.assistantId)",
+        IDS,
+        "subscription($value: ID!, $key: String!) {
+           sendMessage(input: { content: \"hello\", idempotencyKey: $key, assistantId: $value }) { __typename }
+         }",
+    ),
+    stream(
+        "Subscription.editMessage(input.assistantId)",
+        IDS,
+        "subscription($fresh: ID!, $value: ID!, $key: String!) {
+           editMessage(input: { messageId: $fresh, content: \"hello\", idempotencyKey: $key, assistantId: $value }) {
+             __typename
+           }
+         }",
+    ),
+    stream(
+        "Subscription.regenerateReply(input.assistantId)",
+        IDS,
+        "subscription($reply: ID!, $value: ID!, $key: String!) {
+           regenerateReply(input: { messageId: $reply, idempotencyKey: $key, assistantId: $value }) { __typename }
+         }",
+    ),
     graphql(
         "Query.conversation(id)",
         IDS,
@@ -673,6 +741,15 @@ pub const CALLS: &[Call] = &[
 /// Places that take text which names nothing.
 pub const FREE_TEXT: &[&str] = &[
     "Mutation.createConversation(input.title)",
+    "Mutation.configureViewer(input.instructions)",
+    "Mutation.editMessage(input.parameters.reasoningEffort)",
+    "Mutation.regenerateReply(input.parameters.reasoningEffort)",
+    "Mutation.sendMessage(input.parameters.reasoningEffort)",
+    "Mutation.updateConversation(input.instructions)",
+    "Mutation.updateConversation(input.parameters.reasoningEffort)",
+    "Subscription.editMessage(input.parameters.reasoningEffort)",
+    "Subscription.regenerateReply(input.parameters.reasoningEffort)",
+    "Subscription.sendMessage(input.parameters.reasoningEffort)",
     "Mutation.updateConversation(input.title)",
     "Mutation.sendMessage(input.content)",
     "Mutation.createConversation(input.metadata)",

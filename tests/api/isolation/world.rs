@@ -107,13 +107,14 @@ async fn queue(client: &Client) -> (String, String) {
 }
 
 const OVERVIEW: &str = "{
+  viewer { assistantId instructions }
   trash: conversations(filter: { states: [TRASHED] }) { nodes { id title deletedAt messageCount } }
   conversations(first: 10) {
     totalCount
     edges {
       cursor
       node {
-        id title createdAt updatedAt messageCount
+        id title createdAt updatedAt messageCount assistantId instructions
         messages(first: 20) {
           edges {
             cursor
@@ -156,8 +157,10 @@ impl World {
         let keyed = victim.send("a secret under a key", json!({ "idempotencyKey": "key-of-victim" })).await;
         let running;
         (running, cursors.queue) = queue(&victim).await;
-        let mark = "mutation($id: ID!) { updateConversation(input: { conversationId: $id, metadata: { word: \"quokka\" } }) { __typename } }";
+        let mark = "mutation($id: ID!) { updateConversation(input: { conversationId: $id, metadata: { word: \"quokka\" }, instructions: \"a secret\" }) { __typename } }";
         victim.data(mark, json!({ "id": plain })).await;
+        let told = "mutation { configureViewer(input: { instructions: \"a secret\" }) { viewer { id } } }";
+        victim.data(told, json!({})).await;
         let trashed = victim.start("a secret in the trash").await;
         victim.data(delete, json!({ "id": trashed })).await;
         let marked = attacker.start("later common").await;

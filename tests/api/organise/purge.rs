@@ -18,7 +18,7 @@ on_both_databases! {
         let (ann, bob) = (server.user("ann"), server.user("bob"));
         let sent = ann.send("secret words", json!({ "idempotencyKey": "once", "metadata": { "a": "secret" } })).await;
         let id = sent["conversation"]["id"].as_str().unwrap();
-        update(&ann, id, json!({ "metadata": { "a": "secret" } })).await;
+        update(&ann, id, json!({ "metadata": { "a": "secret" }, "instructions": "secret" })).await;
         let edit = "mutation($id: ID!) { editMessage(input: { messageId: $id, content: \"secret edit\", idempotencyKey: \"edit\" }) { message { id } } }";
         ann.data(edit, json!({ "id": sent["message"]["id"] })).await;
         let gone = ann.send("secret and deleted", json!({ "conversationId": id })).await;
@@ -34,7 +34,8 @@ on_both_databases! {
         erased(&database, 1).await;
         assert_eq!(database.number("SELECT count(*) FROM message").await, 4, "the messages of what is kept");
         assert_eq!(database.number("SELECT count(*) FROM deleted_message").await, 0);
-        for text in ["SELECT count(*) FROM conversation WHERE title LIKE '%secret%' OR metadata LIKE '%secret%' OR title_key LIKE '%secret%'",
+        for text in ["SELECT count(*) FROM conversation_setting",
+            "SELECT count(*) FROM conversation WHERE title LIKE '%secret%' OR metadata LIKE '%secret%' OR title_key LIKE '%secret%'",
             "SELECT count(*) FROM message_search WHERE text LIKE '%secret%'",
             "SELECT count(*) FROM title_search WHERE text LIKE '%secret%'",
             "SELECT count(*) FROM receipt WHERE request_digest IS NOT NULL"] {

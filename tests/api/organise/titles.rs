@@ -1,7 +1,6 @@
 //! Titles: first words at once, something better after the first reply, and the user's word above all.
 
-use causerie::assistant::{Failure, FailureCode};
-use causerie::reply;
+use causerie::assistant::{Catalog, DEFAULT_ID, Failure, FailureCode, Profile, TitleAssistant};
 use serde_json::{Value, json};
 
 use super::{changes, conversation, cursor, delete, keep, rename, titles, update};
@@ -11,9 +10,11 @@ use crate::support::{
 
 /// A server whose title model is in the test's hands.
 async fn titled(database: &TestDatabase) -> (TestServer, ScriptedAssistant) {
-    let (title_assistant, script) = ScriptedAssistant::new();
+    let (writer, script) = ScriptedAssistant::new();
     let mut settings = Settings::default();
-    settings.replies = reply::Options { title_assistant: Some(title_assistant), ..settings.replies };
+    let titles = TitleAssistant { assistant_id: DEFAULT_ID.to_owned(), writer };
+    let catalog = Catalog::of(Profile::new(DEFAULT_ID, settings.assistant.clone()));
+    settings.catalog = Some(catalog.with_titles(Some(titles)));
     (TestServer::with(database, settings).await, script)
 }
 

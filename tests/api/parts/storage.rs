@@ -1,6 +1,6 @@
 //! What is stored of a message, and what is made of it.
 
-use causerie::assistant::FinishReason;
+use causerie::assistant::{Catalog, DEFAULT_ID, FinishReason, Profile};
 use serde_json::{Value, json};
 
 use super::*;
@@ -64,8 +64,10 @@ on_both_databases! {
     }
 
     async fn reasoning_is_left_out_if_the_operator_says_so(database) {
-        let replies = reply::Options { no_reasoning: true, ..options() };
-        let (server, script) = scripted(&database, replies).await;
+        let (assistant, script) = ScriptedAssistant::new();
+        let profile = Profile { no_reasoning: true, ..Profile::new(DEFAULT_ID, assistant) };
+        let settings = Settings { catalog: Some(Catalog::of(profile)), ..Settings::default() };
+        let server = TestServer::with(&database, settings).await;
         let ann = server.user("ann");
         let (id, attempt) = ask(&ann, &script).await;
         attempt.reason("Hm.");

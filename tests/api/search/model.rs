@@ -143,6 +143,8 @@ async fn store(database: &Database, user: &str, texts: &[String]) {
                         parts: Parts::default(),
                         finish_reason: None,
                         failure: None,
+                        assistant_id: None,
+                        parameters: None,
                         model: None,
                         usage: None,
                         attempt: 0,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use causerie::assistant::{Assistant, Echo};
+use causerie::assistant::{Assistant, Catalog, DEFAULT_ID, Echo, Profile};
 use causerie::auth::{self, Authenticator, ClaimRules, Secret, Source, UserId};
 use causerie::chat::{Limits, resume_steps};
 use causerie::database::{Database, statistics};
@@ -28,6 +28,8 @@ pub type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
 /// How a test server differs from the default one.
 pub struct Settings {
     pub assistant: Arc<dyn Assistant>,
+    /// Which assistants there are, if not that one alone.
+    pub catalog: Option<Catalog>,
     pub replies: reply::Options,
     pub message_chars: usize,
     pub user_queued: u32,
@@ -51,6 +53,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             assistant: Arc::new(Echo::new(Duration::ZERO)),
+            catalog: None,
             replies: reply::Options {
                 lease: Duration::from_secs(2),
                 checkpoint: Duration::from_millis(50),
@@ -113,7 +116,9 @@ impl TestServer {
             None => Arc::new(Hub::default()),
         };
         tokio::spawn(index::catch_up(database.clone(), signals.clone(), shutdown.clone()));
-        let replies = Replies::start(database.clone(), signals, settings.assistant, settings.replies);
+        let assistant = settings.assistant;
+        let catalog = settings.catalog.unwrap_or_else(|| Catalog::of(Profile::new(DEFAULT_ID, assistant)));
+        let replies = Replies::start(database.clone(), signals, Arc::new(catalog), settings.replies);
         trash::start(database.clone(), settings.trash, shutdown.clone());
         receipts::start(database.clone(), settings.receipts, shutdown.clone());
         statistics::keep(database.clone(), settings.statistics, shutdown.clone());
@@ -121,6 +126,7 @@ impl TestServer {
             message_chars: settings.message_chars,
             user_queued: settings.user_queued,
             trash: settings.trash,
+            ..Limits::default()
         };
         resume_steps(database.clone(), replies.clone(), limits, shutdown.clone());
         let app = App::new(Parts {

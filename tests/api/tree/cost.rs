@@ -130,7 +130,7 @@ on_both_databases! {
             ("activate again", 8),
             ("edit off the path", 10 + index),
             ("delete the branch on the path", 12 + index),
-            ("fork", 8 + index),
+            ("fork", 9 + index),
         ];
         assert_eq!(short.len(), expected.len());
         for (((name, long), (_, short)), (_, count)) in long.iter().zip(&short).zip(expected) {
@@ -158,6 +158,10 @@ on_both_databases! {
         ] {
             filler.connection().execute_unprepared(sql).await.unwrap();
         }
+        for number in 0..1_000 {
+            filler.account(&format!("user {number}")).await;
+        }
+        filler.settings().await;
         filler.analyze().await;
         let ann = server.user("ann");
         let page = ann.data(BRANCH, json!({ "id": conversations[0], "first": 100 })).await;

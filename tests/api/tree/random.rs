@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use causerie::auth::{UserId, Viewer};
 use causerie::chat::{
-    ActivateMessage, Change, ChangeCursor, Chat, CountedPage, DeleteMessage, EditMessage, ForkConversation,
-    Limits, LongColumns, Metadata, OnBusy, PathPage, PositionRange, RegenerateReply, SendMessage,
-    SiblingGroup, SiblingKey, SiblingPage, Slice,
+    ActivateMessage, Change, ChangeCursor, Chat, Choice, CountedPage, DeleteMessage, EditMessage,
+    ForkConversation, Limits, LongColumns, Metadata, OnBusy, PathPage, PositionRange, RegenerateReply,
+    SendMessage, SiblingGroup, SiblingKey, SiblingPage, Slice,
 };
 use causerie::entity::{conversation, message};
 use causerie::memory::Memory;
@@ -147,6 +147,7 @@ impl World<'_> {
             idempotency_key: key.clone(),
             on_busy: OnBusy::Reject,
             metadata: Metadata::default(),
+            choice: Choice::default(),
         };
         let sent = self.chat.send(request.clone()).await.unwrap();
         let reply = self.chat.reply_ended(sent.reply.id).await.unwrap();
@@ -171,6 +172,7 @@ impl World<'_> {
             idempotency_key: key.clone(),
             on_busy: OnBusy::Reject,
             metadata: Metadata::default(),
+            choice: Choice::default(),
         };
         let sent = self.chat.edit_message(request.clone()).await.unwrap();
         let reply = self.chat.reply_ended(sent.reply.id).await.unwrap();
@@ -208,6 +210,7 @@ impl World<'_> {
             idempotency_key: key.clone(),
             on_busy: OnBusy::Reject,
             metadata: Metadata::default(),
+            choice: Choice::default(),
         };
         let done = self.chat.regenerate_reply(request.clone()).await.unwrap();
         let reply = self.chat.reply_ended(done.reply.id).await.unwrap();

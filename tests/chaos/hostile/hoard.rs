@@ -115,15 +115,16 @@ async fn fill(
     };
     let now = "'2026-01-01T00:00:00.000+00:00'";
     let insert = "INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content,
-            parts, created_at, finished_at, created_revision, revision) SELECT";
+            assistant_id, parts, created_at, finished_at, created_revision, revision) SELECT";
     connection.execute_unprepared(setup).await?;
     connection
         .execute_unprepared(&format!(
             "{insert} '{user}', {own}, {conversation}, CASE WHEN n > 1 THEN {parent} END, n, {yes},
-                CASE n % 2 WHEN 1 THEN 'USER' ELSE 'ASSISTANT' END, 'COMPLETE', 'message ' || n, {json}, {now}, {now},
+                CASE n % 2 WHEN 1 THEN 'USER' ELSE 'ASSISTANT' END, 'COMPLETE', 'message ' || n,
+                CASE n % 2 WHEN 0 THEN 'default' END, {json}, {now}, {now},
                 n, 1
             FROM {numbers};
-            {insert} '{user}', {own}, {conversation}, NULL, 1, {no}, 'USER', 'COMPLETE', 'another one', {json}, {now},
+            {insert} '{user}', {own}, {conversation}, NULL, 1, {no}, 'USER', 'COMPLETE', 'another one', NULL, {json}, {now},
                 {now}, n, 1
             FROM (SELECT {LENGTH} + 1 AS n) AS series;
             UPDATE conversation SET last_position = {LENGTH} WHERE user_id = '{user}' AND id = {conversation}"
