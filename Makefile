@@ -25,7 +25,7 @@ PAGES := web/chat web/graphiql
 # The chat is built on the client package.
 PAGE_SOURCES := $(shell find web $(PACKAGES)/client/src -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
 
-.PHONY: help run test api chaos measure hostile fuzz bench bench-growth bench-search instructions web schema release-schema configuration fmt lint audit clients clean
+.PHONY: help run test api chaos measure hostile fuzz bench bench-growth bench-search instructions web schema release-schema configuration fmt lint audit clients example-nextjs clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -104,6 +104,16 @@ $(PACKAGES_TEST)/node_modules/@causerie/installed: $(PACKAGES)/node_modules/.pac
 	cd $(PACKAGES_TEST) && $(NPM) install --no-save --prefer-offline --ignore-scripts --no-audit --no-fund --loglevel=error ../../../target/packages/*.tgz
 	@touch $@
 
+EXAMPLE := examples/nextjs
+$(EXAMPLE)/node_modules/@causerie/installed: $(PACKAGES_TEST)/node_modules/@causerie/installed $(EXAMPLE)/node_modules/.package-lock.json
+	rm -rf $(EXAMPLE)/node_modules/@causerie
+	cd $(EXAMPLE) && $(NPM) install --no-save --prefer-offline --ignore-scripts --no-audit --no-fund --loglevel=error \
+	  ../../target/packages/causerie-client-*.tgz ../../target/packages/causerie-assistant-ui-*.tgz
+	@touch $@
+
+example-nextjs: $(EXAMPLE)/node_modules/@causerie/installed ## run the example with Next.js and Better Auth; examples/nextjs/README.md tells how to run the server
+	cd $(EXAMPLE) && NEXT_TELEMETRY_DISABLED=1 $(NPM) run dev
+
 # Writes what a command prints; the file stays as it is when the server cannot be built.
 WRITE = new=$$(mktemp) && trap "rm -f $$new" EXIT && $(CARGO) run $(LOCKED) --quiet -- $@ > $$new && cat $$new >
 
@@ -131,7 +141,7 @@ lint: $(PAGES:=/node_modules/.package-lock.json) $(PACKAGES)/node_modules/.packa
 audit: ## check the licences, sources and known faults of what is linked in
 	@scripts/audit $(CARGO_DENY)
 
-clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json $(SCHEMATHESIS)/installed $(PACKAGES_TEST)/node_modules/@causerie/installed web ## run GraphQL clients, the npm packages and a browser against the real server
+clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json $(SCHEMATHESIS)/installed $(EXAMPLE)/node_modules/@causerie/installed web ## run GraphQL clients, the npm packages and a browser against the real server
 	$(CARGO) build $(LOCKED)
 	chromium=$$(scripts/chromium) && CHROMIUM=$$chromium scripts/with-postgres node tests/clients/run.mjs $(SUITES)
 
@@ -139,4 +149,4 @@ clean: ## remove everything that was built
 	$(CARGO) clean
 	rm -rf $(PAGES:=/node_modules) $(PAGES:=/dist/index.html) $(PAGES:=/dist/assets) tests/clients/node_modules \
 	  $(BETTER_AUTH)/node_modules $(SCHEMA_TOOLS)/node_modules $(PACKAGES)/node_modules $(PACKAGES)/*/dist \
-	  $(PACKAGES_TEST)/node_modules
+	  $(PACKAGES_TEST)/node_modules $(EXAMPLE)/node_modules $(EXAMPLE)/.next

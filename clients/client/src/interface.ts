@@ -182,6 +182,8 @@ export interface OutgoingMessage {
   readonly content: string;
   readonly metadata?: JsonObject | undefined;
   readonly onBusy?: SendMessageInput['onBusy'];
+  readonly assistantId?: string | undefined;
+  readonly parameters?: SendMessageInput['parameters'];
   readonly createdAt: string;
   /** `waiting` for the network or the server, and tried again by itself; `failed` for a reason that stays. */
   readonly state: 'sending' | 'waiting' | 'failed';

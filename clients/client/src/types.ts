@@ -162,9 +162,19 @@ interface Keyed {
   /** The key of this request, so that a repetition changes nothing. By default a new UUID. */
   readonly idempotencyKey?: string | undefined;
 }
+/** How an assistant is to write. What is left out is as the conversation says, or the model's. */
+export interface Parameters {
+  readonly temperature?: number | null | undefined;
+  readonly topP?: number | null | undefined;
+  readonly maxTokens?: number | null | undefined;
+  readonly reasoningEffort?: string | null | undefined;
+}
 interface Requesting extends Keyed {
   readonly onBusy?: OnBusy | undefined;
   readonly metadata?: JsonObject | undefined;
+  /** The assistant that is to write the reply, if there are several. */
+  readonly assistantId?: string | undefined;
+  readonly parameters?: Parameters | undefined;
 }
 export interface SendMessageInput extends Requesting {
   /** Without it, the message starts a conversation. */
@@ -187,6 +197,10 @@ export interface UpdateConversationInput extends Keyed {
   readonly pinned?: boolean | undefined;
   readonly archived?: boolean | undefined;
   readonly metadata?: JsonObject | undefined;
+  /** `null` removes it, as it does the next two. */
+  readonly assistantId?: string | null | undefined;
+  readonly parameters?: Parameters | null | undefined;
+  readonly instructions?: string | null | undefined;
   readonly ifRevision?: string | undefined;
 }
 export interface ConversationFilter {

@@ -170,6 +170,22 @@ test('a message that the server refuses says why, and can be taken back', async 
   assert.deepEqual(page.thread(key).outgoing, []);
 });
 
+test('what is sent before the feed has begun is shown to its end', async () => {
+  const client = createClient({
+    url: `${server.url}/graphql`,
+    token: server.token,
+    async fetch(url, init) {
+      // The feed begins long after a reply would have ended.
+      if (init.body.includes('changeCursor')) await new Promise((resolve) => setTimeout(resolve, 1500));
+      return fetch(url, init);
+    },
+  });
+  const page = createReplica({ client });
+  replicas.push(page);
+  page.start();
+  await say(page, 'Early');
+});
+
 test('a replica whose token is refused says so, and goes on with a good one', async () => {
   let token = 'bad';
   const page = createReplica({ client: createClient({ url: `${server.url}/graphql`, token: () => token }) });

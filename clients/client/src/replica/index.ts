@@ -20,8 +20,12 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
     lists.invalidate();
     threads.invalidate(id);
   });
-  const lists = new Lists(client, rows, size, notifier.now);
-  const threads = new Threads(client, rows, pageSizes.messages ?? 50, (id) => outbox.of(id), notifier.now);
+  // What was read or sent before the cursor of the feed is known could change without the feed telling of it.
+  let begin = () => {};
+  let begun = new Promise<void>((resolve) => (begin = resolve));
+  const ready = () => begun;
+  const lists = new Lists(client, rows, size, notifier.now, ready);
+  const threads = new Threads(client, rows, pageSizes.messages ?? 50, (id) => outbox.of(id), notifier.now, ready);
   const outbox = new Outbox(client, sent, changed, storage, storagePrefix);
 
   let status: ReplicaStatus = 'idle';
@@ -80,10 +84,13 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
     viewerId = viewer.id;
     cursor = viewer.changeCursor;
     lists.take('ACTIVE', viewer.conversations, askedAt);
+    begin();
+    outbox.open();
   }
 
   function forgetAll(): void {
     cursor = undefined;
+    begun = new Promise((resolve) => (begin = resolve));
     rows.clear();
     lists.clear();
     threads.clear();
@@ -171,7 +178,7 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
     running.abort();
     running = new AbortController();
     become('connecting');
-    outbox.open();
+    if (cursor !== undefined) outbox.open();
     void run(running.signal);
   };
   const wake = () => {

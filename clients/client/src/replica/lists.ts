@@ -22,12 +22,14 @@ export class Lists {
   readonly #rows: Rows;
   readonly #size: number;
   readonly #notify: () => void;
+  readonly #ready: () => Promise<void>;
 
-  constructor(client: Client, rows: Rows, size: number, notify: () => void) {
+  constructor(client: Client, rows: Rows, size: number, notify: () => void, ready: () => Promise<void>) {
     this.#client = client;
     this.#rows = rows;
     this.#size = size;
     this.#notify = notify;
+    this.#ready = ready;
   }
 
   clear(): void {
@@ -58,6 +60,7 @@ export class Lists {
     if (list.isLoading || !list.hasMore) return;
     this.#change(list, { isLoading: true, error: undefined });
     try {
+      await this.#ready();
       const askedAt = this.#rows.clock;
       const page = await this.#client.conversations({
         filter: { states: [state] },

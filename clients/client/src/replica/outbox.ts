@@ -56,10 +56,10 @@ export class Outbox {
     return [...this.#entries.values()].filter((entry) => this.#threadOf(entry) === this.resolve(id));
   }
 
-  add({ idempotencyKey: key = newKey(), conversationId, content, metadata, onBusy }: SendMessageInput): OutgoingMessage {
+  add({ idempotencyKey: key = newKey(), conversationId, ...input }: SendMessageInput): OutgoingMessage {
     const createdAt = new Date().toISOString();
     const id = conversationId === undefined ? null : this.resolve(conversationId);
-    const entry: OutgoingMessage = { key, conversationId: id, content, metadata, onBusy, createdAt, state: 'sending' };
+    const entry: OutgoingMessage = { ...input, key, conversationId: id, createdAt, state: 'sending' };
     this.#put(entry);
     this.#pump();
     return entry;
@@ -107,11 +107,11 @@ export class Outbox {
   }
 
   async #transmit(entry: OutgoingMessage): Promise<void> {
-    const { key, content, metadata, onBusy, conversationId } = entry;
+    const { key, conversationId, state, createdAt, error: _, ...message } = entry;
     this.#inFlight.add(key);
-    if (entry.state !== 'sending') this.#put({ ...entry, state: 'sending', error: undefined });
+    if (state !== 'sending') this.#put({ ...entry, state: 'sending', error: undefined });
     try {
-      const input = { idempotencyKey: key, awaitReply: false, content, metadata, onBusy, conversationId: conversationId ?? undefined };
+      const input = { ...message, idempotencyKey: key, awaitReply: false, conversationId: conversationId ?? undefined };
       const selection = 'conversation { ...ConversationFields } message { ...MessageFields } reply { ...MessageFields }';
       const sent = await this.#client.mutate<Sent>('sendMessage', input, selection);
       this.#inFlight.delete(key);

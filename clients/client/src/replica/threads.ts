@@ -28,19 +28,23 @@ export class Threads {
   readonly #size: number;
   readonly #outgoing: (conversationId: string) => readonly OutgoingMessage[];
   readonly #notify: () => void;
+  readonly #ready: () => Promise<void>;
 
+  /** `ready` resolves once the feed is to bring whatever changes after that. */
   constructor(
     client: Client,
     rows: Rows,
     size: number,
     outgoing: (conversationId: string) => readonly OutgoingMessage[],
     notify: () => void,
+    ready: () => Promise<void>,
   ) {
     this.#client = client;
     this.#rows = rows;
     this.#size = size;
     this.#outgoing = outgoing;
     this.#notify = notify;
+    this.#ready = ready;
   }
 
   clear(): void {
@@ -91,6 +95,7 @@ export class Threads {
     if (!state || state.isLoading) return;
     this.#change(id, state, { isLoading: true, error: undefined });
     try {
+      await this.#ready();
       const askedAt = this.#rows.clock;
       const document = `query ($id: ID!, $last: Int!) {
         conversation(id: $id) { ...ConversationFields messages(last: $last) { nodes { ...MessageFields } } }
