@@ -55,7 +55,7 @@ fn table(page: &Path, assets: &Path) -> Result<Option<String>, Box<dyn Error>> {
         }
         write!(
             table,
-            "Asset {{ name: {name:?}, content_type: {content_type:?}, gzip: include_bytes!({:?}), \
+            "super::bundle::Asset {{ name: {name:?}, content_type: {content_type:?}, gzip: include_bytes!({:?}), \
              brotli: include_bytes!({:?}) }},",
             text(&file)?,
             text(&brotli)?

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 pub use self::markdown::markdown;
-use crate::{assistant, auth, chat, database, http, receipts, reply};
+use crate::{assistant, auth, chat, database, http, receipts, reply, usage};
 
 /// A self-hosted GraphQL server for chat with an assistant.
 ///
@@ -35,6 +35,18 @@ pub enum Command {
         /// Where to.
         #[command(subcommand)]
         direction: Direction,
+    },
+    /// Print what users, assistants or models have used. The database is only read, and servers may run meanwhile.
+    Usage {
+        /// The database.
+        #[command(flatten)]
+        database: database::Options,
+        /// What is reported.
+        #[command(flatten)]
+        query: usage::Query,
+        /// How it is printed.
+        #[arg(long, value_name = "FORMAT", default_value = "table")]
+        format: usage::Format,
     },
     /// Print the GraphQL schema.
     Schema,

@@ -4,11 +4,15 @@ mod code;
 mod database;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 
 pub(crate) use self::code::Code;
 pub(crate) use self::database::{is_locked, is_outage};
 use crate::auth::Rejection;
 use crate::outage::Outage;
+use crate::usage::Exceeded;
 
 /// Whether requests can be served.
 static SERVICE: Outage = Outage::of("service");
@@ -52,6 +56,8 @@ pub enum Error {
     TooManyMessages,
     /// `RATE_LIMITED`, HTTP 429: as many replies of the viewer are queued as may be.
     TooManyQueued(u32),
+    /// `QUOTA_EXCEEDED`, HTTP 429: a quota of the viewer's plan does not allow another reply.
+    QuotaExceeded(Box<Exceeded>),
     /// `ANSWER_TOO_LARGE`: the texts that the operation reads and returns have more than this many bytes.
     TooLarge(usize),
     /// `RATE_LIMITED`, HTTP 429: the viewer's operations hold as much text as one user's may, or read too much of it in
@@ -98,6 +104,7 @@ impl Error {
             Self::RevisionMismatch => Code::Conflict,
             Self::ConversationBusy => Code::ConversationBusy,
             Self::TooManyQueued(_) | Self::TooManyBytesInFlight => Code::RateLimited,
+            Self::QuotaExceeded(_) => Code::QuotaExceeded,
             Self::TooLarge(_) => Code::AnswerTooLarge,
             Self::TooManyMessages | Self::Internal(_) => Code::Internal,
         }
@@ -132,6 +139,7 @@ impl Error {
                     "At most {maximum} of your replies may be queued; wait until one of them begins."
                 );
             }
+            Self::QuotaExceeded(exceeded) => return exceeded.message(),
             Self::TooLarge(maximum) => {
                 return format!("The texts of the response exceed {maximum} bytes; request fewer at a time.");
             }
@@ -147,6 +155,15 @@ impl Error {
     /// The sentence for people about a fault of the server.
     pub(crate) const INTERNAL: &str = "Something went wrong on the server.";
 
+    /// What a client is told for programs beside the code.
+    pub(crate) fn details(&self) -> BTreeMap<&'static str, Value> {
+        match self {
+            Self::BadUserInput { field, .. } => BTreeMap::from([("field", field.as_ref().into())]),
+            Self::QuotaExceeded(exceeded) => exceeded.extensions(),
+            _ => BTreeMap::new(),
+        }
+    }
+
     /// After how many seconds the client may try again, if it has asked for too much.
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
@@ -154,6 +171,7 @@ impl Error {
             // A reply takes some seconds, and then the next one begins.
             Self::TooManyQueued(_) => Some(5),
             Self::TooManyBytesInFlight => Some(1),
+            Self::QuotaExceeded(exceeded) => Some(exceeded.seconds_left()),
             _ => None,
         }
     }
@@ -180,8 +198,8 @@ impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         error.log();
         let mut extensions = error.code().extensions(error.retry_after());
-        if let Error::BadUserInput { field, .. } = &error {
-            extensions.set("field", field.as_ref());
+        for (name, value) in error.details() {
+            extensions.set(name, async_graphql::Value::from_json(value).unwrap_or_default());
         }
         Self { message: error.message(), source: None, extensions: Some(extensions) }
     }

@@ -9,7 +9,7 @@
 //! - [`chat`]: what a viewer may do: every query and every rule
 //! - [`reply`]: the life of a reply: lease, checkpoints, takeover
 //! - [`assistant`]: who writes replies, and the catalog of them
-//! - [`usage`]: what replies take and cost: prices and quotas
+//! - [`usage`]: what replies take and cost: prices, quotas and the ledger
 //! - [`trash`], [`receipts`]: erasing deleted conversations and old receipts after a while
 //! - [`auth`]: bearer token → viewer
 //! - [`search`]: what a word is, what a query means

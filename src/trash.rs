@@ -23,6 +23,7 @@ use crate::entity::{
 use crate::error::Error;
 use crate::index;
 use crate::options::days;
+use crate::usage::{self, Ledger};
 
 /// How many conversations one pass erases. If there may be more, the next pass begins at once.
 const CONVERSATIONS: u64 = 64;
@@ -87,6 +88,7 @@ async fn erase(database: &Database, keep: Duration, user: &str, id: Uuid) -> Res
         database.update(index::delete_title(database.backend(), user, id)).await?;
         clear_digest(database, user, id).await?;
         erase_metadata(database, user, id).await?;
+        settle(database, user, id).await?;
         erase_settings(database, user, id).await?;
         erase_messages(database, user, id).await?;
         erase_tombstones(database, user, id).await?;
@@ -142,6 +144,34 @@ async fn clear_digest(database: &Database, user: &str, conversation: Uuid) -> Re
         .to_owned();
     database.update(database.backend().build(&clear)).await?;
     Ok(())
+}
+
+/// Settles what the replies of a conversation have used that have not ended: they cannot any more. There are some only if
+/// their servers have not heard yet that they are to stop.
+async fn settle(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
+    use message::Column;
+    let unended = message::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(own(Column::UserId, user))
+        .filter(Column::ConversationId.eq(conversation))
+        // Spelled out, as the database must see that the partial index applies.
+        .filter(Expr::cust("status = 'GENERATING'"));
+    let unended: Vec<Uuid> =
+        database.read(|connection| Box::pin(unended.clone().into_tuple().all(connection))).await?;
+    if unended.is_empty() {
+        return Ok(());
+    }
+    database
+        .write(user, (user.to_owned(), unended), |write, (user, unended)| {
+            Box::pin(async move {
+                for request in usage::under_way(write, user, unended).await? {
+                    Ledger::default().settle_lost(write, user, &request).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
 }
 
 /// Deletes the index of a conversation's metadata.

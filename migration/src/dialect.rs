@@ -3,19 +3,20 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-/// Replaces `{user}`, `{key}`, `{uuid}`, `{instant}`, `{json}`, `{bytes}`, `{flag}`, `{big}` and `{table}` in `sql`,
+/// Replaces `{user}`, `{key}`, `{uuid}`, `{instant}`, `{date}`, `{json}`, `{bytes}`, `{flag}`, `{big}` and `{table}` in `sql`,
 /// and runs it.
 ///
 /// User ids, and keys that lists are ordered by, compare by their bytes on both databases: order and uniqueness
 /// then never change with a locale or with an upgrade of the system's collation tables.
 pub(crate) async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
     let connection = manager.get_connection();
-    let names: [(&str, &str); 9] = match connection.get_database_backend() {
+    let names: [(&str, &str); 10] = match connection.get_database_backend() {
         DbBackend::Sqlite => [
             ("{user}", "TEXT"),
             ("{key}", "TEXT"),
             ("{uuid}", "BLOB"),
             ("{instant}", "TEXT"),
+            ("{date}", "TEXT"),
             ("{json}", "TEXT"),
             ("{bytes}", "BLOB"),
             ("{flag}", "INTEGER"),
@@ -27,6 +28,7 @@ pub(crate) async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<()
             ("{key}", "TEXT COLLATE \"C\""),
             ("{uuid}", "UUID"),
             ("{instant}", "TIMESTAMPTZ"),
+            ("{date}", "DATE"),
             ("{json}", "JSONB"),
             ("{bytes}", "BYTEA"),
             ("{flag}", "BOOLEAN"),

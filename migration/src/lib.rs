@@ -12,6 +12,7 @@ mod applied;
 mod dialect;
 mod m20261120_000001_conversations;
 mod m20261120_000002_search;
+mod m20261120_000004_usage;
 
 pub use sea_orm_migration::MigratorTrait;
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261120_000001_conversations::Migration),
             Box::new(m20261120_000002_search::Migration),
+            Box::new(m20261120_000004_usage::Migration),
         ]
     }
 }

@@ -159,7 +159,10 @@ impl<'d> Walk<'d> {
             ("__Schema", "types") | ("Query", "assistants") => return 10,
             // Most messages have one or two; further ones count in the memory of the answer.
             ("Message", "parts") => return 3,
-            ("__Type", "fields" | "inputFields" | "enumValues" | "interfaces" | "possibleTypes") => return 5,
+            // A month of two assistants.
+            ("Viewer", "usage") => return 60,
+            ("__Type", "fields" | "inputFields" | "enumValues" | "interfaces" | "possibleTypes")
+            | ("Viewer", "quotas") => return 5,
             ("Mutation", name) if CHANGES_SEVERAL.contains(&name) => return self.conversations(field).max(1),
             _ if !is_page(&field.definition) => return 1,
             _ => {}
@@ -267,6 +270,7 @@ fn price(parent: &str, name: &str, definition: &FieldDefinition) -> u64 {
         "snippet" => SNIPPET,
         _ if parent == "Mutation" => WRITE,
         _ if parent == "Subscription" && is_mutation(name) => WRITE,
+        "quotas" | "usage" if parent == "Viewer" => PAGE,
         _ if is_page(definition) && matches!(parent, "Query" | "Viewer") => PAGE,
         _ => 1,
     }

@@ -34,6 +34,9 @@ fn each_kind_of_field_has_its_price() {
             "{ search(query: \"one\", first: 5) { nodes { snippet { text } } } }",
             json!({}),
         ),
+        // Days, of several assistants.
+        (1 + 10 + 5, "{ viewer { quotas { period } } }", json!({})),
+        (1 + 10 + 60 * 2, "{ viewer { usage(since: \"2026-11-01\") { day tokens } } }", json!({})),
         // A transaction, by whichever operation.
         (200 + 1, "mutation { deleteMessage(input: { messageId: \"x\" }) { deletedMessageId } }", json!({})),
         (

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Assistant, Common, Profile, file};
-use crate::usage::Quota;
+use crate::usage::{Ledger, Quota, Terms};
 
 /// The assistants that a server offers, in the operator's order. It never changes while the server runs.
 #[derive(Clone, Debug)]
@@ -17,7 +17,8 @@ pub struct Catalog {
     default: Arc<Profile>,
     titles: Option<TitleAssistant>,
     currency: String,
-    quotas: Vec<Quota>,
+    /// What usage is counted by.
+    ledger: Arc<Ledger>,
     /// For each plan that the operator names what its users may choose; for all others the last.
     choices: (HashMap<String, Arc<str>>, Arc<str>),
 }
@@ -74,7 +75,8 @@ impl Catalog {
         }
         let default = by_id.get(&parts.default)?.clone();
         let catalog = Self::finish(profiles, by_id, default);
-        Some(Self { titles: parts.titles, currency: parts.currency, quotas: parts.quotas, ..catalog })
+        let catalog = catalog.with_quotas(parts.quotas);
+        Some(Self { titles: parts.titles, currency: parts.currency, ..catalog })
     }
 
     fn finish(
@@ -90,9 +92,10 @@ impl Catalog {
             default,
             titles: None,
             currency: "USD".to_owned(),
-            quotas: Vec::new(),
+            ledger: Arc::default(),
             choices: (HashMap::new(), "{}".into()),
         };
+        catalog.ledger = Arc::new(Ledger { assistants: catalog.terms(), ..Ledger::default() });
         // The plan without a name is nobody's: it stands for those that the operator does not name.
         let other = catalog.choices_of("");
         let named = plans.into_iter().map(|plan| (plan.clone(), catalog.choices_of(&plan))).collect();
@@ -104,6 +107,20 @@ impl Catalog {
     #[must_use]
     pub fn with_titles(self, titles: Option<TitleAssistant>) -> Self {
         Self { titles, ..self }
+    }
+
+    /// The same with limits on what may be used.
+    #[must_use]
+    pub fn with_quotas(self, quotas: Vec<Quota>) -> Self {
+        let ledger = Ledger { quotas, ..Ledger::clone(&self.ledger) };
+        Self { ledger: Arc::new(ledger), ..self }
+    }
+
+    /// What the ledger needs to know of each assistant.
+    fn terms(&self) -> HashMap<String, Terms> {
+        let terms =
+            |profile: &Profile| Terms { price: profile.price, context_tokens: profile.context_tokens };
+        self.by_id.iter().map(|(id, profile)| (id.clone(), terms(profile))).collect()
     }
 
     /// The assistant with this id, or the one that has replaced it.
@@ -141,14 +158,14 @@ impl Catalog {
         &self.currency
     }
 
-    /// What the users of a plan may use in a period.
+    /// What usage is counted by.
     #[must_use]
-    pub fn quotas(&self) -> &[Quota] {
-        &self.quotas
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// What users of `plan` may choose, as a JSON object for a statement: of each id, and of none as `""`, the `id` of who
-    /// then answers, and the `parameters` that are set unless somebody sets them. It is made once for each plan.
+    /// then answers, the `parameters` that are set unless somebody sets them, and the `terms` of the ledger. It is made once for each plan.
     #[must_use]
     pub fn choices(&self, plan: &str) -> &str {
         self.choices.0.get(plan).unwrap_or(&self.choices.1)
@@ -160,7 +177,7 @@ impl Catalog {
         for (id, profile) in named.chain([("", &self.default)]) {
             if profile.is_for(plan) {
                 let parameters = profile.settable.defaults().some();
-                choices.insert(id.to_owned(), json!({ "id": profile.id, "parameters": parameters }));
+                choices.insert(id.to_owned(), json!({ "id": profile.id, "parameters": parameters, "terms": self.ledger.terms(&profile.id) }));
             }
         }
         serde_json::Value::Object(choices).to_string().into()

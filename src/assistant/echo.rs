@@ -87,7 +87,7 @@ fn script(prompt: &Prompt) -> VecDeque<Result<Delta, Failure>> {
     steps.push_back(Ok(Delta::Usage(Usage {
         input_tokens: Some(read),
         output_tokens: Some(count(&text)),
-        cached_input_tokens: None,
+        ..Usage::default()
     })));
     steps.push_back(Ok(Delta::Finish(finish)));
     steps

@@ -4,6 +4,14 @@
 //! estimate errs on the high side: English prose comes out some 10 to 20 % high, Cyrillic and Chinese 1.5 to
 //! 3 times. Text without words or spaces (base64, random letters) may still cost more than estimated.
 
+/// How many tokens a turn of a prompt costs apart from its text.
+pub(crate) const TOKENS_PER_TURN: u32 = 4;
+
+/// An estimate of the tokens of a turn with this text.
+pub(crate) fn turn(text: &str) -> u32 {
+    tokens(text).saturating_add(TOKENS_PER_TURN)
+}
+
 /// An estimate of the tokens in `text` that is seldom too low.
 ///
 /// A token is four letters or spaces of ASCII, two of its digits, signs or line breaks, or one other

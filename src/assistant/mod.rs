@@ -41,6 +41,14 @@ pub struct Prompt {
     pub parameters: Parameters,
 }
 
+impl Prompt {
+    /// How many tokens it has by estimate.
+    #[must_use]
+    pub fn tokens(&self) -> u32 {
+        self.turns.iter().map(|turn| estimate::turn(&turn.content)).fold(0, u32::saturating_add)
+    }
+}
+
 /// One turn of a [`Prompt`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {

@@ -33,6 +33,7 @@ mod tree;
 mod unended;
 mod unread;
 mod update;
+mod usage;
 
 use clap::Args;
 use futures_util::future::BoxFuture;
@@ -67,6 +68,7 @@ pub use self::unread::MarkRead;
 pub use self::update::{
     ConversationChanges, MAX_CONVERSATIONS, Outcomes, UpdateConversation, UpdateConversations, check_count,
 };
+pub use self::usage::UsageDay;
 use crate::auth::Viewer;
 use crate::database::{Database, FastPath, Write};
 use crate::error::Error;

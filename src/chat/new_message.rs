@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::receipt::Created;
 use super::{Chat, Choice, Metadata};
+use crate::assistant::estimate;
 use crate::database::Write;
 use crate::entity::conversation;
 use crate::entity::message::{self, Column, Entity, Parts, Role, Status};
@@ -13,6 +14,7 @@ use crate::error::Error;
 use crate::index::{self, Entry};
 use crate::reply::{Claim, ReplyContext, ReplyPermit};
 use crate::signal::Topic;
+use crate::usage::Asked;
 
 /// A stored message and its reply.
 #[derive(Clone, Debug)]
@@ -44,6 +46,10 @@ pub(super) struct NewReply<'r> {
     pub(super) metadata: Metadata,
     /// What the request says of who is to answer.
     pub(super) choice: &'r Choice,
+    /// The message after which the new text comes; of a reply that is made again, that one.
+    pub(super) after: Option<Uuid>,
+    /// The new text.
+    pub(super) text: &'r str,
 }
 
 /// The slot of a new message at the end of a path. The conversation already counts it.
@@ -88,7 +94,13 @@ impl Chat {
         message.status = Status::Complete;
         message.finished_at = Some(write.now);
         let after = Slot { parent: Some(message.id), position: slot.position + 1, ..slot };
-        let asked = NewReply { id: created.reply, metadata: Metadata::default(), choice: new.choice };
+        let asked = NewReply {
+            id: created.reply,
+            metadata: Metadata::default(),
+            choice: new.choice,
+            after: slot.parent,
+            text: new.content,
+        };
         let reply = self.new_reply(write, conversation.id, &after, asked).await?;
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
         Entity::insert_many(rows).exec_without_returning(&**write).await?;
@@ -101,7 +113,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed;
-    /// those of [`Chat::choose`].
+    /// [`Error::QuotaExceeded`]; those of [`Chat::choose`].
     pub(super) async fn new_reply(
         &self,
         write: &Write,
@@ -117,11 +129,35 @@ impl Chat {
         reply.metadata = asked.metadata.into_text();
         reply.assistant_id = Some(chosen.assistant_id);
         reply.parameters = chosen.parameters;
+        self.reserve(write, &reply, asked.after, asked.text).await?;
         self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
         if let Some(permit) = permit {
             self.generate_after_commit(write, Claim { reply: reply.clone(), permit });
         }
         Ok(reply)
+    }
+
+    /// Reserves what `reply` may use, which is asked for after a message with a new text.
+    ///
+    /// # Errors
+    /// [`Error::QuotaExceeded`] if a quota of the viewer's plan does not allow it.
+    pub(super) async fn reserve(
+        &self,
+        write: &Write,
+        reply: &message::Model,
+        after: Option<Uuid>,
+        text: &str,
+    ) -> Result<(), Error> {
+        let id = reply.assistant_id.as_deref().unwrap_or_default();
+        let asked = Asked {
+            user: self.user(),
+            plan: self.viewer.plan(),
+            assistant: self.replies.catalog().find(id).map_or(id, |profile| &profile.id),
+            after,
+            text_tokens: estimate::turn(text),
+            reply_tokens: reply.parameters.as_ref().and_then(|parameters| parameters.max_tokens),
+        };
+        self.replies.ledger().reserve(write, asked, reply.id).await
     }
 
     /// Takes a permit to start a reply at once. `None` if it has to be queued: because its conversation is `busy`, the

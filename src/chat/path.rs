@@ -10,6 +10,7 @@ use crate::entity::conversation;
 use crate::entity::message::{Column, Entity, Status};
 use crate::error::Error;
 use crate::signal::Topic;
+use crate::usage;
 
 /// The end of a conversation's active path.
 #[derive(FromQueryResult)]
@@ -108,6 +109,8 @@ impl Chat {
         let mut waiting = under_way("status = 'QUEUED'");
         waiting.value(Column::Status, Status::Stopped.to_value()).value(Column::FinishedAt, write.now);
         let waiting = interrupted(write, &waiting).await?;
+        let cancelled: Vec<Uuid> = waiting.iter().map(|reply| reply.id).collect();
+        usage::cancel(write, self.user(), &cancelled).await?;
         let running = interrupted(write, &under_way("status = 'GENERATING'")).await?;
         for reply in &waiting {
             self.signal_after_commit(write, Topic::Reply(reply.id));

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::index::{self, Entry};
 use crate::reply::{Claim, ReplyEvents, ReplyPosition};
 use crate::signal::Topic;
+use crate::usage;
 
 /// A reply to stop.
 #[derive(Clone, Debug, Serialize)]
@@ -100,6 +101,7 @@ impl Chat {
                     .col_expr(Column::FinishedAt, Expr::value(write.now))
                     .exec(&**write)
                     .await?;
+                usage::cancel(write, self.user(), &[id]).await?;
                 self.signal_after_commit(write, Topic::Reply(id));
             }
             Status::Generating => {
@@ -116,7 +118,8 @@ impl Chat {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply, or may no longer choose its assistant; [`Error::InvalidState`]
-    /// if it is complete; [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies as allowed.
+    /// if it is complete; [`Error::TooManyQueued`] if it would have to be queued, and the viewer has as many queued replies
+    /// as allowed; [`Error::QuotaExceeded`].
     pub async fn retry_reply(&self, request: RetryReply) -> Result<message::Model, Error> {
         let (id, idempotent) = (request.message_id, request.idempotent()?);
         let created = Created { reply: Some(id), ..Created::default() };
@@ -148,6 +151,8 @@ impl Chat {
         // Whoever was asked is asked again, and nobody else.
         self.chosen_assistant([reply.assistant_id.as_deref(), None, None])?;
         let permit = self.permit_reply(write, &context, busy)?;
+        // While its row says what it has used.
+        self.reserve(write, &reply, Some(id), "").await?;
         self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
         if permit.is_some() {
             reply.content.clear();

@@ -129,7 +129,7 @@ pub enum FinishReason {
     Other,
 }
 
-/// Tokens used by one attempt, as reported by the provider, stored as JSON. `None` is unknown, not zero.
+/// What one attempt has used, stored as JSON. `None` is unknown, not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Usage {
     /// Tokens of the prompt.
@@ -138,6 +138,12 @@ pub struct Usage {
     pub output_tokens: Option<u64>,
     /// Tokens of the prompt that the provider took from its cache.
     pub cached_input_tokens: Option<u64>,
+    /// Whether the provider has not told the tokens of the prompt or those written, and an estimate stands in their place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
+    /// The cost, in billionths of the currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<i64>,
 }
 
 /// Why an attempt failed, stored as JSON.

@@ -11,6 +11,7 @@ mod node;
 mod reply;
 mod search;
 mod shared;
+mod usage;
 mod viewer;
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBuilder, ValidationMode};

@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, MergedObject, Obje
 use super::assistant::{Assistant, patch};
 use super::conversation::ConversationLists;
 use super::shared::{ContextExt, Cursor, OwnSettings, Payload, payload};
+use super::usage::ViewerUsage;
 use crate::chat::ConfigureViewer;
 use crate::error::Error;
 
@@ -23,7 +24,7 @@ impl ViewerQueries {
 
 /// The authenticated user.
 #[derive(Default, MergedObject)]
-struct Viewer(ViewerFields, ConversationLists);
+struct Viewer(ViewerFields, ConversationLists, ViewerUsage);
 
 #[derive(Default)]
 struct ViewerFields;

@@ -43,8 +43,8 @@ pub(super) fn errors(code: Code, message: &str, retry_after: Option<u64>) -> Val
 /// The errors of an answer that refuses a request with `error`.
 pub(super) fn errors_of(error: &Error) -> Value {
     let mut errors = errors(error.code(), &error.message(), error.retry_after());
-    if let Error::BadUserInput { field, .. } = error {
-        errors[0]["extensions"]["field"] = field.as_ref().into();
+    for (name, value) in error.details() {
+        errors[0]["extensions"][name] = value;
     }
     errors
 }
@@ -85,12 +85,12 @@ impl IntoResponse for LimitExceeded {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.log();
-        if let Some(seconds) = self.retry_after() {
-            return retry(self.code(), &self.message(), seconds);
-        }
         let mut response = render(self.code(), &self.message(), errors_of(&self));
         let status = response.status();
         let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -1,6 +1,6 @@
 //! The statements that close an attempt.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ActiveEnum, DbBackend, FromQueryResult, Statement, Value};
@@ -10,6 +10,7 @@ use crate::database::{FastPath, Write};
 use crate::entity::message::{self, Rating};
 use crate::error::Error;
 use crate::index::{self, Entry};
+use crate::usage;
 
 /// Closes the attempt of a reply if it is still this server's. The values are those of [`values`] and what is given for
 /// the time and the revision.
@@ -36,7 +37,8 @@ macro_rules! close {
 const CLOSE: &str = close!("$13", "$14", "", "");
 
 /// The usual end as one statement, on PostgreSQL: no other reply of the user waits for its turn.
-const END: &str = concat!(
+static END: LazyLock<String> = LazyLock::new(|| {
+    concat!(
     "WITH seen AS (
         SELECT revision FROM account WHERE user_id = $1
     ), raised AS (
@@ -54,9 +56,11 @@ const END: &str = concat!(
         INSERT INTO message_search (user_id, id, text, tokens)
         SELECT $1, $2, $13, array_to_tsvector(string_to_array($14, ' ')) FROM closed
         ON CONFLICT (user_id, id) DO UPDATE SET text = excluded.text, tokens = excluded.tokens
-    )
+    ), {settled}
     SELECT * FROM closed"
-);
+    )
+    .replace("{settled}", usage::SETTLED)
+});
 
 /// What the row of a closed reply has beside what its server has written, and what the end has made of it.
 #[derive(Debug, FromQueryResult)]
@@ -116,7 +120,8 @@ fn values(reply: &message::Model, ending: &Ending) -> [Value; 12] {
     ]
 }
 
-/// Stores `ending` if the row still has `reply`'s lease and attempt, and the entry in the search index.
+/// Stores `ending` if the row still has `reply`'s lease and attempt, and the entry in the search index, and settles what
+/// was used.
 pub(super) async fn close(
     write: &Write,
     reply: &message::Model,
@@ -127,20 +132,27 @@ pub(super) async fn close(
     let closed = write.first(CLOSE, values(reply, ending).into_iter().chain(moment)).await?;
     if closed.is_some() {
         index::store_message(write, &reply.user_id, reply.id, entry).await?;
+        match &ending.usage {
+            Some(used) => {
+                usage::settle(write, &reply.user_id, reply.id, ending.model.as_deref(), used).await?;
+            }
+            None => usage::cancel(write, &reply.user_id, &[reply.id]).await?,
+        }
     }
     Ok(closed)
 }
 
-/// The usual end of `reply`; `None` if it has no text to be found by, of which an earlier attempt may have left some.
+/// The usual end of `reply`; `None` if it has no text to be found by, of which an earlier attempt may have left some, or has
+/// used nothing.
 pub(super) fn usual_end(reply: &message::Model, ending: &Arc<(Ending, Entry)>) -> Option<FastPath<Ended>> {
-    let entry = &ending.1;
+    let (entry, used) = (&ending.1, ending.0.usage?);
     if entry.text().is_empty() {
         return None;
     }
     let searched: [Value; 2] = [entry.text().into(), entry.tokens().into()];
-    let values = values(reply, &ending.0).into_iter().chain(searched);
+    let values = values(reply, &ending.0).into_iter().chain(searched).chain(usage::values(&used));
     Some(FastPath {
-        statement: Statement::from_sql_and_values(DbBackend::Postgres, END, values),
+        statement: Statement::from_sql_and_values(DbBackend::Postgres, END.as_str(), values),
         finish: Box::new(|row| Ok(Ended { closed: Some(Closed::from_query_result(row, "")?), next: None })),
     })
 }

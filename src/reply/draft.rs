@@ -3,6 +3,7 @@
 use sea_orm::prelude::DateTimeUtc;
 
 use super::ReplyPosition;
+use crate::assistant::estimate;
 use crate::entity::message::{self, Part, Parts, Reasoning, ToolCall};
 
 /// Whether a piece of a reply is text or reasoning.
@@ -67,6 +68,13 @@ impl Draft {
     /// About how many bytes it takes to store.
     pub(super) fn bytes(&self) -> usize {
         self.content.len() + self.reasoning.len() + self.parts.bytes()
+    }
+
+    /// How many tokens it has by estimate.
+    pub(super) fn tokens(&self) -> u32 {
+        let calls = self.parts.tool_calls().flat_map(|call| [call.name.as_str(), call.arguments.as_str()]);
+        let texts = [self.content.as_str(), self.reasoning.as_str()].into_iter().chain(calls);
+        texts.map(estimate::tokens).fold(0, u32::saturating_add)
     }
 
     pub(super) fn size(&self) -> Size {

@@ -8,14 +8,13 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::checkpoint::{CheckpointOutcome, Due, Schedule};
-use super::draft::Kind;
 use super::ending::{Ended, Ending};
 use super::live::Live;
+use super::report::Report;
 use super::waiters::ExpectedEnd;
 use super::{Claim, Replies, prompt};
-use crate::assistant::{Delta, Profile, Prompt};
-use crate::database::now;
-use crate::entity::message::{self, Failure, FailureCode, FinishReason, Status, Usage};
+use crate::assistant::{Profile, Prompt};
+use crate::entity::message::{self, Failure, FailureCode, Status};
 use crate::error::Error;
 use crate::index::Entry;
 use crate::signal::Topic;
@@ -35,6 +34,12 @@ enum AttemptOutcome {
     Fenced,
     /// This server is stopping.
     Released,
+}
+
+impl From<Ending> for AttemptOutcome {
+    fn from(ending: Ending) -> Self {
+        Self::Ended(ending)
+    }
 }
 
 impl Replies {
@@ -83,16 +88,17 @@ impl Replies {
         let options = &self.0.options;
         let deadline = sleep_until(Instant::now() + options.timeout);
         tokio::pin!(deadline);
-        let mut report = Report::default();
         let id = reply.assistant_id.as_deref().unwrap_or_default();
+        let mut report = Report::of(self.ledger(), id);
         // Never another one than was chosen, unless the operator has replaced it.
-        let Some(profile) = self.0.catalog.find(id) else { return report.fail(live, not_offered()) };
+        let Some(profile) = self.0.catalog.find(id) else { return report.fail(live, not_offered()).into() };
         let mut listener = self.0.signals.listen(Topic::Stop(reply.id));
         let prompt = tokio::select! {
             prompt = self.prompt(reply, profile) => prompt,
-            () = &mut deadline => return report.fail(live, timed_out(options.timeout)),
+            () = &mut deadline => return report.fail(live, timed_out(options.timeout)).into(),
             () = self.0.released.cancelled() => return AttemptOutcome::Released,
         };
+        report.prompt_tokens = Some(prompt.tokens());
         let mut deltas = profile.writer.reply(prompt);
         let mut tick = interval_at(self.next_tick(), options.checkpoint);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -102,8 +108,8 @@ impl Replies {
             tokio::select! {
                 delta = deltas.next() => match delta {
                     Some(Ok(delta)) => report.take(delta, live, profile),
-                    Some(Err(failure)) => return report.fail(live, failure),
-                    None => return report.complete(live),
+                    Some(Err(failure)) => return report.fail(live, failure).into(),
+                    None => return report.complete(live).into(),
                 },
                 _ = tick.tick(), if work.is_none() => {
                     work = match schedule.next(live.bytes(), Instant::now()) {
@@ -122,7 +128,7 @@ impl Replies {
                     work = None;
                     match outcome {
                         Ok(CheckpointOutcome::Continue) => {}
-                        Ok(CheckpointOutcome::Stop) => return report.end(live, Status::Stopped, None),
+                        Ok(CheckpointOutcome::Stop) => return report.end(live, Status::Stopped, None).into(),
                         Ok(CheckpointOutcome::Fenced) => return AttemptOutcome::Fenced,
                         // The parts are still in memory, and the next tick tries again.
                         Err(error) => {
@@ -131,7 +137,7 @@ impl Replies {
                         }
                     }
                 }
-                () = &mut deadline => return report.fail(live, timed_out(options.timeout)),
+                () = &mut deadline => return report.fail(live, timed_out(options.timeout)).into(),
                 () = self.0.released.cancelled() => return AttemptOutcome::Released,
             }
         }
@@ -216,63 +222,6 @@ fn not_offered() -> Failure {
         code: FailureCode::AssistantRejected,
         message: "The assistant that was chosen for this reply is no longer offered.".to_owned(),
         retryable: false,
-    }
-}
-
-/// The failure of an attempt that ended with tool calls, whose results the assistant waits for.
-fn tools_unsupported() -> Failure {
-    Failure {
-        code: FailureCode::ToolsUnsupported,
-        message: "The assistant wants to call tools, which this server does not do.".to_owned(),
-        retryable: false,
-    }
-}
-
-/// What the provider has reported beside the parts.
-#[derive(Default)]
-struct Report {
-    finish_reason: Option<FinishReason>,
-    model: Option<String>,
-    usage: Option<Usage>,
-}
-
-impl Report {
-    /// Takes a delta; parts go to `live`.
-    fn take(&mut self, delta: Delta, live: &Live, profile: &Profile) {
-        match delta {
-            Delta::Text(text) => live.push(Kind::Text, &text, now()),
-            Delta::Reasoning(_) if profile.no_reasoning => {}
-            Delta::Reasoning(text) => live.push(Kind::Reasoning, &text, now()),
-            Delta::ToolCall(call) => live.push_call(call, now()),
-            Delta::Model(model) => self.model = Some(model),
-            Delta::Usage(usage) => self.usage = Some(usage),
-            Delta::Finish(reason) => self.finish_reason = Some(reason),
-        }
-    }
-
-    /// The ending of an attempt whose stream has ended by itself.
-    fn complete(&mut self, live: &Live) -> AttemptOutcome {
-        match self.finish_reason {
-            Some(FinishReason::ToolCalls) => self.end(live, Status::Failed, Some(tools_unsupported())),
-            _ => self.end(live, Status::Complete, None),
-        }
-    }
-
-    fn fail(&mut self, live: &Live, failure: Failure) -> AttemptOutcome {
-        self.end(live, Status::Failed, Some(failure))
-    }
-
-    fn end(&mut self, live: &Live, status: Status, failure: Option<Failure>) -> AttemptOutcome {
-        let mut draft = live.draft();
-        draft.finish(now());
-        AttemptOutcome::Ended(Ending {
-            status,
-            draft,
-            finish_reason: self.finish_reason,
-            failure,
-            model: self.model.take(),
-            usage: self.usage,
-        })
     }
 }
 

@@ -23,6 +23,7 @@ mod prompt;
 mod queue;
 mod reader;
 mod recent;
+mod report;
 mod state;
 mod sweep;
 mod title;
@@ -56,6 +57,7 @@ use crate::entity::message;
 use crate::error::Error;
 use crate::options::{self, at_least, size};
 use crate::signal::{Listener, Signals, Topic};
+use crate::usage::Ledger;
 
 /// How long a stopping server may take to release its replies.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -210,6 +212,11 @@ impl Replies {
     /// The assistants that may be asked for replies.
     pub(crate) fn catalog(&self) -> &Arc<Catalog> {
         &self.0.catalog
+    }
+
+    /// What usage is counted by.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        self.0.catalog.ledger()
     }
 
     /// Sends a signal to the listeners of `topic`.

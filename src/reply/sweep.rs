@@ -18,11 +18,12 @@ use super::permits::ReplyPermit;
 use super::queue::{BATCH, RoundRobin};
 use super::{Claim, Replies};
 use crate::database::now;
-use crate::entity::message::{self, Column, Parts, Status};
+use crate::entity::message::{self, Column, Parts, Status, Usage};
 use crate::error::{Error, note_service};
 use crate::index::Entry;
 use crate::random::jittered;
 use crate::signal::Topic;
+use crate::usage::{self, UnderWay};
 
 /// How often the database is checked.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -195,13 +196,14 @@ impl Replies {
         let stopped = expired.stop_requested_at.is_some();
         let mut draft = Draft::of(&row);
         draft.finish(now());
+        let used = self.lost(&row).await?;
         let ending = Ending {
             status: if stopped { Status::Stopped } else { Status::Failed },
             draft,
             finish_reason: None,
             failure: (!stopped).then(interrupted),
             model: row.model.clone(),
-            usage: None,
+            usage: used,
         };
         self.0
             .database
@@ -222,7 +224,17 @@ impl Replies {
             .await
     }
 
-    /// Leases the reply's next attempt to this server. Returns it, unless another server was quicker or the lease was
+    /// What the request for a reply has used by estimate that its server left.
+    async fn lost(&self, row: &message::Model) -> Result<Option<Usage>, Error> {
+        let sql = usage::under_way_sql(1);
+        let statement = self.0.database.statement(sql, [row.user_id.as_str().into(), row.id.into()]);
+        let found = self.0.database.row(statement).await?;
+        let request = found.map(|found| UnderWay::from_query_result(&found, "")).transpose()?;
+        Ok(request.map(|request| self.ledger().lost(&request)))
+    }
+
+    /// Leases the reply's next attempt to this server, settles what the one before has used, and reserves as much again.
+    /// Returns the reply, unless another server was quicker or the lease was
     /// extended meanwhile.
     async fn restart(&self, expired: &ExpiredReply) -> Result<Option<message::Model>, Error> {
         self.0
@@ -232,6 +244,8 @@ impl Replies {
                 (self.clone(), expired.attempt()),
                 |write, (replies, attempt)| {
                     Box::pin(async move {
+                        // What was written so far is about to be discarded.
+                        let lost = usage::under_way(write, &attempt.user, &[attempt.id]).await?;
                         let restarted = message::Entity::update_many()
                             .col_expr(Column::Attempt, Expr::col(Column::Attempt).add(1))
                             .col_expr(Column::RestartsLeft, Expr::col(Column::RestartsLeft).sub(1))
@@ -245,6 +259,12 @@ impl Replies {
                             .filter(Column::LeaseUntil.lt(write.now))
                             .exec_with_returning(&**write)
                             .await?;
+                        if !restarted.is_empty() {
+                            for request in &lost {
+                                replies.ledger().settle_lost(write, &attempt.user, request).await?;
+                                replies.ledger().reserve_again(write, &attempt.user, attempt.id).await?;
+                            }
+                        }
                         Ok(restarted.into_iter().next())
                     })
                 },

@@ -11,14 +11,16 @@ use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Que
 use tokio::time::timeout;
 
 use super::Replies;
-
-use crate::assistant::{Assistant, Delta, Parameters, Prompt, Speaker, Turn};
+use crate::assistant::{
+    Assistant, Delta, Parameters, Prompt, Speaker, TitleAssistant, Turn, Usage, estimate,
+};
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::entity::message::{self, Role, visible};
 use crate::error::Error;
 use crate::index;
 use crate::search;
 use crate::signal::Topic;
+use crate::usage::{Ledger, TitleUsage, Tokens};
 
 /// Replies at later positions ask for no title.
 const LAST_POSITION: i64 = 6;
@@ -43,7 +45,7 @@ impl Replies {
     /// Asks the assistant for a title in the background, now that `reply` is complete.
     pub(super) fn request_title(&self, reply: &message::Model) {
         let Some(titles) = self.0.catalog.titles() else { return };
-        let assistant = titles.writer.clone();
+        let titles = titles.clone();
         if reply.position > LAST_POSITION {
             return;
         }
@@ -53,7 +55,7 @@ impl Replies {
         self.0.tasks.spawn(async move {
             let _permit = permit;
             tokio::select! {
-                result = replies.improve_title(&*assistant, &reply) => {
+                result = replies.improve_title(&titles, &reply) => {
                     if let Err(error) = result {
                         error.log();
                     }
@@ -63,23 +65,32 @@ impl Replies {
         });
     }
 
-    async fn improve_title(&self, assistant: &dyn Assistant, reply: &message::Model) -> Result<(), Error> {
+    async fn improve_title(&self, titles: &TitleAssistant, reply: &message::Model) -> Result<(), Error> {
         let (user, id) = (reply.user_id.as_str(), reply.conversation_id);
         let Some((derived, beginning)) = self.first_messages(reply).await? else { return Ok(()) };
-        let answer = ask(assistant, beginning);
-        let Ok(answer) = timeout(TITLE_TIMEOUT, answer).await else {
+        let prompt = prompt(beginning);
+        let prompt_tokens = prompt.tokens();
+        let mut answer = Answer::default();
+        let asking = answer.ask(&*titles.writer, prompt);
+        let is_late = timeout(TITLE_TIMEOUT, asking).await.is_err();
+        if is_late {
             tracing::info!(conversation = %id, "the title model took too long");
-            return Ok(());
-        };
-        let Some(title) = answer.as_deref().and_then(extract_title) else {
+        }
+        let title = if answer.failed || is_late { None } else { extract_title(&answer.text) };
+        if title.is_none() {
             tracing::info!(conversation = %id, "the title model gave no title");
+        }
+        let Some(used) = answer.used(self.ledger(), &titles.assistant_id, prompt_tokens) else {
             return Ok(());
         };
+        let input = (self.clone(), reply.id, user.to_owned(), title, derived, used);
         let renamed = self
             .0
             .database
-            .write(user, (user.to_owned(), title, derived), move |write, (user, title, derived)| {
+            .write(user, input, move |write, (replies, reply, user, title, derived, used)| {
                 Box::pin(async move {
+                    replies.ledger().record_title(write, user, *reply, used).await?;
+                    let Some(title) = title else { return Ok(false) };
                     let renamed = conversation::Entity::update_many()
                         .col_expr(Column::Title, Expr::value(title.as_str()))
                         .col_expr(Column::TitleKey, Expr::value(search::plain(title)))
@@ -139,28 +150,56 @@ impl Replies {
     }
 }
 
-/// The assistant's answer; `None` if it fails.
-async fn ask(assistant: &dyn Assistant, beginning: String) -> Option<String> {
+/// What the assistant is asked.
+fn prompt(beginning: String) -> Prompt {
     let turns = vec![
         Turn { speaker: Speaker::System, content: INSTRUCTIONS.to_owned() },
         Turn { speaker: Speaker::User, content: beginning },
     ];
-    let mut deltas = assistant.reply(Prompt { turns, parameters: Parameters::default() });
-    let mut answer = String::new();
-    while let Some(delta) = deltas.next().await {
-        match delta {
-            Ok(Delta::Text(text)) => answer += &text,
-            Ok(_) => {}
-            Err(failure) => {
-                tracing::info!(failure = ?failure.code, "the title model failed");
-                return None;
+    Prompt { turns, parameters: Parameters::default() }
+}
+
+/// What the assistant has answered so far.
+#[derive(Default)]
+struct Answer {
+    text: String,
+    model: Option<String>,
+    usage: Option<Usage>,
+    failed: bool,
+}
+
+impl Answer {
+    /// Asks for an answer. It is cut off where it is too long for a title.
+    async fn ask(&mut self, assistant: &dyn Assistant, prompt: Prompt) {
+        let mut deltas = assistant.reply(prompt);
+        while let Some(delta) = deltas.next().await {
+            match delta {
+                Ok(Delta::Text(text)) => self.text += &text,
+                Ok(Delta::Model(model)) => self.model = Some(model),
+                Ok(Delta::Usage(usage)) => self.usage = Some(usage),
+                Ok(_) => {}
+                Err(failure) => {
+                    tracing::info!(failure = ?failure.code, "the title model failed");
+                    self.failed = true;
+                    return;
+                }
+            }
+            if self.text.len() > ANSWER_BYTES {
+                return;
             }
         }
-        if answer.len() > ANSWER_BYTES {
-            break;
-        }
     }
-    Some(answer)
+
+    /// What was used; `None` if the request has failed at once.
+    fn used(&self, ledger: &Ledger, assistant: &str, prompt_tokens: u32) -> Option<TitleUsage> {
+        if self.failed && self.text.is_empty() && self.usage.is_none() {
+            return None;
+        }
+        let output = estimate::tokens(&self.text);
+        let estimate = || Tokens { input: prompt_tokens.into(), cached_input: 0, output: output.into() };
+        let usage = ledger.usage(assistant, self.usage, estimate);
+        Some(TitleUsage { assistant: assistant.to_owned(), model: self.model.clone(), usage })
+    }
 }
 
 /// The title in an answer: its first line with letters, without the quotes and markup that models add. `None` if

@@ -76,7 +76,7 @@ pub(super) async fn migrate(address: Address, direction: Direction) -> Result<()
     Ok(())
 }
 
-fn describe(database: &Database, error: &Error) -> String {
+pub(super) fn describe(database: &Database, error: &Error) -> String {
     match error {
         Error::Unavailable(cause) | Error::Unreachable(cause) => {
             format!("cannot reach {}: {cause}", database.address())

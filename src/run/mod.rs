@@ -6,6 +6,7 @@ mod dev;
 mod issuer;
 mod logging;
 mod serve;
+mod usage;
 
 use std::io::{self, Write};
 
@@ -17,6 +18,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), String> {
     match cli.command {
         Command::Serve(serve) => serve::serve(*serve).await,
         Command::Migrate { database, direction } => database::migrate(database.address()?, direction).await,
+        Command::Usage { database, query, format } => usage::usage(database.address()?, &query, format).await,
         Command::Schema => print(&graphql::sdl()),
         Command::Configuration => print(&config::markdown()),
         Command::Token { user, ttl, issuer, database } => {

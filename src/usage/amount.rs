@@ -43,20 +43,20 @@ impl Amount {
 
 impl fmt::Display for Amount {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_decimal(formatter, i128::from(self.0))
+        formatter.write_str(&decimal(self.0.into()))
     }
 }
 
-/// Writes a number of billionths as units.
-fn write_decimal(formatter: &mut fmt::Formatter<'_>, billionths: i128) -> fmt::Result {
+/// A number of billionths as a decimal number of units.
+pub(super) fn decimal(billionths: i128) -> String {
     let sign = if billionths < 0 { "-" } else { "" };
     let unit = u128::from(UNIT.unsigned_abs());
     let (whole, rest) = (billionths.unsigned_abs() / unit, billionths.unsigned_abs() % unit);
     if rest == 0 {
-        return write!(formatter, "{sign}{whole}");
+        return format!("{sign}{whole}");
     }
     let digits = format!("{rest:09}");
-    write!(formatter, "{sign}{whole}.{}", digits.trim_end_matches('0'))
+    format!("{sign}{whole}.{}", digits.trim_end_matches('0'))
 }
 
 impl<'de> Deserialize<'de> for Amount {

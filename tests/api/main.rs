@@ -49,4 +49,5 @@ mod simultaneous;
 mod snapshots;
 mod support;
 mod tree;
+mod usage;
 mod validation;

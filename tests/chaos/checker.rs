@@ -66,6 +66,12 @@ impl<'a> Checker<'a> {
         self.journal.replicas().iter().for_each(|replica| self.check_replica(replica));
     }
 
+    /// The numbers of the works that complete replies hold.
+    pub fn complete(&self) -> Vec<usize> {
+        let complete = |row: &&message::Model| row.role == Role::Assistant && row.status == Status::Complete;
+        self.messages.values().filter(complete).filter_map(number_of).collect()
+    }
+
     fn broken(&self, what: &str) {
         self.journal.violation(what);
     }
@@ -165,9 +171,7 @@ impl<'a> Checker<'a> {
             }
             return;
         }
-        let number =
-            row.content.strip_prefix('#').and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
-        let work = number.and_then(|number| self.works.get(number));
+        let work = number_of(row).and_then(|number| self.works.get(number));
         let is_whole = work.is_some_and(|work| work.text == row.content);
         let is_part = work.is_some_and(|work| work.text.starts_with(&row.content));
         if !is_part || (row.status == Status::Complete && !is_whole) {
@@ -284,4 +288,9 @@ impl<'a> Checker<'a> {
             self.broken(&format!("{user}'s changes tell of {kind} {id}, which is not there"));
         }
     }
+}
+
+/// The number of the work that a reply holds.
+fn number_of(row: &message::Model) -> Option<usize> {
+    row.content.strip_prefix('#').and_then(|rest| rest.split(' ').next()?.parse().ok())
 }

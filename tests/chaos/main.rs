@@ -26,6 +26,7 @@ mod follower;
 mod hostile;
 mod injector;
 mod journal;
+mod ledger;
 mod measure;
 mod parts;
 mod provider;

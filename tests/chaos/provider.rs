@@ -28,6 +28,9 @@ pub struct Work {
     pub text: String,
     /// All that is said, its tool calls by the names that are given them here.
     pub parts: Parts,
+    /// How many tokens the prompt is said to have, which are no other's, and the text.
+    pub input: i64,
+    pub output: i64,
 }
 
 /// How a text comes.
@@ -65,6 +68,8 @@ struct Script {
     pause: Duration,
     last: usize,
     timed: bool,
+    /// The number of the work.
+    number: usize,
 }
 
 /// A provider that listens until the process ends.
@@ -119,7 +124,7 @@ impl Provider {
             Pace::Prompt if said.starts_with(SLOWLY) => (SLOW_WORDS, Duration::from_secs(1)),
             Pace::Prompt => {
                 let words = vec![Word { text: said, ..Word::default() }];
-                return Script { words, pause: Duration::ZERO, last: 1, timed: false };
+                return Script { words, pause: Duration::ZERO, last: 1, timed: false, number };
             }
         };
         let owner = said.split(':').next().unwrap_or_default();
@@ -143,9 +148,11 @@ impl Provider {
             word.call.iter().for_each(|name| parts.push(CALL, name));
         }
         let text = words.iter().map(|word| word.text.as_str()).collect();
-        works.push(Work { said, text, parts });
+        let [input, output] = usage_of(number, words.len());
+        works.push(Work { said, text, parts, input, output });
         let breaks = !timed && chance.u8(0..20) == 0;
-        Script { last: if breaks { words.len() / 2 } else { words.len() }, words, pause, timed }
+        let last = if breaks { words.len() / 2 } else { words.len() };
+        Script { last, words, pause, timed, number }
     }
 }
 
@@ -180,11 +187,21 @@ async fn complete(State(provider): State<Provider>, Json(request): Json<Value>) 
                 }
                 None => return None,
             };
-            let chunk = json!({ "object": "chat.completion.chunk", "model": "chaos", "choices": [delta] });
+            let [input, output] = usage_of(script.number, script.words.len());
+            let usage = (index == script.words.len())
+                .then(|| json!({ "prompt_tokens": input, "completion_tokens": output }));
+            let chunk = json!({
+                "object": "chat.completion.chunk", "model": "chaos", "choices": [delta], "usage": usage,
+            });
             Some((Ok::<_, Infallible>(Bytes::from(format!("data: {chunk}\n\n"))), index + 1))
         }
     });
     ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(chunks)).into_response()
+}
+
+/// What the answer with this number, of so many words, is said to have used. No prompt is that long: it is seen whose it is.
+fn usage_of(number: usize, words: usize) -> [i64; 2] {
+    [100_000 + i64::try_from(number).unwrap_or_default(), i64::try_from(words).unwrap_or_default()]
 }
 
 /// Microseconds since 1970.

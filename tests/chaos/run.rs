@@ -20,6 +20,7 @@ use crate::fault;
 use crate::fleet::{DRAIN, Fleet};
 use crate::injector::inject_faults;
 use crate::journal::Journal;
+use crate::ledger::Ledger;
 use crate::provider::{Pace, Provider};
 use crate::sampler::Sampler;
 use crate::settings::{LEASE, Settings};
@@ -119,7 +120,10 @@ async fn break_and_check(settings: Settings, journal: Arc<Journal>) -> Result<()
     }
     stage("all logs are compared with the rows");
     let checker = Checker::read(&connection, &journal, provider.works()).await;
-    checker.map_err(|error| error.to_string())?.check();
+    let checker = checker.map_err(|error| error.to_string())?;
+    checker.check();
+    let ledger = Ledger::read(&connection).await.map_err(|error| error.to_string())?;
+    ledger.check(&journal, &provider.works(), &checker.complete());
     check_logs(&fleet, &journal);
     if let Some(missing) = journal.missing() {
         journal.violation(&format!("the run proves nothing: {missing}: 0"));

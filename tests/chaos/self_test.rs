@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::checker::Checker;
 use crate::fleet::Fleet;
 use crate::journal::{Cause, Fate, Journal, Read, Replica, SeenMessage, Sent, Stored};
+use crate::ledger::{Day, Entry, Ledger};
 use crate::parts::{CALL, Parts, TEXT};
 use crate::provider::Work;
 use crate::recovery;
@@ -70,6 +71,7 @@ pub async fn run() -> Result<(), String> {
     expect("two replies run", &neglect(true, Duration::ZERO), Some("two replies run in"))?;
     expect("a dead server's reply stays", &neglect(false, LONG_AGO), Some("was not taken over in time"))?;
     expect("a dead server's reply waits", &neglect(false, LEASE), None)?;
+    ledger_self_test()?;
     let busy = |_: &Fleet, journal: &Journal| {
         journal.disturbed(Cause::Machine, ago(LEASE), Instant::now());
     };
@@ -104,9 +106,82 @@ fn check(break_promise: impl Fn(&mut Story)) -> Journal {
         said: "@user-0: hello".to_owned(),
         text: "#0 for you".to_owned(),
         parts: parts("call 0.0"),
+        input: 1,
+        output: 1,
     }];
     Checker::of(&journal, works, vec![story.conversation], story.messages, Vec::new()).check();
     journal
+}
+
+/// A ledger that is sound, and then with each fault once.
+fn ledger_self_test() -> Result<(), String> {
+    let work = |number: i64| Work {
+        said: String::new(),
+        text: String::new(),
+        parts: Parts::default(),
+        input: 100 + number,
+        output: 7,
+    };
+    let entry = |purpose: &str, estimated: i64, input: i64| Entry {
+        user_id: name_of(0),
+        reply_id: Uuid::nil(),
+        purpose: purpose.to_owned(),
+        assistant_id: "default".to_owned(),
+        day: "2026-11-22".to_owned(),
+        settled: 1,
+        estimated,
+        input,
+        output: 7,
+        reserved_tokens: 50,
+    };
+    let sound = Ledger {
+        entries: vec![entry("REPLY", 1, 3), entry("RESTART", 0, 101)],
+        days: vec![Day {
+            user_id: name_of(0),
+            assistant_id: "default".to_owned(),
+            day: "2026-11-22".to_owned(),
+            replies: 1,
+            input: 104,
+            output: 14,
+            reserved_replies: 0,
+            reserved_tokens: 0,
+        }],
+    };
+    let check = |break_it: fn(&mut Ledger), complete: usize| {
+        let (mut ledger, journal) = (sound.clone(), Journal::default());
+        break_it(&mut ledger);
+        ledger.check(&journal, &[work(0), work(1)], &[complete]);
+        journal
+    };
+    expect("a ledger is sound", &check(|_| {}, 1), None)?;
+    expect(
+        "a reservation is open",
+        &check(|ledger| ledger.entries[0].settled = 0, 1),
+        Some("is open for ever"),
+    )?;
+    expect("a day is wrong", &check(|ledger| ledger.days[0].input += 1, 1), Some("the days say"))?;
+    expect(
+        "something stays reserved",
+        &check(|ledger| ledger.days[0].reserved_tokens = 1, 1),
+        Some("the days say"),
+    )?;
+    expect(
+        "an answer is charged twice",
+        &check(
+            |ledger| {
+                let again = ledger.entries[1].clone();
+                ledger.entries.push(again);
+            },
+            1,
+        ),
+        Some("is charged 2 times"),
+    )?;
+    expect(
+        "what nobody served is charged",
+        &check(|ledger| ledger.entries[1].output = 6, 1),
+        Some("nobody has served"),
+    )?;
+    expect("an answer is not charged", &check(|_| {}, 0), Some("is complete, and not charged"))
 }
 
 /// A reply of one server is seen as the next attempt of another one, which may be restarted so often.

@@ -89,6 +89,8 @@ export function createTransport(options: ClientOptions): Transport {
       }
       onOpen?.();
       const reader = response.body!.getReader();
+      // Also where a `fetch` of one's own gives a body that does not heed the signal.
+      controller.signal.addEventListener('abort', () => void reader.cancel().catch(() => {}));
       const decoder = new TextDecoder();
       for (let text = ''; ; ) {
         const { done, value } = await reader.read();

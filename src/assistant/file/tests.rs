@@ -64,7 +64,7 @@ fn a_file_is_read_with_all_that_it_says() {
     assert_eq!(fast.settable.temperature.unwrap().default, Some(0.7));
     assert!(catalog.find_for("deep", "free").is_none() && catalog.find("none").is_none());
     assert_eq!(catalog.titles().unwrap().assistant_id, "fast");
-    assert_eq!((catalog.currency(), catalog.quotas()[0].assistant.as_deref()), ("EUR", Some("fast")));
+    assert_eq!((catalog.currency(), catalog.ledger().quotas[0].assistant.as_deref()), ("EUR", Some("fast")));
     let choices: serde_json::Value = serde_json::from_str(catalog.choices("free")).unwrap();
     let fast = serde_json::json!({ "id": "fast", "parameters": { "temperature": 0.7 } });
     assert_eq!(choices, serde_json::json!({ "": fast, "fast": fast, "old": fast, "older": fast }));

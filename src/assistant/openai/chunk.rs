@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::assistant::{ToolCall, Usage};
+use crate::usage::Amount;
 
 /// The most tool calls in one reply; further ones are dropped.
 const MAX_CALLS: usize = 128;
@@ -112,12 +113,20 @@ fn function(function: &Value) -> Fragment {
 fn usage(usage: &Value) -> Option<Usage> {
     let cached = &usage["prompt_tokens_details"]["cached_tokens"];
     let used = Usage {
-        input_tokens: usage["prompt_tokens"].as_u64(),
-        output_tokens: usage["completion_tokens"].as_u64(),
+        input_tokens: tokens(&usage["prompt_tokens"]),
+        output_tokens: tokens(&usage["completion_tokens"]),
         // The second name is DeepSeek's.
-        cached_input_tokens: cached.as_u64().or_else(|| usage["prompt_cache_hit_tokens"].as_u64()),
+        cached_input_tokens: tokens(cached).or_else(|| tokens(&usage["prompt_cache_hit_tokens"])),
+        // OpenRouter's.
+        cost: usage["cost"].as_f64().and_then(Amount::of_units).map(Amount::billionths),
+        ..Usage::default()
     };
     (used != Usage::default()).then_some(used)
+}
+
+/// A number of tokens. One that cannot be, such as a negative one, is the largest there is, which nobody believes.
+fn tokens(number: &Value) -> Option<u64> {
+    number.as_number().map(|number| number.as_u64().unwrap_or(u64::MAX))
 }
 
 /// A piece of a tool call, as providers send it: everything may be missing.

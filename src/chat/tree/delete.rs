@@ -21,6 +21,7 @@ use crate::entity::conversation::{self, Column};
 use crate::entity::{deleted_message, message};
 use crate::error::Error;
 use crate::signal::Topic;
+use crate::usage::{self, UnderWay};
 
 /// How many messages one step deletes. It is fewer than [`STEP`], as each has entries in the search index and all
 /// others.
@@ -163,12 +164,13 @@ impl Chat {
             index_derived_title(write, &conversation).await?;
         }
         let unfinished_replies = self.unfinished_replies(write, conversation_id).await?;
+        let requests = usage::under_way(write, self.user(), &unfinished_replies).await?;
         self.delete_descendants(write, &message).await?;
         // The end of the path was deleted with the message, so nothing has to leave the path.
         if let Some(leaf) = successor {
             self.activate_branch(write, Some(leaf.id)).await?;
         }
-        self.abandon(write, unfinished_replies).await?;
+        self.abandon(write, unfinished_replies, requests).await?;
         Ok(Deleted { conversation })
     }
 
@@ -191,12 +193,24 @@ impl Chat {
         Ok(())
     }
 
-    /// Starts another reply in place of `replies`, which were deleted, and signals their servers and readers. A signal
-    /// about one that was not deleted does no harm.
-    async fn abandon(&self, write: &Write, replies: Vec<Uuid>) -> Result<(), Error> {
+    /// Starts another reply in place of those of `replies` that this transaction has deleted, settles what the `requests`
+    /// for them have used, and signals their servers and readers. A signal about one that was not deleted does no harm.
+    async fn abandon(&self, write: &Write, replies: Vec<Uuid>, requests: Vec<UnderWay>) -> Result<(), Error> {
         if replies.is_empty() {
             return Ok(());
         }
+        let deleted: Vec<Uuid> = deleted_message::Entity::find()
+            .select_only()
+            .column(deleted_message::Column::Id)
+            .filter(deleted_message::Column::UserId.eq(self.user()))
+            .filter(deleted_message::Column::Id.is_in(replies.iter().copied()))
+            .into_tuple()
+            .all(&**write)
+            .await?;
+        for request in requests.iter().filter(|request| deleted.contains(&request.reply_id)) {
+            self.replies.ledger().settle_lost(write, self.user(), request).await?;
+        }
+        usage::cancel(write, self.user(), &deleted).await?;
         if let Some(claim) = self.replies.claim_next(write, self.user()).await? {
             self.generate_after_commit(write, claim);
         }
@@ -270,6 +284,8 @@ impl Chat {
             return Ok(unchanged(write, false));
         }
         let unfinished_replies = self.unfinished_replies(write, conversation_id).await?;
+        let abandoned: Vec<Uuid> = unfinished_replies.into_iter().filter(|id| ids.contains(id)).collect();
+        let requests = usage::under_way(write, self.user(), &abandoned).await?;
         let numbers = (3..ids.len() + 3).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ");
         let values = [Value::from(self.user()), Value::from(write.revision)];
         let values = values.into_iter().chain(ids.iter().map(|id| Value::from(*id)));
@@ -302,8 +318,7 @@ impl Chat {
         if is_last && root.position == 1 {
             index_derived_title(write, &conversation).await?;
         }
-        let abandoned = unfinished_replies.into_iter().filter(|id| ids.contains(id)).collect();
-        self.abandon(write, abandoned).await?;
+        self.abandon(write, abandoned, requests).await?;
         Ok(true)
     }
 }

@@ -91,7 +91,7 @@ impl Chat {
         let path = NewPath { end: created.reply, length: old.position, read };
         let (conversation, slot) = self.version_slot(write, &old, path, request.on_busy).await?;
         let (metadata, choice) = (request.metadata.clone(), &request.choice);
-        let asked = NewReply { id: created.reply, metadata, choice };
+        let asked = NewReply { id: created.reply, metadata, choice, after: Some(old.id), text: "" };
         let reply = self.new_reply(write, conversation.id, &slot, asked).await?;
         message::Entity::insert(reply.clone().into_active_model()).exec_without_returning(&**write).await?;
         Ok(Regenerated { conversation, reply })

@@ -23,6 +23,8 @@ fn usage_field(name: &str) -> Option<Field<Usage>> {
         "inputTokens" => value(|it, json| json.optional(it.input_tokens, Json::number)),
         "outputTokens" => value(|it, json| json.optional(it.output_tokens, Json::number)),
         "cachedInputTokens" => value(|it, json| json.optional(it.cached_input_tokens, Json::number)),
+        "estimated" => value(|it, json| json.boolean(it.estimated)),
+        "cost" => value(|it, json| json.optional(it.amount(), |json, cost| json.string(&cost.to_string()))),
         _ => None,
     }
 }

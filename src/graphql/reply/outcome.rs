@@ -3,6 +3,7 @@
 use async_graphql::{Enum, Object, SimpleObject};
 
 use crate::entity::message;
+use crate::graphql::shared::Decimal;
 
 /// Why the assistant ended a reply.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -20,9 +21,8 @@ pub(crate) enum FinishReason {
     Other,
 }
 
-/// The number of tokens that a reply has used. A field is `null` if the provider has not reported it.
+/// What a reply has used. A number of tokens is `null` if it is not known.
 #[derive(SimpleObject)]
-#[expect(clippy::struct_field_names, reason = "they are the names in the schema")]
 pub(crate) struct Usage {
     /// The number of tokens in the prompt.
     input_tokens: Option<u64>,
@@ -30,12 +30,18 @@ pub(crate) struct Usage {
     output_tokens: Option<u64>,
     /// The number of tokens of the prompt that the provider took from its cache. `inputTokens` includes them.
     cached_input_tokens: Option<u64>,
+    /// Whether the provider has not reported the tokens of the prompt or those written, as of a reply that was stopped: an
+    /// estimate then stands in their place.
+    estimated: bool,
+    /// The cost, at the price at that time, in the server's currency. It is `null` if the price is not known.
+    cost: Option<Decimal>,
 }
 
 impl From<message::Usage> for Usage {
     fn from(usage: message::Usage) -> Self {
-        let message::Usage { input_tokens, output_tokens, cached_input_tokens } = usage;
-        Self { input_tokens, output_tokens, cached_input_tokens }
+        let cost = usage.amount().map(Decimal);
+        let message::Usage { input_tokens, output_tokens, cached_input_tokens, estimated, .. } = usage;
+        Self { input_tokens, output_tokens, cached_input_tokens, estimated, cost }
     }
 }
 

@@ -52,6 +52,10 @@ pub(crate) enum ErrorCode {
     PersistedQueryNotFound,
     /// The server executes trusted documents only.
     PersistedQueryOnly,
+    /// A quota of the viewer's plan does not allow another reply. `extensions` has the quota's `period` (`DAY` or `MONTH`)
+    /// and `assistant`, which is `null` if the replies of all count; the `measure` (`REPLIES`, `TOKENS` or `COST`) of
+    /// which there is not enough, its `limit` and how much of it is `used`; and `resetsAt`, when the next period begins.
+    QuotaExceeded,
     /// The viewer, or the address, has requested too much. `extensions.retryAfter` is the number of seconds to wait.
     RateLimited,
     /// The body of the request did not arrive in time.

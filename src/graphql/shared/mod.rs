@@ -21,5 +21,5 @@ pub(super) use self::error_code::ErrorCode;
 pub(super) use self::id::{parse_id, require_id};
 pub(super) use self::loader::{ConversationId, MessageId, OwnSettings, SettingsOf};
 pub(super) use self::payload::{Payload, payload};
-pub(super) use self::scalar::{DateTime, Decimal, Json, parse_metadata, read_metadata};
+pub(super) use self::scalar::{BigInt, Date, DateTime, Decimal, Json, parse_metadata, read_metadata};
 pub use self::start::StartCursor;

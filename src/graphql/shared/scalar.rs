@@ -1,7 +1,7 @@
 //! Scalars.
 
 use async_graphql::{Context, InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{SecondsFormat, Utc};
+use chrono::{Datelike, NaiveDate, SecondsFormat, Utc};
 
 use super::context::ContextExt;
 use crate::chat::Metadata;
@@ -61,6 +61,45 @@ pub(crate) struct Decimal(pub(crate) Amount);
 impl ScalarType for Decimal {
     fn parse(_: Value) -> InputValueResult<Self> {
         Err(InputValueError::custom("A `Decimal` is no input."))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BigInt(pub(crate) i64);
+
+/// An integer from -2^63 to 2^63 - 1, as a number of JSON. The server only returns it.
+#[Scalar]
+impl ScalarType for BigInt {
+    fn parse(_: Value) -> InputValueResult<Self> {
+        Err(InputValueError::custom("A `BigInt` is no input."))
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.into()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Date(pub(crate) NaiveDate);
+
+/// A day of the calendar, such as `2026-11-20`, in UTC. Its year has four digits.
+#[Scalar]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        let day = text.parse().ok().filter(|day: &NaiveDate| (1..=9999).contains(&day.year()));
+        let wrong = || InputValueError::custom("A `Date` must be a day such as 2026-11-20.");
+        day.filter(|_| text.len() == 10).map(Self).ok_or_else(wrong)
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
     }
 
     fn to_value(&self) -> Value {

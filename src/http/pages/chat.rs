@@ -12,7 +12,7 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::bundle::{Asset, Bundle, asset};
+use super::bundle::{Bundle, asset};
 use super::views::Views;
 use super::{DevUser, secure};
 

@@ -11,7 +11,7 @@ use axum::response::{Html, IntoResponse, Redirect};
 use axum::routing::get;
 use serde_json::json;
 
-use super::bundle::{Asset, Bundle, asset};
+use super::bundle::{Bundle, asset};
 use super::views::Views;
 use super::{DevUser, secure};
 

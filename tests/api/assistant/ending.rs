@@ -56,7 +56,12 @@ async fn the_tokens_used_follow_the_reason_in_many_shapes() {
     ] {
         let last = format!("data: {{{choices}{used}}}\n\n");
         let outcome = stream(&[&text("Hello"), &finish("stop"), &last, DONE]).await;
-        let usage = Usage { input_tokens: Some(3), output_tokens: Some(4), cached_input_tokens: Some(2) };
+        let usage = Usage {
+            input_tokens: Some(3),
+            output_tokens: Some(4),
+            cached_input_tokens: Some(2),
+            ..Usage::default()
+        };
         assert_eq!((outcome.usage, outcome.finish), (Some(usage), Some(FinishReason::Stop)), "{last}");
     }
 }
@@ -74,14 +79,14 @@ async fn cumulative_usage_is_not_added_up_and_nothing_is_unknown() {
         DONE,
     ])
     .await;
-    let usage = Usage { input_tokens: Some(3), output_tokens: Some(2), cached_input_tokens: None };
+    let usage = Usage { input_tokens: Some(3), output_tokens: Some(2), ..Usage::default() };
     assert_eq!(outcome.usage, Some(usage));
 
     for nothing in ["{}", "null", "[]", r#"{"prompt_tokens":null}"#] {
         assert_eq!(stream(&[&hello, &stop, &chunk(nothing), DONE]).await.usage, None, "{nothing}");
     }
     let cached = chunk(r#"{"prompt_tokens":3,"prompt_cache_hit_tokens":1}"#);
-    let usage = Usage { input_tokens: Some(3), output_tokens: None, cached_input_tokens: Some(1) };
+    let usage = Usage { input_tokens: Some(3), cached_input_tokens: Some(1), ..Usage::default() };
     assert_eq!(stream(&[&hello, &stop, &cached]).await.usage, Some(usage));
 }
 

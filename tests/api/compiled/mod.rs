@@ -195,7 +195,7 @@ async fn converse(ann: &Client, script: &ScriptedAssistant, number: usize) -> Ve
     attempt.send(Ok(Delta::Usage(Usage {
         input_tokens: Some(7),
         output_tokens: (number > 0).then_some(8),
-        cached_input_tokens: None,
+        ..Usage::default()
     })));
     attempt.send(Ok(Delta::Model("gpt \"4\"".to_owned())));
     attempt.send(Ok(Delta::Finish(FinishReason::Length)));

@@ -166,6 +166,7 @@ impl<'w> Documents<'w> {
                 [0, 1, 2, 3, 5, 20][self.random.usize(..6)].to_string()
             }
             ("first" | "last", _) => [-1, 101][self.random.usize(..2)].to_string(),
+            ("since" | "until", _) if type_name == "Date" => "\"2026-11-01\"".to_owned(),
             ("after" | "before" | "since", _) => {
                 format!("\"{}\"", self.cursors[self.random.usize(..self.cursors.len())])
             }

@@ -78,6 +78,7 @@ fn undo(is_postgres: bool, conversation: &str, count: u32) -> String {
     format!(
         "DELETE FROM message_search WHERE id IN (SELECT id FROM message WHERE {new});
          DELETE FROM message WHERE {new};
+         DELETE FROM usage_entry WHERE reply_id NOT IN (SELECT id FROM message);
          DELETE FROM receipt WHERE idempotency_key = '{count}';
          UPDATE conversation SET last_position = {count} WHERE id = {id}"
     )

@@ -249,6 +249,8 @@ fn type_name(value: &SqlValue) -> &'static str {
         SqlValue::Json(_) => "JSONB",
         SqlValue::Int(_) => "INTEGER",
         SqlValue::BigInt(_) | SqlValue::BigUnsigned(_) => "BIGINT",
+        SqlValue::Double(_) => "DOUBLE PRECISION",
+        SqlValue::ChronoDate(_) => "DATE",
         SqlValue::ChronoDateTimeUtc(_) => "TIMESTAMPTZ",
         other => panic!("name the type of {other:?}"),
     }

@@ -56,6 +56,8 @@ const DEEDS: &[(&str, &[&str])] = &[
             "message_generating",
             "message_pkey",
             "message_queued",
+            "usage_day_pkey",
+            "usage_entry_pkey",
             "viewer_setting_pkey",
         ],
     ),
@@ -93,6 +95,7 @@ on_both_databases! {
             filler.account(&format!("user {number}")).await;
         }
         filler.settings().await;
+        filler.usage().await;
         filler.analyze().await;
 
         let ann = server.user("ann");
@@ -150,6 +153,8 @@ async fn indexes(filler: &Filler, statement: &Statement) -> Vec<String> {
             "sqlite_autoindex_conversation_1" => "conversation_pkey".to_owned(),
             "sqlite_autoindex_deleted_message_1" => "deleted_message_pkey".to_owned(),
             "sqlite_autoindex_receipt_1" => "receipt_pkey".to_owned(),
+            "sqlite_autoindex_usage_day_1" => "usage_day_pkey".to_owned(),
+            "sqlite_autoindex_usage_entry_1" => "usage_entry_pkey".to_owned(),
             "sqlite_autoindex_message_search_1" => "message_search_pkey".to_owned(),
             name => name.to_owned(),
         })

@@ -154,6 +154,18 @@ impl Filler {
         self.connection.execute_unprepared(sql).await.unwrap();
     }
 
+    /// Gives all replies entries in the ledger, and all users sums of many days.
+    pub async fn usage(&self) {
+        let sql = "
+            INSERT INTO usage_entry (user_id, reply_id, ordinal, purpose, assistant_id, day, settled, input, reserved_tokens)
+            SELECT user_id, id, 1, 'REPLY', 'default', '2026-01-01', TRUE, 1, 1 FROM message;
+            INSERT INTO usage_day (user_id, day, assistant_id, replies)
+            SELECT DISTINCT user_id, CAST('2026-01-01' AS {date}), 'assistant ' || position, 1 FROM message
+            WHERE position <= 2000";
+        let date = if self.is_postgres { "DATE" } else { "TEXT" };
+        self.connection.execute_unprepared(&sql.replace("{date}", date)).await.unwrap();
+    }
+
     /// SQLite's numbers `n` from 1 to `count`.
     fn series(count: u32) -> String {
         format!(

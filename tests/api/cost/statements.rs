@@ -109,7 +109,7 @@ on_both_databases! {
         let is_postgres = database.is_postgres();
         let index = if is_postgres { 1 } else { 3 };
         let extend = |statements: usize| if is_postgres { 1 } else { statements + index };
-        let end = if is_postgres { 1 } else { 3 + index };
+        let end = if is_postgres { 1 } else { 5 + index };
         for (user, space, count) in [("few", 1, 10), ("many", 2, 100_000)] {
             let client = server.user(user);
             // Without a title its first message would give it one.
@@ -119,10 +119,10 @@ on_both_databases! {
             filler.messages(user, &conversation, space, count).await;
 
             for (input, statements) in [
-                (json!({ "conversationId": conversation }), extend(5)),
-                (json!({ "conversationId": conversation, "idempotencyKey": "first" }), extend(6)),
-                (json!({}), 4 + 2 * index),
-                (json!({ "idempotencyKey": "second" }), 5 + 2 * index),
+                (json!({ "conversationId": conversation }), extend(7)),
+                (json!({ "conversationId": conversation, "idempotencyKey": "first" }), extend(8)),
+                (json!({}), 6 + 2 * index),
+                (json!({ "idempotencyKey": "second" }), 7 + 2 * index),
             ] {
                 let mut input = input;
                 input["awaitReply"] = false.into();
@@ -159,7 +159,7 @@ on_both_databases! {
                 attempt.finish();
             });
             assert_eq!(sent["reply"]["content"], "Hello yourself.");
-            assert_eq!(server.take_statements().len(), extend(5) + 1 + end, "{user}: a message with its reply");
+            assert_eq!(server.take_statements().len(), extend(7) + 1 + end, "{user}: a message with its reply");
         }
     }
 }

@@ -19,7 +19,7 @@ const INTROSPECTION: &str = "{
 fragment Named on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
 
 /// Scalars that cannot name a row.
-const HARMLESS: [&str; 3] = ["Int", "Float", "Boolean"];
+const HARMLESS: [&str; 4] = ["Int", "Float", "Boolean", "Date"];
 
 /// Directives of the language itself.
 const STANDARD_DIRECTIVES: [&str; 5] = ["include", "skip", "deprecated", "specifiedBy", "oneOf"];

@@ -64,7 +64,7 @@ impl Counter {
     fn take_statements(&self) -> Vec<String> {
         let statements = self.server.take_statements().into_iter().map(|statement| statement.sql);
         let mut of_request: Vec<String> = statements
-            .take_while(|sql| !sql.contains("octet_length"))
+            .take_while(|sql| !sql.contains("span (upper"))
             .filter(|sql| !sql.contains("search_backlog") && !sql.contains("erased_at IS NULL"))
             .map(|sql| sql.trim().chars().take(60).collect())
             .collect();
@@ -122,13 +122,13 @@ on_both_databases! {
         // What it takes more to make a text findable, or to forget it.
         let index = if database.is_postgres() { 0 } else { 2 };
         let expected = [
-            ("edit on the path", 9 + index),
+            ("edit on the path", 11 + index),
             ("read a branch", 3),
             ("activate", 8),
             ("activate the other version", 8),
-            ("regenerate off the path", 9),
+            ("regenerate off the path", 11),
             ("activate again", 8),
-            ("edit off the path", 10 + index),
+            ("edit off the path", 12 + index),
             ("delete the branch on the path", 12 + index),
             ("fork", 9 + index),
         ];
@@ -162,6 +162,7 @@ on_both_databases! {
             filler.account(&format!("user {number}")).await;
         }
         filler.settings().await;
+        filler.usage().await;
         filler.analyze().await;
         let ann = server.user("ann");
         let page = ann.data(BRANCH, json!({ "id": conversations[0], "first": 100 })).await;

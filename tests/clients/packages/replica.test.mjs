@@ -186,6 +186,34 @@ test('what is sent before the feed has begun is shown to its end', async () => {
   await say(page, 'Early');
 });
 
+test('an answer that comes late does not undo what the feed has brought since', async () => {
+  const other = open();
+  await isLive(other);
+  const id = await say(other, 'Pears');
+  let release;
+  const isLate = new Promise((resolve) => (release = resolve));
+  const client = createClient({
+    url: `${server.url}/graphql`,
+    token: server.token,
+    async fetch(url, init) {
+      const response = await fetch(url, init);
+      if (init.body.includes('updateConversation')) await isLate;
+      return response;
+    },
+  });
+  const page = createReplica({ client });
+  replicas.push(page);
+  page.start();
+  await until(page, () => page.thread(id).messages.length === 2);
+  const renamed = page.updateConversation({ conversationId: id, title: 'Older' });
+  await until(other, () => other.conversation(id).title === 'Older');
+  await other.updateConversation({ conversationId: id, title: 'Newer' });
+  await until(page, () => page.conversation(id).title === 'Newer');
+  release();
+  await renamed;
+  assert.equal(page.conversation(id).title, 'Newer');
+});
+
 test('a replica whose token is refused says so, and goes on with a good one', async () => {
   let token = 'bad';
   const page = createReplica({ client: createClient({ url: `${server.url}/graphql`, token: () => token }) });

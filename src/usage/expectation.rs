@@ -1,0 +1,132 @@
+//! What is expected of a request, and whether the quotas allow it: parts of the statement that reserves it.
+
+use std::fmt::Write as _;
+
+use chrono::NaiveDate;
+use sea_orm::Value;
+use serde::{Serialize, Serializer};
+
+use super::ledger::{MAX_TOKENS, Terms};
+use super::{Amount, Ledger, Price};
+
+/// The most that is reserved for one request, in billionths: a million units.
+const MAX_COST: &str = "1000000000000000";
+
+/// How many tokens a reply is expected to have at most if nothing limits it.
+pub(crate) const REPLY_TOKENS: i64 = 1024;
+
+/// The common table expressions `expected`, and `priced (assistant_id, input, tokens, cost)`. They want two others: `terms
+/// (assistant_id, context, reply, input_price, output_price, reported)`, with the prices of one token, and `basis (usage,
+/// bytes)`, of what is there before the new text.
+const PRICED: &str = "expected AS (
+    SELECT {text} + COALESCE(
+        CAST(usage ->> 'input_tokens' AS BIGINT) + COALESCE(CAST(usage ->> 'output_tokens' AS BIGINT), 0),
+        CASE WHEN bytes / 4 < terms.context THEN bytes / 4 ELSE terms.context END
+    ) AS input, CAST(usage ->> 'cost' AS BIGINT) AS cost FROM basis CROSS JOIN terms
+), priced AS (
+    SELECT terms.assistant_id, expected.input, expected.input + terms.reply AS tokens,
+        CASE WHEN terms.reported THEN COALESCE(expected.cost, 0)
+            WHEN terms.input_price IS NULL THEN NULL
+            WHEN expected.input * terms.input_price + terms.reply * terms.output_price > {maximum} THEN {maximum}
+            ELSE CAST(ROUND(expected.input * terms.input_price + terms.reply * terms.output_price) AS BIGINT) END AS cost
+    FROM expected CROSS JOIN terms
+)";
+
+/// What is expected of a request: parts of a statement whose `$1` is the user, and their values.
+pub(crate) struct Expectation {
+    /// The common table expressions that lead to `priced`.
+    pub(crate) priced: String,
+    /// The condition that all quotas allow `priced`.
+    pub(crate) allowed: String,
+    /// The values of both.
+    pub(crate) values: Vec<Value>,
+}
+
+impl Ledger {
+    /// What is expected of a request whose new text has `text_tokens`, by a user of `plan`. The values are counted from
+    /// `first` on.
+    pub(crate) fn expectation(
+        &self,
+        plan: &str,
+        text_tokens: u32,
+        day: NaiveDate,
+        first: usize,
+    ) -> Expectation {
+        let mut values = Values { values: Vec::new(), first };
+        let text = values.add(i64::from(text_tokens));
+        let priced = PRICED.replace("{text}", &text).replace("{maximum}", MAX_COST);
+        let mut allowed = "TRUE".to_owned();
+        for quota in self.quotas_of(plan) {
+            let mut limits = Vec::new();
+            for (limit, sum) in [
+                (quota.replies, "SUM(replies + reserved_replies), 0) + 1"),
+                (quota.tokens, "SUM(input + output + reserved_tokens), 0) + priced.tokens"),
+                (
+                    quota.cost.map(Amount::billionths),
+                    "SUM(cost + reserved_cost), 0) + COALESCE(priced.cost, 0)",
+                ),
+            ] {
+                limits.extend(limit.map(|limit| format!("COALESCE({sum} <= {}", values.add(limit))));
+            }
+            let (limits, since) = (limits.join(" AND "), values.add(quota.period.first_day(day)));
+            let _ = match quota.assistant.as_deref().map(|assistant| values.add(assistant)) {
+                None => write!(
+                    allowed,
+                    " AND (SELECT {limits} FROM usage_day WHERE user_id = $1 AND day >= {since})"
+                ),
+                Some(assistant) => write!(
+                    allowed,
+                    " AND (priced.assistant_id <> {assistant} OR (SELECT {limits} FROM usage_day
+                        WHERE user_id = $1 AND day >= {since} AND assistant_id = {assistant}))"
+                ),
+            };
+        }
+        Expectation { priced, allowed, values: values.values }
+    }
+}
+
+/// What is expected by the terms, as the columns of `terms` in statements.
+#[derive(Serialize)]
+pub(crate) struct ExpectedTerms {
+    pub(crate) context: i64,
+    pub(crate) input_price: Option<f64>,
+    pub(crate) output_price: Option<f64>,
+    pub(crate) reported: bool,
+}
+
+impl From<&Terms> for ExpectedTerms {
+    fn from(terms: &Terms) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
+        let each = |rate: Amount| rate.billionths() as f64 / 1e6;
+        let rates = match terms.price {
+            Some(Price::PerMillion(rates)) => Some(rates),
+            Some(Price::Reported) | None => None,
+        };
+        Self {
+            context: i64::from(terms.context_tokens).min(MAX_TOKENS),
+            input_price: rates.map(|rates| each(rates.input)),
+            output_price: rates.map(|rates| each(rates.output)),
+            reported: terms.price == Some(Price::Reported),
+        }
+    }
+}
+
+impl Serialize for Terms {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        ExpectedTerms::from(self).serialize(serializer)
+    }
+}
+
+/// The values of a part of a statement, counted from a number on.
+struct Values {
+    values: Vec<Value>,
+    first: usize,
+}
+
+impl Values {
+    /// Adds a value, and returns how the statement names it.
+    fn add(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.first + self.values.len() - 1)
+    }
+}
