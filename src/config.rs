@@ -91,8 +91,8 @@ pub struct Serve {
     #[arg(long, env = "CAUSERIE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
     /// For development, on loopback only: accept tokens of a secret that is made once and kept beside the database, print
-    /// one for user `dev`, open GraphiQL signed in, and let pages of this machine use the API, on any port of `localhost`,
-    /// `127.0.0.1` and `[::1]`.
+    /// one for user `dev`, open the chat page and GraphiQL signed in, and let pages of this machine use the API, on any
+    /// port of `localhost`, `127.0.0.1` and `[::1]`.
     #[arg(long)]
     pub dev: bool,
     /// The database.

@@ -115,7 +115,7 @@ impl App {
             .merge(api)
             .merge(health::router())
             .with_state(self.clone())
-            .merge(pages::router(&self.0.dev_users))
+            .merge(pages::router(&self.0.dev_users, self.0.options.page_sign_in.as_ref()))
             .merge(rest::description())
             .fallback(async || problem::not_found())
             .method_not_allowed_fallback(method_not_allowed)

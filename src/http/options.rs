@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use url::Url;
 
 use super::address::TrustedProxy;
 use super::cors::Origin;
@@ -31,6 +32,11 @@ pub struct Options {
         value_delimiter = ','
     )]
     pub trusted_proxies: Vec<TrustedProxy>,
+    /// Where the chat page sends people for a token: an `http` or `https` URL. It gets `return_to`, the page's address, and
+    /// `state` as query parameters, and must lead back there with `token` and the same `state` in the fragment. Without
+    /// it, the page asks for a token to be pasted.
+    #[arg(long, env = "CAUSERIE_PAGE_SIGN_IN", value_name = "URL", value_parser = sign_in_url)]
+    pub page_sign_in: Option<Url>,
     /// Who may read the schema by introspection. `__typename` is always possible.
     #[arg(long, env = "CAUSERIE_INTROSPECTION", value_name = "WHO", default_value = "on")]
     pub introspection: Introspection,
@@ -63,6 +69,12 @@ impl Options {
         }
         Ok(self)
     }
+}
+
+/// An address that a browser may be sent to.
+fn sign_in_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| "it must be a URL such as https://app.example/sign-in".to_owned())
 }
 
 /// Who may read the schema by introspection.

@@ -24,7 +24,7 @@ impl Site {
             .map(|token| DevUser { id: "dev".to_owned(), token: token.to_owned() })
             .into_iter()
             .collect();
-        let router = pages::router(&users);
+        let router = pages::router(&users, Some(&"https://app.example/sign-in".parse().unwrap()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async { axum::serve(listener, router).await });
@@ -175,6 +175,13 @@ async fn gives_tokens_to_this_machine_alone(site: &Site, path: &str) {
 async fn a_token_cannot_end_the_script_element_that_holds_it() {
     let page = Site::open(Some("</script><script>alert(1)</script>")).await.page("/graphiql", &[]).await;
     assert!(page.contains(r"\u003c/script>\u003cscript>alert(1)\u003c/script>"), "{page}");
+}
+
+#[tokio::test]
+#[cfg_attr(not(chat_bundled), ignore = "needs the chat page: make web")]
+async fn the_chat_page_is_told_where_tokens_are_given() {
+    let page = Site::open(None).await.page("/", &[]).await;
+    assert!(page.contains(r#"{"signIn":"https://app.example/sign-in","users":[]}"#), "{page}");
 }
 
 #[test]

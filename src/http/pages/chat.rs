@@ -10,6 +10,7 @@ use axum::middleware;
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::bundle::{Bundle, asset};
 use super::views::Views;
@@ -27,14 +28,14 @@ const POLICY_OF_MISSING: &str = "default-src 'none'; style-src 'unsafe-inline'; 
 static BUNDLE: Option<Bundle> = include!(concat!(env!("OUT_DIR"), "/chat.rs"));
 
 /// Serves `/` and the page's assets. A build without them says so there, and leads on.
-pub(super) fn router(users: &[DevUser]) -> Router {
+pub(super) fn router(users: &[DevUser], sign_in: Option<&Url>) -> Router {
     let Some(bundle) = &BUNDLE else {
         return Router::new()
             .route("/", get(missing))
             .layer(middleware::map_response(async |response| secure(response, POLICY_OF_MISSING)));
     };
-    let signed_in = (!users.is_empty()).then(|| opening(users));
-    let views = Arc::new(Views::new(bundle, &opening(&[]), signed_in.as_ref()));
+    let signed_in = (!users.is_empty()).then(|| opening(users, sign_in));
+    let views = Arc::new(Views::new(bundle, &opening(&[], sign_in), signed_in.as_ref()));
     let open =
         async |State(views): State<Arc<Views>>, uri: Uri, headers: HeaderMap| views.answer(&uri, &headers);
     Router::new()
@@ -44,10 +45,10 @@ pub(super) fn router(users: &[DevUser]) -> Router {
 }
 
 /// What the page opens with.
-fn opening(users: &[DevUser]) -> Value {
+fn opening(users: &[DevUser], sign_in: Option<&Url>) -> Value {
     let users: Vec<_> =
         users.iter().map(|DevUser { id, token }| json!({ "id": id, "token": token })).collect();
-    json!({ "users": users })
+    json!({ "users": users, "signIn": sign_in.map(Url::as_str) })
 }
 
 async fn missing() -> impl IntoResponse {

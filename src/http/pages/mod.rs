@@ -11,6 +11,7 @@ use axum::Router;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use axum::response::Response;
+use url::Url;
 
 /// A user as whom the pages sign in by themselves.
 ///
@@ -31,11 +32,11 @@ impl fmt::Debug for DevUser {
 
 /// Serves both pages and their assets. A build without a page's files says how to get them.
 ///
-/// The pages sign in as the first of `users`, and the chat can change to the others; without users, both ask for a
-/// token. All addresses are relative, so that the pages work below any path of a reverse proxy. Cross-origin reading
+/// The pages sign in as the first of `users`, and the chat can change to the others. Without users, both ask for a
+/// token; the chat gets it from `sign_in`, if there is one. All addresses are relative, so that the pages work below any path of a reverse proxy. Cross-origin reading
 /// must stay forbidden for these routes.
-pub fn router(users: &[DevUser]) -> Router {
-    Router::new().merge(chat::router(users)).merge(graphiql::router(users))
+pub fn router(users: &[DevUser], sign_in: Option<&Url>) -> Router {
+    Router::new().merge(chat::router(users, sign_in)).merge(graphiql::router(users))
 }
 
 /// Gives a page's responses their policy, and forbids whatever else a page does not need.

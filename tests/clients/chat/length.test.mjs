@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setUp } from './chat.mjs';
 
-/** How many messages the conversation has; `CHAT_MESSAGES=10000` for the figures in docs/performance.md. */
-const COUNT = Number(process.env.CHAT_MESSAGES ?? 400);
+/** How many messages the conversation has; `CHAT_MESSAGES=10000` for as long as one likes. */
+const COUNT = Number(process.env.CHAT_MESSAGES ?? 240);
 
 let site, chat, id;
 before(async () => {

@@ -1,4 +1,6 @@
 import { useEffect, useRef, useState, type ReactElement } from 'react';
+import { Choice } from './assistants/Choice';
+import { useAssistants } from './assistants/useAssistants';
 import { Composer } from './thread/Composer';
 import { Thread } from './thread/Thread';
 import { Dialog } from './shared/Dialog';
@@ -39,6 +41,7 @@ export function Chat({ onSettings }: { onSettings: () => void }): ReactElement {
     },
   });
 
+  const [assistants, setUsual] = useAssistants();
   const title = useReplica((it) => (id ? it.conversation(id)?.title : undefined));
   const status = useReplica((it) => it.status);
   useEffect(() => {
@@ -72,6 +75,7 @@ export function Chat({ onSettings }: { onSettings: () => void }): ReactElement {
             </button>
           )}
           <h1 dir="auto">{id ? (title ?? texts.conversation.untitled) : 'causerie'}</h1>
+          <Choice assistants={assistants} conversation={id} onUsual={setUsual} key={id ?? ''} />
           {!sidebar && (
             <a className="icon" href={address({})} aria-label={texts.sidebar.newChat} title={texts.sidebar.newChat}><Icon name="new" /></a>
           )}

@@ -1,6 +1,7 @@
 import { CauserieError, createClient, createReplica } from '@causerie/client';
 import { useEffect, useMemo, useState, type ReactElement } from 'react';
 import { Chat } from './Chat';
+import { leaveForToken, token } from './issuer';
 import { SessionContext, type Session } from './shared/replica';
 import { go } from './shared/route';
 import { useSettings } from './shared/settings';
@@ -15,13 +16,20 @@ export interface DevUser {
   token: string;
 }
 
+/** What the server opens the page with. */
+export interface Opening {
+  users: DevUser[];
+  /** Where to go for a token. */
+  signIn: string | null;
+}
+
 /** Who this tab is, of the developer's users: another tab may be another one. */
 const CHOICE = 'causerie:user';
 
-export function Page({ users }: { users: DevUser[] }): ReactElement {
+export function Page({ opening: { users, signIn: issuer } }: { opening: Opening }): ReactElement {
   const { language } = useSettings();
   const [user, setUser] = useState(() => users.find(({ id }) => id === sessionStorage.getItem(CHOICE)) ?? users[0]);
-  const [refused, setRefused] = useState(false);
+  const [problem, setProblem] = useState<'refused' | 'unreachable'>();
   const [settings, setSettings] = useState(false);
 
   const session = useMemo<Session | undefined>(() => {
@@ -34,9 +42,9 @@ export function Page({ users }: { users: DevUser[] }): ReactElement {
   useEffect(() => {
     if (!session) return;
     const { replica } = session;
-    const leave = replica.subscribe(() => {
+    const unsubscribe = replica.subscribe(() => {
       if (replica.status !== 'signed-out') return;
-      setRefused(true);
+      setProblem('refused');
       setUser(undefined);
     });
     const wake = (): void => {
@@ -46,7 +54,7 @@ export function Page({ users }: { users: DevUser[] }): ReactElement {
     addEventListener('online', wake);
     document.addEventListener('visibilitychange', wake);
     return () => {
-      leave();
+      unsubscribe();
       removeEventListener('online', wake);
       document.removeEventListener('visibilitychange', wake);
       replica.stop();
@@ -57,13 +65,19 @@ export function Page({ users }: { users: DevUser[] }): ReactElement {
     try {
       const client = createClient({ url: new URL('graphql', document.baseURI).href, token });
       const { id } = await client.viewer();
-      setRefused(false);
+      setProblem(undefined);
       setUser({ id, token });
     } catch (error) {
       if (!(error instanceof CauserieError)) throw error;
-      setRefused(true);
+      setProblem(error.code === 'UNAUTHENTICATED' ? 'refused' : 'unreachable');
     }
   };
+  // Who has just come from signing in is signed in; anybody else goes there at once, unless their token was refused.
+  useEffect(() => {
+    if (user) return;
+    if (token) void signIn(token);
+    else if (issuer) leaveForToken(issuer);
+  }, []);
   const change = (id: string): void => {
     sessionStorage.setItem(CHOICE, id);
     go({});
@@ -90,7 +104,11 @@ export function Page({ users }: { users: DevUser[] }): ReactElement {
           )}
         </SessionContext>
       ) : (
-        <SignIn refused={refused} onToken={(token) => void signIn(token)} />
+        <SignIn
+          problem={problem}
+          onLeave={issuer === null ? undefined : () => leaveForToken(issuer)}
+          onToken={(pasted) => void signIn(pasted)}
+        />
       )}
     </TextsContext>
   );

@@ -1,4 +1,5 @@
 import type { ReactElement } from 'react';
+import { Instructions } from './assistants/Instructions';
 import { Dialog } from './shared/Dialog';
 import { change, useSettings, type Theme } from './shared/settings';
 import { languages, useTexts } from './texts';
@@ -28,6 +29,7 @@ export function SettingsDialog({ users, userId, onUser, onSignOut, onClose }: Pr
           {Object.entries(languages).map(([tag, { language: name }]) => <option key={tag} value={tag} lang={tag}>{name}</option>)}
         </select>
       </label>
+      <Instructions />
       {users.length > 1 ? (
         <label>
           {texts.settings.user}

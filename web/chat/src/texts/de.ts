@@ -56,7 +56,7 @@ export const de: Texts = {
   },
   settings: {
     title: 'Einstellungen', theme: 'Aussehen', themes: { system: 'Wie das System', light: 'Hell', dark: 'Dunkel' },
-    language: 'Sprache', user: 'Benutzer', graphiql: 'GraphiQL', signOut: 'Abmelden',
+    language: 'Sprache', user: 'Benutzer', instructions: 'Was Assistenten wissen und beachten sollen', saved: 'Gespeichert', graphiql: 'GraphiQL', signOut: 'Abmelden',
   },
   sidebar: {
     archive: 'Archiv', chats: 'Chats', close: 'Unterhaltungen ausblenden', conversations: 'Unterhaltungen',
@@ -68,5 +68,6 @@ export const de: Texts = {
   signIn: {
     title: 'Anmelden', explain: 'Diese Seite braucht ein Token Ihres Anmeldedienstes. Es bleibt im Speicher dieser Seite.',
     token: 'Token', submit: 'Anmelden', refused: 'Der Server nimmt dieses Token nicht an.',
+    unreachable: 'Der Server ist gerade nicht erreichbar.',
   },
 };

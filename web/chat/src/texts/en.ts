@@ -53,7 +53,7 @@ export const en = {
   },
   settings: {
     title: 'Settings', theme: 'Appearance', themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
-    language: 'Language', user: 'User', graphiql: 'GraphiQL', signOut: 'Sign out',
+    language: 'Language', user: 'User', instructions: 'What assistants should know and heed', saved: 'Saved', graphiql: 'GraphiQL', signOut: 'Sign out',
   },
   sidebar: {
     archive: 'Archive', chats: 'Chats', close: 'Hide the conversations', conversations: 'Conversations',
@@ -65,6 +65,7 @@ export const en = {
   signIn: {
     title: 'Sign in', explain: 'This page needs a token of your identity provider. It stays in the memory of this page.',
     token: 'Token', submit: 'Sign in', refused: 'The server does not accept this token.',
+    unreachable: 'The server cannot be reached at the moment.',
   },
 };
 

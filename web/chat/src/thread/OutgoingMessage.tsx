@@ -1,19 +1,21 @@
 import type { OutgoingMessage as Outgoing } from '@causerie/client';
 import type { ReactElement } from 'react';
-import { useSession } from '../shared/replica';
+import { useReplica, useSession } from '../shared/replica';
 import { useTexts } from '../texts';
 
 /** A message that the server does not have yet. */
 export function OutgoingMessage({ message }: { message: Outgoing }): ReactElement {
   const { replica } = useSession();
   const texts = useTexts();
+  const isOffline = useReplica((it) => it.status === 'offline');
+  const state = isOffline && message.state === 'sending' ? 'waiting' : message.state;
   const reason = message.error instanceof Error ? message.error.message : '';
   return (
     <article className="message user" aria-label={texts.message.by.USER}>
       <p className="bubble outgoing" dir="auto">{message.content}</p>
-      {message.state === 'sending' && <p className="status delayed">{texts.conversation.sending}</p>}
-      {message.state === 'waiting' && <p className="status">{texts.conversation.waiting}</p>}
-      {message.state === 'failed' && (
+      {state === 'sending' && <p className="status delayed">{texts.conversation.sending}</p>}
+      {state === 'waiting' && <p className="status">{texts.conversation.waiting}</p>}
+      {state === 'failed' && (
         <p className="status failed" role="alert">
           {texts.conversation.notSent(reason)}
           <button type="button" className="link" onClick={() => replica.resend(message.key)}>{texts.actions.retry}</button>

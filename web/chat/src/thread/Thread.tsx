@@ -10,6 +10,9 @@ import { Reply } from './Reply';
 import { useWindow } from './useWindow';
 import { UserMessage } from './UserMessage';
 
+/** A thread of more messages than this is forgotten when it is left, and loaded again when it is opened. */
+const KEPT = 300;
+
 /** A conversation: its messages, and the place to write the next one. */
 export function Thread({ id, message }: { id: string; message: string | undefined }): ReactElement {
   const { replica } = useSession();
@@ -58,6 +61,13 @@ export function Thread({ id, message }: { id: string; message: string | undefine
     document.addEventListener('visibilitychange', read);
     return () => document.removeEventListener('visibilitychange', read);
   }, [replica, id, unread, view.atEnd]);
+
+  useEffect(
+    () => () => {
+      if (replica.thread(id).messages.length > KEPT) replica.forget(id);
+    },
+    [replica, id],
+  );
 
   // What is sent is to be seen.
   const sent = outgoing.at(-1)?.key;

@@ -117,6 +117,9 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
     anchor.current = undefined;
   }, [start, end, length]);
 
+  // At the very top, no more scrolling tells that more is wanted.
+  useEffect(onScroll, [onScroll, length]);
+
   // Words arrive, pictures of formulas grow, the window is resized: the end stays in sight.
   useEffect(() => {
     const [box, inner] = [viewport.current, content.current];

@@ -1,0 +1,78 @@
+// Several assistants to choose from, and what they are told.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setUp } from './chat.mjs';
+
+const file = `
+default = "fast"
+[[assistant]]
+id = "fast"
+name = "Fast"
+url = "echo"
+[[assistant]]
+id = "deep"
+name = "Deep"
+description = "Thinks longer."
+url = "echo"
+`;
+
+let site, directory;
+before(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'causerie-chat-'));
+  writeFileSync(join(directory, 'assistants.toml'), file);
+  site = await setUp({ CAUSERIE_ECHO_DELAY: undefined, CAUSERIE_ASSISTANTS: join(directory, 'assistants.toml') });
+});
+after(async () => {
+  await site?.close();
+  if (directory) rmSync(directory, { recursive: true });
+});
+
+/** Who wrote the newest reply of the conversation that is shown. */
+async function writer(chat) {
+  const id = chat.page.url().split('/').at(-1);
+  const { conversation } = await site.run('query ($id: ID!) { conversation(id: $id) { lastMessage { assistantId } } }', { id });
+  return conversation.lastMessage.assistantId;
+}
+
+test('an assistant is chosen for all conversations, and another one for one of them', async () => {
+  const [chat, other] = [await site.tab(), await site.tab()];
+  const choice = chat.page.getByRole('combobox', { name: 'Assistant' });
+  await choice.waitFor();
+  assert.equal(await choice.inputValue(), 'fast');
+  await chat.ask('Who are you?');
+  assert.equal(await writer(chat), 'fast');
+
+  await other.entries.first().getByRole('link').click();
+  await choice.selectOption('deep');
+  await chat.ask('And now?');
+  assert.equal(await writer(chat), 'deep');
+  await other.page.waitForFunction(() => document.querySelector('select.assistant').value === 'deep');
+
+  await chat.page.getByRole('link', { name: 'New chat' }).click();
+  assert.equal(await choice.inputValue(), 'fast');
+  await choice.selectOption('deep');
+  await chat.ask('Everywhere?');
+  assert.equal(await writer(chat), 'deep');
+  await chat.page.reload();
+  await chat.page.waitForFunction(() => document.querySelector('select.assistant')?.value === 'deep');
+  assert.deepEqual(chat.faults, []);
+  await chat.close();
+  await other.close();
+});
+
+test('what assistants should heed is kept', async () => {
+  const chat = await site.tab();
+  await chat.button('Settings').click();
+  const field = chat.page.getByLabel('What assistants should know and heed');
+  await field.fill('Answer in verse.');
+  await chat.page.keyboard.press('Tab');
+  await chat.page.getByText('Saved').waitFor();
+  assert.equal((await site.run('{ viewer { instructions } }')).viewer.instructions, 'Answer in verse.');
+  await chat.page.reload();
+  await chat.button('Settings').click();
+  await chat.page.waitForFunction(() => document.querySelector('dialog textarea')?.value === 'Answer in verse.');
+  await chat.close();
+});

@@ -1,0 +1,46 @@
+import { useEffect, useState, type ReactElement } from 'react';
+import { notify } from '../shared/notices';
+import { useSession } from '../shared/replica';
+import { useTexts } from '../texts';
+
+const READ = '{ viewer { instructions } }';
+const WRITE = 'mutation ($input: ConfigureViewerInput!) { configureViewer(input: $input) { viewer { id } } }';
+
+/** What every assistant is told before each of the user's conversations. It is kept when the field is left. */
+export function Instructions(): ReactElement {
+  const { replica } = useSession();
+  const texts = useTexts();
+  const [saved, setSaved] = useState<string>();
+  const [text, setText] = useState('');
+  useEffect(() => {
+    type Found = { viewer: { instructions: string | null } };
+    const show = ({ viewer: { instructions } }: Found): void => {
+      setSaved(instructions ?? '');
+      setText(instructions ?? '');
+    };
+    replica.client.query<Found>(READ).then(show).catch(() => {});
+  }, [replica]);
+  const save = async (): Promise<void> => {
+    if (saved === undefined || text.trim() === saved) return;
+    try {
+      await replica.client.query(WRITE, { input: { instructions: text.trim() || null } });
+      setSaved(text.trim());
+      notify(texts.settings.saved);
+    } catch (error) {
+      notify(texts.notices.failed((error as Error).message));
+    }
+  };
+  return (
+    <label className="instructions">
+      {texts.settings.instructions}
+      <textarea
+        rows={4}
+        dir="auto"
+        disabled={saved === undefined}
+        value={text}
+        onChange={({ target }) => setText(target.value)}
+        onBlur={() => void save()}
+      />
+    </label>
+  );
+}
