@@ -134,7 +134,7 @@ fmt: ## format the Rust code
 lint: $(PAGES:=/node_modules/.package-lock.json) $(PACKAGES)/node_modules/.package-lock.json ## check formatting, clippy's lints, and the types of the pages and the packages
 	$(CARGO) fmt --all --check
 	cd benches && $(CARGO) fmt --all --check
-	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets --test chaos --test instructions -- -D warnings
 	for page in $(PAGES); do (cd $$page && node_modules/.bin/tsc) || exit; done
 	cd $(PACKAGES) && node_modules/.bin/tsc --build
 

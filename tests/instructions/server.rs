@@ -10,7 +10,7 @@ use causerie::assistant::{Assistant, Catalog, DEFAULT_ID, Delta, Echo, Failure, 
 use causerie::auth::{self, Authenticator, ClaimRules, Secret, Source, UserId};
 use causerie::chat::Limits;
 use causerie::database::{Address, Database};
-use causerie::http::{App, Parts, graphiql};
+use causerie::http::{App, Parts};
 use causerie::reply::{self, Replies};
 use causerie::signal::Hub;
 use causerie::{admission, graphql, http};
@@ -171,7 +171,7 @@ fn serve(
             database,
             replies: replies.clone(),
             limits: Limits::default(),
-            page: graphiql::Page::default(),
+            dev_users: Vec::new(),
             options: http::Options { limits, ..http::Options::default() },
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
