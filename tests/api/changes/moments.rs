@@ -43,7 +43,7 @@ on_both_databases! {
                ... on ConversationChanged { conversation { id lastMessage { id } } }
                ... on MessageChanged { message { id conversation { id title } } } } } }",
             "query($message: ID!) { answer: message(id: $message) { id conversation { id messages { totalCount } } } }",
-            "query($id: ID!) { answer: messages(conversationId: $id) { nodes { conversation { id } parent { id } } } }",
+            "query($id: ID!) { answer: messages(conversationId: $id) { nodes { conversation { title } parent { id } } } }",
             "{ answer: search(query: \"ephemeral\") { nodes { message { conversation { id } } snippet { text } } } }",
         ] {
             *stage.lock().unwrap() = Stage::Armed;
