@@ -39,7 +39,7 @@ run: ## start a development server, with its pages if Node is there
 	$(CARGO) run $(LOCKED) -- serve --dev $(ARGS)
 
 test: web lint audit $(BETTER_AUTH)/node_modules/.package-lock.json ## everything: style, licences, tests on both databases, clients against the real server
-	scripts/with-postgres $(CARGO) test $(LOCKED) --workspace $(ALL_TESTS)
+	scripts/with-postgres $(CARGO) test $(LOCKED) --workspace --no-fail-fast $(ALL_TESTS)
 	$(MAKE) --no-print-directory instructions
 	$(MAKE) --no-print-directory chaos ARGS='--seconds 20'
 	$(MAKE) --no-print-directory chaos ARGS='--seconds 10 --sqlite'

@@ -66,7 +66,11 @@ fn a_file_is_read_with_all_that_it_says() {
     assert_eq!(catalog.titles().unwrap().assistant_id, "fast");
     assert_eq!((catalog.currency(), catalog.ledger().quotas[0].assistant.as_deref()), ("EUR", Some("fast")));
     let choices: serde_json::Value = serde_json::from_str(catalog.choices("free")).unwrap();
-    let fast = serde_json::json!({ "id": "fast", "parameters": { "temperature": 0.7 } });
+    let fast = serde_json::json!({
+        "id": "fast",
+        "parameters": { "temperature": 0.7 },
+        "terms": { "context": 1000, "input_price": 250.0, "output_price": 2000.0, "reported": false },
+    });
     assert_eq!(choices, serde_json::json!({ "": fast, "fast": fast, "old": fast, "older": fast }));
     assert_eq!(catalog.choices("other"), "{}");
 }
