@@ -52,7 +52,7 @@ test('an assistant is chosen for all conversations, and another one for one of t
   await other.page.waitForFunction(() => document.querySelector('select.assistant').value === 'deep');
 
   await chat.page.getByRole('link', { name: 'New chat' }).click();
-  assert.equal(await choice.inputValue(), 'fast');
+  await chat.page.waitForFunction(() => document.querySelector('select.assistant').value === 'fast');
   await choice.selectOption('deep');
   await chat.ask('Everywhere?');
   assert.equal(await writer(chat), 'deep');
