@@ -52,9 +52,11 @@ test('it opens at its end', async () => {
 });
 
 test('older messages are loaded while it is scrolled up; nothing jumps, and the page holds a part of it', async () => {
-  assert.ok((await scrollTo('Message 1:', -600)) < 2);
+  const up = await scrollTo('Message 1:', -600);
+  assert.ok(up < 2, `a jump of ${up} pixels`);
   assert.ok((await inPage()) <= 140, `${await inPage()} messages in the page`);
-  assert.ok((await scrollTo(`Message ${COUNT / 2}:`, 600)) < 2);
+  const down = await scrollTo(`Message ${COUNT / 2}:`, 600);
+  assert.ok(down < 2, `a jump of ${down} pixels`);
   assert.ok((await inPage()) <= 140, `${await inPage()} messages in the page`);
 });
 

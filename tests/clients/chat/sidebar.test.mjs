@@ -81,6 +81,7 @@ test('a search shows what it found, and jumps to a message on another branch', a
   await chat.said.filter({ hasText: 'drum' }).waitFor();
 
   await chat.page.keyboard.press('Control+k');
+  await chat.page.locator('input[type=search]:focus').waitFor();
   await chat.page.keyboard.type('xylophone');
   const hits = chat.page.getByRole('navigation', { name: 'Search' });
   await hits.locator('mark', { hasText: 'xylophone' }).first().waitFor();
