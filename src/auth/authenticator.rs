@@ -10,9 +10,10 @@ use super::{
     jwk,
     jwks::LiveKeys,
     keys::KeySet,
+    known::{self, KnownTokens},
     options::{Options, Source},
     rejection::{Cause, Rejection},
-    token::Token,
+    token::{MAX_BYTES as MAX_TOKEN_BYTES, Token},
     viewer::Viewer,
 };
 
@@ -23,11 +24,22 @@ pub struct Authenticator(Arc<Inner>);
 struct Inner {
     keys: Keys,
     rules: ClaimRules,
+    known: KnownTokens,
 }
 
 enum Keys {
     Fixed(KeySet),
     Live(LiveKeys),
+}
+
+impl Keys {
+    /// A number that changes whenever they may have.
+    fn generation(&self) -> u64 {
+        match self {
+            Self::Fixed(_) => 0,
+            Self::Live(keys) => keys.generation(),
+        }
+    }
 }
 
 impl Authenticator {
@@ -46,7 +58,7 @@ impl Authenticator {
                 Keys::Live(LiveKeys::start(Endpoint::new(url, &options)?, &options).await)
             }
         };
-        Ok(Self(Arc::new(Inner { keys, rules: options.claims })))
+        Ok(Self(Arc::new(Inner { keys, rules: options.claims, known: KnownTokens::new() })))
     }
 
     /// Who sent this token: the part of an `Authorization` header after `Bearer`.
@@ -59,14 +71,25 @@ impl Authenticator {
         })
     }
 
-    async fn check(&self, token: &str) -> Result<Viewer, Cause> {
-        let token = Token::parse(token)?;
-        match &self.0.keys {
+    async fn check(&self, text: &str) -> Result<Viewer, Cause> {
+        if text.len() > MAX_TOKEN_BYTES {
+            return Err(Cause::TooLarge);
+        }
+        let Inner { keys, rules, known } = &*self.0;
+        // Asked first: keys that change meanwhile make the token unknown again.
+        let (hash, generation) = (known::hash(text), keys.generation());
+        if let Some(viewer) = known.get(&hash, generation, Utc::now()) {
+            return Ok(viewer);
+        }
+        let token = Token::parse(text)?;
+        match keys {
             Keys::Fixed(keys) => keys.verify(&token)?,
             Keys::Live(keys) => keys.verify(&token).await?,
         }
         let claims = token.claims()?;
-        self.0.rules.check(&claims, Utc::now())
+        let viewer = rules.check(&claims, Utc::now())?;
+        known.add(hash, generation, viewer.clone());
+        Ok(viewer)
     }
 }
 

@@ -50,6 +50,11 @@ impl LiveKeys {
         Self { shared, _refresher: AbortOnDropHandle::new(refresher) }
     }
 
+    /// How many times keys have been fetched.
+    pub(super) fn generation(&self) -> u64 {
+        self.shared.state.borrow().generation
+    }
+
     /// Whether one of the keys signed the token, asking the issuer for newer ones where that may help.
     pub(super) async fn verify(&self, token: &Token<'_>) -> Result<(), Cause> {
         // No published key ever fits, so there is nothing to ask for.

@@ -6,8 +6,8 @@
 //!
 //! - `token` takes a token apart; `claims` holds its claims to the rules, those of `required_claim`
 //!   among them; `mint` makes one.
-//! - `keys` checks signatures; `jwk` reads published keys; `endpoint` fetches them once; `jwks` keeps
-//!   them current.
+//! - `keys` checks signatures, and `known` keeps whose tokens were found to be good; `jwk` reads published keys;
+//!   `endpoint` fetches them once; `jwks` keeps them current.
 //! - `options`, `rejection` and `viewer` are what callers see besides the [`Authenticator`].
 //!
 //! Nothing here knows of chat, of HTTP requests to this server, or of GraphQL.
@@ -21,6 +21,7 @@ pub(crate) mod fuzz;
 mod jwk;
 mod jwks;
 mod keys;
+mod known;
 mod mint;
 mod object;
 mod options;

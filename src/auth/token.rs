@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::{algorithm::Algorithm, object::Object, rejection::Cause};
 
 /// The most bytes that are looked at; real tokens have one or two thousand.
-const MAX_BYTES: usize = 16 * 1024;
+pub(super) const MAX_BYTES: usize = 16 * 1024;
 
 /// A token taken apart, not yet checked.
 pub(super) struct Token<'t> {

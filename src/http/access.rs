@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::problem::problem;
 use crate::admission::Operation;
-use crate::auth::Viewer;
+use crate::auth::{UserId, Viewer};
 use crate::error::{Code, Error};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -26,14 +26,14 @@ pub(super) struct LogFields(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    user: OnceLock<String>,
+    user: OnceLock<UserId>,
     operation: OnceLock<String>,
 }
 
 impl LogFields {
-    /// Notes who asks, as a hash.
+    /// Notes who asks, which is logged as a hash.
     pub(super) fn user(&self, viewer: &Viewer) {
-        let _ = self.0.user.set(viewer.log_id());
+        let _ = self.0.user.set(viewer.user_id().clone());
     }
 
     /// Notes what is asked for. Names are the client's: only sane ones are logged.
@@ -63,7 +63,7 @@ pub(super) async fn log(mut request: Request, next: Next) -> Response {
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     tracing::info!(
         id,
-        user = notes.0.user.get().map(String::as_str),
+        user = notes.0.user.get().map(UserId::log_id),
         %method,
         route,
         operation = notes.0.operation.get().map(String::as_str),
