@@ -24,6 +24,10 @@ use crate::error::is_locked;
 /// milliseconds.
 const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How many rows a statement on SQLite may be ahead of who reads them: those of a page, so that its thread need not wait for
+/// the other one in the middle.
+const BUFFERED_ROWS: usize = 256;
+
 /// One user's reads use at most one connection in this many, and so do all expensive reads together.
 const CONNECTION_SHARE: u32 = 4;
 
@@ -104,6 +108,7 @@ fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(OPERATION_TIMEOUT)
+        .row_buffer_size(BUFFERED_ROWS)
 }
 
 fn connection_error(error: SqlxError) -> DbErr {
