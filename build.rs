@@ -38,7 +38,8 @@ fn embed(name: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The bundle as an expression; `None` if an asset is not there in both encodings, as before a build of today's.
+/// The bundle as an expression; `None` if an asset is missing in one of its two encodings, which was not made by the present
+/// build of the pages.
 fn table(page: &Path, assets: &Path) -> Result<Option<String>, Box<dyn Error>> {
     let mut files =
         fs::read_dir(assets)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, io::Error>>()?;

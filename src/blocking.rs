@@ -41,6 +41,11 @@ fn processors() -> usize {
 pub(crate) struct Cancelled<T>(Option<oneshot::Sender<T>>);
 
 impl<T> Cancelled<T> {
+    /// For work that is done in place.
+    pub(crate) fn never() -> Self {
+        Self(None)
+    }
+
     /// Whether nobody waits for the result any more.
     pub(crate) fn get(&self) -> bool {
         self.0.as_ref().is_some_and(oneshot::Sender::is_closed)
@@ -60,7 +65,7 @@ impl Workers {
         work: impl FnOnce(&Cancelled<T>) -> T + Send + 'static,
     ) -> Result<T, Error> {
         if bytes <= MIN_BYTES {
-            return Ok(work(&Cancelled(None)));
+            return Ok(work(&Cancelled::never()));
         }
         let permit = self.0.acquire(principal).await;
         let (sender, receiver) = oneshot::channel();

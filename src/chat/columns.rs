@@ -1,5 +1,5 @@
 //! The columns of rows that are shown, read by their places: finding them by name was 3 % of an open conversation, and the
-//! columns that nobody is shown are not read.
+//! columns that nobody is shown are not read. Each column of a page costs both the server and the database.
 
 use sea_orm::{DbErr, QueryResult, TryGetable};
 use uuid::Uuid;
@@ -7,31 +7,60 @@ use uuid::Uuid;
 use super::LongColumns;
 use crate::entity::{conversation, message};
 
-/// The columns of a conversation that an answer may show.
-pub(super) const CONVERSATION: &[&str] = &[
+/// Which columns of messages are read, beside those that every message is shown by. The others are empty in the row. There are
+/// few choices, so that few statements are prepared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessageColumns {
+    /// The short columns that say more than what kind of message it is, and where.
+    pub details: bool,
+    /// Columns of any length.
+    pub long: LongColumns,
+}
+
+impl MessageColumns {
+    /// All of them.
+    pub const ALL: Self = Self { details: true, long: LongColumns::ALL };
+
+    /// None of them.
+    pub const NONE: Self = Self { details: false, long: LongColumns::NONE };
+
+    /// Those of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self { details: self.details || other.details, long: self.long.and(other.long) }
+    }
+}
+
+/// The columns of a conversation that an answer may show: first those that every one is shown by, then the details.
+const CONVERSATION: &[&str] = &[
     "id",
     "title",
-    "title_key",
     "last_position",
     "read_position",
-    "metadata",
     "created_at",
     "updated_at",
+    "title_key",
+    "metadata",
     "archived_at",
     "pinned_at",
     "deleted_at",
     "revision",
 ];
 
-/// The columns of a message that an answer may show, without the long ones.
+/// How many of them are no details.
+const BRIEF_CONVERSATION: usize = 6;
+
+/// The columns of a message that an answer may show, without the long ones: first those that every one is shown by, then the
+/// details.
 const MESSAGE: &[&str] = &[
     "id",
     "conversation_id",
-    "parent_id",
     "position",
-    "active",
     "role",
     "status",
+    "created_at",
+    "parent_id",
+    "active",
     "finish_reason",
     "failure",
     "assistant_id",
@@ -42,18 +71,27 @@ const MESSAGE: &[&str] = &[
     "metadata",
     "rating",
     "rating_comment",
-    "created_at",
     "finished_at",
     "created_revision",
     "revision",
 ];
 
-/// The columns of a message that an answer may show, of the long ones only these.
-pub(super) fn message(long: LongColumns) -> impl Iterator<Item = &'static str> {
+/// How many of them are no details.
+const BRIEF_MESSAGE: usize = 6;
+
+/// The columns of a conversation, with or without its `details`.
+pub(super) fn conversation(details: bool) -> &'static [&'static str] {
+    if details { CONVERSATION } else { &CONVERSATION[..BRIEF_CONVERSATION] }
+}
+
+/// The columns of a message.
+pub(super) fn message(columns: MessageColumns) -> impl Iterator<Item = &'static str> {
+    let MessageColumns { details, long } = columns;
+    let short = if details { MESSAGE } else { &MESSAGE[..BRIEF_MESSAGE] };
     let content: &[&str] = if long.content { &["content"] } else { &[] };
     let reasoning: &[&str] = if long.reasoning { &["reasoning"] } else { &[] };
     let parts: &[&str] = if long.parts { &["parts"] } else { &[] };
-    MESSAGE.iter().chain(content).chain(reasoning).chain(parts).copied()
+    short.iter().chain(content).chain(reasoning).chain(parts).copied()
 }
 
 /// A row whose columns are taken one after another.
@@ -74,23 +112,24 @@ impl<'r> Columns<'r> {
         self.row.try_get_by_index(self.place - 1)
     }
 
-    /// A conversation that was read with [`CONVERSATION`]; `None` if its columns are null. The other columns are empty.
-    pub(super) fn conversation(mut self) -> Result<Option<conversation::Model>, DbErr> {
+    /// A conversation that was read with the columns of [`conversation`]; `None` if they are null. The other columns are
+    /// empty.
+    pub(super) fn conversation(mut self, details: bool) -> Result<Option<conversation::Model>, DbErr> {
         let Some(id) = self.take::<Option<Uuid>>()? else { return Ok(None) };
-        Ok(Some(conversation::Model {
+        let mut row = conversation::Model {
             user_id: self.user.to_owned(),
             id,
             title: self.take()?,
-            title_key: self.take()?,
-            title_origin: None,
             last_position: self.take()?,
             read_position: self.take()?,
-            metadata: self.take()?,
             created_at: self.take()?,
             updated_at: self.take()?,
-            archived_at: self.take()?,
-            pinned_at: self.take()?,
-            deleted_at: self.take()?,
+            title_key: String::new(),
+            title_origin: None,
+            metadata: String::new(),
+            archived_at: None,
+            pinned_at: None,
+            deleted_at: None,
             erasing_at: None,
             erased_at: None,
             restored_revision: None,
@@ -99,51 +138,77 @@ impl<'r> Columns<'r> {
             path_target_read: None,
             deletion_id: None,
             step_at: None,
-            revision: self.take()?,
-        }))
+            revision: 0,
+        };
+        if details {
+            row.title_key = self.take()?;
+            row.metadata = self.take()?;
+            row.archived_at = self.take()?;
+            row.pinned_at = self.take()?;
+            row.deleted_at = self.take()?;
+            row.revision = self.take()?;
+        }
+        Ok(Some(row))
     }
 
     /// A message that was read with the columns of [`message`]; `None` if they are null. The other columns are empty.
-    pub(super) fn message(mut self, long: LongColumns) -> Result<Option<message::Model>, DbErr> {
+    pub(super) fn message(mut self, columns: MessageColumns) -> Result<Option<message::Model>, DbErr> {
         let Some(id) = self.take::<Option<Uuid>>()? else { return Ok(None) };
         let mut row = message::Model {
             user_id: self.user.to_owned(),
             id,
             conversation_id: self.take()?,
-            parent_id: self.take()?,
             position: self.take()?,
-            active: self.take()?,
             role: self.take()?,
             status: self.take()?,
+            created_at: self.take()?,
+            parent_id: None,
+            active: false,
             content: String::new(),
             reasoning: String::new(),
             parts: message::Parts::default(),
-            finish_reason: self.take()?,
-            failure: self.take()?,
-            assistant_id: self.take()?,
-            parameters: self.take()?,
-            model: self.take()?,
-            usage: self.take()?,
-            attempt: self.take()?,
+            finish_reason: None,
+            failure: None,
+            assistant_id: None,
+            parameters: None,
+            model: None,
+            usage: None,
+            attempt: 0,
             restarts_left: 0,
             lease_owner: None,
             lease_until: None,
             stop_requested_at: None,
-            metadata: self.take()?,
-            rating: self.take()?,
-            rating_comment: self.take()?,
-            created_at: self.take()?,
-            finished_at: self.take()?,
-            created_revision: self.take()?,
-            revision: self.take()?,
+            metadata: String::new(),
+            rating: None,
+            rating_comment: None,
+            finished_at: None,
+            created_revision: 0,
+            revision: 0,
         };
-        if long.content {
+        if columns.details {
+            row.parent_id = self.take()?;
+            row.active = self.take()?;
+            row.finish_reason = self.take()?;
+            row.failure = self.take()?;
+            row.assistant_id = self.take()?;
+            row.parameters = self.take()?;
+            row.model = self.take()?;
+            row.usage = self.take()?;
+            row.attempt = self.take()?;
+            row.metadata = self.take()?;
+            row.rating = self.take()?;
+            row.rating_comment = self.take()?;
+            row.finished_at = self.take()?;
+            row.created_revision = self.take()?;
+            row.revision = self.take()?;
+        }
+        if columns.long.content {
             row.content = self.take()?;
         }
-        if long.reasoning {
+        if columns.long.reasoning {
             row.reasoning = self.take()?;
         }
-        if long.parts {
+        if columns.long.parts {
             row.parts = self.take()?;
         }
         Ok(Some(row))

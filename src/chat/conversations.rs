@@ -41,10 +41,7 @@ impl Chat {
 
     /// The conversations of messages that were just read. Deleted ones are included: one that was deleted since then
     /// still belongs to the messages that the answer has.
-    pub async fn conversations_of_messages(
-        &self,
-        ids: &[Uuid],
-    ) -> Result<Vec<Arc<conversation::Model>>, Error> {
+    pub async fn conversations_by_id(&self, ids: &[Uuid]) -> Result<Vec<Arc<conversation::Model>>, Error> {
         let query = Entity::find()
             .filter(Column::UserId.eq(self.user()))
             .filter(Column::Id.is_in(ids.iter().copied()));

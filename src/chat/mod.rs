@@ -40,11 +40,12 @@ use futures_util::future::BoxFuture;
 
 pub use self::changes::{Change, ChangeCursor, ChangeKind, FeedContent, FeedEvent, LongColumns};
 pub use self::choice::Choice;
+pub use self::columns::MessageColumns;
 pub use self::conversations::CreateConversation;
 pub use self::feedback::RateReply;
 pub use self::list::{
     ConversationCursor, ConversationFilter, ConversationKey, ConversationOrder, ConversationPage,
-    ConversationState,
+    ConversationState, ListSelection,
 };
 pub use self::messages::UpdateMessageMetadata;
 pub use self::metadata::Metadata;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use sea_orm::{DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
 
-use super::columns::{self, CONVERSATION, Columns};
+use super::columns::{self, Columns};
 use super::path_page::{PathPages, START, bounds_sql};
 use super::read::{Effort, RowSize};
-use super::{Chat, CountedPage, LongColumns, PathPage, Slice};
+use super::{Chat, CountedPage, MessageColumns, PathPage, Slice};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -33,27 +33,30 @@ impl RowSize for Row {
 }
 
 impl Chat {
-    /// The conversation, if the viewer has it, with these pages of its active path. Of the long columns of their messages
-    /// only these are read.
+    /// The conversation, if the viewer has it, with or without its `details`, and with these pages of its active path. Of their
+    /// messages these columns are read.
     pub async fn open(
         &self,
         id: Uuid,
         slices: &[Slice<i64>],
-        columns: LongColumns,
+        details: bool,
+        columns: MessageColumns,
     ) -> Result<Option<Opened>, Error> {
         let page = |slice: &Slice<i64>| PathPage { conversation: id, slice: *slice };
         let pages: Vec<PathPage> = slices.iter().map(page).collect();
         let user = self.user().to_owned();
+        let messages_at = 1 + columns::conversation(details).len();
         let decode = move |row: &QueryResult| {
             Ok(match row.try_get_by_index(0)? {
-                None => Columns::of(row, 1, &user).conversation()?.map(Row::Conversation),
+                None => Columns::of(row, 1, &user).conversation(details)?.map(Row::Conversation),
                 Some(number) => {
-                    let message = Columns::of(row, 1 + CONVERSATION.len(), &user).message(columns)?;
+                    let message = Columns::of(row, messages_at, &user).message(columns)?;
                     message.map(|message| Row::Message(number, message))
                 }
             })
         };
-        let rows = self.load_decoded(self.open_statement(id, &pages, columns), Effort::Usual, decode).await?;
+        let statement = self.open_statement(id, &pages, details, columns);
+        let rows = self.load_decoded(statement, Effort::Usual, decode).await?;
         let (mut opened, mut messages) = (None, Vec::with_capacity(rows.len()));
         for row in rows.into_iter().flatten() {
             match row {
@@ -73,7 +76,13 @@ impl Chat {
     }
 
     /// A row for the conversation, and one for each message. What it has no columns of is null.
-    fn open_statement(&self, id: Uuid, pages: &[PathPage], long: LongColumns) -> Statement {
+    fn open_statement(
+        &self,
+        id: Uuid,
+        pages: &[PathPage],
+        details: bool,
+        columns: MessageColumns,
+    ) -> Statement {
         let mut values = vec![Value::from(self.user()), id.into()];
         let mut wanted = String::new();
         for (number, page) in pages.iter().enumerate() {
@@ -81,15 +90,17 @@ impl Chat {
             let _ = write!(wanted, "{comma}(CAST({number} AS BIGINT), {})", bounds_sql(values.len() + 1));
             values.extend(page.bounds().map(Value::from));
         }
-        let message: Vec<&str> = columns::message(long).collect();
-        let (conversation, no_conversation) = (CONVERSATION.join(", "), nulls(CONVERSATION.len()));
-        let (message, no_message) = (message.join(", m."), nulls(message.len()));
+        let message: Vec<&str> = columns::message(columns).collect();
+        let conversation = columns::conversation(details);
+        let (conversation, no_conversation) = (conversation.join(", "), nulls(conversation.len()));
+        let (message, no_message, selected) =
+            (message.join(", m."), nulls(message.len()), message.join(", "));
         let page = "user_id = $1 AND conversation_id = $2 AND active";
         let messages = match self.database.backend() {
             // As in the statement for pages of several conversations.
             DbBackend::Postgres => format!(
                 "CROSS JOIN LATERAL (
-    SELECT * FROM message WHERE {page} AND position >= {START} AND position < wanted.high OFFSET 0
+    SELECT {selected} FROM message WHERE {page} AND position >= {START} AND position < wanted.high OFFSET 0
 ) AS m"
             ),
             _ => format!(

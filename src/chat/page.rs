@@ -68,6 +68,13 @@ impl<T> Page<T> {
         Self { items: Vec::new(), has_previous: false, has_next: false }
     }
 
+    /// The same page, of what `convert` makes of each item.
+    #[must_use]
+    pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
+        let Self { items, has_previous, has_next } = self;
+        Page { items: items.into_iter().map(convert).collect(), has_previous, has_next }
+    }
+
     /// Makes a page of `rows`, which were read from the wanted end on. A row beyond the limit shows that there are
     /// more.
     pub(super) fn from_rows<C>(mut rows: Vec<T>, slice: &Slice<C>) -> Self {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::columns::{self, Columns};
 use super::read::{Effort, ROW_BYTES, RowSize};
-use super::{Chat, CountedPage, LongColumns, Page, PositionRange, Slice};
+use super::{Chat, CountedPage, MessageColumns, Page, PositionRange, Slice};
 use crate::entity::message;
 use crate::error::Error;
 
@@ -69,11 +69,11 @@ pub(super) const START: &str = "CASE
 
 impl Chat {
     /// Those of `pages` whose conversations the viewer has, each with the length of the path: up to 1,000 pages from one
-    /// snapshot, and each further 1,000 from a later one. Of the long columns of their messages only these are read.
+    /// snapshot, and each further 1,000 from a later one. Of their messages these columns are read.
     pub async fn path_pages(
         &self,
         pages: &[PathPage],
-        columns: LongColumns,
+        columns: MessageColumns,
     ) -> Result<HashMap<PathPage, CountedPage<Arc<message::Model>>>, Error> {
         let mut all = HashMap::with_capacity(pages.len());
         for pages in pages.chunks(MAX_PAGES) {
@@ -93,7 +93,7 @@ impl Chat {
     }
 
     /// For each page a loop over its conversation, by key, and its messages, by position.
-    fn path_statement(&self, pages: &[PathPage], columns: LongColumns) -> Statement {
+    fn path_statement(&self, pages: &[PathPage], columns: MessageColumns) -> Statement {
         let mut values = vec![Value::from(self.user())];
         let mut wanted = String::new();
         let backend = self.database.backend();
@@ -108,7 +108,8 @@ impl Chat {
             let comma = if number > 0 { ", " } else { "" };
             let _ = write!(wanted, "{comma}({number}, {conversation}, {})", bounds_sql(first + 1));
         }
-        let message = columns::message(columns).collect::<Vec<_>>().join(", m.");
+        let message: Vec<&str> = columns::message(columns).collect();
+        let (message, selected) = (message.join(", m."), message.join(", "));
         let joins = match backend {
             // With `OFFSET 0` each is a loop over an index, also while there are no statistics.
             DbBackend::Postgres => format!(
@@ -117,7 +118,7 @@ impl Chat {
     WHERE user_id = $1 AND id = wanted.conversation_id AND deleted_at IS NULL OFFSET 0
 ) AS c
 LEFT JOIN LATERAL (
-    SELECT * FROM message
+    SELECT {selected} FROM message
     WHERE user_id = $1 AND conversation_id = wanted.conversation_id AND active
         AND position >= {START} AND position < wanted.high OFFSET 0
 ) AS m ON TRUE"

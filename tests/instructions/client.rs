@@ -10,7 +10,10 @@ use serde_json::Value;
 pub(crate) struct Client {
     socket: TcpStream,
     token: String,
+    /// What has come and is not forgotten.
     buffer: Vec<u8>,
+    /// Where reads go to: making room in `buffer` for each would be counted as well, and most of all.
+    chunk: Box<[u8]>,
 }
 
 impl Client {
@@ -18,7 +21,7 @@ impl Client {
         let socket = TcpStream::connect(address).unwrap();
         socket.set_nodelay(true).unwrap();
         socket.set_read_timeout(Some(Duration::from_mins(2))).unwrap();
-        Self { socket, token, buffer: Vec::with_capacity(1 << 16) }
+        Self { socket, token, buffer: Vec::with_capacity(1 << 16), chunk: vec![0; 1 << 15].into() }
     }
 
     /// The bytes of a request.
@@ -54,11 +57,13 @@ impl Client {
 
     /// Reads until `mark` has come; returns where it ends.
     pub(crate) fn read_until(&mut self, mark: &[u8]) -> usize {
+        let mut looked_at = 0;
         loop {
-            let found = self.buffer.windows(mark.len()).position(|window| window == mark);
-            if let Some(start) = found {
-                return start + mark.len();
+            let new = &self.buffer[looked_at..];
+            if let Some(start) = new.windows(mark.len()).position(|window| window == mark) {
+                return looked_at + start + mark.len();
             }
+            looked_at = (self.buffer.len() + 1).saturating_sub(mark.len());
             self.read();
         }
     }
@@ -69,14 +74,8 @@ impl Client {
     }
 
     fn read(&mut self) {
-        let before = self.buffer.len();
-        self.buffer.resize(before + (1 << 15), 0);
-        let count = self.socket.read(&mut self.buffer[before..]).unwrap();
-        assert!(
-            count > 0,
-            "the server has closed the connection: {}",
-            String::from_utf8_lossy(&self.buffer[..before])
-        );
-        self.buffer.truncate(before + count);
+        let count = self.socket.read(&mut self.chunk).unwrap();
+        assert!(count > 0, "the server has closed the connection: {}", String::from_utf8_lossy(&self.buffer));
+        self.buffer.extend_from_slice(&self.chunk[..count]);
     }
 }

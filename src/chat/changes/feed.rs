@@ -61,7 +61,9 @@ impl Feed {
                 return Ok(change);
             }
             // A feed waits while the database is unavailable, and while the viewer's operations hold too much text.
-            match self.chat.changes_within(self.since, PAGE, self.columns, PAGE_BYTES).await {
+            // Boxed, so that a feed has no room for it while nothing happens.
+            let page = Box::pin(self.chat.changes_within(self.since, PAGE, self.columns, PAGE_BYTES)).await;
+            match page {
                 Ok(page) if !page.items.is_empty() => {
                     self.load = Some(self.chat.budget.release());
                     self.pending = page.items.into();

@@ -121,6 +121,11 @@ impl ConversationOrder {
         ConversationCursor { order: self, key, id: row.id }
     }
 
+    /// Whether rows are sorted by columns that are details.
+    fn needs_details(self) -> bool {
+        matches!(self, Self::TitleAsc | Self::TitleDesc | Self::PinnedFirst)
+    }
+
     fn is_descending(self) -> bool {
         matches!(self, Self::UpdatedAtDesc | Self::CreatedAtDesc | Self::TitleDesc | Self::PinnedFirst)
     }
@@ -168,8 +173,17 @@ pub struct ConversationPage {
     pub total: Option<u64>,
 }
 
+/// What is read of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListSelection {
+    /// The number of conversations in the whole list.
+    pub counted: bool,
+    /// Of each conversation also what not every one is shown by. Without them, the row has empty columns.
+    pub details: bool,
+}
+
 impl Chat {
-    /// A page of the viewer's conversations, and the number of all in the list if `counted`, in one statement. The
+    /// A page of the viewer's conversations, and the number of all in the list if that is wanted, in one statement. The
     /// cursors in `slice` must be of the same order.
     ///
     /// With a filter by metadata, another statement first asks which of its values is rare.
@@ -181,16 +195,18 @@ impl Chat {
         filter: &ConversationFilter,
         order: ConversationOrder,
         slice: Slice<ConversationCursor>,
-        counted: bool,
+        wanted: ListSelection,
     ) -> Result<ConversationPage, Error> {
         let title_part = filter.title_contains.as_deref().map(text::title_part).transpose()?;
         let metadata = self.metadata_search(&filter.metadata).await?;
-        let list = ListStatement { chat: self, filter, title_part, metadata, order, slice: &slice };
-        let Some(statement) = list.plain(counted).or_else(|| list.build(counted)) else {
+        let details = wanted.details || order.needs_details();
+        let wanted = ListSelection { details, ..wanted };
+        let list = ListStatement { chat: self, filter, title_part, metadata, order, slice: &slice, wanted };
+        let Some(statement) = list.plain().or_else(|| list.build()) else {
             return Ok(ConversationPage { page: Page::empty(), total: Some(0) });
         };
         let user = self.user().to_owned();
-        let decode = move |row: &QueryResult| ListRow::decode(row, &user);
+        let decode = move |row: &QueryResult| ListRow::decode(row, &user, details);
         let rows = self.load_decoded(statement, Effort::Usual, decode).await?;
         let facts = rows.first().map(|row| (row.total, row.more_before, row.more_after));
         let (total, before, after) =

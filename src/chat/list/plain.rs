@@ -7,13 +7,12 @@ use sea_orm::{Statement, Value};
 
 use super::statement::ListStatement;
 use super::{ConversationCursor, ConversationKey, ConversationState};
-use crate::chat::columns::CONVERSATION;
 
 const OWN: &str = "FROM conversation WHERE user_id = $1 AND deleted_at IS NULL AND archived_at IS NULL";
 
 impl ListStatement<'_> {
     /// The statement, unless the list has a filter.
-    pub(super) fn plain(&self, counted: bool) -> Option<Statement> {
+    pub(super) fn plain(&self) -> Option<Statement> {
         let filter = self.filter;
         let is_plain = filter.states == [ConversationState::Active]
             && filter.pinned.is_none()
@@ -39,13 +38,16 @@ impl ListStatement<'_> {
                 "COALESCE((SELECT TRUE {OWN} AND ({key}) {other} ({bound}) ORDER BY {nearest} LIMIT 1), FALSE)"
             );
         }
-        let total =
-            if counted { format!("(SELECT COUNT(*) {OWN})") } else { "CAST(NULL AS BIGINT)".to_owned() };
+        let total = if self.wanted.counted {
+            format!("(SELECT COUNT(*) {OWN})")
+        } else {
+            "CAST(NULL AS BIGINT)".to_owned()
+        };
         values.push(Value::from(i64::try_from(slice.limit + 1).unwrap_or(i64::MAX)));
         let limit = values.len();
         let sorted =
             sorted(&order.columns(), if slice.from_end == order.is_descending() { "ASC" } else { "DESC" });
-        let (columns, [before, after]) = (CONVERSATION.join(", "), facts);
+        let (columns, [before, after]) = (self.columns().join(", "), facts);
         let sql = format!(
             "SELECT total, more_before, more_after, {columns}
 FROM (SELECT {total} AS total, {before} AS more_before, {after} AS more_after) AS facts

@@ -6,8 +6,8 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{ColumnTrait, DbBackend, DbErr, EntityTrait, QueryResult, QueryTrait, Statement};
 
-use super::{ConversationCursor, ConversationFilter, ConversationOrder, ConversationState};
-use crate::chat::columns::{CONVERSATION, Columns};
+use super::{ConversationCursor, ConversationFilter, ConversationOrder, ConversationState, ListSelection};
+use crate::chat::columns::{self, Columns};
 use crate::chat::metadata_search::MetadataSearch;
 use crate::chat::read::RowSize;
 use crate::chat::{Chat, Slice};
@@ -23,6 +23,7 @@ pub(super) struct ListStatement<'l> {
     pub(super) metadata: MetadataSearch,
     pub(super) order: ConversationOrder,
     pub(super) slice: &'l Slice<ConversationCursor>,
+    pub(super) wanted: ListSelection,
 }
 
 /// A row of the result: what is asked about the list, and a conversation, unless the page is empty.
@@ -36,12 +37,12 @@ pub(super) struct ListRow {
 }
 
 impl ListRow {
-    pub(super) fn decode(row: &QueryResult, user: &str) -> Result<Self, DbErr> {
+    pub(super) fn decode(row: &QueryResult, user: &str, details: bool) -> Result<Self, DbErr> {
         Ok(Self {
             total: row.try_get_by_index(0)?,
             more_before: row.try_get_by_index(1)?,
             more_after: row.try_get_by_index(2)?,
-            conversation: Columns::of(row, 3, user).conversation()?,
+            conversation: Columns::of(row, 3, user).conversation(details)?,
         })
     }
 }
@@ -53,14 +54,14 @@ impl RowSize for ListRow {
 }
 
 impl ListStatement<'_> {
-    /// The statement; `None` if the filter excludes everything. It counts the whole list if `counted`.
-    pub(super) fn build(&self, counted: bool) -> Option<Statement> {
+    /// The statement; `None` if the filter excludes everything.
+    pub(super) fn build(&self) -> Option<Statement> {
         let parts = self.parts();
         if parts.is_empty() {
             return None;
         }
         let backend = self.chat.database.backend();
-        let total = if counted { self.total(&parts) } else { Expr::cust("CAST(NULL AS BIGINT)") };
+        let total = if self.wanted.counted { self.total(&parts) } else { Expr::cust("CAST(NULL AS BIGINT)") };
         let facts = Query::select()
             .expr_as(total, "total")
             .expr_as(self.exists_beyond(&parts, self.slice.after.as_ref(), true), "more_before")
@@ -68,7 +69,7 @@ impl ListStatement<'_> {
             .to_owned();
         let mut list = Query::select();
         list.columns(["total", "more_before", "more_after"].map(Alias::new));
-        list.columns(CONVERSATION.iter().copied().map(Alias::new));
+        list.columns(self.columns().iter().copied().map(Alias::new));
         list.from_subquery(facts, Alias::new("facts")).join_subquery(
             JoinType::LeftJoin,
             self.page(&parts),
@@ -77,6 +78,11 @@ impl ListStatement<'_> {
         );
         self.sort(&mut list, "");
         Some(backend.build(&list))
+    }
+
+    /// The columns of a conversation that are read.
+    pub(super) fn columns(&self) -> &'static [&'static str] {
+        columns::conversation(self.wanted.details)
     }
 
     /// The conditions of the parts that the list has. Each is one that an index of the table is limited to: together
@@ -157,8 +163,8 @@ impl ListStatement<'_> {
         };
         let mut columns = QueryTrait::into_query(Entity::find());
         if let [part] = parts {
-            let all = CONVERSATION.iter().copied().map(Alias::new);
-            return limited(self.selected(part).columns(all).to_owned());
+            let shown = self.columns().iter().copied().map(Alias::new);
+            return limited(self.selected(part).columns(shown).to_owned());
         }
         let ids = parts.iter().enumerate().map(|(number, part)| {
             let part = limited(self.selected(part).column(Column::Id).to_owned());

@@ -83,6 +83,11 @@ impl RowSize for SiblingRow {
     }
 }
 
+impl SiblingRank {
+    /// That of a message that was deleted in between: it has no siblings but itself.
+    pub const ALONE: Self = Self { index: 0, count: 1, previous: None, next: None };
+}
+
 impl SiblingGroup {
     /// The group of `message`.
     #[must_use]

@@ -1,18 +1,16 @@
-//! Changes, for subscriptions that are compiled.
-
-use std::sync::Arc;
+//! Changes, for queries and subscriptions that are compiled.
 
 use super::event::{
     ActivePathChanged, ChangeEvent, ConversationChanged, ConversationDeleted, ConversationRestored,
     MessageChanged, MessageDeleted, ReplyProgressed,
 };
-use crate::entity::conversation;
+use crate::chat::ChangeCursor;
 use crate::graphql::compiled::{
-    Compiler, ConversationNode, Field, Json, MessageNode, Node, ObjectPlan, ObjectType, Selected, Written,
-    value,
+    Compiler, ConversationOf, Field, Json, MessageNode, Node, ObjectPlan, ObjectType, Selected, Typed, Write,
+    Written, conversation, value,
 };
-use crate::graphql::conversation::Conversation;
 use crate::graphql::reply::ReplyEventPlan;
+use crate::graphql::shared::Listed;
 
 /// How changes are written.
 pub(crate) struct ChangeEventPlan {
@@ -26,15 +24,31 @@ pub(crate) struct ChangeEventPlan {
 }
 
 impl ChangeEvent {
-    /// The row of the conversation in it.
-    pub(in crate::graphql) fn conversation(&self) -> Option<Arc<conversation::Model>> {
-        let conversation = match self {
-            Self::Conversation(event) => &event.conversation,
-            Self::ConversationRestored(event) => &event.conversation,
-            Self::ActivePath(event) => &event.conversation,
-            _ => return None,
-        };
-        Some(conversation.row().clone())
+    fn cursor(&self) -> &ChangeCursor {
+        match self {
+            Self::Conversation(event) => &event.cursor.0,
+            Self::ConversationDeleted(event) => &event.cursor.0,
+            Self::ConversationRestored(event) => &event.cursor.0,
+            Self::ActivePath(event) => &event.cursor.0,
+            Self::Message(event) => &event.cursor.0,
+            Self::MessageDeleted(event) => &event.cursor.0,
+            Self::Progressed(event) => &event.cursor.0,
+        }
+    }
+}
+
+impl Node for ChangeEvent {
+    type Order = ();
+    const CONNECTION: &'static [&'static str] = &[<Self as Listed>::CONNECTION];
+    const EDGE: &'static [&'static str] = &[<Self as Listed>::EDGE];
+
+    fn compile(compiler: &mut Compiler<'_>, selected: &Selected<'_>) -> Option<Write<Self>> {
+        let plan = ChangeEventPlan::compile(compiler, selected)?;
+        Some(Box::new(move |event: &Self, json: &mut Json<'_>| plan.write(event, json)))
+    }
+
+    fn write_cursor(&self, (): (), json: &mut Json<'_>) -> Written {
+        json.cursor(self.cursor())
     }
 }
 
@@ -80,18 +94,9 @@ const CONVERSATION: ObjectType<ConversationChanged> =
 fn conversation_field(name: &str) -> Option<Field<ConversationChanged>> {
     match name {
         "cursor" => value(|it, json| json.cursor(&it.cursor.0)),
-        "conversation" => conversation(|it| &it.conversation),
+        "conversation" => conversation(|it| ConversationOf::Row(it.conversation.row())),
         _ => None,
     }
-}
-
-/// A field with a conversation.
-#[expect(clippy::unnecessary_wraps, reason = "the lines of a table all return the same")]
-fn conversation<T: 'static>(get: fn(&T) -> &Conversation) -> Option<Field<T>> {
-    Some(Field::Compiled(Box::new(move |compiler, selected| {
-        let plan = ConversationNode::object().compile(compiler, selected)?;
-        Some(Box::new(move |it: &T, json: &mut Json<'_>| get(it).write(&plan, json)))
-    })))
 }
 
 const CONVERSATION_DELETED: ObjectType<ConversationDeleted> =
@@ -115,7 +120,7 @@ const CONVERSATION_RESTORED: ObjectType<ConversationRestored> =
 fn conversation_restored_field(name: &str) -> Option<Field<ConversationRestored>> {
     match name {
         "cursor" => value(|it, json| json.cursor(&it.cursor.0)),
-        "conversation" => conversation(|it| &it.conversation),
+        "conversation" => conversation(|it| ConversationOf::Row(it.conversation.row())),
         _ => None,
     }
 }
@@ -126,7 +131,7 @@ const ACTIVE_PATH: ObjectType<ActivePathChanged> =
 fn active_path_field(name: &str) -> Option<Field<ActivePathChanged>> {
     match name {
         "cursor" => value(|it, json| json.cursor(&it.cursor.0)),
-        "conversation" => conversation(|it| &it.conversation),
+        "conversation" => conversation(|it| ConversationOf::Row(it.conversation.row())),
         _ => None,
     }
 }
@@ -162,7 +167,8 @@ fn progressed_field(name: &str) -> Option<Field<ReplyProgressed>> {
         "cursor" => value(|it, json| json.cursor(&it.cursor.0)),
         "messageId" => value(|it, json| json.string(&it.message_id)),
         "event" => Some(Field::Compiled(Box::new(|compiler, selected| {
-            let plan = ReplyEventPlan::compile(compiler, selected)?;
+            // What it has was read for itself.
+            let plan = compiler.of_whole_rows(|compiler| ReplyEventPlan::compile(compiler, selected))?;
             Some(Box::new(move |it: &ReplyProgressed, json: &mut Json<'_>| plan.write(&it.event, json)))
         }))),
         _ => None,

@@ -4,8 +4,9 @@ use async_graphql::{Context, Lookahead, Object, Subscription};
 use futures_util::stream::{BoxStream, StreamExt};
 
 use super::event::ChangeEvent;
-use crate::chat::{Change, ChangeCursor, Chat, LongColumns, Slice};
+use crate::chat::{Change, ChangeCursor, Chat, LongColumns, Page, Slice};
 use crate::error::Error;
+use crate::graphql::compiled::{Arguments, Inputs, List};
 use crate::graphql::shared::{Connection, ContextExt, Cursor};
 
 #[derive(Debug, Default)]
@@ -28,12 +29,41 @@ impl ChangeQueries {
         #[graphql(desc = "Returns the first _n_ items: at most 100, by default 20.")] first: Option<i32>,
     ) -> Result<Connection<ChangeEvent>, Error> {
         let chat = context.chat()?;
-        let since = ChangeCursor::parse("since", since.as_deref())?;
-        let slice = Slice::new(first, since, None, None)?;
+        let request = ChangeRequest::new(since.as_deref(), first)?;
         let page = context.look_ahead();
         let columns = selected_columns(&[page.field("nodes"), page.field("edges").field("node")]);
-        let page = chat.changes(slice.after, slice.limit, columns).await?;
+        let page = request.page(chat, columns).await?;
         Ok(Connection::new(page, |change: &Change| change.cursor().encode()))
+    }
+}
+
+/// Which changes are wanted.
+pub(in crate::graphql) struct ChangeRequest(Slice<ChangeCursor>);
+
+impl ChangeRequest {
+    fn new(since: Option<&str>, first: Option<i32>) -> Result<Self, Error> {
+        let since = ChangeCursor::parse("since", since)?;
+        Slice::new(first, since, None, None).map(Self)
+    }
+
+    /// What the arguments of a compiled field ask for; `None` if one is wrong.
+    pub(in crate::graphql) fn of(arguments: &Arguments, inputs: &Inputs<'_>) -> Option<Self> {
+        let since: Option<String> = arguments.get("since", inputs)?;
+        Self::new(since.as_deref(), arguments.get("first", inputs)?).ok()
+    }
+
+    async fn page(&self, chat: &Chat, columns: LongColumns) -> Result<Page<Change>, Error> {
+        chat.changes(self.0.after, self.0.limit, columns).await
+    }
+
+    /// Reads the page, with these columns of messages.
+    pub(in crate::graphql) async fn read(
+        &self,
+        chat: &Chat,
+        columns: LongColumns,
+    ) -> Result<List<ChangeEvent>, Error> {
+        let page = self.page(chat, columns).await?;
+        Ok(List::new(page.map(ChangeEvent::from), (), None))
     }
 }
 

@@ -6,4 +6,4 @@ mod feed;
 
 pub(super) use self::event::ChangeEvent;
 pub(super) use self::event_plan::ChangeEventPlan;
-pub(super) use self::feed::{ChangeQueries, ChangeSubscriptions, follow};
+pub(super) use self::feed::{ChangeQueries, ChangeRequest, ChangeSubscriptions, follow};

@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::nodes::ConversationNode;
+use super::loads::{Loaded, Wanted};
 use crate::blocking::Cancelled;
 use crate::chat::{Chat, Metadata};
 use crate::error::Error;
@@ -57,18 +57,40 @@ pub(crate) struct Json<'c> {
     /// Of the fields that are null because of them. Their paths are in reverse.
     pub(super) errors: Vec<ServerError>,
     chat: &'c Chat,
-    /// The conversation of the event that is written, with what was read beside it.
-    pub(super) conversation: Option<&'c ConversationNode>,
+    /// What was read for its fields.
+    pub(super) loaded: Option<&'c Loaded>,
+    /// What fields have named that was not read, if the plan is only walked for that.
+    pub(super) wanted: Option<Wanted>,
     cancelled: &'c Cancelled<WrittenAnswer>,
 }
 
 impl<'c> Json<'c> {
-    /// An empty answer of about `size` bytes. The texts in it count against the budget of `chat`. Once it is `cancelled`,
-    /// lists end early.
-    pub(super) fn new(size: usize, chat: &'c Chat, cancelled: &'c Cancelled<WrittenAnswer>) -> Self {
+    /// An empty answer of about `size` bytes, with what was read for its fields. The texts in it count against the budget of
+    /// `chat`. Once it is `cancelled`, lists end early.
+    pub(super) fn new(
+        size: usize,
+        chat: &'c Chat,
+        loaded: Option<&'c Loaded>,
+        cancelled: &'c Cancelled<WrittenAnswer>,
+    ) -> Self {
         let mut bytes = Vec::with_capacity(size);
         bytes.extend_from_slice(ANSWER);
-        Self { bytes, errors: Vec::new(), chat, conversation: None, cancelled }
+        Self { bytes, errors: Vec::new(), chat, loaded, wanted: None, cancelled }
+    }
+
+    /// What fields need that is not among what was read for them, as `walk` names it.
+    pub(super) fn named(chat: &Chat, loaded: &Loaded, walk: impl FnOnce(&mut Json<'_>) -> Written) -> Wanted {
+        let cancelled = Cancelled::never();
+        let mut json = Json::new(0, chat, Some(loaded), &cancelled);
+        json.wanted = Some(Wanted::default());
+        // What has failed is said when the answer is written.
+        let _ = walk(&mut json);
+        json.wanted.unwrap_or_default()
+    }
+
+    /// Whether nothing is written, and fields only name what they need.
+    pub(super) fn is_walk(&self) -> bool {
+        self.wanted.is_some()
     }
 
     /// The answer, once its data are `written`. If they could not be, the error comes first.
@@ -89,11 +111,6 @@ impl<'c> Json<'c> {
     /// Whether nobody waits for the answer any more.
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancelled.get()
-    }
-
-    /// The conversation of the event that is written, if more than its row was read.
-    pub(crate) fn conversation(&self) -> Option<&'c ConversationNode> {
-        self.conversation
     }
 
     /// Whose answer it is.

@@ -2,7 +2,7 @@
 
 use super::compiler::Compiler;
 use super::json::{Json, Written};
-use super::object::{Field, ObjectPlan, ObjectType, list, value};
+use super::object::{Field, ObjectPlan, ObjectType, Write, list, value};
 use super::selection::Selected;
 use crate::chat::Page;
 use crate::error::Error;
@@ -16,7 +16,8 @@ pub(crate) trait Node: Sized + 'static {
     /// The name of the type of an item with its cursor.
     const EDGE: &'static [&'static str];
 
-    fn object() -> ObjectType<Self>;
+    /// What writes an item.
+    fn compile(compiler: &mut Compiler<'_>, selected: &Selected<'_>) -> Option<Write<Self>>;
 
     fn write_cursor(&self, order: Self::Order, json: &mut Json<'_>) -> Written;
 }
@@ -36,7 +37,7 @@ struct Edge<N: Node> {
 }
 
 impl<N: Node> List<N> {
-    pub(super) fn new(page: Page<N>, order: N::Order, total: Option<i64>) -> Self {
+    pub(in crate::graphql) fn new(page: Page<N>, order: N::Order, total: Option<i64>) -> Self {
         let edges = page.items.into_iter().map(|node| Edge { node, order });
         Self { edges: edges.collect(), has_previous: page.has_previous, has_next: page.has_next, total }
     }
@@ -56,8 +57,13 @@ impl<N: Node> List<N> {
 
 fn connection_field<N: Node>(name: &str) -> Option<Field<List<N>>> {
     match name {
-        "edges" => edges(ObjectType::new(N::EDGE, edge_field::<N>).simple(), |edge| edge),
-        "nodes" => edges(N::object(), |edge| &edge.node),
+        "edges" => edges(
+            |compiler, selected| {
+                ObjectType::new(N::EDGE, edge_field::<N>).simple().writer(compiler, selected)
+            },
+            |edge| edge,
+        ),
+        "nodes" => edges(N::compile, |edge| &edge.node),
         "pageInfo" => ObjectType::new(&["PageInfo"], page_info_field::<N>).simple().required(|page| page),
         "totalCount" => Some(Field::Compiled(Box::new(|compiler, _| {
             compiler.counted();
@@ -73,7 +79,10 @@ fn connection_field<N: Node>(name: &str) -> Option<Field<List<N>>> {
 fn edge_field<N: Node>(name: &str) -> Option<Field<Edge<N>>> {
     match name {
         "cursor" => value(write_cursor),
-        "node" => N::object().required(|edge| &edge.node),
+        "node" => Some(Field::Compiled(Box::new(|compiler, selected| {
+            let write = N::compile(compiler, selected)?;
+            Some(Box::new(move |edge: &Edge<N>, json: &mut Json<'_>| write(&edge.node, json)))
+        }))),
         _ => None,
     }
 }
@@ -97,11 +106,14 @@ fn write_cursor<N: Node>(edge: &Edge<N>, json: &mut Json<'_>) -> Written {
 }
 
 /// A field with all edges, or what is in them.
-fn edges<N: Node, T: 'static>(object: ObjectType<T>, get: fn(&Edge<N>) -> &T) -> Option<Field<List<N>>> {
+fn edges<N: Node, T: 'static>(
+    compile: fn(&mut Compiler<'_>, &Selected<'_>) -> Option<Write<T>>,
+    get: fn(&Edge<N>) -> &T,
+) -> Option<Field<List<N>>> {
     Some(Field::Compiled(Box::new(move |compiler, selected| {
-        let (plan, position) = (object.compile(compiler, selected)?, selected.position);
+        let (write, position) = (compile(compiler, selected)?, selected.position);
         Some(Box::new(move |page: &List<N>, json: &mut Json<'_>| {
-            list(&page.edges, position, json, |edge, json| plan.write(get(edge), json))
+            list(&page.edges, position, json, |edge, json| write(get(edge), json))
         }))
     })))
 }

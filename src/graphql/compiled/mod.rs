@@ -2,7 +2,8 @@
 //!
 //! The library resolves each field of each row by a future of its own, and builds a tree of values, which is then written.
 //! A query all of whose fields have a line in the tables here is instead compiled once, with its document, into a plan:
-//! what is to be read, and how it is written as JSON. Any other is executed by the library as a whole: one with a
+//! what is to be read, and how it is written as JSON. What fields need beside their rows, such as a message's place among its
+//! siblings, is named by walking the plan once those rows are read. Any other is executed by the library as a whole: one with a
 //! directive or a field without a line, and one whose arguments are wrong, so that there is one place which says so.
 //! Both answer with the same bytes, as `tests/api/compiled` shows of random documents. In the same way a subscription is
 //! compiled, with a plan for each kind of event.
@@ -19,27 +20,31 @@ mod arguments;
 mod compiler;
 mod json;
 mod list;
+mod loads;
 mod nodes;
 mod object;
 mod query;
 mod read;
+mod request;
 mod selection;
 mod subscription;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition};
 
 pub(super) use self::arguments::{Arguments, Inputs};
-pub(super) use self::compiler::{Compiler, RequestedNeeds};
+pub(super) use self::compiler::{Compiler, SearchNeeds};
 pub(crate) use self::json::WrittenAnswer;
 pub(super) use self::json::{Json, Written};
-pub(super) use self::list::Node;
+pub(super) use self::list::{List, Node};
 pub(super) use self::nodes::{
-    ConversationNode, MessageNode, MessageOrder, active_reply, last_message, messages, queued_replies,
-    unread_count,
+    ConversationNode, ConversationOf, MessageNode, MessageOrder, active_reply, answered, conversation,
+    conversation_of_message, last_message, messages, parent, queued_replies, rank, siblings, unread_count,
 };
-pub(super) use self::object::{Field, ObjectPlan, ObjectType, list, long, value};
+pub(super) use self::object::{Field, ObjectPlan, ObjectType, Typed, Write, list, long, value};
 pub(crate) use self::query::CompiledQuery;
 pub(super) use self::selection::Selected;
 pub(crate) use self::subscription::CompiledSubscription;

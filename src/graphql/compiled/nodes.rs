@@ -6,10 +6,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::arguments::Arguments;
-use super::compiler::{PageArguments, QuestionArguments};
-use super::list::{List, Node};
-use super::object::Field;
-use crate::chat::{CountedPage, Question, Unended, UnendedReplies};
+use super::compiler::{Compiler, PageArguments, QuestionArguments};
+use super::json::{Json, Written};
+use super::list::List;
+use super::loads::Lookup;
+use super::object::{Field, ObjectType, Typed, value};
+use super::selection::{Kind, Selected};
+use crate::chat::{CountedPage, Question, SiblingRank, Unended, UnendedReplies};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
@@ -23,6 +26,8 @@ pub(crate) enum MessageOrder {
     Path(Uuid),
     /// The replies that are queued.
     Queue(Uuid),
+    /// The versions of a message: those of this parent, or the first ones of this conversation.
+    Siblings(Uuid),
 }
 
 /// A conversation that is written.
@@ -65,6 +70,136 @@ impl ConversationNode {
     pub(super) fn may_be_unread(&self) -> bool {
         self.row.last_position > self.row.read_position
     }
+}
+
+/// The conversation of something.
+pub(in crate::graphql) enum ConversationOf<'t> {
+    /// It was read with it.
+    Row(&'t Arc<conversation::Model>),
+    /// It is to be read.
+    Id(Uuid),
+}
+
+/// The field with the conversation of something.
+pub(in crate::graphql) fn conversation<T: 'static>(get: fn(&T) -> ConversationOf<'_>) -> Option<Field<T>> {
+    Some(Field::Compiled(Box::new(move |compiler, selected| {
+        let compile = |compiler: &mut Compiler<'_>| ConversationNode::object().compile(compiler, selected);
+        let (plan, index, is_row) = compiler.loads_conversation(compile)?;
+        Some(Box::new(move |source: &T, json: &mut Json<'_>| {
+            let (id, row) = match get(source) {
+                ConversationOf::Row(row) if is_row => {
+                    return plan.write(&ConversationNode::of(row.clone()), json);
+                }
+                ConversationOf::Row(row) => (row.id, Some(row)),
+                ConversationOf::Id(id) => (id, None),
+            };
+            match json.conversation(index, id, row)? {
+                Lookup::Named => Ok(()),
+                Lookup::Found(node) => plan.write(node, json),
+                Lookup::Missing => Err(Error::NotFound("conversation").into()),
+            }
+        }))
+    })))
+}
+
+const CONVERSATION_ID: ObjectType<Uuid> = ObjectType::new(&["Conversation", "Node"], id_field);
+const MESSAGE_ID: ObjectType<Uuid> = ObjectType::new(&["Message", "Node"], id_field);
+
+fn id_field(name: &str) -> Option<Field<Uuid>> {
+    match name {
+        "id" => value(|it, json| json.id(*it)),
+        _ => None,
+    }
+}
+
+/// Whether nothing but the id is selected, for which nothing is read.
+fn is_id(compiler: &Compiler<'_>, selected: &Selected<'_>, object: ObjectType<Uuid>) -> bool {
+    let kind = Kind { is: object.names, is_not: object.others };
+    compiler.selects_only(selected, kind, &["id", "__typename"])
+}
+
+/// The field with the conversation of a message.
+pub(in crate::graphql) fn conversation_of_message() -> Option<Field<MessageNode>> {
+    Some(Field::Compiled(Box::new(|compiler, selected| {
+        let field = if is_id(compiler, selected, CONVERSATION_ID) {
+            CONVERSATION_ID.required(|it: &MessageNode| &it.conversation_id)
+        } else {
+            conversation(|it: &MessageNode| ConversationOf::Id(it.conversation_id))
+        };
+        field?.compile(compiler, selected)
+    })))
+}
+
+/// The field with the message before a message.
+pub(in crate::graphql) fn parent() -> Option<Field<MessageNode>> {
+    Some(Field::Compiled(Box::new(|compiler, selected| {
+        if is_id(compiler, selected, MESSAGE_ID) {
+            return MESSAGE_ID
+                .optional(|it: &MessageNode| it.parent_id.as_ref())?
+                .compile(compiler, selected);
+        }
+        compiler.loads();
+        let plan = compiler.of_whole_rows(|compiler| MessageNode::object().compile(compiler, selected))?;
+        let position = selected.position;
+        Some(Box::new(move |it, json| {
+            json.nullable(position, |json| {
+                let Some(id) = it.parent_id else { return json.raw("null") };
+                match json.message(id)? {
+                    Lookup::Named => Ok(()),
+                    Lookup::Found(parent) => plan.write(parent, json),
+                    Lookup::Missing => json.raw("null"),
+                }
+            })
+        }))
+    })))
+}
+
+/// The field with the message that a reply answers, as far as it was read.
+pub(in crate::graphql) fn answered<T: 'static>(
+    get: fn(&T) -> (Option<&MessageNode>, Option<Uuid>),
+) -> Option<Field<T>> {
+    Some(Field::Compiled(Box::new(move |compiler, selected| {
+        compiler.loads();
+        let plan = compiler.of_whole_rows(|compiler| MessageNode::object().compile(compiler, selected))?;
+        Some(Box::new(move |source: &T, json: &mut Json<'_>| {
+            let found = match get(source) {
+                (Some(row), _) => return plan.write(row, json),
+                (None, Some(id)) => json.message(id)?,
+                (None, None) => Lookup::Missing,
+            };
+            match found {
+                Lookup::Named => Ok(()),
+                Lookup::Found(row) => plan.write(row, json),
+                Lookup::Missing => Err(Error::NotFound("message").into()),
+            }
+        }))
+    })))
+}
+
+/// A field that depends on a message's place among its siblings.
+pub(in crate::graphql) fn rank(
+    write: fn(SiblingRank, &mut Json<'_>) -> Written,
+) -> Option<Field<MessageNode>> {
+    Some(Field::Compiled(Box::new(move |compiler, _| {
+        compiler.loads();
+        Some(Box::new(move |it, json| match json.rank(it)? {
+            Some(rank) => write(rank, json),
+            None => Ok(()),
+        }))
+    })))
+}
+
+/// The field with a page of the siblings of a message.
+pub(in crate::graphql) fn siblings() -> Option<Field<MessageNode>> {
+    Some(Field::Compiled(Box::new(|compiler, selected| {
+        let index = compiler.loads_siblings(Arguments::of(selected));
+        let plan = compiler.of_whole_rows(|compiler| List::<MessageNode>::compile(compiler, selected))?;
+        Some(Box::new(move |it, json| {
+            let Some(CountedPage { page, total }) = json.siblings(index, it)? else { return Ok(()) };
+            let group = it.parent_id.unwrap_or(it.conversation_id);
+            plan.write(&List::new(page, MessageOrder::Siblings(group), Some(total)), json)
+        }))
+    })))
 }
 
 /// The field with a page of a conversation's messages.

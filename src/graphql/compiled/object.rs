@@ -6,7 +6,7 @@ use async_graphql::{PathSegment, Pos};
 use super::compiler::Compiler;
 use super::json::{Json, Written};
 use super::selection::{Kind, Selected};
-use crate::chat::LongColumns;
+use crate::chat::MessageColumns;
 
 /// Writes a field of a `T`.
 pub(crate) type Write<T> = Box<dyn Fn(&T, &mut Json<'_>) -> Written + Send + Sync>;
@@ -20,6 +20,25 @@ pub(crate) enum Field<T> {
     Value(fn(&T, &mut Json<'_>) -> Written),
     /// An object, a list, or what has arguments.
     Compiled(Compile<T>),
+}
+
+impl<T> Field<T> {
+    /// What writes the field, whose selection is given.
+    pub(super) fn compile(self, compiler: &mut Compiler<'_>, selected: &Selected<'_>) -> Option<Write<T>>
+    where
+        T: 'static,
+    {
+        match self {
+            Self::Value(write) => Some(Box::new(write)),
+            Self::Compiled(compile) => compile(compiler, selected),
+        }
+    }
+}
+
+/// What is written as an object of one type.
+pub(crate) trait Typed: Sized {
+    /// The type.
+    fn object() -> ObjectType<Self>;
 }
 
 /// A type of objects whose values are `T`s.
@@ -77,6 +96,7 @@ impl<T: 'static> ObjectType<T> {
         let kind = Kind { is: self.names, is_not: self.others };
         let mut fields = Vec::new();
         for selected in compiler.select(sets, kind)? {
+            let loads = compiler.loads.count;
             let name = selected.field.name.node.as_str();
             let write = match name {
                 "__typename" => {
@@ -92,10 +112,17 @@ impl<T: 'static> ObjectType<T> {
             fields.push(PlannedField {
                 opening: format!("{opening}\"{}\":", selected.key).into(),
                 position: selected.position,
+                loads: compiler.loads.count > loads,
                 write,
             });
         }
         Some(ObjectPlan { fields: fields.into(), is_simple: self.is_simple })
+    }
+
+    /// What writes an object of this type.
+    pub(crate) fn writer(self, compiler: &mut Compiler<'_>, selected: &Selected<'_>) -> Option<Write<T>> {
+        let plan = self.compile(compiler, selected)?;
+        Some(Box::new(move |value: &T, json: &mut Json<'_>| plan.write(value, json)))
     }
 
     /// A field with such an object.
@@ -130,6 +157,8 @@ struct PlannedField<T> {
     /// What stands before the value: a brace or a comma, and the key.
     opening: Box<str>,
     position: Pos,
+    /// Whether it needs something beside the value, or something below it does.
+    loads: bool,
     write: PlannedWrite<T>,
 }
 
@@ -141,9 +170,12 @@ enum PlannedWrite<T> {
 impl<T> ObjectPlan<T> {
     pub(crate) fn write(&self, value: &T, json: &mut Json<'_>) -> Written {
         for field in &self.fields {
+            if json.is_walk() && !field.loads {
+                continue;
+            }
             json.raw(&field.opening)?;
             json.within(
-                || field.path_segment(),
+                || path_segment(&field.opening),
                 field.position,
                 self.is_simple,
                 |json| match &field.write {
@@ -157,10 +189,9 @@ impl<T> ObjectPlan<T> {
     }
 }
 
-impl<T> PlannedField<T> {
-    fn path_segment(&self) -> PathSegment {
-        PathSegment::Field(self.opening[2..self.opening.len() - 2].to_owned())
-    }
+/// The place of a field before whose value `opening` stands: a brace or a comma, and the key.
+pub(super) fn path_segment(opening: &str) -> PathSegment {
+    PathSegment::Field(opening[2..opening.len() - 2].to_owned())
 }
 
 /// Writes a list.
@@ -188,13 +219,20 @@ pub(crate) fn value<T>(write: fn(&T, &mut Json<'_>) -> Written) -> Option<Field<
     Some(Field::Value(write))
 }
 
+impl<T: 'static> Field<T> {
+    /// The field, before which `note` is called when it is compiled.
+    pub(crate) fn noting(self, note: impl FnOnce(&mut Compiler<'_>) + 'static) -> Self {
+        Self::Compiled(Box::new(move |compiler, selected| {
+            note(compiler);
+            self.compile(compiler, selected)
+        }))
+    }
+}
+
 /// A field whose value is made of these columns of a message.
 pub(crate) fn long<T: 'static>(
-    columns: LongColumns,
+    columns: MessageColumns,
     write: fn(&T, &mut Json<'_>) -> Written,
 ) -> Option<Field<T>> {
-    Some(Field::Compiled(Box::new(move |compiler, _| {
-        compiler.columns(columns);
-        Some(Box::new(write))
-    })))
+    Some(Field::Value(write).noting(move |compiler| compiler.columns(columns)))
 }

@@ -6,15 +6,20 @@ use async_graphql::Variables;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 
 use super::arguments::{Arguments, Defaults};
-use super::compiler::{Compiler, PlanSize, Read};
+use super::compiler::{Compiler, PlanSize, Read, SearchNeeds};
 use super::json::{Json, WrittenAnswer};
-use super::list::{List, Node};
+use super::list::List;
+use super::loads::{Loaded, Loads, PlannedLoads};
 use super::nodes::{ConversationNode, MessageNode};
-use super::object::{Field, ObjectPlan, ObjectType, value};
-use super::read::{Answers, Request};
+use super::object::{Field, ObjectPlan, ObjectType, Typed, value};
+use super::read::{Answers, AnyNode};
+use super::request::Request;
 use super::selection::Selected;
 use crate::blocking::Cancelled;
 use crate::chat::Chat;
+use crate::graphql::assistant::ASSISTANT;
+use crate::graphql::change::ChangeEvent;
+use crate::graphql::search::HitNode;
 use crate::graphql::shared::RequestContext;
 
 const QUERY: ObjectType<Answers> = ObjectType::new(&["Query"], query_field);
@@ -49,8 +54,45 @@ fn query_field(name: &str) -> Option<Field<Answers>> {
                 })
             }))
         }))),
+        "node" => node(),
+        "search" => Some(Field::Compiled(Box::new(|compiler, selected| {
+            let plan = List::<HitNode>::compile(compiler, selected)?;
+            let index = compiler.read(|needs| {
+                let needs = SearchNeeds { parts: needs.columns.long.parts, snippets: needs.snippets };
+                Read::Search(Arguments::of(selected), needs)
+            });
+            Some(Box::new(move |answers, json| plan.write(answers.hits(index)?, json)))
+        }))),
+        "changes" => Some(Field::Compiled(Box::new(|compiler, selected| {
+            let plan = List::<ChangeEvent>::compile(compiler, selected)?;
+            let index = compiler.read(|needs| Read::Changes(Arguments::of(selected), needs));
+            Some(Box::new(move |answers, json| plan.write(answers.changes(index)?, json)))
+        }))),
         _ => None,
     }
+}
+
+/// The types of objects that can be fetched by their id alone.
+const NODES: &[&str] = &["Assistant", "Conversation", "Message"];
+
+fn node() -> Option<Field<Answers>> {
+    Some(Field::Compiled(Box::new(|compiler: &mut Compiler<'_>, selected: &Selected<'_>| {
+        let assistant = ASSISTANT.of_union(NODES).compile(compiler, selected)?;
+        let conversation = ConversationNode::object().of_union(NODES).compile(compiler, selected)?;
+        let message = MessageNode::object().of_union(NODES);
+        let message = compiler.of_whole_rows(|compiler| message.compile(compiler, selected))?;
+        let index = compiler.read(|needs| Read::Node(Arguments::of(selected), needs));
+        let position = selected.position;
+        Some(Box::new(move |answers: &Answers, json: &mut Json<'_>| {
+            json.nullable(position, |json| {
+                json.optional(answers.node(index)?, |json, node| match node {
+                    AnyNode::Assistant(node) => assistant.write(node, json),
+                    AnyNode::Conversation(node) => conversation.write(node, json),
+                    AnyNode::Message(node) => message.write(node, json),
+                })
+            })
+        }))
+    })))
 }
 
 fn viewer_field(name: &str) -> Option<Field<Answers>> {
@@ -79,6 +121,7 @@ fn conversations() -> Option<Field<Answers>> {
 pub(crate) struct CompiledQuery {
     plan: ObjectPlan<Answers>,
     reads: Vec<Read>,
+    loads: PlannedLoads,
     defaults: Defaults,
     size: PlanSize,
 }
@@ -87,6 +130,8 @@ pub(crate) struct CompiledQuery {
 pub(crate) struct ReadAnswer {
     query: Arc<CompiledQuery>,
     answers: Answers,
+    /// What its fields need beside; `None` if no field does.
+    loaded: Option<Loaded>,
     chat: Chat,
 }
 
@@ -103,7 +148,8 @@ impl CompiledQuery {
         let mut compiler = Compiler::new(&document.fragments, size);
         let plan = QUERY.compile_sets(&mut compiler, &[&operation.selection_set.node])?;
         let defaults = Defaults::of(&operation.variable_definitions);
-        Some(Self { plan, size: compiler.size, reads: compiler.reads, defaults })
+        let Compiler { reads, loads, size, .. } = compiler;
+        Some(Self { plan, reads, loads, defaults, size })
     }
 
     /// Reads what the query asks for. `None` if the library has to say what is wrong with it; nothing was read then.
@@ -116,8 +162,16 @@ impl CompiledQuery {
         let inputs = self.defaults.with(variables);
         let requests: Option<Vec<Request>> =
             self.reads.iter().map(|read| Request::new(read, &inputs)).collect();
-        let answers = Answers::read(chat, requests?).await;
-        Some(ReadAnswer { query: self.clone(), answers, chat: chat.clone() })
+        let (requests, loads) = (requests?, Loads::new(&self.loads, &inputs)?);
+        let answers = Answers::read(chat, requests).await;
+        let loaded = match self.loads.count {
+            0 => None,
+            // Boxed, as most queries have no room for it.
+            _ => Some(
+                Box::pin(Loaded::all(chat, Arc::new(loads), |json| self.plan.write(&answers, json))).await,
+            ),
+        };
+        Some(ReadAnswer { query: self.clone(), answers, loaded, chat: chat.clone() })
     }
 }
 
@@ -129,7 +183,7 @@ impl ReadAnswer {
 
     /// Writes the answer; not all of it once it is `cancelled`.
     pub(crate) fn write(&self, cancelled: &Cancelled<WrittenAnswer>) -> WrittenAnswer {
-        let mut json = Json::new(1024, &self.chat, cancelled);
+        let mut json = Json::new(1024, &self.chat, self.loaded.as_ref(), cancelled);
         let written = self.query.plan.write(&self.answers, &mut json);
         json.finish(written)
     }

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
-use async_graphql::{ID, InputType, PathSegment, Pos, Variables};
+use async_graphql::{ID, InputType, Pos, Variables};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
 use super::arguments::{Arguments, Defaults, Inputs};
 use super::compiler::{Compiler, Needs, PlanSize};
 use super::json::{Json, Written, WrittenAnswer};
-use super::nodes::ConversationNode;
-use super::read::{Answers, Beside};
+use super::loads::{Loaded, Loads, PlannedLoads};
+use super::object::path_segment;
 use super::selection::{Kind, Selected};
 use crate::blocking::Cancelled;
 use crate::chat::{Chat, ReplyRequest};
-use crate::entity::conversation;
 use crate::error::Error;
 use crate::graphql::change::{self, ChangeEvent, ChangeEventPlan};
 use crate::graphql::message::{EditMessageInput, SendMessageInput};
@@ -35,6 +34,7 @@ pub(crate) struct CompiledSubscription {
     defaults: Defaults,
     plan: EventPlan,
     needs: Needs,
+    loads: PlannedLoads,
     /// What stands before an event: a brace, and the key.
     opening: Box<str>,
     position: Pos,
@@ -52,43 +52,44 @@ enum Event {
     Change(ChangeEvent),
 }
 
-impl Event {
-    /// The row of the conversation in it.
-    fn conversation(&self) -> Option<Arc<conversation::Model>> {
-        match self {
-            Self::Reply(event) => event.conversation(),
-            Self::Change(event) => event.conversation(),
-        }
-    }
-}
-
 type Events = BoxStream<'static, Result<Event, Error>>;
 
 /// Makes what begins a subscription once it is polled; `None` if an argument is wrong, which the library then says.
 type Start = fn(Chat, &Needs, &Arguments, &Inputs<'_>) -> Option<BoxFuture<'static, Result<Events, Error>>>;
 
-fn start_of(name: &str) -> Option<Start> {
-    Some(match name {
-        "changes" => changes,
+/// Compiles how the events of a subscription are written.
+type Compile = fn(&mut Compiler<'_>, &Selected<'_>) -> Option<EventPlan>;
+
+/// The fields of subscriptions.
+fn field(name: &str) -> Option<(Start, Compile)> {
+    let reply: Compile =
+        |compiler, selected| ReplyEventPlan::compile(compiler, selected).map(EventPlan::Reply);
+    let start: Start = match name {
+        "changes" => {
+            return Some((changes, |compiler, selected| {
+                ChangeEventPlan::compile(compiler, selected).map(EventPlan::Change)
+            }));
+        }
         "replyProgress" => reply_progress,
-        "sendMessage" => |chat, needs, arguments, inputs| {
+        "sendMessage" => |chat, _, arguments, inputs| {
             let request = |input: SendMessageInput| input.into_request().map(ReplyRequest::Send);
-            request_reply(chat, needs, arguments, inputs, request)
+            request_reply(chat, arguments, inputs, request)
         },
-        "editMessage" => |chat, needs, arguments, inputs| {
+        "editMessage" => |chat, _, arguments, inputs| {
             let request = |input: EditMessageInput| input.into_request().map(ReplyRequest::Edit);
-            request_reply(chat, needs, arguments, inputs, request)
+            request_reply(chat, arguments, inputs, request)
         },
-        "regenerateReply" => |chat, needs, arguments, inputs| {
+        "regenerateReply" => |chat, _, arguments, inputs| {
             let request = |input: RegenerateReplyInput| input.into_request().map(ReplyRequest::Regenerate);
-            request_reply(chat, needs, arguments, inputs, request)
+            request_reply(chat, arguments, inputs, request)
         },
-        "retryReply" => |chat, needs, arguments, inputs| {
+        "retryReply" => |chat, _, arguments, inputs| {
             let request = |input: RetryReplyInput| input.into_request().map(ReplyRequest::Retry);
-            request_reply(chat, needs, arguments, inputs, request)
+            request_reply(chat, arguments, inputs, request)
         },
         _ => return None,
-    })
+    };
+    Some((start, reply))
 }
 
 fn changes(
@@ -99,7 +100,7 @@ fn changes(
 ) -> Option<BoxFuture<'static, Result<Events, Error>>> {
     let since: Option<String> = arguments.get("since", inputs)?;
     let reply_text = arguments.get("replyText", inputs)?;
-    let columns = needs.columns;
+    let columns = needs.columns.long;
     Some(Box::pin(async move {
         let events = change::follow(&chat, since.as_deref(), reply_text, columns)?;
         Ok(events.map(|event| event.map(Event::Change)).boxed())
@@ -122,21 +123,15 @@ fn reply_progress(
 
 fn request_reply<I: InputType + Send + 'static>(
     chat: Chat,
-    needs: &Needs,
     arguments: &Arguments,
     inputs: &Inputs<'_>,
     request: fn(I) -> Result<ReplyRequest, Error>,
 ) -> Option<BoxFuture<'static, Result<Events, Error>>> {
     let input: I = arguments.get("input", inputs)?;
     let after = arguments.get("after", inputs)?;
-    let needs = needs.requested;
     Some(Box::pin(async move {
         let events = reply::request(&chat, request(input), after).await?;
-        let complete = move |event: Result<ReplyEvent, Error>| {
-            let chat = chat.clone();
-            async move { Ok(Event::Reply(event?.with(needs, &chat).await)) }
-        };
-        Ok(events.then(complete).boxed())
+        Ok(events.map(|event| event.map(Event::Reply)).boxed())
     }))
 }
 
@@ -155,17 +150,20 @@ impl CompiledSubscription {
         let fields = compiler.select(&[&operation.selection_set.node], kind)?;
         let [selected] = fields.as_slice() else { return None };
         let name = selected.field.name.node.as_str();
-        let start = start_of(name)?;
-        let plan = EventPlan::compile(name, &mut compiler, selected)?;
+        let (start, compile) = field(name)?;
+        let plan = compile(&mut compiler, selected)?;
+        let opening = format!("{{\"{}\":", selected.key).into();
+        let Compiler { needs, loads, size, .. } = compiler;
         Some(Self {
             start,
             arguments: Arguments::of(selected),
             defaults: Defaults::of(&operation.variable_definitions),
             plan,
-            needs: compiler.needs,
-            opening: format!("{{\"{}\":", selected.key).into(),
+            needs,
+            loads,
+            opening,
             position: selected.position,
-            size: compiler.size,
+            size,
         })
     }
 
@@ -176,22 +174,15 @@ impl CompiledSubscription {
         variables: &Variables,
     ) -> Option<impl Stream<Item = EventAnswer> + Send + 'static> {
         let (chat, inputs) = (context.viewer_chat()?, self.defaults.with(variables));
-        let beside = Beside::new(&self.needs, None, &inputs)?;
+        let loads = Arc::new(Loads::new(&self.loads, &inputs)?);
         let begin = (self.start)(chat.clone(), &self.needs, &self.arguments, &inputs)?;
-        let source = Arc::new(Source { subscription: self.clone(), chat: chat.clone(), beside });
+        let source = Arc::new(Source { subscription: self.clone(), chat: chat.clone(), loads });
         let events = stream::once(begin).try_flatten();
-        Some(events.then(move |event| EventAnswer::read(source.clone(), event)))
+        Some(events.map(move |event| EventAnswer { source: source.clone(), event, loaded: None }))
     }
 }
 
 impl EventPlan {
-    fn compile(name: &str, compiler: &mut Compiler<'_>, selected: &Selected<'_>) -> Option<Self> {
-        Some(match name {
-            "changes" => Self::Change(ChangeEventPlan::compile(compiler, selected)?),
-            _ => Self::Reply(ReplyEventPlan::compile(compiler, selected)?),
-        })
-    }
-
     fn write(&self, event: &Event, json: &mut Json<'_>) -> Written {
         match (self, event) {
             (Self::Reply(plan), Event::Reply(event)) => plan.write(event, json),
@@ -207,26 +198,28 @@ impl EventPlan {
 struct Source {
     subscription: Arc<CompiledSubscription>,
     chat: Chat,
-    /// What is read of the conversations in events.
-    beside: Beside,
+    loads: Arc<Loads>,
 }
 
 /// An event of a subscription, before it is written.
 pub(crate) struct EventAnswer {
     source: Arc<Source>,
     event: Result<Event, Error>,
-    /// The conversation in it, if more than its row is needed.
-    conversation: Option<ConversationNode>,
+    /// What its fields need beside; `None` if no field does, or if it is not read yet.
+    loaded: Option<Loaded>,
 }
 
 impl EventAnswer {
-    async fn read(source: Arc<Source>, event: Result<Event, Error>) -> Self {
-        let row = event.as_ref().ok().filter(|_| !source.beside.is_empty()).and_then(Event::conversation);
-        let conversation = match row {
-            Some(row) => Answers::beside(&source.chat, row, &source.beside).await,
-            None => None,
-        };
-        Self { source, event, conversation }
+    /// Reads what its fields need beside.
+    pub(crate) async fn read(mut self) -> Self {
+        let Source { subscription, chat, loads } = &*self.source;
+        if let Ok(event) = &self.event
+            && subscription.loads.count > 0
+        {
+            let walk = |json: &mut Json<'_>| subscription.plan.write(event, json);
+            self.loaded = Some(Loaded::all(chat, loads.clone(), walk).await);
+        }
+        self
     }
 
     /// How many bytes are written at most, about, where `read` were read.
@@ -237,8 +230,7 @@ impl EventAnswer {
     /// Writes the answer; not all of it once it is `cancelled`.
     pub(crate) fn write(&self, cancelled: &Cancelled<WrittenAnswer>) -> WrittenAnswer {
         let subscription = &*self.source.subscription;
-        let mut json = Json::new(EVENT_BYTES, &self.source.chat, cancelled);
-        json.conversation = self.conversation.as_ref();
+        let mut json = Json::new(EVENT_BYTES, &self.source.chat, self.loaded.as_ref(), cancelled);
         let written = self.write_into(subscription, &mut json);
         json.finish(written)
     }
@@ -247,7 +239,7 @@ impl EventAnswer {
         let CompiledSubscription { plan, opening, position, .. } = subscription;
         json.raw(opening)?;
         json.within(
-            || PathSegment::Field(opening[2..opening.len() - 2].to_owned()),
+            || path_segment(opening),
             *position,
             false,
             |json| plan.write(self.event.as_ref().map_err(Clone::clone)?, json),

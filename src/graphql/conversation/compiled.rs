@@ -4,18 +4,24 @@ use super::list::ConversationState;
 use super::revision::Revision;
 use crate::chat::{self, ConversationOrder};
 use crate::graphql::compiled::{
-    ConversationNode, Field, Json, Node, ObjectType, Written, active_reply, last_message, messages,
-    queued_replies, unread_count, value,
+    Compiler, ConversationNode, Field, Json, Node, ObjectType, Selected, Typed, Write, Written, active_reply,
+    last_message, messages, queued_replies, unread_count, value,
 };
 use crate::graphql::shared::Listed;
+
+impl Typed for ConversationNode {
+    fn object() -> ObjectType<Self> {
+        ObjectType::new(&["Conversation", "Node"], field)
+    }
+}
 
 impl Node for ConversationNode {
     type Order = ConversationOrder;
     const CONNECTION: &'static [&'static str] = &[super::Conversation::CONNECTION];
     const EDGE: &'static [&'static str] = &[super::Conversation::EDGE];
 
-    fn object() -> ObjectType<Self> {
-        ObjectType::new(&["Conversation", "Node"], field)
+    fn compile(compiler: &mut Compiler<'_>, selected: &Selected<'_>) -> Option<Write<Self>> {
+        Self::object().writer(compiler, selected)
     }
 
     fn write_cursor(&self, order: ConversationOrder, json: &mut Json<'_>) -> Written {
@@ -23,7 +29,27 @@ impl Node for ConversationNode {
     }
 }
 
+/// The fields for which no details are read.
+const BRIEF: &[&str] = &[
+    "id",
+    "title",
+    "createdAt",
+    "updatedAt",
+    "unreadCount",
+    "activeReply",
+    "queuedReplies",
+    "messageCount",
+    "lastMessage",
+    "messages",
+];
+
 fn field(name: &str) -> Option<Field<ConversationNode>> {
+    let field = line(name)?;
+    let is_brief = BRIEF.contains(&name);
+    Some(field.noting(move |compiler| compiler.details(!is_brief)))
+}
+
+fn line(name: &str) -> Option<Field<ConversationNode>> {
     match name {
         "id" => value(|it, json| json.id(it.row.id)),
         "title" => value(|it, json| json.optional(it.row.title.as_deref(), Json::string)),

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::Conversation;
-use crate::chat::{self, Chat, ConversationCursor, ConversationPage, MetadataFilter, Slice};
+use crate::chat::{self, Chat, ConversationCursor, ConversationPage, ListSelection, MetadataFilter, Slice};
 use crate::error::Error;
 use crate::graphql::compiled::{Arguments, Inputs};
 use crate::graphql::shared::{Connection, ContextExt, Cursor, DateTime, Json, Listed, Paging, parse_id};
@@ -52,7 +52,8 @@ impl ConversationLists {
         let request = ListRequest::new(filter, order_by, Paging { first, after, last, before })?;
         let order = request.order;
         let counted = context.look_ahead().field("totalCount").exists();
-        let ConversationPage { page, total } = request.read(chat, counted).await?;
+        let wanted = ListSelection { counted, details: true };
+        let ConversationPage { page, total } = request.read(chat, wanted).await?;
         Ok(Connection::with_fields(page, ConversationTotal(total), |row| order.cursor(row).encode()))
     }
 }
@@ -94,13 +95,13 @@ impl ListRequest {
         self.order
     }
 
-    /// Reads the page, and counts the list if `counted`.
+    /// Reads the page.
     pub(in crate::graphql) async fn read(
         self,
         chat: &Chat,
-        counted: bool,
+        wanted: ListSelection,
     ) -> Result<ConversationPage, Error> {
-        chat.conversations(&self.filter, self.order, self.slice, counted).await
+        chat.conversations(&self.filter, self.order, self.slice, wanted).await
     }
 }
 

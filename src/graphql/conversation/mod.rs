@@ -15,7 +15,6 @@ pub(super) use self::list::{ConversationLists, ConversationQueries, ListRequest}
 pub(super) use self::mutations::ConversationMutations;
 pub(super) use self::trash::TrashMutations;
 pub(super) use self::update::UpdateMutations;
-use super::compiled::{ConversationNode, Json, ObjectPlan, Written};
 use crate::entity::conversation;
 
 #[derive(Clone)]
@@ -27,14 +26,6 @@ impl Conversation {
     /// Its row.
     pub(super) fn row(&self) -> &Arc<conversation::Model> {
         &self.row
-    }
-
-    /// Writes it by a plan, as the conversation of an event.
-    pub(super) fn write(&self, plan: &ObjectPlan<ConversationNode>, json: &mut Json<'_>) -> Written {
-        match json.conversation() {
-            Some(node) => plan.write(node, json),
-            None => plan.write(&ConversationNode::of(self.row.clone()), json),
-        }
     }
 }
 

@@ -1,27 +1,38 @@
 //! The fields of a message, for queries that are compiled.
 
-use uuid::Uuid;
-
 use super::fields::{MessageStatus, Role};
 use super::parts::{MessagePart, ReasoningPart, TextPart, ToolCall};
-use crate::chat::{LongColumns, QueuePosition};
+use crate::chat::{LongColumns, MessageColumns, QueuePosition};
 use crate::graphql::assistant::{ASSISTANT, Assistant, PARAMETERS};
 use crate::graphql::compiled::{
-    Field, Json, MessageNode, MessageOrder, Node, ObjectType, Written, list, long, value,
+    Compiler, Field, Json, MessageNode, MessageOrder, Node, ObjectType, Selected, Typed, Write, Written,
+    conversation_of_message, list, long, parent, rank, siblings, value,
 };
 use crate::graphql::reply::{FAILURE, FEEDBACK, FinishReason, USAGE};
-use crate::graphql::shared::{Listed, MessageCursor, QueueCursor, ReplyCursor};
+use crate::graphql::shared::{Listed, MessageCursor, QueueCursor, ReplyCursor, SiblingCursor};
 use crate::reply::ReplyPosition;
 
-const CONTENT: LongColumns = LongColumns { content: true, ..LongColumns::NONE };
+const DETAILS: MessageColumns = MessageColumns { details: true, ..MessageColumns::NONE };
+const CONTENT: MessageColumns =
+    MessageColumns { long: LongColumns { content: true, ..LongColumns::NONE }, ..MessageColumns::NONE };
+const PARTS: MessageColumns = MessageColumns { long: LongColumns::ALL, ..MessageColumns::NONE };
+
+/// The fields for which no details are read.
+const BRIEF: &[&str] = &["id", "conversation", "role", "status", "content", "parts", "position", "createdAt"];
+
+impl Typed for MessageNode {
+    fn object() -> ObjectType<Self> {
+        ObjectType::new(&["Message", "Node"], field)
+    }
+}
 
 impl Node for MessageNode {
     type Order = MessageOrder;
     const CONNECTION: &'static [&'static str] = &[super::Message::CONNECTION];
     const EDGE: &'static [&'static str] = &[super::Message::EDGE];
 
-    fn object() -> ObjectType<Self> {
-        ObjectType::new(&["Message", "Node"], field)
+    fn compile(compiler: &mut Compiler<'_>, selected: &Selected<'_>) -> Option<Write<Self>> {
+        Self::object().writer(compiler, selected)
     }
 
     fn write_cursor(&self, order: MessageOrder, json: &mut Json<'_>) -> Written {
@@ -32,21 +43,28 @@ impl Node for MessageNode {
             MessageOrder::Queue(conversation) => {
                 json.cursor(&QueueCursor { conversation, place: QueuePosition::of(self) })
             }
+            MessageOrder::Siblings(group) => {
+                json.cursor(&SiblingCursor { group, revision: self.created_revision })
+            }
         }
     }
 }
 
 fn field(name: &str) -> Option<Field<MessageNode>> {
+    let field = line(name)?;
+    Some(if BRIEF.contains(&name) { field } else { field.noting(|compiler| compiler.columns(DETAILS)) })
+}
+
+fn line(name: &str) -> Option<Field<MessageNode>> {
     match name {
         "id" => value(|it, json| json.id(it.id)),
-        // Of which nothing but the id is selected is not read.
-        "parent" => PARENT.optional(|it| it.parent_id.as_ref()),
-        "conversation" => CONVERSATION.required(|it| &it.conversation_id),
+        "parent" => parent(),
+        "conversation" => conversation_of_message(),
         "role" => value(|it, json| json.variant(Role::from(it.role))),
         "status" => value(|it, json| json.variant(MessageStatus::from(it.status))),
         "content" => long(CONTENT, |it, json| json.text(&it.content)),
         "parts" => parts(),
-        "progressCursor" => long(LongColumns::ALL, |it, json| {
+        "progressCursor" => long(PARTS, |it, json| {
             json.optional(ReplyPosition::in_row(it), |json, position| {
                 json.cursor(&ReplyCursor { reply: it.id, position })
             })
@@ -63,19 +81,14 @@ fn field(name: &str) -> Option<Field<MessageNode>> {
         "feedback" => FEEDBACK.optional(|it| it.rating.is_some().then_some(&**it)),
         "metadata" => value(|it, json| json.metadata(&it.metadata)),
         "position" => value(|it, json| json.number(it.position)),
+        "siblings" => siblings(),
+        "siblingIndex" => rank(|rank, json| json.number(rank.index)),
+        "siblingCount" => rank(|rank, json| json.number(rank.count)),
+        "previousVersionId" => rank(|rank, json| json.optional(rank.previous, Json::id)),
+        "nextVersionId" => rank(|rank, json| json.optional(rank.next, Json::id)),
         "active" => value(|it, json| json.boolean(it.active)),
         "createdAt" => value(|it, json| json.instant(it.created_at)),
         "finishedAt" => value(|it, json| json.optional(it.finished_at, Json::instant)),
-        _ => None,
-    }
-}
-
-const PARENT: ObjectType<Uuid> = ObjectType::new(&["Message", "Node"], id_field);
-const CONVERSATION: ObjectType<Uuid> = ObjectType::new(&["Conversation", "Node"], id_field);
-
-fn id_field(name: &str) -> Option<Field<Uuid>> {
-    match name {
-        "id" => value(|it, json| json.id(*it)),
         _ => None,
     }
 }
@@ -133,7 +146,7 @@ fn tool_call_field(name: &str) -> Option<Field<ToolCall>> {
 #[expect(clippy::unnecessary_wraps, reason = "the lines of a table all return the same")]
 fn parts() -> Option<Field<MessageNode>> {
     Some(Field::Compiled(Box::new(|compiler, selected| {
-        compiler.columns(LongColumns::ALL);
+        compiler.columns(PARTS);
         let text = TEXT.compile(compiler, selected)?;
         let reasoning = REASONING.compile(compiler, selected)?;
         let call = TOOL_CALL.compile(compiler, selected)?;

@@ -11,8 +11,7 @@ use crate::graphql::shared::{ContextExt, Cursor, Paging, SiblingCursor};
 /// The place of a message among its siblings. Those of many messages are read together.
 pub(super) async fn rank(context: &Context<'_>, row: &message::Model) -> Result<SiblingRank, Error> {
     let rank = context.rows()?.load_one(SiblingKey::of(row)).await?;
-    // One that was deleted in between has no siblings but itself.
-    Ok(rank.unwrap_or(SiblingRank { index: 0, count: 1, previous: None, next: None }))
+    Ok(rank.unwrap_or(SiblingRank::ALONE))
 }
 
 /// A page of the siblings of a message. Those of many messages are read together.

@@ -1,19 +1,13 @@
 //! The events of a reply, for subscriptions that are compiled.
 
-use std::sync::Arc;
-
 use super::progress::{
     ReplyEnded, ReplyEvent, ReplyReasoning, ReplyRequested, ReplyRestarted, ReplyStarted, ReplyText,
     ReplyToolCall,
 };
-use crate::chat::Chat;
-use crate::entity::conversation;
-use crate::error::Error;
 use crate::graphql::compiled::{
-    Compiler, ConversationNode, Field, Json, MessageNode, Node, ObjectPlan, ObjectType, RequestedNeeds,
-    Selected, Written, value,
+    Compiler, ConversationOf, Field, Json, MessageNode, ObjectPlan, ObjectType, Selected, Typed, Written,
+    answered, conversation, value,
 };
-use crate::graphql::conversation::Conversation;
 use crate::graphql::message::{Message, TOOL_CALL};
 
 /// How the events of a reply are written.
@@ -69,55 +63,15 @@ const REQUESTED: ObjectType<ReplyRequested> =
 fn requested_field(name: &str) -> Option<Field<ReplyRequested>> {
     match name {
         "cursor" => value(|it, json| json.cursor(&it.cursor.0)),
-        "conversation" => Some(Field::Compiled(Box::new(|compiler, selected| {
-            compiler.requested().conversation = true;
-            let plan = ConversationNode::object().compile(compiler, selected)?;
-            Some(Box::new(move |it: &ReplyRequested, json: &mut Json<'_>| {
-                found(it.conversation.as_ref())?.write(&plan, json)
-            }))
-        }))),
-        "message" => Some(Field::Compiled(Box::new(|compiler, selected| {
-            compiler.requested().message = true;
-            let plan = MessageNode::object().compile(compiler, selected)?;
-            Some(Box::new(move |it: &ReplyRequested, json: &mut Json<'_>| {
-                plan.write(found(it.message.as_ref())?.row(), json)
-            }))
-        }))),
+        "conversation" => conversation(|it: &ReplyRequested| match &it.conversation {
+            Some(conversation) => ConversationOf::Row(conversation.row()),
+            None => ConversationOf::Id(it.reply.row().conversation_id),
+        }),
+        "message" => {
+            answered(|it: &ReplyRequested| (it.message.as_ref().map(Message::row), it.reply.row().parent_id))
+        }
         "reply" => MessageNode::object().required(|it| it.reply.row()),
         _ => None,
-    }
-}
-
-/// What was read for a field.
-fn found<T>(read: Option<&Result<T, Error>>) -> Result<&T, Error> {
-    let unread = || Err(Error::Internal("a field of the event was not read".to_owned()));
-    read.map_or_else(unread, |read| read.as_ref().map_err(Clone::clone))
-}
-
-impl ReplyEvent {
-    /// The row of the conversation in it, if it was read.
-    pub(crate) fn conversation(&self) -> Option<Arc<conversation::Model>> {
-        let Self::Requested(event) = self else { return None };
-        Some(event.conversation.as_ref()?.as_ref().ok()?.row().clone())
-    }
-
-    /// The same, with what is needed of a reply that was requested.
-    pub(crate) async fn with(self, needs: RequestedNeeds, chat: &Chat) -> Self {
-        let Self::Requested(mut event) = self else { return self };
-        let row = event.reply.row().clone();
-        if needs.conversation && event.conversation.is_none() {
-            let rows = chat.conversations_of_messages(&[row.conversation_id]).await;
-            let missing = || Error::NotFound("conversation");
-            let row = rows.and_then(|mut rows| rows.pop().ok_or_else(missing));
-            event.conversation = Some(row.map(Conversation::from));
-        }
-        if needs.message && event.message.is_none() {
-            let ids: Vec<_> = row.parent_id.into_iter().collect();
-            let rows = chat.messages_by_id(&ids).await;
-            let row = rows.and_then(|mut rows| rows.pop().ok_or(Error::NotFound("message")));
-            event.message = Some(row.map(Message::from));
-        }
-        Self::Requested(event)
     }
 }
 

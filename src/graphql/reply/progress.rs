@@ -53,7 +53,12 @@ pub(in crate::graphql) async fn follow(
         let message = "`after` is a cursor of another reply; use one of this reply, or omit it.";
         return Err(Error::input("after", message));
     }
-    let events = chat.reply_progress(id, after.map(|after| after.position)).await?;
+    progress(chat, id, after.map(|after| after.position)).await
+}
+
+/// The events of reply `id` after a position.
+pub(super) async fn progress(chat: &Chat, id: Uuid, after: Option<ReplyPosition>) -> Result<Events, Error> {
+    let events = chat.reply_progress(id, after).await?;
     Ok(events.map(move |event| Ok(ReplyEvent::new(id, event?))).boxed())
 }
 
@@ -91,9 +96,9 @@ pub(crate) struct ReplyRequested {
     pub(super) cursor: Encoded<ReplyCursor>,
     pub(super) reply: Message,
     /// `None` if it was not read.
-    pub(super) conversation: Option<Result<Conversation, Error>>,
+    pub(super) conversation: Option<Conversation>,
     /// `None` if it was not read.
-    pub(super) message: Option<Result<Message, Error>>,
+    pub(super) message: Option<Message>,
 }
 
 /// The request for the reply is stored durably. Only the subscriptions that request a reply send this event, as their first
@@ -108,7 +113,7 @@ impl ReplyRequested {
     /// The conversation that contains the reply.
     async fn conversation(&self, context: &Context<'_>) -> Result<Conversation, Error> {
         match &self.conversation {
-            Some(conversation) => conversation.clone(),
+            Some(conversation) => Ok(conversation.clone()),
             None => self.reply.conversation(context).await,
         }
     }
@@ -116,7 +121,7 @@ impl ReplyRequested {
     /// The user's message that the reply answers.
     async fn message(&self, context: &Context<'_>) -> Result<Message, Error> {
         match &self.message {
-            Some(message) => message.clone(),
+            Some(message) => Ok(message.clone()),
             None => self.reply.load_parent(context).await?.ok_or(Error::NotFound("message")),
         }
     }

@@ -6,10 +6,11 @@ use async_graphql::{Context, Subscription};
 use futures_util::stream::{self, StreamExt};
 
 use super::mutations::{RegenerateReplyInput, RetryReplyInput};
-use super::progress::{Events, ReplyEvent, ReplyRequested};
+use super::progress::{Events, ReplyEvent, ReplyRequested, progress};
 use crate::chat::{Chat, ReplyRequest, Requested};
 use crate::error::Error;
-use crate::graphql::message::{EditMessageInput, SendMessageInput};
+use crate::graphql::conversation::Conversation;
+use crate::graphql::message::{EditMessageInput, Message, SendMessageInput};
 use crate::graphql::shared::{ContextExt, Cursor, Encoded, ReplyCursor};
 use crate::reply::ReplyPosition;
 
@@ -99,17 +100,16 @@ pub(in crate::graphql) async fn request(
                            or omit it.";
             return Err(Error::input("after", message));
         }
-        let events = chat.reply_progress(reply, Some(position)).await?;
-        return Ok(events.map(move |event| Ok(ReplyEvent::new(reply, event?))).boxed());
+        return progress(chat, reply, Some(position)).await;
     }
     let Requested { conversation, message, reply } = chat.request_reply(request).await.map_err(within)?;
     let id = reply.id;
     let requested = ReplyRequested {
         cursor: Encoded(ReplyCursor { reply: id, position: ReplyPosition::START }),
         reply: reply.into(),
-        conversation: conversation.map(|row| Ok(row.into())),
-        message: message.map(|row| Ok(row.into())),
+        conversation: conversation.map(Conversation::from),
+        message: message.map(Message::from),
     };
-    let events = chat.reply_progress(id, None).await?.map(move |event| Ok(ReplyEvent::new(id, event?)));
+    let events = progress(chat, id, None).await?;
     Ok(stream::once(ready(Ok(ReplyEvent::Requested(requested)))).chain(events).boxed())
 }

@@ -1,12 +1,15 @@
 //! Searching messages and titles.
 
+mod compiled;
 mod hit;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
+pub(super) use self::compiled::HitNode;
 use self::hit::SearchHit;
-use crate::chat::{self, Hit, Page, SearchCursor, Slice};
+use crate::chat::{self, Chat, Hit, Page, SearchCursor, Slice};
 use crate::error::Error;
+use crate::graphql::compiled::{Arguments, Inputs, List, SearchNeeds};
 use crate::graphql::message::Role;
 use crate::graphql::shared::{Connection, ContextExt, Cursor, DateTime, parse_id};
 
@@ -38,22 +41,60 @@ impl SearchQueries {
         filter: Option<SearchFilter>,
     ) -> Result<Connection<SearchHit>, Error> {
         let chat = context.chat()?;
-        let after = SearchCursor::parse("after", after.as_deref())?;
-        let slice = Slice::new(first, after, None, None)?;
-        let filter = filter.unwrap_or_default();
-        let page = match filter.conversation_id.as_ref().map(parse_id) {
-            Some(None) => Page::empty(),
-            id => {
-                let page = context.look_ahead();
-                let hits = [page.field("nodes"), page.field("edges").field("node")];
-                let parts = hits.iter().any(|hit| {
-                    let message = hit.field("message");
-                    message.field("parts").exists() || message.field("progressCursor").exists()
-                });
-                chat.search(&query, &filter.with_conversation(id.flatten()), slice, parts).await?
-            }
-        };
+        let request = SearchRequest::new(query, first, after.as_deref(), filter)?;
+        let page = context.look_ahead();
+        let hits = [page.field("nodes"), page.field("edges").field("node")];
+        let parts = hits.iter().any(|hit| {
+            let message = hit.field("message");
+            message.field("parts").exists() || message.field("progressCursor").exists()
+        });
+        let page = request.page(chat, parts).await?;
         Ok(Connection::new(page, |hit: &Hit| hit.cursor.encode()))
+    }
+}
+
+/// What is searched for, and which hits are wanted.
+pub(super) struct SearchRequest {
+    query: String,
+    filter: SearchFilter,
+    slice: Slice<SearchCursor>,
+}
+
+impl SearchRequest {
+    fn new(
+        query: String,
+        first: Option<i32>,
+        after: Option<&str>,
+        filter: Option<SearchFilter>,
+    ) -> Result<Self, Error> {
+        let after = SearchCursor::parse("after", after)?;
+        let slice = Slice::new(first, after, None, None)?;
+        Ok(Self { query, filter: filter.unwrap_or_default(), slice })
+    }
+
+    /// What the arguments of a compiled field ask for; `None` if one is wrong.
+    pub(super) fn of(arguments: &Arguments, inputs: &Inputs<'_>) -> Option<Self> {
+        let (query, filter) = (arguments.get("query", inputs)?, arguments.get("filter", inputs)?);
+        let after: Option<String> = arguments.get("after", inputs)?;
+        Self::new(query, arguments.get("first", inputs)?, after.as_deref(), filter).ok()
+    }
+
+    async fn page(self, chat: &Chat, parts: bool) -> Result<Page<Hit>, Error> {
+        let Self { query, filter, slice } = self;
+        match filter.conversation_id.as_ref().map(parse_id) {
+            Some(None) => Ok(Page::empty()),
+            id => chat.search(&query, &filter.with_conversation(id.flatten()), slice, parts).await,
+        }
+    }
+
+    /// Reads the page, with what is needed of each hit.
+    pub(super) async fn read(self, chat: &Chat, needs: SearchNeeds) -> Result<List<HitNode>, Error> {
+        let Page { items: hits, has_previous, has_next } = self.page(chat, needs.parts).await?;
+        let mut items = Vec::with_capacity(hits.len());
+        for hit in hits {
+            items.push(HitNode::new(hit, needs.snippets).await);
+        }
+        Ok(List::new(Page { items, has_previous, has_next }, (), None))
     }
 }
 

@@ -7,7 +7,8 @@ use async_graphql::dataloader::Loader;
 use uuid::Uuid;
 
 use crate::chat::{
-    Chat, CountedPage, LongColumns, PathPage, SiblingKey, SiblingPage, SiblingRank, Unended, UnendedReplies,
+    Chat, CountedPage, MessageColumns, PathPage, SiblingKey, SiblingPage, SiblingRank, Unended,
+    UnendedReplies,
 };
 use crate::entity::{conversation, conversation_setting, message, viewer_setting};
 use crate::error::Error;
@@ -66,7 +67,7 @@ impl Loader<ConversationId> for Rows {
 
     async fn load(&self, keys: &[ConversationId]) -> Result<HashMap<ConversationId, Self::Value>, Error> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let rows = self.chat.conversations_of_messages(&ids).await?;
+        let rows = self.chat.conversations_by_id(&ids).await?;
         Ok(rows.into_iter().map(|row| (ConversationId(row.id), row)).collect())
     }
 }
@@ -96,7 +97,7 @@ impl Loader<PathPage> for Rows {
     type Error = Error;
 
     async fn load(&self, keys: &[PathPage]) -> Result<HashMap<PathPage, Self::Value>, Error> {
-        self.chat.path_pages(keys, LongColumns::ALL).await
+        self.chat.path_pages(keys, MessageColumns::ALL).await
     }
 }
 

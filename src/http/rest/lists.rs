@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::answer::{ConversationItem, MessageItem};
 use super::caller::{Caller, json};
 use crate::chat::{
-    ConversationCursor, ConversationFilter, ConversationOrder, DEFAULT_PAGE, LongColumns, MAXIMUM_PAGE,
-    PathPage, Slice,
+    ConversationCursor, ConversationFilter, ConversationOrder, DEFAULT_PAGE, ListSelection, LongColumns,
+    MAXIMUM_PAGE, MessageColumns, PathPage, Slice,
 };
 use crate::error::Error;
 use crate::graphql::Cursor;
@@ -24,7 +24,8 @@ use crate::http::problem::not_found;
 const ORDER: ConversationOrder = ConversationOrder::UpdatedAtDesc;
 
 /// What a message is shown with: its text and tool calls.
-const COLUMNS: LongColumns = LongColumns { reasoning: false, ..LongColumns::ALL };
+const COLUMNS: MessageColumns =
+    MessageColumns { details: true, long: LongColumns { reasoning: false, ..LongColumns::ALL } };
 
 /// `GET /api/{user_id}/conversations`.
 pub(super) async fn conversations(
@@ -45,7 +46,8 @@ pub(super) async fn conversations(
         return Err(foreign_cursor());
     }
     let slice = Slice { after: paging.cursor, before: None, limit: paging.limit, from_end: false };
-    let list = caller.chat.conversations(&ConversationFilter::default(), ORDER, slice, false).await?;
+    let wanted = ListSelection { counted: false, details: true };
+    let list = caller.chat.conversations(&ConversationFilter::default(), ORDER, slice, wanted).await?;
     let page = list.page;
     let answer = move || {
         let last = page.items.last().filter(|_| page.has_next);

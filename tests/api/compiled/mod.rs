@@ -33,7 +33,7 @@ on_both_databases! {
             data += usize::from(!answer["data"].is_null());
             errors += usize::from(!answer["errors"].is_null());
         }
-        assert!(data > 150 && errors > 20, "{data} with data, {errors} with errors");
+        assert!(data > 120 && errors > 20, "{data} with data, {errors} with errors");
     }
 
     async fn variables_have_their_defaults_and_may_be_null_or_omitted(database) {
@@ -115,6 +115,34 @@ on_both_databases! {
                 assert_eq!(page["nodes"].as_array().unwrap().len(), first.min(2));
             }
         }
+    }
+
+    async fn what_messages_need_beside_their_rows_takes_a_statement_for_each_kind(database) {
+        let server = TestServer::start(&database).await;
+        let (ann, eve) = (server.user("ann"), server.user("eve"));
+        let id = ann.start("hello").await;
+        let sent = ann.send("again", json!({ "conversationId": id })).await;
+        let edit = "mutation($id: ID!) { editMessage(input: { messageId: $id, content: \"anew\" }) { message { id } } }";
+        let edited = ann.data(edit, json!({ "id": sent["message"]["id"] })).await["editMessage"]["message"]["id"].take();
+        let query = "query($id: ID!) { conversation(id: $id) { messages { nodes { content siblingIndex siblingCount
+          previousVersionId nextVersionId siblings { totalCount nodes { id content } }
+          parent { content parent { content } } conversation { unreadCount lastMessage { id } } } } } }";
+        server.take_statements();
+        let opened = ann.data(query, json!({ "id": id })).await["conversation"]["messages"]["nodes"].take();
+        // The page; places, siblings, parents and conversations; the conversations' last messages, and what is unread. The
+        // parents of parents are known by then.
+        assert_eq!(server.take_statements().len(), 7);
+        let third = &opened[2];
+        assert_eq!(third["siblingIndex"], 1);
+        assert_eq!(third["siblingCount"], 2);
+        assert_eq!(third["previousVersionId"], sent["message"]["id"]);
+        assert_eq!(third["siblings"]["nodes"][1], json!({ "id": edited, "content": "anew" }));
+        assert_eq!(third["parent"]["parent"], json!({ "content": "hello" }));
+        assert_eq!(third["conversation"]["unreadCount"], 1);
+        assert_eq!(opened[0]["parent"], Value::Null);
+        let node = "query($id: ID!) { node(id: $id) { __typename ... on Message { siblingCount content } } }";
+        assert_eq!(ann.data(node, json!({ "id": edited })).await["node"]["siblingCount"], 2);
+        assert_eq!(eve.data(node, json!({ "id": edited })).await["node"], Value::Null);
     }
 
     async fn a_conversation_and_its_pages_take_one_statement(database) {

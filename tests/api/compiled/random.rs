@@ -17,16 +17,7 @@ pub const LIBRARY_ONLY: &[&str] = &[
     "Viewer.assistant",
     "Viewer.assistantId",
     "assistants",
-    "changes",
     "instructions",
-    "node",
-    "nextVersionId",
-    "parent",
-    "previousVersionId",
-    "search",
-    "siblingCount",
-    "siblingIndex",
-    "siblings",
 ];
 
 /// How deep queries are nested.
@@ -132,10 +123,8 @@ impl<'w> Documents<'w> {
 
     fn may_select(&self, of_type: &str, field: &Value) -> bool {
         let name = field["name"].as_str().unwrap();
-        let is_way_back = of_type == "Message" && name == "conversation";
         let of_one = format!("{of_type}.{name}");
-        let is_without = self.without.contains(&name) || self.without.contains(&of_one.as_str());
-        !is_without && (self.without.is_empty() || !is_way_back)
+        !self.without.contains(&name) && !self.without.contains(&of_one.as_str())
     }
 
     /// Arguments for a field; `None` if it needs one that is not known here.
@@ -145,7 +134,8 @@ impl<'w> Documents<'w> {
             let name = argument["name"].as_str().unwrap();
             let required = argument["type"]["kind"] == "NON_NULL";
             // Cursors are mostly those of other lists, and pages of another branch are the library's.
-            let is_usual = !["before", "leafId", "after"].contains(&name) || self.random.usize(0..10) == 0;
+            let is_usual =
+                !["before", "leafId", "after", "since"].contains(&name) || self.random.usize(0..10) == 0;
             if required || (is_usual && self.random.usize(0..3) == 0) {
                 // Only one of both is allowed.
                 if name == "last" && arguments.iter().any(|given: &String| given.starts_with("first")) {

@@ -69,7 +69,7 @@ on_both_databases! {
                 assert_eq!(server.take_statements().len(), statements, "{path}");
             }
         }
-        for (query, statements) in [(LIST, 2), (COUNTED_LIST, 1), (OPEN, 1), (MESSAGES, 1), (RELATIONS, 4), (SEARCH, 1), (CHANGES, 1)] {
+        for (query, statements) in [(LIST, 2), (COUNTED_LIST, 1), (OPEN, 1), (MESSAGES, 1), (RELATIONS, 3), (SEARCH, 1), (CHANGES, 1)] {
             let (in_small, _) = cost(&few, query, &small).await;
             let (in_large, data) = cost(&many, query, &large).await;
             assert_eq!((in_small, in_large), (statements, statements), "{query}");

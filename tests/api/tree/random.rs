@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use causerie::auth::{UserId, Viewer};
 use causerie::chat::{
     ActivateMessage, Change, ChangeCursor, Chat, Choice, CountedPage, DeleteMessage, EditMessage,
-    ForkConversation, Limits, LongColumns, Metadata, OnBusy, PathPage, PositionRange, RegenerateReply,
-    SendMessage, SiblingGroup, SiblingKey, SiblingPage, Slice,
+    ForkConversation, Limits, LongColumns, MessageColumns, Metadata, OnBusy, PathPage, PositionRange,
+    RegenerateReply, SendMessage, SiblingGroup, SiblingKey, SiblingPage, Slice,
 };
 use causerie::entity::{conversation, message};
 use causerie::memory::Memory;
@@ -257,7 +257,7 @@ impl World<'_> {
         let slice = Slice::new(Some(100), None, None, None).unwrap();
         let page = PathPage { conversation, slice };
         let CountedPage { page, total } =
-            self.chat.path_pages(&[page], LongColumns::ALL).await.unwrap().remove(&page).unwrap();
+            self.chat.path_pages(&[page], MessageColumns::ALL).await.unwrap().remove(&page).unwrap();
         assert_eq!(page.items.len(), usize::try_from(total).unwrap());
         page.items
     }
@@ -310,7 +310,7 @@ impl World<'_> {
     /// The device works out by itself which messages are on the path, from its last one on.
     async fn follow_path(&mut self, conversation: &conversation::Model) {
         let last = PathPage::last_message(conversation.id);
-        let last = self.chat.path_pages(&[last], LongColumns::ALL).await.unwrap().remove(&last);
+        let last = self.chat.path_pages(&[last], MessageColumns::ALL).await.unwrap().remove(&last);
         let mut path = HashSet::new();
         let mut next = last.and_then(|mut last| last.page.items.pop()).map(|row| row.id);
         while let Some(id) = next {
