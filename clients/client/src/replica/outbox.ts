@@ -31,11 +31,15 @@ export function createOutbox(
     if (!name.startsWith(prefix)) continue;
     try {
       const entry = JSON.parse(storage!.getItem(name)!) as OutgoingMessage;
-      if (entry.content) kept.push(entry);
+      if (entry.content) {
+        kept.push(entry);
+        continue;
+      }
     } catch {
-      // Taken back in another window, or nothing of ours.
-      storage!.removeItem(name);
+      // It is nothing of ours.
     }
+    // That, and what was taken back.
+    storage!.removeItem(name);
   }
   kept.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
   for (const entry of kept) entries.set(entry.key, entry.state === 'failed' ? entry : { ...entry, state: 'waiting' });
