@@ -44,7 +44,7 @@ on_both_databases! {
                ... on MessageChanged { message { id conversation { id title } } } } } }",
             "query($message: ID!) { answer: message(id: $message) { id conversation { id messages { totalCount } } } }",
             "query($id: ID!) { answer: messages(conversationId: $id) { nodes { conversation { title } parent { id } } } }",
-            "{ answer: search(query: \"ephemeral\") { nodes { message { conversation { id } } snippet { text } } } }",
+            "{ answer: search(query: \"ephemeral\") { nodes { message { conversation { title } } snippet { text } } } }",
         ] {
             *stage.lock().unwrap() = Stage::Armed;
             let answer = ann.run(query, variables.clone()).await.data();
