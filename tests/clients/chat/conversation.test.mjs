@@ -65,6 +65,25 @@ test('stopping keeps what was written, and trying again begins anew', async () =
   await chat.replies.getByText('Stopped').waitFor();
 });
 
+test('who scrolls up a little while a reply is written is not pulled back to its end', async () => {
+  const { page } = chat;
+  await chat.send(`Scrolled ${'line\n\n'.repeat(150)}end`);
+  await chat.replies.filter({ hasText: /(line\s+){30}/ }).waitFor();
+  const box = page.getByRole('region', { name: 'Messages' });
+  await box.hover();
+  await page.mouse.wheel(0, -12);
+  // More lines come below than were ever scrolled.
+  await page.waitForFunction(() => {
+    const it = document.querySelector('.viewport');
+    return it.scrollHeight - it.scrollTop - it.clientHeight > 150;
+  });
+  await chat.button('Go to the last message').click();
+  await page.waitForFunction(() => {
+    const it = document.querySelector('.viewport');
+    return it.scrollHeight - it.scrollTop - it.clientHeight < 2;
+  });
+});
+
 test('a second message waits for its turn, and both are answered', async () => {
   await chat.send(`First ${'word '.repeat(30)}`);
   await chat.replies.first().waitFor();
