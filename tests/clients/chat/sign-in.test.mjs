@@ -96,7 +96,7 @@ async function signedInElsewhere(seconds, answer) {
     CAUSERIE_PAGE_SIGN_IN: `http://127.0.0.1:${server.address().port}/sign-in`,
     CAUSERIE_ASSISTANT_URL: 'echo',
   };
-  const own = await setUp(settings, { flags: ['--migrate'] });
+  const own = await setUp(settings, { flags: [] });
   return {
     visits,
     tab: () => own.tab(),
