@@ -1,4 +1,5 @@
-import { CauserieError, createClient, createReplica } from '@causerie/client';
+import { CauserieError, createClient } from '@causerie/client';
+import { createReplica } from '@causerie/client/replica';
 import { useEffect, useMemo, useState, type ReactElement } from 'react';
 import { AssistantsProvider } from './assistants/Assistants';
 import { Chat } from './Chat';
@@ -27,9 +28,6 @@ export interface Opening {
   signIn: string | null;
 }
 
-/** What the page shows of messages, beyond what the client asks for by itself. */
-const FIELDS = { message: 'assistantId usage { estimated cost }' };
-
 /** Who this tab is, of the developer's users: another tab may be another one. */
 const CHOICE = 'causerie:user';
 
@@ -42,7 +40,7 @@ export function Page({ opening: { users, signIn: issuer } }: { opening: Opening 
   const session = useMemo<Session | undefined>(() => {
     if (!user) return undefined;
     const tokens = new Tokens(user.id, user.token, issuer !== null && !users.includes(user) ? () => renewToken(issuer) : undefined);
-    const client = createPageClient(new URL('graphql', document.baseURI).href, tokens.get, FIELDS);
+    const client = createPageClient(new URL('graphql', document.baseURI).href, tokens.get);
     const storagePrefix = `causerie:${user.id}:outbox:`;
     const replica = createReplica({ client, storage: localStorage, storagePrefix });
     return { userId: user.id, tokens, replica, quotas: new Quotas(client) };

@@ -12,15 +12,15 @@ type Token = (refused: boolean) => string | Promise<string>;
  * A client whose feed comes by an event stream or by a WebSocket: by a stream if there is a place for one, and by the
  * other way where one does not get through though requests do.
  */
-export function createPageClient(url: string, token: Token, fields: ClientOptions['fields']): Client {
+export function createPageClient(url: string, token: Token): Client {
   let place: Promise<boolean> | undefined;
   let way: Way | undefined;
   let onOpen = (): void => {};
   const iterate: ClientOptions['iterate'] = (request) => ({
     [Symbol.asyncIterator]: () => new Subscription(request, { url, token, onOpen: () => onOpen() }),
   });
-  const client = createClient({ url, token, fields });
-  const clients = { stream: client, socket: createClient({ url, token, fields, iterate }) };
+  const client = createClient({ url, token });
+  const clients = { stream: client, socket: createClient({ url, token, iterate }) };
 
   async function* changes(since?: string, { signal, onConnection }: Parameters<Client['changes']>[1] = {}): AsyncGenerator<ChangeEvent, void, undefined> {
     way ??= (await (place ??= takePlace())) ? 'stream' : 'socket';

@@ -4,14 +4,12 @@ import { useAssistants } from '../assistants/Assistants';
 import { useTexts } from '../texts';
 import { money } from '../usage/amounts';
 
-type Usage = Message['usage'] & { estimated?: boolean; cost?: string | number | null };
-
 /** Who wrote a reply, and what it took and cost. */
 export function Took({ message }: { message: Message }): ReactElement | null {
   const texts = useTexts();
   const { currency, all } = useAssistants();
-  const { inputTokens, outputTokens, estimated, cost } = (message.usage ?? {}) as Partial<NonNullable<Usage>>;
-  const { assistantId } = message as { assistantId?: string | null };
+  const { assistantId, usage } = message;
+  const { inputTokens, outputTokens, estimated, cost } = usage ?? {};
   const tokens = inputTokens != null && outputTokens != null ? texts.message.tokens(inputTokens, outputTokens) : undefined;
   const price = cost != null && Number(cost) > 0 ? money(Number(cost), currency) : undefined;
   const taken = [tokens, price].filter(Boolean).join(' · ');
