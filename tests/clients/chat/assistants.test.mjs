@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { check } from './axe.mjs';
 import { setUp } from './chat.mjs';
 
 const file = `
@@ -93,6 +94,7 @@ test('a chat has parameters within what its assistant permits, and instructions 
     await dialog.waitFor();
   };
   await open();
+  await check(chat, 'parameters');
   const temperature = dialog.getByRole('slider', { name: 'Temperature' });
   await temperature.waitFor();
   assert.equal(await temperature.getAttribute('max'), '1.5');

@@ -86,7 +86,7 @@ test('who scrolls up a little while a reply is written is not pulled back to its
 });
 
 test('a second message waits for its turn, and both are answered', async () => {
-  await chat.send(`First ${'word '.repeat(30)}`);
+  await chat.send(`First ${'word '.repeat(150)}`);
   await chat.replies.first().waitFor();
   await chat.send('Second');
   await chat.replies.getByText('Waits for its turn').waitFor();

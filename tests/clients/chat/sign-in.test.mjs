@@ -89,12 +89,11 @@ async function signedInElsewhere(seconds, answer) {
     const back = `${searchParams.get('return_to')}#token=${issue(user)}&state=${searchParams.get('state')}`;
     response.writeHead(302, { location: back }).end();
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, '127.0.0.1').unref();
   await once(server, 'listening');
   const settings = {
     CAUSERIE_AUTH_SECRET: secret,
     CAUSERIE_PAGE_SIGN_IN: `http://127.0.0.1:${server.address().port}/sign-in`,
-    CAUSERIE_ASSISTANT_URL: 'echo',
   };
   const own = await setUp(settings, { flags: [] });
   return {

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { check } from './axe.mjs';
 import { setUp } from './chat.mjs';
 
 const file = `
@@ -47,6 +48,7 @@ test('a reply says who wrote it, what it took and what it cost; the settings say
   const settings = async (shown) => {
     await chat.button('Settings').click();
     await usage.getByText(shown).waitFor();
+    await check(chat, 'quotas');
     await page.keyboard.press('Escape');
   };
   const reply = await chat.ask('What does it cost?');
