@@ -139,7 +139,10 @@ async fn where_tokens_are_given_is_the_only_page_that_the_chat_may_frame() {
     let response = site.get("/", &[]).await;
     let policy = header(&response, CONTENT_SECURITY_POLICY);
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
-    assert!(policy.ends_with("; frame-src 'self' https://app.example:8443; frame-ancestors 'self'"), "{policy}");
+    assert!(
+        policy.ends_with("; frame-src 'self' https://app.example:8443; frame-ancestors 'self'"),
+        "{policy}"
+    );
     assert_eq!(policy.matches("http").count(), 1, "{policy}");
     assert_eq!(header(&response, X_FRAME_OPTIONS), "SAMEORIGIN");
     forbids(&site.get("/graphiql", &[]).await);

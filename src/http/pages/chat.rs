@@ -12,8 +12,8 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::bundle::{Bundle, asset};
 use super::DevUser;
+use super::bundle::{Bundle, asset};
 use super::policy::{Policy, secure};
 use super::views::Views;
 

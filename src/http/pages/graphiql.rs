@@ -11,8 +11,8 @@ use axum::response::{Html, IntoResponse, Redirect};
 use axum::routing::get;
 use serde_json::json;
 
-use super::bundle::{Bundle, asset};
 use super::DevUser;
+use super::bundle::{Bundle, asset};
 use super::policy::{Policy, secure};
 use super::views::Views;
 

@@ -25,8 +25,8 @@ impl Policy {
 
     fn new(content: &str, framing: &'static str) -> Self {
         // An origin is ASCII, as the rules are. Otherwise nothing would be allowed.
-        let content = HeaderValue::from_str(content)
-            .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
+        let content =
+            HeaderValue::from_str(content).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
         Self { content, framing: HeaderValue::from_static(framing) }
     }
 }
