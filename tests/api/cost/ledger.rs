@@ -18,11 +18,11 @@ use crate::support::{Client, Settings, TestDatabase, TestServer, on_both_databas
 const ENTRIES: u32 = 100_000;
 
 /// Pages of PostgreSQL, and steps of SQLite's machine, that a statement may take: a month has up to 93 sums here.
-const BUFFERS: u64 = 60;
+const BUFFERS: u64 = 150;
 const STEPS: u64 = 12_000;
 
 /// The same for a year's sums, of which there are 1,095.
-const YEAR_BUFFERS: u64 = 150;
+const YEAR_BUFFERS: u64 = 1_300;
 const YEAR_STEPS: u64 = 60_000;
 
 const FILE: &str = r#"
