@@ -177,7 +177,7 @@ pub async fn assert_indexed(filler: &Filler, statement: &Statement) -> Vec<Strin
 }
 
 /// How the database would run a statement, line by line.
-async fn plan(filler: &Filler, statement: &Statement) -> Vec<String> {
+pub(super) async fn plan(filler: &Filler, statement: &Statement) -> Vec<String> {
     let (explain, column) = match statement.db_backend {
         DbBackend::Postgres => ("EXPLAIN", 0),
         _ => ("EXPLAIN QUERY PLAN", 3),
