@@ -4,12 +4,18 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::rest::rest_after;
 
 /// A semaphore for each user, or whoever else is counted, and one for all of them.
 pub(crate) struct ConcurrencyLimit {
     each: usize,
     all: Option<Arc<Semaphore>>,
+    /// Whether users rest after what they have done, before they go on.
+    rests: bool,
     users: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
@@ -25,7 +31,12 @@ impl ConcurrencyLimit {
     pub(crate) fn new(each: usize, all: Option<usize>) -> Self {
         let most = |permits: usize| permits.min(Semaphore::MAX_PERMITS);
         let all = all.map(|all| Arc::new(Semaphore::new(most(all))));
-        Self { each: most(each), all, users: Mutex::default() }
+        Self { each: most(each), all, rests: false, users: Mutex::default() }
+    }
+
+    /// The same, but a user's room is only given back after a rest, during which others go on.
+    pub(crate) fn with_rest(self) -> Self {
+        Self { rests: true, ..self }
     }
 
     /// Waits for room among `user`'s.
@@ -37,6 +48,7 @@ impl ConcurrencyLimit {
             // Who has many waits with one of them.
             permit.among_all = all.clone().acquire_owned().await.ok();
         }
+        permit.since = self.rests.then(Instant::now);
         permit
     }
 
@@ -58,7 +70,10 @@ impl ConcurrencyLimit {
     fn begin(self: &Arc<Self>, user: &str) -> (Permit, Arc<Semaphore>) {
         let new = || Arc::new(Semaphore::new(self.each));
         let permits = self.users().entry(user.to_owned()).or_insert_with(new).clone();
-        (Permit { own: None, among_all: None, user: user.to_owned(), limit: self.clone() }, permits)
+        (
+            Permit { own: None, among_all: None, since: None, user: user.to_owned(), limit: self.clone() },
+            permits,
+        )
     }
 
     fn users(&self) -> MutexGuard<'_, HashMap<String, Arc<Semaphore>>> {
@@ -80,13 +95,26 @@ pub(crate) enum Full {
 pub(crate) struct Permit {
     own: Option<OwnedSemaphorePermit>,
     among_all: Option<OwnedSemaphorePermit>,
+    /// When what is followed by a rest began.
+    since: Option<Instant>,
     user: String,
     limit: Arc<ConcurrencyLimit>,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        drop((self.among_all.take(), self.own.take()));
+        drop(self.among_all.take());
+        if let (Some(began), Ok(runtime)) = (self.since.take(), Handle::try_current()) {
+            let (own, user, limit) = (self.own.take(), std::mem::take(&mut self.user), self.limit.clone());
+            let resting = Self { own, among_all: None, since: None, user, limit };
+            let rest = rest_after(began);
+            runtime.spawn(async move {
+                rest.await;
+                drop(resting);
+            });
+            return;
+        }
+        drop(self.own.take());
         let mut users = self.limit.users();
         // Nobody but the map holds it: nobody goes on or waits.
         if users.get(&self.user).is_some_and(|permits| Arc::strong_count(permits) == 1) {
@@ -138,6 +166,22 @@ mod tests {
         drop(first);
         drop(second);
         assert!(limit.users().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_user_rests_and_others_go_on() {
+        let limit = Arc::new(ConcurrencyLimit::new(1, Some(1)).with_rest());
+        let first = limit.acquire("ann").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(first);
+        let mut again = Box::pin(limit.acquire("ann"));
+        assert!(futures_util::poll!(&mut again).is_pending(), "Ann rests");
+        let other = limit.try_acquire("bob", 1);
+        assert!(other.is_ok(), "nobody waits for her");
+        drop(other);
+        let began = Instant::now();
+        drop(again.await);
+        assert!(began.elapsed() >= Duration::from_millis(100));
     }
 
     #[tokio::test]

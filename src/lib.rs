@@ -44,6 +44,7 @@ mod random;
 mod rate;
 pub mod receipts;
 pub mod reply;
+mod rest;
 pub mod search;
 pub mod signal;
 pub mod trash;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -23,6 +24,7 @@ use crate::entity::{
 use crate::error::Error;
 use crate::index;
 use crate::options::days;
+use crate::rest::rest_after;
 use crate::usage::{self, Ledger};
 
 /// How many conversations one pass erases. If there may be more, the next pass begins at once.
@@ -254,11 +256,11 @@ async fn erase_rows<E: EntityTrait>(
         let ids: Vec<Uuid> =
             database.read(|connection| Box::pin(page.clone().into_tuple().all(connection))).await?;
         for batch in ids.chunks(BATCH) {
+            let began = Instant::now();
             for statement in erase(batch) {
                 database.update(statement).await?;
             }
-            // Let other tasks write between the batches.
-            tokio::task::yield_now().await;
+            rest_after(began).await;
         }
         if ids.len() < ID_PAGE {
             return Ok(());

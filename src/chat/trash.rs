@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::receipt::{Created, IdempotentRequest};
-use super::tree::pause;
 use super::update::{Outcomes, check_count, outcomes};
 use super::{Chat, spawn_and_wait, unchanged};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity};
 use crate::error::Error;
+use crate::rest::rest_after;
 
 /// How many conversations one transaction deletes when all are deleted.
 const BATCH: u64 = 250;
@@ -158,7 +158,7 @@ impl Chat {
                 return Ok((!repeated).then_some(count));
             }
             until = Some(boundary);
-            pause(began).await;
+            rest_after(began).await;
         }
     }
 

@@ -64,7 +64,7 @@ impl Database {
             queues: Arc::default(),
             group: Arc::default(),
             reads: Arc::new(ConcurrencyLimit::new(share.max(2), None)),
-            expensive_reads: Arc::new(ConcurrencyLimit::new(1, Some(share.max(1)))),
+            expensive_reads: Arc::new(ConcurrencyLimit::new(1, Some(share.max(1))).with_rest()),
             tasks: TaskTracker::new(),
             observer,
             address: Arc::new(address),

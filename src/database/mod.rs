@@ -50,7 +50,10 @@ use crate::error::Error;
 
 /// How long a read may take in all, and how long a write may take to begin. After that the request fails with
 /// `UNAVAILABLE`.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
+pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long an expensive read may wait for the user's earlier ones, and for its turn among everybody's.
+const EXPENSIVE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long running writes may take to end when the server stops.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -93,32 +96,19 @@ impl Database {
     where
         Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
     {
-        self.read_limited(&self.reads, user, &query).await
+        let deadline = Instant::now() + OPERATION_TIMEOUT;
+        let permit = turn(&self.reads, user, deadline).await?;
+        self.read_until(deadline, Some(Arc::new(permit)), &query).await
     }
 
     /// As [`Database::read_for`], for queries that keep the database busy, such as searches: one runs at a time for
-    /// each user, and a quarter of the connections are used for them at most.
+    /// each user, the next one after a rest, and a quarter of the connections are used for them at most.
     pub async fn read_expensive_for<T, Q>(&self, user: &str, query: Q) -> Result<T, Error>
     where
         Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
     {
-        self.read_limited(&self.expensive_reads, user, &query).await
-    }
-
-    async fn read_limited<T, Q>(
-        &self,
-        limit: &Arc<ConcurrencyLimit>,
-        user: &str,
-        query: &Q,
-    ) -> Result<T, Error>
-    where
-        Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
-    {
-        let deadline = Instant::now() + OPERATION_TIMEOUT;
-        let permit = timeout_at(deadline, limit.acquire(user)).await;
-        let permit =
-            permit.map_err(|_| Error::Unavailable("one user runs too many reads at once".to_owned()))?;
-        self.read_until(deadline, Some(Arc::new(permit)), query).await
+        let permit = turn(&self.expensive_reads, user, Instant::now() + EXPENSIVE_TIMEOUT).await?;
+        self.read_until(Instant::now() + OPERATION_TIMEOUT, Some(Arc::new(permit)), &query).await
     }
 
     async fn read_until<T, Q>(
@@ -327,6 +317,12 @@ impl Database {
         self.readers.close().await;
         self.writers.close().await;
     }
+}
+
+/// Waits for the right to read for `user`.
+async fn turn(limit: &Arc<ConcurrencyLimit>, user: &str, deadline: Instant) -> Result<Permit, Error> {
+    let permit = timeout_at(deadline, limit.acquire(user)).await;
+    permit.map_err(|_| Error::Unavailable("one user runs too many reads at once".to_owned()))
 }
 
 /// Converts `rows` to models.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::batch::{self, Batch};
 use crate::database::{Database, Write, now};
 use crate::error::Error;
+use crate::rest::rest_after;
 use crate::signal::{Signals, Topic};
 
 /// How long to wait after an error of the database.
@@ -92,7 +93,9 @@ impl RoundRobin {
                 None => return Ok(false),
             },
         };
+        let began = Instant::now();
         index(database, &user, &ids).await?;
+        rest_after(began).await;
         Ok(true)
     }
 }

@@ -68,6 +68,9 @@ use crate::usage::Ledger;
 /// How long a stopping server may take to release its replies.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long whoever waits for a reply may look for it a last time when the server stops.
+const LAST_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How many titles this server requests at once, and how many of them for one user.
 const TITLES: usize = 16;
 const USER_TITLES: usize = 2;
@@ -263,7 +266,15 @@ impl Replies {
             }
             // Read before the row, so that a reply that has ended by then is returned even though the server stops.
             let is_last_check = self.0.released.is_cancelled();
-            match self.find(user, id).await {
+            let found = if is_last_check {
+                let late = |_| {
+                    Err(Error::Unavailable("the database is too slow for a server that stops".to_owned()))
+                };
+                timeout(LAST_CHECK_TIMEOUT, self.find(user, id)).await.unwrap_or_else(late)
+            } else {
+                self.find(user, id).await
+            };
+            match found {
                 Ok(Some(row)) if row.status.is_terminal() => return Ok(row),
                 Ok(None) => return Err(Error::NotFound("message")),
                 Err(error) if !error.is_unavailable() => return Err(error),

@@ -59,7 +59,8 @@ impl Replies {
     pub(super) async fn sweep(self) {
         let mut listener = self.0.signals.listen(Topic::Claimable);
         let pending = PendingClaims::default();
-        let mut connectivity = Connectivity::new(self.0.options.lease, Instant::now());
+        let mut connectivity =
+            Connectivity::new(self.0.options.lease, self.0.database.backend(), Instant::now());
         let mut round_robin = RoundRobin::default();
         loop {
             tokio::select! {

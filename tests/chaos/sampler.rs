@@ -24,8 +24,10 @@ const LONG_STALL: Duration = LEASE.checked_div(4).unwrap();
 /// How much earlier than a takeover its reason may be.
 const REASONS: Duration = LEASE.saturating_add(TAKEOVER_SLACK);
 
-/// How long a server that has just started takes nothing over: who seems silent may only have been cut off.
-const SETTLING: Duration = LEASE;
+/// How long a server takes nothing over that has just started, or could not reach PostgreSQL: who seems silent may only
+/// have been cut off, and takes so long to notice.
+const SETTLING: Duration = Duration::from_secs(6);
+const _: () = assert!(SETTLING.as_secs() > LEASE.as_secs());
 
 const RUNNING: &str = "SELECT id, user_id, conversation_id, attempt, restarts_left, lease_owner
     FROM message WHERE status = 'GENERATING'";
@@ -97,7 +99,11 @@ impl Sampler {
                     );
                     let awake = from.checked_sub(REASONS + SETTLING).unwrap_or(from);
                     let somebody = self.fleet.anybody_lived(awake, from);
-                    if from > calm + REASONS && somebody && self.late.insert((row.id, row.owner)) {
+                    // Who takes over must also have settled after what has disturbed before.
+                    let earlier = since.checked_sub(SETTLING).unwrap_or(since);
+                    let settled = self.journal.calm_since(earlier, to).unwrap_or(calm) + SETTLING;
+                    let due = (calm + LEASE).max(settled) + TAKEOVER_SLACK;
+                    if from > due && somebody && self.late.insert((row.id, row.owner)) {
                         self.journal.violation(&format!("reply {} was not taken over in time", row.id));
                     }
                 }

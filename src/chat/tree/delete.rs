@@ -13,13 +13,14 @@ use super::super::receipt::IdempotentRequest;
 use super::super::unread::read_at_most;
 use super::super::{Chat, unchanged};
 use super::activate::{DESCENDANTS, Leaf};
-use super::steps::{ensure_no_steps, pause, set_target, step_at};
+use super::steps::{ensure_no_steps, set_target, step_at};
 use super::title::{derived_title, index_derived_title};
 use super::traversal::{Descendant, STEP, nested_loop};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column};
 use crate::entity::{deleted_message, message};
 use crate::error::Error;
+use crate::rest::rest_after;
 use crate::signal::Topic;
 use crate::usage::{self, UnderWay};
 
@@ -265,7 +266,7 @@ impl Chat {
             if !continues.await? || all.is_empty() {
                 break;
             }
-            pause(began).await;
+            rest_after(began).await;
         }
         Ok(())
     }

@@ -12,12 +12,12 @@ use super::super::metadata_index::{IndexChange, check_values};
 use super::super::receipt::{Created, IdempotentRequest};
 use super::super::{Chat, Metadata, spawn_and_wait, text, unchanged};
 use super::branch::{BRANCH, WHOLE_BRANCH};
-use super::steps::pause;
 use super::traversal::{STEP, nested_loop};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::error::Error;
 use crate::index;
+use crate::rest::rest_after;
 use crate::signal::Topic;
 
 /// A branch to copy.
@@ -188,7 +188,7 @@ impl Chat {
                 })
                 .await?;
             start = step_end.position;
-            pause(began).await;
+            rest_after(began).await;
         }
         let input = (claim, idempotent, first, request.metadata);
         self.write(input, move |chat, write, (claim, idempotent, first, metadata)| {

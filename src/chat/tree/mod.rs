@@ -21,5 +21,5 @@ pub use self::edit::EditMessage;
 pub use self::fork::ForkConversation;
 pub use self::regenerate::{RegenerateReply, Regenerated};
 pub use self::siblings::{SiblingGroup, SiblingKey, SiblingPage, SiblingRank};
+pub(super) use self::steps::ensure_no_steps;
 pub use self::steps::resume_steps;
-pub(super) use self::steps::{ensure_no_steps, pause};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -24,9 +24,7 @@ use crate::entity::conversation::{self, Column, Entity};
 use crate::error::Error;
 use crate::memory::{Memory, MemoryBudget};
 use crate::reply::Replies;
-
-/// How long the pause after a step may be at most.
-const PAUSE: Duration = Duration::from_secs(1);
+use crate::rest::rest_after;
 
 /// How often to look for steps that a lost server has left.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -108,7 +106,7 @@ impl Chat {
                 PathState::Extending => extending = true,
                 PathState::Outdated | PathState::Done => return Ok(()),
             }
-            pause(began).await;
+            rest_after(began).await;
         }
     }
 
@@ -156,11 +154,6 @@ impl Chat {
         self.update_conversation(write, conversation_id, changes).await?;
         Ok(if ends { PathState::Done } else { PathState::Extending })
     }
-}
-
-/// Leaves the database to others for as long as the step took that `began` then.
-pub(in crate::chat) async fn pause(began: Instant) {
-    sleep(began.elapsed().min(PAUSE)).await;
 }
 
 /// The change of a conversation that says when the last step was taken.
