@@ -30,7 +30,7 @@ const files = suites.sort().flatMap((suite) =>
 if (unknown.length > 0 || files.length === 0) throw new Error(`no such suite: ${unknown.join(', ') || root}`);
 
 /** Suites that are told of what is stored: they run on PostgreSQL as well. */
-const onBoth = ['flow', 'graphql-sse', 'graphql-ws', 'libraries'];
+const onBoth = ['flow', 'graphql-sse', 'graphql-ws', 'libraries', 'packages'];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 

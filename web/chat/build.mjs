@@ -4,11 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { Page } from '../bundle.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
+const client = join(root, '../../clients/client/src');
 const page = new Page(root);
 const style = await page.bundle({ entryPoints: ['src/styles/page.css'] });
 const script = await page.bundle({
   entryPoints: ['src/main.tsx'],
-  alias: { '@causerie/client': join(root, '../../clients/client/src/index.ts') },
+  alias: { '@causerie/client': join(client, 'index.ts'), '@causerie/client/replica': join(client, 'replica/index.ts') },
   define: { 'process.env.NODE_ENV': '"production"' },
   format: 'esm',
   jsx: 'automatic',

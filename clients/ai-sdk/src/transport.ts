@@ -1,12 +1,12 @@
 import { createClient, type Client, type ClientOptions, type ReplyStream } from '@causerie/client';
 import type { ChatTransport, UIMessage, UIMessageChunk } from 'ai';
 import { chunksOf } from './chunks.js';
-import { textOf, toUIMessage, type CauserieMetadata } from './messages.js';
+import { textOf, toUIMessage } from './messages.js';
 
 /** A client, or what one is made of. */
 export type CauserieChatTransportOptions = { readonly client: Client } | ClientOptions;
 
-export interface CauserieChatTransport<UI_MESSAGE extends UIMessage = UIMessage<CauserieMetadata>> extends ChatTransport<UI_MESSAGE> {
+export interface CauserieChatTransport<UI_MESSAGE extends UIMessage = UIMessage> extends ChatTransport<UI_MESSAGE> {
   /** The stored messages of a chat, at most the last 100, as the first `messages` of `useChat`. */
   history(chatId: string): Promise<UI_MESSAGE[]>;
   /** The conversation of a chat; `undefined` before the first message. */
@@ -15,9 +15,10 @@ export interface CauserieChatTransport<UI_MESSAGE extends UIMessage = UIMessage<
 
 /**
  * A transport for `useChat`. The id of a chat is the id of a conversation, or any other name: a conversation that is
- * begun under a name has it as `chatId` in its metadata, so that it is found again after a reload.
+ * begun under a name has it as `chatId` in its metadata, so that it is found again after a reload. An app that reads the
+ * `metadata` of messages says so by the type: `createChatTransport<UIMessage<CauserieMetadata>>`.
  */
-export function createChatTransport<UI_MESSAGE extends UIMessage = UIMessage<CauserieMetadata>>(
+export function createChatTransport<UI_MESSAGE extends UIMessage = UIMessage>(
   options: CauserieChatTransportOptions,
 ): CauserieChatTransport<UI_MESSAGE> {
   const client = 'client' in options ? options.client : createClient(options);

@@ -1,4 +1,5 @@
-import { createClient, createReplica, type ClientOptions, type Replica, type ReplicaOptions } from '@causerie/client';
+import { createClient, type ClientOptions, type Replica, type ReplicaOptions } from '@causerie/client';
+import { createReplica } from '@causerie/client/replica';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 
 /** A replica, or what one is made of. */

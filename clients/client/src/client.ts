@@ -1,10 +1,10 @@
-import { completer, CONVERSATIONS, document, FEED, HITS, MESSAGES } from './documents.js';
+import { ASSISTANTS, completer, CONVERSATIONS, document, FEED, HITS, MESSAGES, QUOTAS, SETTINGS, USAGE } from './documents.js';
 import { CauserieError, isRetryable } from './error.js';
 import type { Client, ClientOptions, ReplyStream, RequestOptions } from './interface.js';
 import { advance } from './reply.js';
 import { backoff, delay, resumed } from './resume.js';
 import { createTransport } from './transport.js';
-import type { ChangeEvent, Conversation, Message, Page, ReplyEvent, SearchHit } from './types.js';
+import type { Assistant, ChangeEvent, Conversation, Message, Page, Quota, ReplyEvent, SearchHit, Settings, UsageDay } from './types.js';
 
 const PAGING = 'first: Int, after: String, last: Int, before: String';
 
@@ -22,8 +22,8 @@ export function createClient(options: ClientOptions): Client {
   const transport = createTransport(options);
   const complete = completer(options.fields);
 
-  function query<Data>(document: string, variables = {}, { signal }: RequestOptions = {}): Promise<Data> {
-    return transport.run({ query: complete(document), variables }, signal) as Promise<Data>;
+  function query<Data>(document: string, variables = {}, { signal, timeout = 60_000 }: RequestOptions = {}): Promise<Data> {
+    return transport.run({ query: complete(document), variables }, signal, timeout) as Promise<Data>;
   }
 
   function subscribe<Data>(document: string, variables = {}, { signal }: RequestOptions = {}, onOpen?: () => void) {
@@ -31,16 +31,18 @@ export function createClient(options: ClientOptions): Client {
     return stream as AsyncGenerator<Data, void, undefined>;
   }
 
-  async function mutate<Payload>(name: string, input: object, selection: string, { signal }: RequestOptions = {}) {
+  async function mutate<Payload>(name: string, input: object, selection: string, options: RequestOptions = {}) {
     const text = document('mutation', name, `input: ${inputOf(name)}!`, selection);
-    const keyed = { idempotencyKey: newKey(), ...defined(input) };
+    const keyed: Record<string, unknown> = { idempotencyKey: newKey(), ...defined(input) };
+    // The end of a reply may take its time.
+    const isAwaiting = /^(sendM|editM|reg|retry)/.test(name) && keyed['awaitReply'] !== false;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const data = await query<Record<string, Payload>>(text, { input: keyed }, { signal });
+        const data = await query<Record<string, Payload>>(text, { input: keyed }, { ...(isAwaiting && { timeout: 0 }), ...options });
         return data[name]!;
       } catch (error) {
         if (attempt === 2 || !isRetryable(error)) throw error;
-        await delay(backoff(attempt, error), signal);
+        await delay(backoff(attempt, error), options.signal);
       }
     }
   }
@@ -57,10 +59,10 @@ export function createClient(options: ClientOptions): Client {
     const events = resumed(
       async function* (after) {
         for await (const data of subscribe<Record<string, ReplyEvent>>(text, { ...variables, after }, { signal })) {
-          const event = data[name]!;
+          const event = data[name];
           // Kinds that this version does not know have no cursor here.
-          if (event.cursor) yield event;
-          if (event.__typename === 'ReplyEnded') return;
+          if (event?.cursor) yield event;
+          if (event?.__typename === 'ReplyEnded') return;
         }
       },
       reply?.progressCursor ?? undefined,
@@ -95,6 +97,11 @@ export function createClient(options: ClientOptions): Client {
     return (await mutate<{ reply: Message }>(name, input, 'reply { ...MessageFields }')).reply;
   }
 
+  /** Reads fields of the signed-in user. */
+  async function viewer<Fields>(selection: string, of?: RequestOptions, parameters = '', values = {}): Promise<Fields> {
+    return (await query<{ viewer: Fields }>(`query ${parameters} { viewer { ${selection} } }`, defined(values), of)).viewer;
+  }
+
   return {
     query,
     subscribe: (document, variables, of) => subscribe(document, variables, of),
@@ -114,9 +121,7 @@ export function createClient(options: ClientOptions): Client {
 
     stop: (messageId) => replyAfter('stopReply', { messageId }),
 
-    async viewer(of) {
-      return (await query<{ viewer: { id: string; changeCursor: string } }>('{ viewer { id changeCursor } }', {}, of)).viewer;
-    },
+    viewer: (of) => viewer('id changeCursor', of),
     conversation: (id, of) => read<Conversation | null>('conversation', 'id: ID!', '...ConversationFields', { id }, of),
     conversations: (list = {}, of) =>
       read<Page<Conversation>>('conversations', `filter: ConversationFilter, orderBy: ConversationOrder, ${PAGING}`, CONVERSATIONS, list, of),
@@ -140,13 +145,24 @@ export function createClient(options: ClientOptions): Client {
     activate: (messageId) => conversationAfter('activateMessage', { messageId }),
     deleteMessage: (messageId) => conversationAfter('deleteMessage', { messageId }),
     markRead: (conversationId, upToMessageId) => conversationAfter('markRead', { conversationId, upToMessageId }),
+    assistants: async (of) => (await query<{ assistants: readonly Assistant[] }>(ASSISTANTS, {}, of)).assistants,
+    settings: (conversationId, of) =>
+      conversationId === undefined
+        ? viewer<Settings>('assistantId instructions', of)
+        : read<Settings | null>('conversation', 'id: ID!', SETTINGS, { id: conversationId }, of),
+    async configureViewer(input) {
+      await mutate('configureViewer', input, 'viewer { id }');
+    },
+    quotas: async (of) => (await viewer<{ quotas: readonly Quota[] }>(QUOTAS, of)).quotas,
+    usage: async (since, until, of) =>
+      (await viewer<{ usage: readonly UsageDay[] }>(USAGE, of, '($since: Date!, $until: Date)', { since, until })).usage,
     rate: (messageId, rating, comment) => replyAfter('rateReply', { messageId, rating, comment }),
 
     changes(since, { signal, onConnection } = {}) {
       return resumed(
         async function* (after, onOpen) {
           for await (const { changes } of subscribe<{ changes: ChangeEvent }>(FEED, { since: after }, { signal }, onOpen)) {
-            if (changes.cursor) yield changes;
+            if (changes?.cursor) yield changes;
           }
           // The feed has no end of its own.
           throw new CauserieError('The feed has ended.', 'NETWORK');

@@ -3,7 +3,7 @@ import type { ClientOptions } from './interface.js';
 const CONVERSATION =
   'id title createdAt updatedAt pinnedAt archivedAt deletedAt state revision metadata unreadCount lastMessage { id }';
 const MESSAGE = `id conversation { id } parent { id } role status progressCursor failure { code message retryable }
-  finishReason model usage { inputTokens outputTokens cachedInputTokens } feedback { rating comment } metadata position
+  finishReason assistantId model usage { inputTokens outputTokens cachedInputTokens estimated cost } feedback { rating comment } metadata position
   siblingIndex siblingCount previousVersionId nextVersionId createdAt finishedAt`;
 const PARTS = `parts { __typename ... on TextPart { text } ... on ReasoningPart { text startedAt finishedAt }
   ... on ToolCall { id callId name arguments } }`;
@@ -19,6 +19,14 @@ export const CONVERSATIONS = `nodes { ...ConversationFields } ${PAGE_INFO}`;
 export const MESSAGES = `nodes { ...MessageFields } ${PAGE_INFO}`;
 export const HITS = `nodes { conversation { ...ConversationFields } message { id role createdAt }
   snippet { text ranges { start end } startsInside endsInside } } ${PAGE_INFO}`;
+
+const RANGE = '{ minimum maximum default }';
+const ALLOWANCE = '{ limit used reserved }';
+export const ASSISTANTS = `{ assistants { id name description isDefault contextTokens temperature ${RANGE} topP ${RANGE}
+  maxTokens ${RANGE} reasoningEfforts price { currency input cachedInput output } } }`;
+export const SETTINGS = 'assistantId instructions parameters { temperature topP maxTokens reasoningEffort }';
+export const QUOTAS = `quotas { period resetsAt assistantId replies ${ALLOWANCE} tokens ${ALLOWANCE} cost ${ALLOWANCE} }`;
+export const USAGE = 'usage(since: $since, until: $until) { day assistantId replies tokens cost }';
 
 /** A document with one field, whose arguments are its variables: `id: ID!, first: Int`. */
 export function document(operation: string, field: string, parameters: string, selection: string): string {

@@ -1,5 +1,7 @@
 import type {
+  Assistant,
   ChangeEvent,
+  ConfigureViewerInput,
   Conversation,
   ConversationFilter,
   ConversationOrder,
@@ -9,6 +11,7 @@ import type {
   Message,
   Page,
   Paging,
+  Quota,
   Rating,
   RegenerateReplyInput,
   ReplyEvent,
@@ -16,7 +19,9 @@ import type {
   SearchFilter,
   SearchHit,
   SendMessageInput,
+  Settings,
   UpdateConversationInput,
+  UsageDay,
 } from './types.js';
 
 export interface ClientOptions {
@@ -24,13 +29,23 @@ export interface ClientOptions {
   readonly url: string;
   /**
    * The user's token, or a function that returns it. The function is called before each request. When the server has
-   * refused its last token, it is called once more with `true`: it must then return a new one, not one from a cache.
+   * refused its last token, it is called once more with `true`, for all requests that were refused meanwhile: it must then
+   * return a new one, not one from a cache. If it fails, that counts as a lost connection, unless it throws a
+   * `CauserieError` of its own, such as one with the code `UNAUTHENTICATED`.
    */
   readonly token?: string | ((refused: boolean) => string | Promise<string>) | undefined;
   /** By default the `fetch` of the runtime. */
   readonly fetch?: typeof globalThis.fetch | undefined;
-  /** Carries subscriptions instead of event streams, such as `iterate` of a client of `graphql-ws`. */
+  /**
+   * Carries subscriptions instead of event streams, such as `iterate` of a client of `graphql-ws`: all of them, unless
+   * there is `blockedAfter`.
+   */
   readonly iterate?: ((request: GraphQLRequest) => AsyncIterable<GraphQLResult>) | undefined;
+  /**
+   * Some networks hold event streams back. With this, event streams carry subscriptions until one brings no byte within so
+   * many milliseconds, or has no connection; from then on `iterate` carries them, until that fails in turn.
+   */
+  readonly blockedAfter?: number | undefined;
   /** More fields that every conversation or message is to have, such as `messageCount`. */
   readonly fields?: { readonly conversation?: string | undefined; readonly message?: string | undefined } | undefined;
   /**
@@ -52,6 +67,11 @@ export interface GraphQLResult {
 export interface RequestOptions {
   /** Ends the request. It never stops a reply: `stop` does. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * After this many milliseconds without an answer the request counts as lost: by default 60,000, and for a mutation that
+   * awaits a reply never, which is 0. Streams have `silence` in its place.
+   */
+  readonly timeout?: number | undefined;
 }
 
 /** One step of a reply. */
@@ -135,6 +155,18 @@ export interface Client {
   /** Deletes a message and everything below it, for good. */
   deleteMessage(messageId: string): Promise<Conversation>;
   markRead(conversationId: string, upToMessageId: string): Promise<Conversation>;
+  /** The assistants that the user may choose, with what their parameters may be. */
+  assistants(options?: RequestOptions): Promise<readonly Assistant[]>;
+  /** How a conversation is answered, or, without an id, all those that do not say so themselves. */
+  settings(conversationId?: undefined, options?: RequestOptions): Promise<Settings>;
+  settings(conversationId: string, options?: RequestOptions): Promise<Settings | null>;
+  /** Changes the settings for all conversations; `updateConversation` changes those of one. */
+  configureViewer(input: ConfigureViewerInput): Promise<void>;
+  /** What the user's plan allows, and what is left of it. */
+  quotas(options?: RequestOptions): Promise<readonly Quota[]>;
+  /** What replies have used, day by day in UTC, such as `2026-11-20`: at most 366 days, up to today by default. */
+  usage(since: string, until?: string, options?: RequestOptions): Promise<readonly UsageDay[]>;
+
   /** Rates a reply; without a rating, removes it. */
   rate(messageId: string, rating: Rating | null, comment?: string): Promise<Message>;
 

@@ -16,10 +16,26 @@ export function delay(milliseconds: number, signal?: AbortSignal): Promise<void>
   });
 }
 
-/** How long to wait before the next attempt: longer each time, up to ten seconds, and not all clients at once. */
+/**
+ * How long to wait before the next attempt: what the server asks for, up to a minute, and a time that grows up to ten
+ * seconds and is another one for each client, so that they do not all come back at once.
+ */
 export function backoff(attempt: number, error?: unknown): number {
-  const asked = error instanceof CauserieError ? error.retryAfter : undefined;
-  return Math.max(asked ?? 0, Math.min(10_000, 250 * 2 ** attempt) * (0.5 + Math.random() / 2));
+  const asked = (error instanceof CauserieError && error.retryAfter) || 0;
+  return Math.min(Math.max(asked, 0), 60_000) + Math.min(10_000, 250 * 2 ** attempt) * (0.5 + Math.random() / 2);
+}
+
+/** Waits before each further attempt: longer each time, unless the one before had lasted. */
+export function createPatience(signal: AbortSignal | undefined): (error: unknown) => Promise<void> {
+  let attempt = 0;
+  let began = Date.now();
+  return async (error) => {
+    // One word a connection must not count as success: those that break at once would be made again at once, for ever.
+    if (Date.now() - began > 5000) attempt = 0;
+    await delay(backoff(attempt, error), signal);
+    attempt += 1;
+    began = Date.now();
+  };
 }
 
 /**
@@ -32,23 +48,22 @@ export async function* resumed<Event extends { readonly cursor: string }>(
   signal: AbortSignal | undefined,
   onConnection?: (connected: boolean, error?: unknown) => void,
 ): AsyncGenerator<Event, void, undefined> {
-  for (let attempt = 0; ; attempt += 1) {
+  const wait = createPatience(signal);
+  for (;;) {
     let hasBegun = false;
     try {
       for await (const event of open(after, () => onConnection?.(true))) {
         hasBegun = true;
-        attempt = 0;
         after = event.cursor;
         yield event;
       }
       return;
     } catch (error) {
       signal?.throwIfAborted();
-      // A token that has expired in the middle is renewed; one that was refused at once is not.
-      const mayResume = isRetryable(error) || (hasBegun && hasCode(error, 'UNAUTHENTICATED'));
       onConnection?.(false, error);
-      if (!mayResume) throw error;
-      await delay(backoff(attempt, error), signal);
+      // A token that has expired in the middle is renewed; one that was refused at once is not.
+      if (!isRetryable(error) && !(hasBegun && hasCode(error, 'UNAUTHENTICATED'))) throw error;
+      await wait(error);
     }
   }
 }

@@ -67,6 +67,10 @@ export interface Usage {
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
   readonly cachedInputTokens: number | null;
+  /** Whether the provider has not reported the tokens, so that they are an estimate. */
+  readonly estimated: boolean;
+  /** A decimal number in the server's currency, as text; `null` if the price is not known. */
+  readonly cost: string | null;
 }
 
 export interface Feedback {
@@ -86,6 +90,8 @@ export interface Message {
   readonly progressCursor: string | null;
   readonly failure: Failure | null;
   readonly finishReason: string | null;
+  /** The assistant that was asked; `null` for a user's message. */
+  readonly assistantId: string | null;
   readonly model: string | null;
   readonly usage: Usage | null;
   readonly feedback: Feedback | null;
@@ -158,6 +164,66 @@ export interface SearchHit {
   };
 }
 
+/** What a number of an assistant's parameters may be. */
+export interface Range {
+  readonly minimum: number;
+  readonly maximum: number;
+  /** What is sent unless it is set; `null` if the model then decides. */
+  readonly default: number | null;
+}
+
+export interface Assistant {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly isDefault: boolean;
+  readonly contextTokens: number;
+  /** `null` for each parameter that cannot be set. */
+  readonly temperature: Range | null;
+  readonly topP: Range | null;
+  readonly maxTokens: Range | null;
+  /** Empty if it cannot be set. */
+  readonly reasoningEfforts: readonly string[];
+  /** Decimal numbers, as text. */
+  readonly price: { readonly currency: string; readonly input: string; readonly cachedInput: string; readonly output: string } | null;
+}
+
+export interface Settings {
+  /** `null` for the usual one. */
+  readonly assistantId: string | null;
+  readonly instructions: string | null;
+  /** Only conversations have parameters; `null` if none is set. */
+  readonly parameters?: { readonly [Name in keyof Parameters]-?: Exclude<Parameters[Name], undefined> } | null;
+}
+
+/** Of a quota; `null` in its place if the quota does not limit this. */
+export interface Allowance<Amount = number> {
+  readonly limit: Amount;
+  readonly used: Amount;
+  /** For replies that have not ended. */
+  readonly reserved: Amount;
+}
+
+export interface Quota {
+  readonly period: 'DAY' | 'MONTH';
+  readonly resetsAt: string;
+  /** Whose replies count; `null` for all. */
+  readonly assistantId: string | null;
+  readonly replies: Allowance | null;
+  readonly tokens: Allowance | null;
+  /** Decimal numbers in the server's currency, as text. */
+  readonly cost: Allowance<string> | null;
+}
+
+export interface UsageDay {
+  readonly day: string;
+  readonly assistantId: string;
+  readonly replies: number;
+  readonly tokens: number;
+  /** A decimal number in the server's currency, as text. */
+  readonly cost: string;
+}
+
 interface Keyed {
   /** The key of this request, so that a repetition changes nothing. By default a new UUID. */
   readonly idempotencyKey?: string | undefined;
@@ -202,6 +268,12 @@ export interface UpdateConversationInput extends Keyed {
   readonly parameters?: Parameters | null | undefined;
   readonly instructions?: string | null | undefined;
   readonly ifRevision?: string | undefined;
+}
+export interface ConfigureViewerInput extends Keyed {
+  /** `null` for the server's default one. */
+  readonly assistantId?: string | null | undefined;
+  /** What every assistant is told before each conversation; `null` for nothing. */
+  readonly instructions?: string | null | undefined;
 }
 export interface ConversationFilter {
   readonly states?: readonly ConversationState[] | undefined;

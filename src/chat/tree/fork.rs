@@ -12,7 +12,7 @@ use super::super::metadata_index::{IndexChange, check_values};
 use super::super::receipt::{Created, IdempotentRequest};
 use super::super::{Chat, Metadata, spawn_and_wait, text, unchanged};
 use super::branch::{BRANCH, WHOLE_BRANCH};
-use super::traversal::{STEP, nested_loop};
+use super::traversal::{STEP, STEP_BYTES, nested_loop, row_bytes};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::error::Error;
@@ -32,14 +32,16 @@ pub struct ForkConversation {
     pub metadata: Metadata,
 }
 
-/// Whether the branch has a queued or running reply, and the text of its first message.
+/// Whether the branch has a queued or running reply, how long it is in bytes, and the text of its first message.
 const UNFINISHED: &str = "
 SELECT EXISTS (SELECT 1 FROM whole_branch WHERE status IN ('QUEUED', 'GENERATING')) AS unfinished,
+    (SELECT CAST(SUM({bytes}) AS BIGINT) FROM whole_branch AS above) AS bytes,
     (SELECT content FROM whole_branch WHERE position = 1) AS first";
 
 #[derive(FromQueryResult)]
 struct BranchState {
     unfinished: bool,
+    bytes: Option<i64>,
     first: Option<String>,
 }
 
@@ -119,10 +121,14 @@ impl Chat {
         let (user, start, stop) = (self.user().into(), 1i64.into(), (end.position + 1).into());
         let values: [Value; 5] = [user, end.id.into(), end.conversation_id.into(), start, stop];
         let backend = write.get_database_backend();
-        let unfinished = nested_loop(backend, &format!("{BRANCH}{WHOLE_BRANCH}{UNFINISHED}"));
+        let unfinished = UNFINISHED.replace("{bytes}", row_bytes(backend));
+        let unfinished = nested_loop(backend, &format!("{BRANCH}{WHOLE_BRANCH}{unfinished}"));
         let branch: BranchState = write.only(unfinished, values.clone()).await?;
         if branch.unfinished {
             return Err(Error::ConversationBusy);
+        }
+        if branch.bytes > Some(STEP_BYTES) {
+            return Err(Error::TooManyMessages);
         }
         let title = copied_title(original, branch.first);
         let fork = conversation::Model {

@@ -9,6 +9,9 @@ use crate::error::Error;
 /// How many messages one transaction moves, copies or deletes at most: everybody else's commits wait for its writes.
 pub(super) const STEP: i64 = 250;
 
+/// How many bytes of messages one step copies at most, besides its last message.
+pub(super) const STEP_BYTES: i64 = 4 << 20;
+
 /// How many levels one statement goes up or down.
 const MAX_LEVELS: i64 = 10_000;
 
@@ -18,16 +21,30 @@ const MAX_FRONTIER: usize = 500;
 /// Message `$2` of user `$1` and its ancestors down to position `$3`; with `$4` also those on the active path. Only the
 /// messages at which a step ends are returned, and the first one.
 const ANCESTORS: &str = "
-WITH RECURSIVE branch (id, parent_id, position, active) AS (
-    SELECT id, parent_id, position, active FROM message WHERE user_id = $1 AND id = $2
+WITH RECURSIVE branch (id, parent_id, position, active, bytes) AS (
+    SELECT id, parent_id, position, active, {bytes} FROM message AS above WHERE user_id = $1 AND id = $2
     UNION ALL
-    SELECT above.id, above.parent_id, above.position, above.active
+    SELECT above.id, above.parent_id, above.position, above.active, {bytes}
     FROM branch CROSS JOIN message AS above
     WHERE above.user_id = $1 AND above.id = branch.parent_id AND ($4 OR NOT branch.active) AND branch.position > $3
+),
+counted AS (SELECT *, CAST(SUM(bytes) OVER (ORDER BY position) AS BIGINT) AS total FROM branch),
+divided AS (
+    SELECT *, position % {step} = 0 OR total / {step_bytes} <> (total - bytes) / {step_bytes} AS ends_step FROM counted
 )
-SELECT id, position, active FROM branch
-WHERE position <= $3 OR position = 1 OR position % {step} = 0 OR (active AND NOT $4)
+SELECT id, position, active, ends_step FROM divided
+WHERE position <= $3 OR position = 1 OR ends_step OR (active AND NOT $4)
 ORDER BY position DESC";
+
+/// How many bytes of the row `above` a copy of it writes. Neither database reads a long text for it.
+pub(super) fn row_bytes(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => {
+            "octet_length(above.content) + octet_length(above.reasoning) + pg_column_size(above.parts)"
+        }
+        _ => "octet_length(above.content) + octet_length(above.reasoning) + octet_length(above.parts)",
+    }
+}
 
 /// The messages `{ids}` of conversation `$2` of user `$1`, and their descendants up to position `$3`.
 const DESCENDANTS_DOWN_TO: &str = "
@@ -65,6 +82,7 @@ pub(super) struct StepEnd {
     pub(super) id: Uuid,
     pub(super) position: i64,
     active: bool,
+    ends_step: bool,
 }
 
 /// A branch, divided into steps.
@@ -74,7 +92,8 @@ pub(super) struct BranchPlan {
     pub(super) ancestor: i64,
     /// The first message that was read.
     pub(super) top: Uuid,
-    /// The last messages of the steps, at most [`STEP`] positions apart; the last one is the branch's own.
+    /// The last messages of the steps, at most [`STEP`] positions and about [`STEP_BYTES`] apart; the last one is the
+    /// branch's own.
     pub(super) step_ends: Vec<StepEnd>,
 }
 
@@ -91,8 +110,12 @@ impl Chat {
     /// message if `whole`.
     pub(super) async fn plan_branch(&self, target: Uuid, whole: bool) -> Result<BranchPlan, Error> {
         let end = self.message(target).await?.ok_or(Error::NotFound("message"))?;
-        let sql = ANCESTORS.replace("{step}", &STEP.to_string());
-        let mut step_ends = vec![StepEnd { id: end.id, position: end.position, active: end.active }];
+        let sql = ANCESTORS
+            .replace("{step}", &STEP.to_string())
+            .replace("{step_bytes}", &STEP_BYTES.to_string())
+            .replace("{bytes}", row_bytes(self.database.backend()));
+        let last = StepEnd { id: end.id, position: end.position, active: end.active, ends_step: true };
+        let mut step_ends = vec![last];
         let (mut start, mut position) = (target, end.position);
         loop {
             let floor = (position - MAX_LEVELS).max(1);
@@ -100,7 +123,7 @@ impl Chat {
                 [Value::from(self.user()), Value::from(start), Value::from(floor), Value::from(whole)];
             let rows: Vec<StepEnd> = self.traverse(&sql, values.to_vec()).await?;
             let top = *rows.last().ok_or(Error::NotFound("message"))?;
-            let ends = rows.into_iter().filter(|row| row.position % STEP == 0 && row.position < position);
+            let ends = rows.into_iter().filter(|row| row.ends_step && row.position < position);
             step_ends.extend(ends.filter(|row| whole || !row.active));
             if !whole && top.active || top.position == 1 {
                 step_ends.reverse();

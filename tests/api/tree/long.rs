@@ -104,6 +104,32 @@ on_both_databases! {
         assert_in_steps(&database).await;
     }
 
+    async fn few_messages_of_long_texts_are_copied_in_steps_too(database) {
+        let server = TestServer::start(&database).await;
+        let ann = server.user("ann");
+        let filler = Filler::of(&database).await;
+        let conversation = create(&ann).await;
+        filler.messages("ann", &conversation, 1, 12).await;
+        filler.raise_revisions(12).await;
+        let text = if database.is_postgres() { "repeat('long ', 200000)" } else { "replace(hex(zeroblob(100000)), '00', 'long long ')" };
+        let raw = database.raw().await;
+        raw.execute_unprepared(&format!("UPDATE message SET content = {text}")).await.unwrap();
+        raw.close().await.unwrap();
+        let last = ann.data("query($id: ID!) { conversation(id: $id) { messages(last: 1) { nodes { id } } } }", json!({ "id": conversation })).await;
+        let last = id(&last["conversation"]["messages"]["nodes"][0]);
+
+        let fork = id(&act(&ann, FORK, &last, json!({})).await["conversation"]);
+        let copies = if database.is_postgres() { format!("conversation_id = '{fork}'") } else { format!("conversation_id = x'{}'", fork.replace('-', "")) };
+        let copied = format!("SELECT CAST(SUM(octet_length(content)) AS BIGINT) FROM message WHERE {copies}");
+        assert_eq!(database.number(&copied).await, 12_000_000);
+        let most = format!(
+            "SELECT MAX(bytes) FROM (SELECT CAST(SUM(octet_length(content)) AS BIGINT) AS bytes FROM message WHERE {copies} GROUP BY created_revision) AS written"
+        );
+        let most = database.number(&most).await;
+        assert!(most <= 5_000_000, "{most} bytes in one transaction");
+        assert_sound(&database).await;
+    }
+
     async fn others_write_while_a_long_conversation_is_deleted(database) {
         let server = TestServer::start(&database).await;
         let (ann, ben) = (server.user("ann"), server.user("ben"));

@@ -4,19 +4,19 @@ import { after, afterEach, before, test } from 'node:test';
 import { createChatTransport } from '@causerie/ai-sdk';
 import { createClient } from '@causerie/client';
 import { launch } from '../graphiql/browser.mjs';
-import { start } from '../server.mjs';
 import { startProxy } from './proxy.mjs';
+import { startCluster, startServer } from './servers.mjs';
 import { openPage, serve } from './site.mjs';
 
-const { CAUSERIE_BINARY, CAUSERIE_DATABASE } = process.env;
 /** Enough for something to happen while they are repeated. */
 const WORDS = Array.from({ length: 40 }, (_, index) => `word${index}`).join(' ');
+const FEW = WORDS.split(' ').slice(0, 12).join(' ');
 
 let server, proxy, site, browser, client, transport;
 const faults = [];
 const pages = [];
 before(async () => {
-  server = await start(CAUSERIE_BINARY, CAUSERIE_DATABASE || undefined, { CAUSERIE_ECHO_DELAY: '60ms' });
+  server = await startServer({ CAUSERIE_ECHO_DELAY: '60ms' });
   proxy = await startProxy(server.url);
   client = createClient({ url: `${server.url}/graphql`, token: server.token });
   transport = createChatTransport({ client });
@@ -33,8 +33,8 @@ after(async () => {
   await server.stop();
 });
 
-async function open(chat, url = server.url) {
-  const hash = new URLSearchParams({ url: `${url}/graphql`, token: server.token, chat });
+async function open(chat, { url, token } = server) {
+  const hash = new URLSearchParams({ url: `${url}/graphql`, token, chat });
   const page = await openPage(browser, `${site.url}#${hash}`, faults);
   pages.push(page);
   return page;
@@ -138,7 +138,7 @@ test('edits and regenerations are versions on the server', async () => {
 });
 
 test('a broken connection is resumed, without a word lost or repeated', async () => {
-  const page = await open('broken', proxy.url);
+  const page = await open('broken', { url: proxy.url, token: server.token });
   await click(page, 'Send', WORDS);
   for (const word of ['word1', 'word10', 'word20']) {
     await reply(page, word).waitFor();
@@ -146,6 +146,38 @@ test('a broken connection is resumed, without a word lost or repeated', async ()
   }
   await ended(page, WORDS);
   assert.equal((await stored('broken')).length, 2);
+  faults.splice(0);
+});
+
+test('a reply goes on after kill -9 of its server, in the same page', { timeout: 120_000 }, async () => {
+  const cluster = await startCluster({ CAUSERIE_ECHO_DELAY: '100ms' });
+  try {
+    const page = await open('killed', cluster);
+    await click(page, 'Send', FEW);
+    for (const word of ['word3', 'word5']) {
+      await reply(page, word).waitFor();
+      await cluster.kill();
+    }
+    await ended(page, FEW);
+    assert.equal(await page.locator('.message').count(), 2);
+    const there = createChatTransport({ url: `${cluster.url}/graphql`, token: cluster.token });
+    const [, { parts, metadata }] = await there.history('killed');
+    assert.equal(metadata.status, 'COMPLETE');
+    assert.equal(await page.locator('.assistant .text').evaluate((element) => element.textContent), parts[0].text);
+    faults.splice(0);
+  } finally {
+    await cluster.stop();
+  }
+});
+
+test('what is refused is an error with its code, and is not sent', async () => {
+  const page = await open('refused', { url: server.url, token: 'expired' });
+  await page.locator('.error', { hasText: 'UNAUTHENTICATED' }).waitFor();
+  const long = await open('long');
+  await click(long, 'Send', 'x'.repeat(33_000));
+  await long.locator('.error', { hasText: 'BAD_USER_INPUT' }).waitFor();
+  await long.locator('main[data-status=error]').waitFor();
+  assert.deepEqual(await stored('long'), []);
   faults.splice(0);
 });
 

@@ -3,19 +3,19 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { createClient } from '@causerie/client';
 import { launch } from '../graphiql/browser.mjs';
-import { start } from '../server.mjs';
 import { startProxy } from './proxy.mjs';
+import { startCluster, startServer } from './servers.mjs';
 import { openPage, serve } from './site.mjs';
 
-const { CAUSERIE_BINARY, CAUSERIE_DATABASE } = process.env;
 /** Enough for something to happen while they are repeated. */
 const WORDS = Array.from({ length: 40 }, (_, index) => `word${index}`).join(' ');
+const FEW = WORDS.split(' ').slice(0, 12).join(' ');
 
 let server, proxy, site, browser, client;
 const faults = [];
 const pages = [];
 before(async () => {
-  server = await start(CAUSERIE_BINARY, CAUSERIE_DATABASE || undefined, { CAUSERIE_ECHO_DELAY: '60ms' });
+  server = await startServer({ CAUSERIE_ECHO_DELAY: '60ms' });
   proxy = await startProxy(server.url);
   client = createClient({ url: `${server.url}/graphql`, token: server.token });
   [site, browser] = await Promise.all([serve("import './app/assistant-ui.tsx';"), launch()]);
@@ -31,8 +31,8 @@ after(async () => {
   await server.stop();
 });
 
-async function open(thread, url = server.url) {
-  const hash = new URLSearchParams({ url: `${url}/graphql`, token: server.token, ...(thread && { thread }) });
+async function open(thread, { url, token } = server) {
+  const hash = new URLSearchParams({ url: `${url}/graphql`, token, ...(thread && { thread }) });
   const page = await openPage(browser, `${site.url}#${hash}`, faults);
   pages.push(page);
   return page;
@@ -126,7 +126,7 @@ test('two windows show the same, word by word', async () => {
 });
 
 test('what is sent offline goes out once, after a reload too', async () => {
-  const page = await open(undefined, proxy.url);
+  const page = await open(undefined, { url: proxy.url, token: server.token });
   await send(page, 'Pears');
   await ended(page, 'Pears');
   proxy.down();
@@ -140,7 +140,7 @@ test('what is sent offline goes out once, after a reload too', async () => {
   faults.splice(0);
 });
 
-test('threads are switched, archived and deleted', async () => {
+test('threads are switched, renamed, archived, brought back and deleted', async () => {
   const page = await open();
   for (const text of ['First thread', 'Second thread']) {
     await page.getByRole('button', { name: 'New', exact: true }).click();
@@ -152,11 +152,15 @@ test('threads are switched, archived and deleted', async () => {
   await ended(page, 'First thread');
   await page.locator('.thread', { hasText: 'Second thread' }).getByRole('button', { name: 'Archive' }).click();
   await page.locator('.thread', { hasText: 'Second thread' }).waitFor({ state: 'detached' });
+  await page.locator('.archived-thread', { hasText: 'Second thread' }).getByRole('button', { name: 'Unarchive' }).click();
+  await page.locator('.thread', { hasText: 'Second thread' }).getByRole('button', { name: 'Rename' }).click();
+  await page.locator('.thread', { hasText: 'Renamed' }).getByRole('button', { name: 'Archive' }).click();
+  await page.locator('.archived-thread', { hasText: 'Renamed' }).waitFor();
   await page.locator('.thread', { hasText: 'First thread' }).getByRole('button', { name: 'Delete' }).click();
   await page.locator('.thread', { hasText: 'First thread' }).waitFor({ state: 'detached' });
   await page.locator('.message').first().waitFor({ state: 'detached' });
   const { nodes } = await client.conversations({ filter: { states: ['ARCHIVED', 'TRASHED'] } });
-  assert.deepEqual(nodes.map(({ title, state }) => [title, state]).sort(), [['First thread', 'TRASHED'], ['Second thread', 'ARCHIVED']]);
+  assert.deepEqual(nodes.map(({ title, state }) => [title, state]).sort(), [['First thread', 'TRASHED'], ['Renamed', 'ARCHIVED']]);
 });
 
 test('a reply that fails says why, and reloading it tries again', async () => {
@@ -167,4 +171,24 @@ test('a reply that fails says why, and reloading it tries again', async () => {
   const conversationId = await threadOf(page);
   await page.locator('.assistant [role=alert]').waitFor();
   assert.equal((await client.messages({ conversationId })).nodes[1].siblingCount, 1);
+});
+
+test('a reply goes on after kill -9 of its server, in the same page', { timeout: 120_000 }, async () => {
+  const cluster = await startCluster({ CAUSERIE_ECHO_DELAY: '100ms' });
+  try {
+    const page = await open(undefined, cluster);
+    await send(page, FEW);
+    for (const word of ['word3', 'word5']) {
+      await reply(page, word).waitFor();
+      await cluster.kill();
+    }
+    await ended(page, FEW);
+    assert.equal(await page.locator('.message').count(), 2);
+    const { nodes } = await createClient({ url: `${cluster.url}/graphql`, token: cluster.token }).messages({ conversationId: await threadOf(page) });
+    assert.deepEqual(nodes.map(({ status }) => status), ['COMPLETE', 'COMPLETE']);
+    assert.equal(await page.locator('.assistant .text').evaluate((element) => element.textContent), nodes[1].content);
+    faults.splice(0);
+  } finally {
+    await cluster.stop();
+  }
 });

@@ -1,20 +1,16 @@
 // @causerie/client from its tarball: what a stream of a reply survives, and what the client asks for.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { CauserieError, createClient } from '@causerie/client';
-import { start } from '../server.mjs';
 import { startProxy } from './proxy.mjs';
+import { startCluster, startServer, tokenFor } from './servers.mjs';
 
-const { CAUSERIE_BINARY, CAUSERIE_DATABASE } = process.env;
 const WORDS = 'one two three four five six seven eight nine ten';
 
 let server, proxy, client;
 before(async () => {
   // A reply takes its time, so that something can happen in the middle of it.
-  server = await start(CAUSERIE_BINARY, CAUSERIE_DATABASE || undefined, { CAUSERIE_ECHO_DELAY: '30ms' });
+  server = await startServer({ CAUSERIE_ECHO_DELAY: '30ms' });
   proxy = await startProxy(server.url);
   client = createClient({ url: `${proxy.url}/graphql`, token: () => server.token });
 });
@@ -52,7 +48,7 @@ test('a message is sent and its reply streamed in one request', async () => {
 });
 
 test('a connection that breaks again and again costs no word and repeats none', async () => {
-  const before = (await client.conversations()).nodes.length;
+  const before = (await client.conversations({ first: 100 })).nodes.length;
   const timer = setInterval(proxy.cut, 100);
   const steps = await read(client.send({ content: WORDS }), proxy.cut).finally(() => clearInterval(timer));
   const { reply } = steps.at(-1);
@@ -60,7 +56,7 @@ test('a connection that breaks again and again costs no word and repeats none', 
   assert.equal(steps.filter(({ event }) => event.__typename === 'ReplyRequested').length, 1);
   assert.equal(textsOf(steps), reply.content);
   assert.match(reply.content, new RegExp(`${WORDS}$`));
-  assert.equal((await client.conversations()).nodes.length, before + 1);
+  assert.equal((await client.conversations({ first: 100 })).nodes.length, before + 1);
 });
 
 test('a server that falls silent is given up, and the reply resumed', async () => {
@@ -90,36 +86,32 @@ test('a server that falls silent is given up, and the reply resumed', async () =
   assert.equal(textsOf(steps), steps.at(-1).reply.content);
 });
 
-test('a reply goes on after kill -9 of its server, at the one that comes next', { timeout: 60_000 }, async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'causerie-packages-'));
-  const database = CAUSERIE_DATABASE || `sqlite://${join(directory, 'causerie.db')}?mode=rwc`;
-  const settings = { CAUSERIE_ECHO_DELAY: '100ms', CAUSERIE_REPLY_LEASE: '2s' };
-  let current = await start(CAUSERIE_BINARY, database, settings);
-  const network = await startProxy(current.url);
-  const refusals = [];
+test('a reply goes on after kill -9 of its server, at the other one or the next', { timeout: 120_000 }, async () => {
+  const cluster = await startCluster({ CAUSERIE_ECHO_DELAY: '100ms' });
   try {
-    const token = (isRefused) => {
-      refusals.push(isRefused);
-      return current.token;
-    };
-    const survivor = createClient({ url: `${network.url}/graphql`, token });
-    const steps = await read(survivor.send({ content: WORDS }), async () => {
-      current.child.kill('SIGKILL');
-      await current.ended;
-      process.off('exit', current.discard);
-      current = await start(CAUSERIE_BINARY, database, settings);
-      network.target = current.url;
-    });
+    const survivor = createClient({ url: `${cluster.url}/graphql`, token: cluster.token });
+    const steps = [];
+    let kills = 0;
+    for await (const step of survivor.send({ content: WORDS })) {
+      steps.push(step);
+      // Each of the servers, so that one of them was writing.
+      const isInMiddle = step.event?.__typename === 'ReplyText' && /three|four/.test(step.reply.content) && step.reply.finishedAt === null;
+      if (isInMiddle && kills < 2) {
+        kills += 1;
+        await cluster.kill();
+      }
+    }
+    assert.equal(kills, 2);
     const { reply } = steps.at(-1);
     assert.equal(reply.status, 'COMPLETE');
     assert.match(reply.content, new RegExp(`${WORDS}$`));
-    assert.ok(steps.some(({ event }) => event.__typename === 'ReplyRestarted'), 'another attempt');
     const restarted = steps.findLastIndex(({ event }) => event.__typename === 'ReplyRestarted');
+    assert.notEqual(restarted, -1, 'another attempt');
     assert.equal(textsOf(steps.slice(restarted)), reply.content);
+    assert.equal(steps.filter(({ event }) => event.__typename === 'ReplyRequested').length, 1);
+    assert.equal((await survivor.conversations()).nodes.length, 1);
   } finally {
-    network.close();
-    await current.stop();
-    rmSync(directory, { recursive: true, force: true });
+    await cluster.stop();
   }
 });
 
@@ -188,7 +180,7 @@ test('everything else does what its name says', async () => {
   assert.equal(await client.conversation(fork.id), null);
   assert.equal((await client.restoreConversation(fork.id)).state, 'ACTIVE');
   assert.equal((await client.conversation(fork.id)).id, fork.id);
-  assert.equal((await client.viewer()).id, 'dev');
+  assert.equal((await client.viewer()).id, server.user);
 });
 
 test('further fields come with every message', async () => {
@@ -210,7 +202,7 @@ test('a refused request is an error with its code, and a token is renewed once',
       return isRefused ? server.token : 'expired';
     },
   });
-  assert.equal((await renewing.viewer()).id, 'dev');
+  assert.equal((await renewing.viewer()).id, server.user);
   assert.deepEqual(asked, [false, true]);
   assert.equal((await read(renewing.send({ content: 'pears' }))).at(-1).reply.status, 'COMPLETE');
 
@@ -237,4 +229,56 @@ test('a mutation whose answer is lost happens once', async () => {
   assert.equal(lost, 2);
   const { nodes } = await client.conversations({ filter: { titleContains: 'only one of me' } });
   assert.deepEqual(nodes.map(({ id }) => id), [conversation.id]);
+});
+
+test('a text may have any character, those that end lines elsewhere too', async () => {
+  const content = 'a\u2028event: complete\u2029data: {}\r\n\r\n\u0085b \u{1f600}\n\ndata: x';
+  const steps = await read(client.send({ content }));
+  assert.equal(steps.at(-1).reply.status, 'COMPLETE');
+  assert.ok(steps.at(-1).reply.content.endsWith(content.replaceAll('\r\n', '\n')) || steps.at(-1).reply.content.endsWith(content));
+  assert.equal(textsOf(steps), steps.at(-1).reply.content);
+});
+
+test('a stream whose token expires in the middle goes on with a new one', async () => {
+  // The server's clock and the issuer's may be 30 seconds apart.
+  let current = tokenFor(server.user, 2 - 30);
+  let renewals = 0;
+  const lasting = createClient({
+    url: `${server.url}/graphql`,
+    token(isRefused) {
+      if (isRefused) {
+        renewals += 1;
+        current = tokenFor(server.user);
+      }
+      return current;
+    },
+  });
+  const long = Array.from({ length: 120 }, (_, index) => `word${index}`).join(' ');
+  // Two streams at once are refused at the same moment, and share one renewal.
+  const all = await Promise.all([read(lasting.send({ content: long })), read(lasting.send({ content: long }))]);
+  for (const steps of all) {
+    assert.equal(steps.at(-1).reply.status, 'COMPLETE');
+    assert.equal(textsOf(steps), steps.at(-1).reply.content);
+  }
+  assert.equal(renewals, 1);
+});
+
+test('the settings, quotas and usage of a user are read and changed', async () => {
+  const [assistant] = await client.assistants();
+  assert.deepEqual([assistant.id, assistant.isDefault, assistant.temperature], ['default', true, null]);
+  await client.configureViewer({ instructions: 'Be brief.' });
+  assert.deepEqual(await client.settings(), { assistantId: null, instructions: 'Be brief.' });
+  await client.configureViewer({ instructions: null });
+  const { id } = await client.createConversation();
+  await client.updateConversation({ conversationId: id, assistantId: assistant.id, instructions: 'In French.' });
+  assert.deepEqual(await client.settings(id), { assistantId: assistant.id, instructions: 'In French.', parameters: null });
+  assert.equal(await client.settings('00000000-0000-7000-8000-000000000000'), null);
+
+  const { reply } = (await read(client.send({ conversationId: id, content: 'pears' }))).at(-1);
+  assert.equal(reply.assistantId, assistant.id);
+  assert.deepEqual(Object.keys(reply.usage), ['inputTokens', 'outputTokens', 'cachedInputTokens', 'estimated', 'cost']);
+  assert.deepEqual(await client.quotas(), []);
+  const today = new Date().toISOString().slice(0, 10);
+  const [day] = await client.usage(`${today.slice(0, 4)}-01-01`, today);
+  assert.deepEqual([day.assistantId, day.replies > 0, day.tokens > 0], [assistant.id, true, true]);
 });

@@ -2,12 +2,14 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
-export async function startProxy(target) {
+/** Connections lead to the targets in turn. */
+export async function startProxy(...targets) {
   const sockets = new Set();
   let isUp = true;
+  let count = 0;
   const server = createServer((client) => {
-    if (!isUp) return client.destroy();
-    const { hostname, port } = new URL(proxy.target);
+    if (!isUp || proxy.targets.length === 0) return client.destroy();
+    const { hostname, port } = new URL(proxy.targets[(count += 1) % proxy.targets.length]);
     const upstream = connect(port, hostname);
     for (const [socket, other] of [[client, upstream], [upstream, client]]) {
       sockets.add(socket);
@@ -22,7 +24,7 @@ export async function startProxy(target) {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const proxy = {
-    target,
+    targets,
     url: `http://127.0.0.1:${server.address().port}`,
     /** Breaks every connection. */
     cut() {

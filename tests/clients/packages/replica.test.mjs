@@ -1,17 +1,17 @@
 // The replica of @causerie/client: what it shows is what the server has, whatever happens on the way.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { createClient, createReplica } from '@causerie/client';
-import { start } from '../server.mjs';
+import { createClient } from '@causerie/client';
+import { createReplica } from '@causerie/client/replica';
 import { startProxy } from './proxy.mjs';
+import { startServer } from './servers.mjs';
 import { MemoryStorage, until } from './until.mjs';
 
-const { CAUSERIE_BINARY, CAUSERIE_DATABASE } = process.env;
 
 let server, proxy;
 const replicas = [];
 before(async () => {
-  server = await start(CAUSERIE_BINARY, CAUSERIE_DATABASE || undefined, { CAUSERIE_ECHO_DELAY: '20ms' });
+  server = await startServer({ CAUSERIE_ECHO_DELAY: '20ms' });
   proxy = await startProxy(server.url);
 });
 afterEach(() => replicas.splice(0).forEach((replica) => replica.stop()));

@@ -7,10 +7,11 @@ import { build } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** Serves an app of this directory, given as the source of its first module. */
-export async function serve(contents) {
+/** Serves an app of this directory, given as the source of its first module. `alias` leads to further modules. */
+export async function serve(contents, alias = {}) {
   const result = await build({
     stdin: { contents, resolveDir: here, loader: 'tsx' },
+    alias,
     bundle: true,
     write: false,
     format: 'esm',

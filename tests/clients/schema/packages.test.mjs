@@ -44,6 +44,12 @@ export const names: Record<ours.ReplyEvent['__typename'], 1> = {} as Record<NonN
 export const kinds: Record<NonNullable<schema.ReplyEvent['__typename']>, 1> = {} as Record<ours.ReplyEvent['__typename'], 1>;
 export const changes: Record<NonNullable<schema.ChangeEvent['__typename']>, 1> = {} as Record<ours.ChangeEvent['__typename'], 1>;
 export const parts: Record<NonNullable<schema.MessagePart['__typename']>, 1> = {} as Record<ours.MessagePart['__typename'], 1>;
+export const own = (row: rows.OwnQuery): {
+  readonly assistants: readonly ours.Assistant[];
+  readonly viewer: { readonly quotas: readonly ours.Quota[]; readonly usage: readonly ours.UsageDay[] };
+  readonly conversation?: ours.Settings | null;
+} => row;
+export const configure = (input: ours.ConfigureViewerInput): schema.ConfigureViewerInput => input;
 export const send = (input: ours.SendMessageInput): schema.SendMessageInput => input;
 export const edit = (input: ours.EditMessageInput): schema.EditMessageInput => input;
 export const regenerate = (input: ours.RegenerateReplyInput): schema.RegenerateReplyInput => input;
@@ -57,8 +63,10 @@ test('the types of @causerie/client fit the schema, and its fragments select wha
   writeFileSync(join(directory, 'schema.graphql'), readFileSync(join(here, '../../../schema.graphql')));
   // The fragments, as the source has them.
   writeFileSync(join(directory, 'print.ts'), `
-    import { completer } from '${source}/documents.js';
+    import { ASSISTANTS, completer, QUOTAS, SETTINGS, USAGE } from '${source}/documents.js';
     declare const process: { stdout: { write(text: string): void } };
+    process.stdout.write('query Own ($since: Date!, $until: Date) ' + ASSISTANTS.slice(0, -1)
+      + ' viewer { ' + QUOTAS + USAGE + ' } conversation(id: "") { ' + SETTINGS + ' } } ');
     process.stdout.write(completer()('query Types { message(id: "") { ...MessageFields conversation { ...ConversationFields } } }'));
   `);
   const options = ['--skipLibCheck', '--strict', '--moduleResolution', 'bundler', '--module', 'esnext', '--target', 'es2022'];
@@ -69,7 +77,7 @@ test('the types of @causerie/client fit the schema, and its fragments select wha
   writeFileSync(printed, text);
   writeFileSync(join(directory, 'document.graphql'), execFileSync(process.execPath, [printed], { encoding: 'utf8' }));
   const settings = {
-    scalars: { DateTime: 'string', JSON: '{ readonly [key: string]: any }', ID: 'string' },
+    scalars: { DateTime: 'string', Date: 'string', Decimal: 'string', BigInt: 'number', JSON: '{ readonly [key: string]: any }', ID: 'string' },
     enumsAsTypes: true, immutableTypes: true, inlineFragmentTypes: 'combine',
   };
   const config = {

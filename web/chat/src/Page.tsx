@@ -1,4 +1,5 @@
-import { CauserieError, createClient, createReplica } from '@causerie/client';
+import { CauserieError, createClient } from '@causerie/client';
+import { createReplica } from '@causerie/client/replica';
 import { useEffect, useMemo, useState, type ReactElement } from 'react';
 import { Chat } from './Chat';
 import { leaveForToken, token } from './issuer';

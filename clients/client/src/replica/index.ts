@@ -2,13 +2,13 @@ import { CONVERSATIONS } from '../documents.js';
 import { hasCode, isRetryable } from '../error.js';
 import type { Replica, ReplicaOptions, ReplicaStatus } from '../interface.js';
 import { advance } from '../reply.js';
-import { backoff, delay } from '../resume.js';
+import { createPatience } from '../resume.js';
 import type { ChangeEvent, Conversation, Message, Page } from '../types.js';
-import { Lists } from './lists.js';
+import { createLists } from './lists.js';
 import { createNotifier } from './notifier.js';
-import { Outbox, type Sent } from './outbox.js';
-import { Rows } from './rows.js';
-import { Threads } from './threads.js';
+import { createOutbox, type Sent } from './outbox.js';
+import { createRows } from './rows.js';
+import { createThreads } from './threads.js';
 
 type WithUnread = { readonly conversation: { readonly id: string; readonly unreadCount?: number } };
 
@@ -16,7 +16,7 @@ type WithUnread = { readonly conversation: { readonly id: string; readonly unrea
 export function createReplica({ client, pageSizes = {}, storage, storagePrefix }: ReplicaOptions): Replica {
   const notifier = createNotifier();
   const size = pageSizes.conversations ?? 30;
-  const rows = new Rows((id) => {
+  const rows = createRows((id) => {
     lists.invalidate();
     threads.invalidate(id);
   });
@@ -24,9 +24,9 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
   let begin = () => {};
   let begun = new Promise<void>((resolve) => (begin = resolve));
   const ready = () => begun;
-  const lists = new Lists(client, rows, size, notifier.now, ready);
-  const threads = new Threads(client, rows, pageSizes.messages ?? 50, (id) => outbox.of(id), notifier.now, ready);
-  const outbox = new Outbox(client, sent, changed, storage, storagePrefix);
+  const lists = createLists(client, rows, size, notifier.now, ready);
+  const threads = createThreads(client, rows, pageSizes.messages ?? 50, (id) => outbox.of(id), notifier.now, ready);
+  const outbox = createOutbox(client, sent, changed, storage, storagePrefix);
 
   let status: ReplicaStatus = 'idle';
   let problem: unknown;
@@ -59,7 +59,7 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
     input: object,
     selection: string,
   ): Promise<Payload> {
-    const askedAt = rows.clock;
+    const askedAt = rows.clock();
     const payload = await client.mutate<Payload>(mutation, input, selection);
     for (const row of [payload.message, payload.reply]) if (row) threads.adopt(row, askedAt);
     if (payload.conversation) rows.putConversation(payload.conversation, askedAt);
@@ -75,7 +75,7 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
   /** Reads where the feed is to begin, and the first page, unless they are known. */
   async function load(signal: AbortSignal): Promise<void> {
     if (cursor !== undefined) return;
-    const askedAt = rows.clock;
+    const askedAt = rows.clock();
     const document = `query ($first: Int) { viewer { id changeCursor
       conversations(filter: { states: [ACTIVE] }, orderBy: PINNED_FIRST, first: $first) { ${CONVERSATIONS} } } }`;
     type Found = { viewer: { id: string; changeCursor: string; conversations: Page<Conversation> } };
@@ -97,13 +97,13 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
   }
 
   async function run(signal: AbortSignal): Promise<void> {
-    for (let attempt = 0; !signal.aborted; attempt += 1) {
+    const wait = createPatience(signal);
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
       try {
         await load(signal);
         const onConnection = (isConnected: boolean, error?: unknown) => {
           if (signal.aborted) return;
           if (!isConnected) return become('offline', error);
-          attempt = 0;
           become('live');
           outbox.open();
           threads.retry();
@@ -118,9 +118,9 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
         if (hasCode(error, 'UNAUTHENTICATED')) return become('signed-out', error);
         // A cursor that the server does not know any more, as after a restoration from a backup.
         if (hasCode(error, 'BAD_USER_INPUT')) forgetAll();
-        else if (!isRetryable(error) && attempt === 0) console.error(error);
+        else if (!isRetryable(error) && isFirst) console.error(error);
         become('offline', error);
-        await delay(backoff(attempt, error), signal).catch(() => {});
+        await wait(error).catch(() => {});
       }
     }
   }
@@ -170,7 +170,7 @@ export function createReplica({ client, pageSizes = {}, storage, storagePrefix }
     const row = { ...message, conversation: { id } };
     if (threads.has(id)) return threads.adopt(row);
     rows.putMessage(row);
-    rows.deleteMessages(id, ({ status }) => status === 'GENERATING');
+    rows.deleteMessages(id, true);
   }
 
   const reconnect = () => {

@@ -11,140 +11,142 @@ export interface Sent {
 }
 
 /** Messages on their way to the server: each is sent under one key until the server has answered, also after a reload. */
-export class Outbox {
-  readonly #entries = new Map<string, OutgoingMessage>();
+export function createOutbox(
+  client: Client,
+  onSent: (key: string, sent: Sent) => void,
+  onChange: (conversationId: string) => void,
+  storage?: OutboxStorage,
+  prefix = 'causerie:',
+) {
+  const entries = new Map<string, OutgoingMessage>();
   /** The conversations that sent messages have started, by the messages' keys. */
-  readonly #started = new Map<string, string>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #attempt = 0;
-  #isOpen = false;
-  readonly #inFlight = new Set<string>();
-  readonly #client: Client;
-  readonly #onSent: (key: string, sent: Sent) => void;
-  readonly #onChange: (conversationId: string) => void;
-  readonly #storage: OutboxStorage | undefined;
-  readonly #prefix: string;
+  const started = new Map<string, string>();
+  const inFlight = new Set<string>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let attempt = 0;
+  let isOpen = false;
 
-  constructor(
-    client: Client,
-    onSent: (key: string, sent: Sent) => void,
-    onChange: (conversationId: string) => void,
-    storage?: OutboxStorage,
-    prefix = 'causerie:',
-  ) {
-    this.#client = client;
-    this.#onSent = onSent;
-    this.#onChange = onChange;
-    this.#storage = storage;
-    this.#prefix = prefix;
-    const names = Array.from({ length: storage?.length ?? 0 }, (_, index) => storage!.key(index)!);
-    const kept = names.filter((name) => name.startsWith(prefix)).map((name) => JSON.parse(storage!.getItem(name)!) as OutgoingMessage);
-    kept.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
-    for (const entry of kept) this.#entries.set(entry.key, entry.state === 'failed' ? entry : { ...entry, state: 'waiting' });
+  const kept: OutgoingMessage[] = [];
+  for (const name of Array.from({ length: storage?.length ?? 0 }, (_, index) => storage!.key(index)!)) {
+    if (!name.startsWith(prefix)) continue;
+    try {
+      const entry = JSON.parse(storage!.getItem(name)!) as OutgoingMessage;
+      if (entry.content) {
+        kept.push(entry);
+        continue;
+      }
+    } catch {
+      // It is nothing of ours.
+    }
+    // That, and what was taken back.
+    storage!.removeItem(name);
+  }
+  kept.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+  for (const entry of kept) entries.set(entry.key, entry.state === 'failed' ? entry : { ...entry, state: 'waiting' });
+
+  const resolve = (id: string) => started.get(id) ?? id;
+  const threadOf = ({ key, conversationId }: OutgoingMessage) => resolve(conversationId ?? key);
+
+  function put(entry: OutgoingMessage): void {
+    entries.set(entry.key, entry);
+    const { error, ...kept } = entry;
+    try {
+      storage?.setItem(prefix + entry.key, JSON.stringify(kept));
+    } catch {
+      // There is no room: it is sent all the same, but not kept over a reload.
+    }
+    onChange(threadOf(entry));
   }
 
-  resolve(id: string): string {
-    return this.#started.get(id) ?? id;
-  }
-
-  /** Whether this is the key of a message that is to start a conversation. */
-  has(key: string): boolean {
-    return this.#entries.get(key)?.conversationId === null;
-  }
-
-  of(id: string): OutgoingMessage[] {
-    return [...this.#entries.values()].filter((entry) => this.#threadOf(entry) === this.resolve(id));
-  }
-
-  add({ idempotencyKey: key = newKey(), conversationId, ...input }: SendMessageInput): OutgoingMessage {
-    const createdAt = new Date().toISOString();
-    const id = conversationId === undefined ? null : this.resolve(conversationId);
-    const entry: OutgoingMessage = { ...input, key, conversationId: id, createdAt, state: 'sending' };
-    this.#put(entry);
-    this.#pump();
-    return entry;
-  }
-
-  resend(key: string): void {
-    const entry = this.#entries.get(key);
-    if (!entry || entry.state === 'sending') return;
-    this.#put({ ...entry, state: 'waiting', error: undefined });
-    this.#pump();
-  }
-
-  discard(key: string): void {
-    const entry = this.#entries.get(key);
-    if (!entry) return;
-    this.#entries.delete(key);
-    this.#storage?.removeItem(this.#prefix + key);
-    this.#onChange(this.#threadOf(entry));
-  }
-
-  /** Begins to send, or tries again what waits. */
-  open(): void {
-    this.#isOpen = true;
-    this.#attempt = 0;
-    this.#pump();
-  }
-
-  close(): void {
-    this.#isOpen = false;
-    clearTimeout(this.#timer);
+  function remove(entry: OutgoingMessage): void {
+    entries.delete(entry.key);
+    onChange(threadOf(entry));
   }
 
   /** Sends what may be sent: of each thread one at a time, in order. */
-  #pump(): void {
-    if (!this.#isOpen) return;
-    clearTimeout(this.#timer);
+  function pump(): void {
+    if (!isOpen) return;
+    clearTimeout(timer);
     const busy = new Set<string>();
-    for (const entry of this.#entries.values()) {
-      const thread = this.#threadOf(entry);
+    for (const entry of entries.values()) {
+      const thread = threadOf(entry);
       if (busy.has(thread)) continue;
       // A message that failed holds up others only if they need the conversation that it was to start.
       if (entry.state !== 'failed' || entry.conversationId === null) busy.add(thread);
-      if (entry.state !== 'failed' && !this.#inFlight.has(entry.key)) void this.#transmit(entry);
+      if (entry.state !== 'failed' && !inFlight.has(entry.key)) void transmit(entry);
     }
   }
 
-  async #transmit(entry: OutgoingMessage): Promise<void> {
+  async function transmit(entry: OutgoingMessage): Promise<void> {
     const { key, conversationId, state, createdAt, error: _, ...message } = entry;
-    this.#inFlight.add(key);
-    if (state !== 'sending') this.#put({ ...entry, state: 'sending', error: undefined });
+    // Taken back in another window.
+    if (storage?.getItem(prefix + key) === '') return remove(entry);
+    inFlight.add(key);
+    if (state !== 'sending') put({ ...entry, state: 'sending', error: undefined });
     try {
       const input = { ...message, idempotencyKey: key, awaitReply: false, conversationId: conversationId ?? undefined };
       const selection = 'conversation { ...ConversationFields } message { ...MessageFields } reply { ...MessageFields }';
-      const sent = await this.#client.mutate<Sent>('sendMessage', input, selection);
-      this.#inFlight.delete(key);
-      this.#attempt = 0;
-      if (conversationId === null) this.#settle(key, sent.conversation.id);
-      this.#entries.delete(key);
-      this.#storage?.removeItem(this.#prefix + key);
-      this.#onSent(key, sent);
-      this.#pump();
+      const sent = await client.mutate<Sent>('sendMessage', input, selection);
+      inFlight.delete(key);
+      attempt = 0;
+      if (conversationId === null) {
+        // Those that follow it go there.
+        started.set(key, sent.conversation.id);
+        for (const other of entries.values()) if (other.conversationId === key) put({ ...other, conversationId: sent.conversation.id });
+      }
+      entries.delete(key);
+      storage?.removeItem(prefix + key);
+      onSent(key, sent);
+      pump();
     } catch (error) {
-      this.#inFlight.delete(key);
+      inFlight.delete(key);
       // Without a good token, too, the message waits: for the user to sign in again.
       const mayWait = isRetryable(error) || hasCode(error, 'UNAUTHENTICATED');
-      if (this.#entries.has(key)) this.#put({ ...entry, state: mayWait ? 'waiting' : 'failed', error });
-      if (!mayWait) this.#pump();
-      else if (this.#isOpen) this.#timer = setTimeout(() => this.#pump(), backoff((this.#attempt += 1), error));
+      if (entries.has(key)) put({ ...entry, state: mayWait ? 'waiting' : 'failed', error });
+      if (!mayWait) pump();
+      else if (isOpen) timer = setTimeout(pump, backoff((attempt += 1), error));
     }
   }
 
-  /** A message has started its conversation: those that follow it go there. */
-  #settle(key: string, conversationId: string): void {
-    this.#started.set(key, conversationId);
-    for (const entry of this.#entries.values()) if (entry.conversationId === key) this.#put({ ...entry, conversationId });
-  }
+  return {
+    resolve,
+    /** Whether this is the key of a message that is to start a conversation. */
+    has: (key: string) => entries.get(key)?.conversationId === null,
+    of: (id: string) => [...entries.values()].filter((entry) => threadOf(entry) === resolve(id)),
 
-  #threadOf({ key, conversationId }: OutgoingMessage): string {
-    return this.resolve(conversationId ?? key);
-  }
+    add({ idempotencyKey: key = newKey(), conversationId, ...input }: SendMessageInput): OutgoingMessage {
+      const id = conversationId === undefined ? null : resolve(conversationId);
+      const entry: OutgoingMessage = { ...input, key, conversationId: id, createdAt: new Date().toISOString(), state: 'sending' };
+      put(entry);
+      pump();
+      return entry;
+    },
 
-  #put(entry: OutgoingMessage): void {
-    this.#entries.set(entry.key, entry);
-    const { error, ...kept } = entry;
-    this.#storage?.setItem(this.#prefix + entry.key, JSON.stringify(kept));
-    this.#onChange(this.#threadOf(entry));
-  }
+    resend(key: string): void {
+      const entry = entries.get(key);
+      if (!entry || entry.state === 'sending') return;
+      put({ ...entry, state: 'waiting', error: undefined });
+      pump();
+    },
+
+    discard(key: string): void {
+      const entry = entries.get(key);
+      if (!entry) return;
+      // Another window with the same storage must not send it; the next one to begin removes this.
+      storage?.setItem(prefix + key, '');
+      remove(entry);
+    },
+
+    /** Begins to send, or tries again what waits. */
+    open(): void {
+      isOpen = true;
+      attempt = 0;
+      pump();
+    },
+
+    close(): void {
+      isOpen = false;
+      clearTimeout(timer);
+    },
+  };
 }

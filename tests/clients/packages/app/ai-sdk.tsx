@@ -1,12 +1,13 @@
 import { useChat } from '@ai-sdk/react';
 import { createChatTransport, type CauserieMetadata } from '@causerie/ai-sdk';
+import { CauserieError } from '@causerie/client';
 import type { UIMessage } from 'ai';
 import { StrictMode, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 
 const parameters = new URLSearchParams(location.hash.slice(1));
 const id = parameters.get('chat')!;
-const transport = createChatTransport({ url: parameters.get('url')!, token: () => parameters.get('token')! });
+const transport = createChatTransport<UIMessage<CauserieMetadata>>({ url: parameters.get('url')!, token: () => parameters.get('token')! });
 
 function Chat({ stored }: { stored: UIMessage<CauserieMetadata>[] }) {
   const { messages, sendMessage, regenerate, stop, status, error } = useChat({ id, messages: stored, transport, resume: true });
@@ -24,7 +25,7 @@ function Chat({ stored }: { stored: UIMessage<CauserieMetadata>[] }) {
           )}
         </section>
       ))}
-      <p className="error">{error?.message}</p>
+      <p className="error">{error instanceof CauserieError && error.code} {error?.message}</p>
       <input className="input" value={text} onChange={(event) => setText(event.target.value)} />
       <button onClick={() => void sendMessage({ text })}>Send</button>
       <button onClick={() => void regenerate()}>Regenerate</button>
@@ -35,7 +36,9 @@ function Chat({ stored }: { stored: UIMessage<CauserieMetadata>[] }) {
 
 function App() {
   const [stored, setStored] = useState<UIMessage<CauserieMetadata>[]>();
-  useEffect(() => void transport.history(id).then(setStored), []);
+  const [error, setError] = useState<unknown>();
+  useEffect(() => void transport.history(id).then(setStored, setError), []);
+  if (error instanceof CauserieError) return <p className="error">{error.code}</p>;
   return stored && <Chat stored={stored} />;
 }
 

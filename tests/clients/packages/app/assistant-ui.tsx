@@ -1,66 +1,29 @@
-import {
-  ActionBarPrimitive,
-  AssistantRuntimeProvider,
-  BranchPickerPrimitive,
-  ComposerPrimitive,
-  ErrorPrimitive,
-  MessagePrimitive,
-  ThreadListItemPrimitive,
-  ThreadListPrimitive,
-  ThreadPrimitive,
-} from '@assistant-ui/react';
+import { AssistantRuntimeProvider, ThreadListItemPrimitive, ThreadListPrimitive, useAui } from '@assistant-ui/react';
 import { useCauserieRuntime } from '@causerie/assistant-ui';
 import { useState, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { Thread } from './thread.js';
 
 const parameters = new URLSearchParams(location.hash.slice(1));
 
-const Branches = () => (
-  <BranchPickerPrimitive.Root hideWhenSingleBranch>
-    <BranchPickerPrimitive.Previous>Previous</BranchPickerPrimitive.Previous>
-    <span className="branch">
-      <BranchPickerPrimitive.Number /> / <BranchPickerPrimitive.Count />
-    </span>
-    <BranchPickerPrimitive.Next>Next</BranchPickerPrimitive.Next>
-  </BranchPickerPrimitive.Root>
-);
-
-const UserMessage = () => (
-  <MessagePrimitive.Root className="message user">
-    <div className="text"><MessagePrimitive.Parts /></div>
-    <ActionBarPrimitive.Root>
-      <ActionBarPrimitive.Edit>Edit</ActionBarPrimitive.Edit>
-    </ActionBarPrimitive.Root>
-    <Branches />
-  </MessagePrimitive.Root>
-);
-
-const AssistantMessage = () => (
-  <MessagePrimitive.Root className="message assistant">
-    <div className="text"><MessagePrimitive.Parts /></div>
-    <MessagePrimitive.Error>
-      <ErrorPrimitive.Root><ErrorPrimitive.Message /></ErrorPrimitive.Root>
-    </MessagePrimitive.Error>
-    <ActionBarPrimitive.Root>
-      <ActionBarPrimitive.Reload>Reload</ActionBarPrimitive.Reload>
-      <ActionBarPrimitive.FeedbackPositive>Good</ActionBarPrimitive.FeedbackPositive>
-    </ActionBarPrimitive.Root>
-    <Branches />
-  </MessagePrimitive.Root>
-);
-
-const EditComposer = () => (
-  <ComposerPrimitive.Root>
-    <ComposerPrimitive.Input className="edit" />
-    <ComposerPrimitive.Send>Save</ComposerPrimitive.Send>
-  </ComposerPrimitive.Root>
-);
+const Rename = () => {
+  const aui = useAui();
+  return <button onClick={() => void aui.threadListItem().rename('Renamed')}>Rename</button>;
+};
 
 const ThreadListItem = () => (
   <ThreadListItemPrimitive.Root className="thread">
     <ThreadListItemPrimitive.Trigger><ThreadListItemPrimitive.Title fallback="New chat" /></ThreadListItemPrimitive.Trigger>
+    <Rename />
     <ThreadListItemPrimitive.Archive>Archive</ThreadListItemPrimitive.Archive>
     <ThreadListItemPrimitive.Delete>Delete</ThreadListItemPrimitive.Delete>
+  </ThreadListItemPrimitive.Root>
+);
+
+const ArchivedItem = () => (
+  <ThreadListItemPrimitive.Root className="archived-thread">
+    <ThreadListItemPrimitive.Title />
+    <ThreadListItemPrimitive.Unarchive>Unarchive</ThreadListItemPrimitive.Unarchive>
   </ThreadListItemPrimitive.Root>
 );
 
@@ -83,15 +46,11 @@ function App() {
       <ThreadListPrimitive.Root>
         <ThreadListPrimitive.New>New</ThreadListPrimitive.New>
         <ThreadListPrimitive.Items components={{ ThreadListItem }} />
+        <div className="archived">
+          <ThreadListPrimitive.Items archived components={{ ThreadListItem: ArchivedItem }} />
+        </div>
       </ThreadListPrimitive.Root>
-      <ThreadPrimitive.Root>
-        <ThreadPrimitive.Messages components={{ UserMessage, AssistantMessage, UserEditComposer: EditComposer }} />
-        <ComposerPrimitive.Root>
-          <ComposerPrimitive.Input className="input" />
-          <ComposerPrimitive.Send>Send</ComposerPrimitive.Send>
-          <ComposerPrimitive.Cancel>Stop</ComposerPrimitive.Cancel>
-        </ComposerPrimitive.Root>
-      </ThreadPrimitive.Root>
+      <Thread />
     </AssistantRuntimeProvider>
   );
 }
