@@ -2,6 +2,7 @@
 //! wherever, the assistant is shown what is in the database.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use causerie::assistant::{Failure, FailureCode, Speaker};
 use proptest::prelude::*;
@@ -179,9 +180,9 @@ async fn start(database: &TestDatabase, history_bytes: usize) -> (TestServer, Sc
     let (assistant, script) = ScriptedAssistant::new();
     let mut settings = Settings { assistant, ..Settings::default() };
     settings.replies.history_bytes = history_bytes;
-    // No checkpoint stores a reply before it ends.
-    settings.replies.checkpoint = std::time::Duration::from_secs(2);
-    settings.replies.lease = std::time::Duration::from_secs(10);
+    // No server takes over what another one is slow to write.
+    settings.replies.checkpoint = Duration::from_mins(1);
+    settings.replies.lease = Duration::from_mins(10);
     (TestServer::with(database, settings).await, script)
 }
 
