@@ -140,6 +140,24 @@ test('what is sent offline goes out once, after a reload too', async () => {
   faults.splice(0);
 });
 
+test('two tabs that share what was written offline send it once', async () => {
+  const tab = await open(undefined, { url: proxy.url, token: server.token });
+  await send(tab, 'Pears');
+  await ended(tab, 'Pears');
+  proxy.down();
+  await send(tab, 'From one of two tabs');
+  await tab.locator('.user .text', { hasText: 'From one of two tabs' }).waitFor();
+  const other = await openPage(tab.context(), tab.url(), faults);
+  await other.locator('.input').waitFor();
+  proxy.up();
+  for (const page of [tab, other]) await ended(page, 'From one of two tabs');
+  for (const page of [tab, other]) assert.equal(await page.locator('.message').count(), 4);
+  const { nodes } = await client.messages({ conversationId: await threadOf(tab) });
+  assert.deepEqual(nodes.map(({ role }) => role), ['USER', 'ASSISTANT', 'USER', 'ASSISTANT']);
+  assert.deepEqual(await tab.evaluate(() => Object.keys(localStorage)), []);
+  faults.splice(0);
+});
+
 test('threads are switched, renamed, archived, brought back and deleted', async () => {
   const page = await open();
   for (const text of ['First thread', 'Second thread']) {

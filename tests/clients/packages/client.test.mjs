@@ -108,6 +108,8 @@ test('a reply goes on after kill -9 of its server, at the other one or the next'
     const restarted = steps.findLastIndex(({ event }) => event.__typename === 'ReplyRestarted');
     assert.notEqual(restarted, -1, 'another attempt');
     assert.equal(textsOf(steps.slice(restarted)), reply.content);
+    // What is shown begins anew, and is whole before the end says so.
+    assert.deepEqual([steps[restarted].reply.content, steps.at(-2).reply.content], ['', reply.content]);
     assert.equal(steps.filter(({ event }) => event.__typename === 'ReplyRequested').length, 1);
     assert.equal((await survivor.conversations()).nodes.length, 1);
   } finally {

@@ -218,12 +218,13 @@ test('requests that are refused together share one new token', async () => {
     const body = authorization === `Bearer ${good}` ? { data: { viewer: { id: '1' } } } : { errors: [{ message: 'Refused', extensions: { code: 'UNAUTHENTICATED' } }] };
     setTimeout(() => response.setHeader('content-type', 'application/json').end(JSON.stringify(body)), 20 * Math.random());
   };
+  let current = 'old';
   const client = clientOf({
     async token(isRefused) {
       asked.push(isRefused);
-      if (!isRefused) return 'old';
+      if (!isRefused) return current;
       await delay(30);
-      return good;
+      return (current = good);
     },
   });
   await client.viewer();

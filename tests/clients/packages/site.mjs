@@ -28,9 +28,9 @@ export async function serve(contents, alias = {}) {
   return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
 }
 
-/** Opens a page, and keeps what goes wrong in it. */
-export async function openPage(browser, url, faults) {
-  const context = await browser.newContext();
+/** Opens a page, alone in a browser or beside others in a context, and keeps what goes wrong in it. */
+export async function openPage(place, url, faults) {
+  const context = 'newContext' in place ? await place.newContext() : place;
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   page.on('pageerror', (error) => faults.push(error.stack));
