@@ -25,7 +25,7 @@ PAGES := web/chat web/graphiql
 # The chat is built on the client package.
 PAGE_SOURCES := $(shell find web $(PACKAGES)/client/src -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
 
-.PHONY: help run test api chaos measure hostile fuzz bench bench-growth bench-search instructions web schema release-schema configuration fmt lint audit clients example-nextjs clean
+.PHONY: help run test api chaos measure measure-page hostile fuzz bench bench-growth bench-search instructions web schema release-schema configuration fmt lint audit clients example-nextjs clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -58,6 +58,10 @@ measure: ## tell what 1,000 idle readers and 200 replies at once cost a server
 # CHAOS_SERVER names another build of the server, for figures side by side.
 hostile: ## fail if hostile clients cost the others too much; ARGS='--seconds 120 --sqlite --ratio 2 --only "token storms,snippets"'
 	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --release --test chaos -- hostile $(ARGS)
+
+measure-page: tests/clients/node_modules/.package-lock.json web ## tell what the chat page costs a browser; ARGS=--record writes docs/performance.md
+	$(CARGO) build $(LOCKED) --release
+	chromium=$$(scripts/browser chromium) && CHROMIUM=$$chromium node tests/clients/chat/measure.mjs --binary target/release/causerie $(ARGS)
 
 # It stops at the first input that breaks a promise, and keeps it in fuzz/artifacts. What it learns stays beside the
 # committed corpus.
@@ -143,7 +147,8 @@ audit: ## check the licences, sources and known faults of what is linked in
 
 clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json $(SCHEMATHESIS)/installed $(EXAMPLE)/node_modules/@causerie/installed web ## run GraphQL clients, the npm packages and a browser against the real server
 	$(CARGO) build $(LOCKED)
-	chromium=$$(scripts/chromium) && CHROMIUM=$$chromium scripts/with-postgres node tests/clients/run.mjs $(SUITES)
+	chromium=$$(scripts/browser chromium) && firefox=$$(scripts/browser firefox) && \
+	  CHROMIUM=$$chromium FIREFOX=$$firefox scripts/with-postgres node tests/clients/run.mjs $(SUITES)
 
 clean: ## remove everything that was built
 	$(CARGO) clean

@@ -10,8 +10,8 @@ CONVERSATION = (
     " revision)"
 )
 MESSAGE = (
-    "message (user_id, id, conversation_id, parent_id, position, active, role, status, content, assistant_id, finish_reason,"
-    " attempt, created_at, finished_at, created_revision, revision)"
+    "message (user_id, id, conversation_id, parent_id, position, active, role, assistant_id, status, content,"
+    " finish_reason, attempt, created_at, finished_at, created_revision, revision)"
 )
 
 # What somebody writes by hand: enough for the three operations, and fast at them.
@@ -49,7 +49,7 @@ def ours(seeded, identify=str):
         for user, thread, number, position, role, text, created in seeded.messages():
             reply = role == "assistant"
             yield (user, message(number), conversation(thread), message(number - 1) if position > 1 else None, position,
-                   True, role.upper(), "COMPLETE", text, "default" if reply else None, "STOP" if reply else None,
+                   True, role.upper(), "default" if reply else None, "COMPLETE", text, "STOP" if reply else None,
                    int(reply), created, created, position, position)
 
     return [(ACCOUNT, accounts()), (CONVERSATION, conversations()), (MESSAGE, messages())]

@@ -20,11 +20,17 @@ struct Site {
 impl Site {
     /// Signed in by itself with `token`, if there is one.
     async fn open(token: Option<&str>) -> Self {
+        Self::with_sign_in(token, None).await
+    }
+
+    /// Also with a place where tokens are given, if there is one.
+    async fn with_sign_in(token: Option<&str>, sign_in: Option<&str>) -> Self {
         let users: Vec<_> = token
             .map(|token| DevUser { id: "dev".to_owned(), token: token.to_owned() })
             .into_iter()
             .collect();
-        let router = pages::router(&users, Some(&"https://app.example/sign-in".parse().unwrap()));
+        let sign_in = sign_in.map(|url| url.parse().unwrap());
+        let router = pages::router(&users, sign_in.as_ref());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async { axum::serve(listener, router).await });
@@ -127,6 +133,22 @@ fn forbids(response: &Response) {
 }
 
 #[tokio::test]
+#[cfg_attr(not(chat_bundled), ignore = "needs the chat page: make web")]
+async fn where_tokens_are_given_is_the_only_page_that_the_chat_may_frame() {
+    let site = Site::with_sign_in(None, Some("https://app.example:8443/sign-in?a=b")).await;
+    let response = site.get("/", &[]).await;
+    let policy = header(&response, CONTENT_SECURITY_POLICY);
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    assert!(
+        policy.ends_with("; frame-src 'self' https://app.example:8443; frame-ancestors 'self'"),
+        "{policy}"
+    );
+    assert_eq!(policy.matches("http").count(), 1, "{policy}");
+    assert_eq!(header(&response, X_FRAME_OPTIONS), "SAMEORIGIN");
+    forbids(&site.get("/graphiql", &[]).await);
+}
+
+#[tokio::test]
 async fn graphiql_is_found_with_a_slash_too() {
     let response = Site::open(None).await.get("/graphiql/", &[]).await;
     assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
@@ -180,7 +202,7 @@ async fn a_token_cannot_end_the_script_element_that_holds_it() {
 #[tokio::test]
 #[cfg_attr(not(chat_bundled), ignore = "needs the chat page: make web")]
 async fn the_chat_page_is_told_where_tokens_are_given() {
-    let page = Site::open(None).await.page("/", &[]).await;
+    let page = Site::with_sign_in(None, Some("https://app.example/sign-in")).await.page("/", &[]).await;
     assert!(page.contains(r#"{"signIn":"https://app.example/sign-in","users":[]}"#), "{page}");
 }
 

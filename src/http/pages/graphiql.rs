@@ -11,14 +11,15 @@ use axum::response::{Html, IntoResponse, Redirect};
 use axum::routing::get;
 use serde_json::json;
 
+use super::DevUser;
 use super::bundle::{Bundle, asset};
+use super::policy::{Policy, secure};
 use super::views::Views;
-use super::{DevUser, secure};
 
 /// Monaco, the page's editor, writes its styles while it runs; its fonts are in its style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; \
     style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    base-uri 'none'; form-action 'none'";
 
 static BUNDLE: Option<Bundle> = include!(concat!(env!("OUT_DIR"), "/graphiql.rs"));
 
@@ -39,7 +40,7 @@ pub(super) fn router(users: &[DevUser]) -> Router {
     };
     router
         .route("/graphiql/", get(async || Redirect::permanent("../graphiql")))
-        .layer(middleware::map_response(async |response| secure(response, POLICY)))
+        .layer(middleware::map_response_with_state(Policy::unframed(POLICY), secure))
 }
 
 async fn missing() -> impl IntoResponse {

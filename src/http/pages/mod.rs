@@ -3,14 +3,12 @@
 mod bundle;
 mod chat;
 mod graphiql;
+mod policy;
 mod views;
 
 use std::fmt;
 
 use axum::Router;
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
-use axum::response::Response;
 use url::Url;
 
 /// A user as whom the pages sign in by themselves.
@@ -37,14 +35,4 @@ impl fmt::Debug for DevUser {
 /// must stay forbidden for these routes.
 pub fn router(users: &[DevUser], sign_in: Option<&Url>) -> Router {
     Router::new().merge(chat::router(users, sign_in)).merge(graphiql::router(users))
-}
-
-/// Gives a page's responses their policy, and forbids whatever else a page does not need.
-fn secure(mut response: Response, policy: &'static str) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    response
 }

@@ -1,11 +1,9 @@
 // For everybody: checked by axe in both themes, used by keyboard alone, narrow, and from right to left.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
+import { check } from './axe.mjs';
 import { setUp } from './chat.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const markdown = '# Title\n\nText, `code`, a [link](https://place.example) and\n\n- [x] done\n\n```js\nconst a = "b"; // c\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> quoted';
 
 let site;
@@ -13,15 +11,6 @@ before(async () => {
   site = await setUp({ CAUSERIE_ECHO_DELAY: '5ms' });
 });
 after(() => site?.close());
-
-async function check(chat, view) {
-  // A moment without which transitions of opacity are measured in their middle.
-  await chat.page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState === 'finished'));
-  await chat.page.evaluate(axe);
-  const found = await chat.page.evaluate(() => globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-  const problems = found.violations.map(({ id, nodes }) => `${view}: ${id}: ${nodes.map(({ html }) => html).join(' ').slice(0, 400)}`);
-  assert.deepEqual(problems, []);
-}
 
 for (const colorScheme of ['light', 'dark']) {
   test(`axe finds nothing in any view, ${colorScheme}`, async () => {
@@ -48,6 +37,9 @@ for (const colorScheme of ['light', 'dark']) {
     await chat.page.getByRole('searchbox').fill('');
     await chat.button('Settings').click();
     await check(chat, 'settings');
+    await chat.page.keyboard.press('Escape');
+    await chat.button('Settings of this chat').click();
+    await check(chat, 'settings of this chat');
     await chat.page.keyboard.press('Escape');
     await chat.button('Trash').click();
     await check(chat, 'trash');

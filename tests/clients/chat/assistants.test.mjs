@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { check } from './axe.mjs';
 import { setUp } from './chat.mjs';
 
 const file = `
@@ -12,6 +13,9 @@ default = "fast"
 id = "fast"
 name = "Fast"
 url = "echo"
+temperature = { minimum = 0.0, maximum = 1.5, default = 0.7 }
+max_tokens = { minimum = 100, maximum = 4000 }
+reasoning_efforts = ["low", "high"]
 [[assistant]]
 id = "deep"
 name = "Deep"
@@ -74,5 +78,45 @@ test('what assistants should heed is kept', async () => {
   await chat.page.reload();
   await chat.button('Settings').click();
   await chat.page.waitForFunction(() => document.querySelector('dialog textarea')?.value === 'Answer in verse.');
+  await chat.close();
+});
+
+test('a chat has parameters within what its assistant permits, and instructions of its own', async () => {
+  const chat = await site.tab();
+  const { page } = chat;
+  await chat.ask('To be set');
+  await page.getByRole('combobox', { name: 'Assistant' }).selectOption('fast');
+  const id = page.url().split('/').at(-1);
+  const stored = async () => (await site.run('query ($id: ID!) { conversation(id: $id) { instructions parameters { temperature topP maxTokens reasoningEffort } } }', { id })).conversation;
+  const dialog = page.getByRole('dialog', { name: 'Settings of this chat' });
+  const open = async () => {
+    await chat.button('Settings of this chat').click();
+    await dialog.waitFor();
+  };
+  await open();
+  await check(chat, 'parameters');
+  const temperature = dialog.getByRole('slider', { name: 'Temperature' });
+  await temperature.waitFor();
+  assert.equal(await temperature.getAttribute('max'), '1.5');
+  assert.equal(await dialog.getByRole('slider', { name: 'Top P' }).count(), 0, 'it cannot be set');
+  assert.equal(await temperature.getAttribute('aria-valuetext'), 'As usual (0.7)');
+  await temperature.focus();
+  await page.keyboard.press('End');
+  await dialog.getByLabel('Reasoning').selectOption('high');
+  await dialog.getByLabel('What the assistant should know and heed here').fill('Be brief.');
+  await chat.button('Save', dialog).click();
+  await dialog.waitFor({ state: 'detached' });
+  assert.deepEqual(await stored(), { instructions: 'Be brief.', parameters: { temperature: 1.5, topP: null, maxTokens: null, reasoningEffort: 'high' } });
+
+  await page.reload();
+  await chat.replies.first().waitFor();
+  await open();
+  assert.equal(await temperature.inputValue(), '1.5');
+  await dialog.getByRole('button', { name: 'As usual again: Temperature' }).click();
+  await dialog.getByLabel('Reasoning').selectOption('As usual');
+  await chat.button('Save', dialog).click();
+  await dialog.waitFor({ state: 'detached' });
+  assert.equal((await stored()).parameters, null);
+  assert.deepEqual(chat.faults, []);
   await chat.close();
 });

@@ -4,9 +4,13 @@ import { launch, open } from '../graphiql/browser.mjs';
 
 const { CAUSERIE_BINARY: binary } = process.env;
 
-/** A browser and a server whose assistant takes its time. */
-export async function setUp(settings = {}) {
-  const [server, browser] = await Promise.all([start(binary, undefined, { CAUSERIE_ECHO_DELAY: '20ms', ...settings }), launch()]);
+/** A browser, and a server whose assistant takes its time, on `database` or else on one of its own. */
+export async function setUp(settings = {}, { database, flags, browse = launch } = {}) {
+  const server = await start(binary, database, { CAUSERIE_ECHO_DELAY: '20ms', ...settings }, flags);
+  const browser = await browse().catch(async (error) => {
+    await server.stop();
+    throw error;
+  });
   return {
     server,
     browser,

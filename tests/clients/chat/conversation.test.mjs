@@ -17,11 +17,12 @@ afterEach(async () => {
 });
 
 test('a first visit leads to a first reply, with its Markdown, code and formulas', async () => {
-  const reply = await chat.ask('A **bold** word, `code`, and\n\n```js\nconst one = 1;\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n$$\\frac{1}{2}$$');
+  const reply = await chat.ask('A **bold** word, `code`, and\n\n```js\nconst one = 1;\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n$$\\frac{1}{2}$$\n\nThe area is $$\\pi r^2$$ of it.');
   await reply.locator('strong', { hasText: 'bold' }).waitFor();
   await reply.locator('.hljs-keyword', { hasText: 'const' }).waitFor();
   await reply.locator('td', { hasText: '2' }).waitFor();
   await reply.locator('math mfrac').waitFor();
+  await reply.locator('p').filter({ hasText: 'The area is' }).locator('math msup').waitFor();
   assert.match(chat.page.url(), /#\/c\/[\da-f-]{36}$/);
   assert.match(await chat.entries.first().innerText(), /^A \*\*bold\*\* word/);
   assert.match(await reply.locator('.took').innerText(), /^echo · \d+ \+ \d+ tokens$/);
@@ -65,8 +66,27 @@ test('stopping keeps what was written, and trying again begins anew', async () =
   await chat.replies.getByText('Stopped').waitFor();
 });
 
+test('who scrolls up a little while a reply is written is not pulled back to its end', async () => {
+  const { page } = chat;
+  await chat.send(`Scrolled ${'line\n\n'.repeat(150)}end`);
+  await chat.replies.filter({ hasText: /(line\s*){30}/ }).waitFor();
+  const box = page.getByRole('region', { name: 'Messages' });
+  await box.hover();
+  await page.mouse.wheel(0, -12);
+  // More lines come below than were ever scrolled.
+  await page.waitForFunction(() => {
+    const it = document.querySelector('.viewport');
+    return it.scrollHeight - it.scrollTop - it.clientHeight > 150;
+  });
+  await chat.button('Go to the last message').click();
+  await page.waitForFunction(() => {
+    const it = document.querySelector('.viewport');
+    return it.scrollHeight - it.scrollTop - it.clientHeight < 2;
+  });
+});
+
 test('a second message waits for its turn, and both are answered', async () => {
-  await chat.send(`First ${'word '.repeat(30)}`);
+  await chat.send(`First ${'word '.repeat(150)}`);
   await chat.replies.first().waitFor();
   await chat.send('Second');
   await chat.replies.getByText('Waits for its turn').waitFor();

@@ -98,6 +98,69 @@ test('what is sent offline is kept over a reload, and goes out once when the con
   await chat.close();
 });
 
+test('a page that begins without a connection says so, and loads when there is one', async () => {
+  const id = await site.say('Already there');
+  const chat = await site.tab('graphiql');
+  await chat.context.route('**/graphql', (route) => route.abort());
+  await chat.page.goto(`${site.server.url}/#/c/${id}`);
+  await chat.page.getByText('No connection.').waitFor();
+  await chat.page.getByRole('region', { name: 'Messages' }).getByText('This is loaded when there is a connection.').waitFor();
+  await chat.page.getByRole('navigation', { name: 'Conversations' }).getByText('This is loaded when there is a connection.').waitFor();
+  assert.equal(await chat.page.getByText('Loading').count(), 0);
+  await chat.context.unroute('**/graphql');
+  await chat.page.evaluate(() => dispatchEvent(new Event('online')));
+  await chat.said.filter({ hasText: 'Already there' }).waitFor();
+  await chat.entries.filter({ hasText: 'Already there' }).waitFor();
+  assert.equal(await chat.page.getByText('This is loaded').count(), 0);
+  await chat.close();
+});
+
+test('eight tabs of one browser are live at once, with connections left for what they ask', async () => {
+  const chat = await site.tab();
+  const streams = { streams: 0, sockets: 0 };
+  const watch = (page) => {
+    page.on('request', (request) => {
+      if (request.headers()['accept']?.startsWith('text/event-stream')) streams.streams += 1;
+    });
+    page.on('websocket', () => (streams.sockets += 1));
+  };
+  const others = [];
+  for (let tab = 0; tab < 7; tab += 1) {
+    const page = await chat.context.newPage();
+    watch(page);
+    await page.goto(site.server.url);
+    others.push(page);
+  }
+  await chat.ask('Heard in all tabs');
+  for (const page of others) {
+    const entry = page.getByRole('link', { name: 'Heard in all tabs', exact: true });
+    await entry.click();
+    await page.getByRole('article', { name: 'Assistant' }).filter({ hasText: 'Heard in all tabs' }).waitFor();
+  }
+  assert.deepEqual(streams, { streams: 1, sockets: 6 });
+  assert.deepEqual(chat.faults, []);
+  await chat.close();
+});
+
+for (const [how, block] of [
+  ['refused', (route) => route.abort()],
+  // As a proxy does that waits for the end of an answer.
+  ['held back', () => {}],
+]) {
+  test(`where event streams are ${how}, a socket takes their place`, async () => {
+    const chat = await site.tab('graphiql');
+    await chat.context.route('**/graphql', (route) =>
+      route.request().headers()['accept']?.startsWith('text/event-stream') ? block(route) : route.continue());
+    const socket = chat.page.waitForEvent('websocket');
+    await chat.page.goto(site.server.url);
+    await socket;
+    const reply = await chat.ask(`By a socket ${'word '.repeat(10)}end`);
+    await reply.filter({ hasText: 'word end' }).waitFor();
+    await chat.page.getByText('No connection.').waitFor({ state: 'detached' });
+    await chat.close();
+  });
+}
+
 test('a reply survives its server: killed in the middle and started again', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'causerie-chat-'));
   const database = `sqlite://${join(directory, 'causerie.db')}?mode=rwc`;

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setUp } from './chat.mjs';
+import { longConversation, scroll } from './long.mjs';
 
-/** How many messages the conversation has; `CHAT_MESSAGES=10000` for as long as one likes. */
-const COUNT = Number(process.env.CHAT_MESSAGES ?? 240);
+/** How many messages the conversation has. */
+const COUNT = 240;
 
 let site, chat, id;
 before(async () => {
@@ -20,29 +21,11 @@ after(async () => {
 const viewport = () => chat.page.getByRole('region', { name: 'Messages' });
 const inPage = () => chat.page.locator('[data-message]').count();
 
-/** Turns the wheel until a message is in sight, and tells by how much any message has jumped meanwhile. */
-async function scrollTo(text, by) {
-  const wanted = chat.said.filter({ hasText: text });
-  let worst = 0;
-  for (let turns = 0; turns < COUNT * 4; turns += 1) {
-    if ((await wanted.count()) > 0 && (await wanted.first().evaluate((it) => {
-      const { top, bottom } = it.getBoundingClientRect();
-      return bottom > 60 && top < innerHeight - 100;
-    }))) return worst;
-    const jump = await viewport().evaluate(async (box, distance) => {
-      const places = () => new Map([...box.querySelectorAll('[data-message]')].map((it) => [it.dataset.message, it.getBoundingClientRect().top]));
-      const [before, from] = [places(), box.scrollTop];
-      const room = box.scrollHeight - box.clientHeight;
-      box.scrollBy(0, distance);
-      const moved = Math.max(0, Math.min(room, from + distance)) - from;
-      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-      const jumps = [...places()].filter(([key]) => before.has(key)).map(([key, top]) => Math.abs(top - (before.get(key) - moved)));
-      return Math.max(0, ...jumps);
-    }, by);
-    worst = Math.max(worst, jump);
-    if (await chat.page.getByText('Loading').count()) await chat.page.getByText('Loading').waitFor({ state: 'detached' });
-  }
-  assert.fail(`${text} was not reached`);
+/** Scrolls until a message is in the page, and into sight, and tells by how much any message has jumped meanwhile. */
+async function scrollTo(text, distance) {
+  const { jump } = await chat.page.evaluate(scroll, { text, distance });
+  await chat.said.filter({ hasText: text }).first().scrollIntoViewIfNeeded();
+  return jump;
 }
 
 test('it opens at its end', async () => {
@@ -71,6 +54,27 @@ test('a new message is added at the end without moving what is read above it', a
   assert.ok(Math.abs((await read.boundingBox()).y - before.y) < 2);
   await chat.button('Go to the last message').click();
   await chat.said.filter({ hasText: 'From elsewhere' }).waitFor();
+});
+
+test('10,000 messages are scrolled through without a jump, and the page never holds more than a few of them', async () => {
+  const { database, id: long, discard } = await longConversation(10_000);
+  const other = await setUp({ CAUSERIE_ECHO_DELAY: '0ms' }, { database });
+  try {
+    const tab = await other.tab(`#/c/${long}`);
+    await tab.said.filter({ hasText: 'Message 5000:' }).waitFor();
+    const { jump, held } = await tab.page.evaluate(scroll, { text: 'Message 1:', distance: -3000 });
+    assert.ok(jump < 2, `a jump of ${jump} pixels`);
+    assert.ok(held <= 140, `${held} messages in the page`);
+    await tab.button('Go to the last message').click();
+    await tab.said.filter({ hasText: 'Message 5000:' }).waitFor();
+    const reply = await tab.ask('Still quick?');
+    assert.match(await reply.innerText(), /Still quick\?/);
+    assert.deepEqual(tab.faults, []);
+    await tab.close();
+  } finally {
+    await other.close();
+    discard();
+  }
 });
 
 test('an address with a message leads to it', async () => {

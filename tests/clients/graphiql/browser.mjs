@@ -3,11 +3,10 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-
-/** The browser to use: `CHROMIUM` if set, else the first one in `PATH`. */
-function executable() {
-  if (process.env.CHROMIUM) return process.env.CHROMIUM;
+/** The browser to use: what the environment names, else the first one in `PATH`. */
+export function executable(variable, names) {
+  const named = process.env[variable];
+  if (named) return named;
   const places = process.env.PATH.split(delimiter).flatMap((directory) => names.map((name) => join(directory, name)));
   const found = places.find((path) => {
     try {
@@ -17,13 +16,14 @@ function executable() {
       return false;
     }
   });
-  if (!found) throw new Error('no Chromium in PATH: run scripts/install-chromium, or set CHROMIUM to its path');
+  const kind = variable.toLowerCase();
+  if (!found) throw new Error(`no ${kind} in PATH: run scripts/browser ${kind}, which installs Debian's, or set ${variable} to its path`);
   return found;
 }
 
 export function launch() {
   return chromium.launch({
-    executablePath: executable(),
+    executablePath: executable('CHROMIUM', ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']),
     proxy: { server: 'http://127.0.0.1:9', bypass: '127.0.0.1,localhost' },
     args: ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
   });

@@ -1,6 +1,9 @@
 import { useEffect, useRef, useState, type ReactElement } from 'react';
 import { Choice } from './assistants/Choice';
-import { useAssistants } from './assistants/useAssistants';
+import { AnsweringContext } from './assistants/answering';
+import { useAssistants } from './assistants/Assistants';
+import { ChatSettingsDialog } from './assistants/ChatSettingsDialog';
+import { useChatSettings } from './assistants/useChatSettings';
 import { Composer } from './thread/Composer';
 import { Thread } from './thread/Thread';
 import { Dialog } from './shared/Dialog';
@@ -41,7 +44,10 @@ export function Chat({ onSettings }: { onSettings: () => void }): ReactElement {
     },
   });
 
-  const [assistants, setUsual] = useAssistants();
+  const { all, usual } = useAssistants();
+  const settings = useChatSettings(id);
+  const answering = all.find((it) => it.id === (settings?.assistantId ?? usual));
+  const [isSetting, setSetting] = useState(false);
   const title = useReplica((it) => (id ? it.conversation(id)?.title : undefined));
   const status = useReplica((it) => it.status);
   useEffect(() => {
@@ -75,22 +81,32 @@ export function Chat({ onSettings }: { onSettings: () => void }): ReactElement {
             </button>
           )}
           <h1 dir="auto">{id ? (title ?? texts.conversation.untitled) : 'causerie'}</h1>
-          <Choice assistants={assistants} conversation={id} onUsual={setUsual} key={id ?? ''} />
+          <Choice conversation={id} chosen={settings?.assistantId} />
+          {settings && (
+            <button type="button" className="icon" aria-label={texts.chatSettings.title} title={texts.chatSettings.title} onClick={() => setSetting(true)}>
+              <Icon name="settings" />
+            </button>
+          )}
           {!sidebar && (
             <a className="icon" href={address({})} aria-label={texts.sidebar.newChat} title={texts.sidebar.newChat}><Icon name="new" /></a>
           )}
         </header>
         {status === 'offline' && <p className="offline" role="status">{texts.notices.offline}</p>}
-        {id ? (
-          <Thread key={identity.current.key} id={id} message={route.message} />
-        ) : (
-          <div className="welcome">
-            <p>{texts.conversation.empty}</p>
-            <Composer place="new" conversation={undefined} running={undefined} />
-          </div>
-        )}
+        <AnsweringContext value={answering}>
+          {id ? (
+            <Thread key={identity.current.key} id={id} message={route.message} />
+          ) : (
+            <div className="welcome">
+              <p>{texts.conversation.empty}</p>
+              <Composer place="new" conversation={undefined} running={undefined} />
+            </div>
+          )}
+        </AnsweringContext>
       </main>
       <Notices />
+      {isSetting && id && settings && (
+        <ChatSettingsDialog conversation={id} settings={settings} assistant={answering} onClose={() => setSetting(false)} />
+      )}
       {keys && (
         <Dialog title={texts.keys.title} onClose={() => setKeys(false)}>
           <dl className="keys">

@@ -1,13 +1,17 @@
 import { CauserieError, createClient } from '@causerie/client';
 import { createReplica } from '@causerie/client/replica';
 import { useEffect, useMemo, useState, type ReactElement } from 'react';
+import { AssistantsProvider } from './assistants/Assistants';
 import { Chat } from './Chat';
-import { leaveForToken, token } from './issuer';
+import { createPageClient } from './feed';
+import { leaveForToken, renewToken, token } from './issuer';
 import { SessionContext, type Session } from './shared/replica';
 import { go } from './shared/route';
 import { useSettings } from './shared/settings';
 import { SettingsDialog } from './SettingsDialog';
 import { SignIn } from './SignIn';
+import { Tokens } from './tokens';
+import { Quotas } from './usage/quotas';
 import { languages, TextsContext } from './texts';
 import { en } from './texts/en';
 
@@ -35,14 +39,16 @@ export function Page({ opening: { users, signIn: issuer } }: { opening: Opening 
 
   const session = useMemo<Session | undefined>(() => {
     if (!user) return undefined;
-    const client = createClient({ url: new URL('graphql', document.baseURI).href, token: user.token });
+    const tokens = new Tokens(user.id, user.token, issuer !== null && !users.includes(user) ? () => renewToken(issuer) : undefined);
+    const client = createPageClient(new URL('graphql', document.baseURI).href, tokens.get);
     const storagePrefix = `causerie:${user.id}:outbox:`;
-    return { userId: user.id, replica: createReplica({ client, storage: localStorage, storagePrefix }) };
+    const replica = createReplica({ client, storage: localStorage, storagePrefix });
+    return { userId: user.id, tokens, replica, quotas: new Quotas(client) };
   }, [user]);
 
   useEffect(() => {
     if (!session) return;
-    const { replica } = session;
+    const { replica, tokens } = session;
     const unsubscribe = replica.subscribe(() => {
       if (replica.status !== 'signed-out') return;
       setProblem('refused');
@@ -52,12 +58,15 @@ export function Page({ opening: { users, signIn: issuer } }: { opening: Opening 
       if (document.visibilityState === 'visible' && replica.status === 'offline') replica.reconnect();
     };
     replica.start();
+    // The feed ends with the token that it was opened with.
+    tokens.start(() => replica.reconnect());
     addEventListener('online', wake);
     document.addEventListener('visibilitychange', wake);
     return () => {
       unsubscribe();
       removeEventListener('online', wake);
       document.removeEventListener('visibilitychange', wake);
+      tokens.stop();
       replica.stop();
     };
   }, [session]);
@@ -90,19 +99,21 @@ export function Page({ opening: { users, signIn: issuer } }: { opening: Opening 
     <TextsContext value={languages[language] ?? en}>
       {session ? (
         <SessionContext value={session}>
-          <Chat key={session.userId} onSettings={() => setSettings(true)} />
-          {settings && (
-            <SettingsDialog
-              users={users.map(({ id }) => id)}
-              userId={session.userId}
-              onUser={change}
-              onSignOut={users.length > 0 ? undefined : () => {
-                setSettings(false);
-                setUser(undefined);
-              }}
-              onClose={() => setSettings(false)}
-            />
-          )}
+          <AssistantsProvider key={session.userId}>
+            <Chat onSettings={() => setSettings(true)} />
+            {settings && (
+              <SettingsDialog
+                users={users.map(({ id }) => id)}
+                userId={session.userId}
+                onUser={change}
+                onSignOut={users.length > 0 ? undefined : () => {
+                  setSettings(false);
+                  setUser(undefined);
+                }}
+                onClose={() => setSettings(false)}
+              />
+            )}
+          </AssistantsProvider>
         </SessionContext>
       ) : (
         <SignIn

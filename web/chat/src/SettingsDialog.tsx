@@ -3,6 +3,7 @@ import { Instructions } from './assistants/Instructions';
 import { Dialog } from './shared/Dialog';
 import { change, useSettings, type Theme } from './shared/settings';
 import { languages, useTexts } from './texts';
+import { QuotaList } from './usage/QuotaList';
 
 interface Props {
   users: readonly string[];
@@ -30,6 +31,7 @@ export function SettingsDialog({ users, userId, onUser, onSignOut, onClose }: Pr
         </select>
       </label>
       <Instructions />
+      <QuotaList />
       {users.length > 1 ? (
         <label>
           {texts.settings.user}

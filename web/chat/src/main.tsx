@@ -1,8 +1,8 @@
 // The first: it takes the token out of the address, before anything else reads that.
-import './issuer';
+import { isFramed } from './issuer';
 import { createRoot } from 'react-dom/client';
 import { Page, type Opening } from './Page';
 
 const opening = JSON.parse(document.getElementById('page')?.textContent || '{"users":[],"signIn":null}') as Opening;
 const root = document.getElementById('chat');
-if (root) createRoot(root).render(<Page opening={opening} />);
+if (root && !isFramed) createRoot(root).render(<Page opening={opening} />);

@@ -1,51 +1,36 @@
-import { useEffect, useState, type ReactElement } from 'react';
+import type { ReactElement } from 'react';
 import { notify } from '../shared/notices';
-import { useReplica, useSession } from '../shared/replica';
+import { reason } from '../shared/reason';
+import { useSession } from '../shared/replica';
 import { useTexts } from '../texts';
-import type { Assistants } from './useAssistants';
+import { useAssistants } from './Assistants';
 
 interface Props {
-  assistants: Assistants;
   /** The conversation to choose for; without one, the choice is for all that have none of their own. */
   conversation: string | undefined;
-  onUsual: (id: string) => void;
+  /** The one that is chosen for the conversation. */
+  chosen: string | null | undefined;
 }
 
-const CHOSEN = 'query ($id: ID!) { conversation(id: $id) { assistantId } }';
-const FOR_CONVERSATION = 'mutation ($input: UpdateConversationInput!) { updateConversation(input: $input) { conversation { id } } }';
-const FOR_ALL = 'mutation ($input: ConfigureViewerInput!) { configureViewer(input: $input) { viewer { id } } }';
-
 /** Which assistant answers, if there are several. */
-export function Choice({ assistants: { all, usual }, conversation, onUsual }: Props): ReactElement | null {
+export function Choice({ conversation, chosen }: Props): ReactElement | null {
   const { replica } = useSession();
   const texts = useTexts();
-  const [chosen, setChosen] = useState<string | null>(null);
-  // Another window may have chosen since: a choice changes the conversation.
-  const revision = useReplica((it) => conversation && it.conversation(conversation)?.revision);
-  const isOffered = all.length > 1;
-  useEffect(() => {
-    if (!isOffered || !conversation || !revision) return;
-    const leaving = new AbortController();
-    type Found = { conversation: { assistantId: string | null } | null };
-    replica.client
-      .query<Found>(CHOSEN, { id: conversation }, { signal: leaving.signal })
-      .then((found) => setChosen(found.conversation?.assistantId ?? null))
-      .catch(() => {});
-    return () => leaving.abort();
-  }, [replica, conversation, revision, isOffered]);
-  if (!isOffered) return null;
+  const { all, usual, setUsual } = useAssistants();
+  if (all.length < 2) return null;
 
   const choose = async (assistantId: string): Promise<void> => {
     try {
-      if (conversation) await replica.client.query(FOR_CONVERSATION, { input: { conversationId: conversation, assistantId } });
-      else await replica.client.query(FOR_ALL, { input: { assistantId } });
-      if (conversation) setChosen(assistantId);
-      else onUsual(assistantId);
+      if (conversation) await replica.updateConversation({ conversationId: conversation, assistantId });
+      else {
+        await replica.client.mutate('configureViewer', { assistantId }, 'viewer { id }');
+        setUsual(assistantId);
+      }
     } catch (error) {
-      notify(texts.notices.failed((error as Error).message));
+      notify(texts.notices.failed(reason(error, texts)));
     }
   };
-  const value = (conversation && chosen) || usual || '';
+  const value = chosen ?? usual ?? '';
   return (
     <select
       className="assistant"

@@ -1,10 +1,10 @@
 import { useEffect, useState, type ReactElement } from 'react';
 import { notify } from '../shared/notices';
+import { reason } from '../shared/reason';
 import { useSession } from '../shared/replica';
 import { useTexts } from '../texts';
 
 const READ = '{ viewer { instructions } }';
-const WRITE = 'mutation ($input: ConfigureViewerInput!) { configureViewer(input: $input) { viewer { id } } }';
 
 /** What every assistant is told before each of the user's conversations. It is kept when the field is left. */
 export function Instructions(): ReactElement {
@@ -23,11 +23,11 @@ export function Instructions(): ReactElement {
   const save = async (): Promise<void> => {
     if (saved === undefined || text.trim() === saved) return;
     try {
-      await replica.client.query(WRITE, { input: { instructions: text.trim() || null } });
+      await replica.client.mutate('configureViewer', { instructions: text.trim() || null }, 'viewer { id }');
       setSaved(text.trim());
       notify(texts.settings.saved);
     } catch (error) {
-      notify(texts.notices.failed((error as Error).message));
+      notify(texts.notices.failed(reason(error, texts)));
     }
   };
   return (

@@ -25,7 +25,8 @@ function math(level: 'block' | 'inline', begin: RegExp, rules: [pattern: RegExp,
 const marked = new Marked({
   gfm: true,
   extensions: [
-    math('block', /\$\$|\\\[/, [
+    // Elsewhere than at the beginning of a line, it is a part of its paragraph.
+    math('block', /(?<=\n)(?:\$\$|\\\[)/, [
       [/^\$\$([^$]+?)\$\$(?:\n|$)/, true],
       [/^\\\[([\s\S]+?)\\\](?:\n|$)/, true],
     ]),

@@ -1,10 +1,14 @@
 import type { Replica } from '@causerie/client';
 import { createContext, useContext, useSyncExternalStore } from 'react';
+import type { Tokens } from '../tokens';
+import type { Quotas } from '../usage/quotas';
 
 /** Who is signed in, and the one cache of what they have. */
 export interface Session {
   replica: Replica;
   userId: string;
+  tokens: Tokens;
+  quotas: Quotas;
 }
 
 export const SessionContext = createContext<Session | null>(null);

@@ -34,6 +34,7 @@ export function List({ state }: { state: ConversationState }): ReactElement {
   const end = useRef<HTMLDivElement>(null);
   const { hasMore, isLoading, error } = list;
   const isLive = useReplica((it) => it.status === 'live');
+  const isOffline = useReplica((it) => it.status === 'offline');
   useEffect(() => {
     if (!hasMore || isLoading || !isLive) return;
     const observer = new IntersectionObserver(
@@ -96,7 +97,7 @@ export function List({ state }: { state: ConversationState }): ReactElement {
           </ul>
         </section>
       ))}
-      {isLoading && <p className="hint">{texts.conversation.loading}</p>}
+      {isLoading && <p className="hint">{isOffline ? texts.conversation.unloaded : texts.conversation.loading}</p>}
       {!isLoading && !hasMore && groups.length === 0 && <p className="hint">{empty}</p>}
       <div ref={end} />
     </nav>

@@ -60,7 +60,7 @@ export function Sidebar({ search, onClose, onChosen, onSettings }: Props): React
           </button>
         ))}
         <button type="button" className="icon last" aria-label={texts.settings.title} title={texts.settings.title} onClick={onSettings}>
-          <Icon name="settings" />
+          <Icon name="gear" />
         </button>
       </footer>
     </aside>

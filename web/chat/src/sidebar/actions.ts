@@ -1,12 +1,13 @@
 import type { Conversation, Replica } from '@causerie/client';
 import { notify } from '../shared/notices';
+import { reason } from '../shared/reason';
 import type { Texts } from '../texts';
 
 /** What can be done with conversations, one or many; what takes them away can be undone. */
 export function conversationActions(replica: Replica, texts: Texts) {
   const each = (conversations: readonly Conversation[], run: (it: Conversation) => Promise<unknown>): Promise<unknown> =>
-    Promise.all(conversations.map(run)).catch((error: Error) => {
-      notify(texts.notices.failed(error.message));
+    Promise.all(conversations.map(run)).catch((error: unknown) => {
+      notify(texts.notices.failed(reason(error, texts)));
       throw error;
     });
   const undo = (run: () => Promise<unknown>) => ({ label: texts.actions.undo, run: () => void run().catch(() => {}) });

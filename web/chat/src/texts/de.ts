@@ -5,16 +5,21 @@ export const de: Texts = {
   actions: {
     archive: 'Archivieren', cancel: 'Abbrechen', close: 'Schließen', copied: 'Kopiert', copy: 'Kopieren',
     copyCode: 'Code kopieren', delete: 'Löschen', discard: 'Verwerfen', edit: 'Nachricht bearbeiten',
-    fork: 'In neuem Chat fortfahren', more: 'Mehr', pin: 'Anheften', rateDown: 'Schlechte Antwort',
+    fork: 'In neuem Chat fortfahren', keep: 'Speichern', more: 'Mehr', pin: 'Anheften', rateDown: 'Schlechte Antwort',
     rateUp: 'Gute Antwort', regenerate: 'Neu schreiben', rename: 'Umbenennen', restore: 'Wiederherstellen',
     retry: 'Noch einmal', save: 'Speichern und senden', select: 'Mehrere auswählen', send: 'Senden', stop: 'Anhalten',
     unarchive: 'Aus dem Archiv holen', undo: 'Rückgängig', unpin: 'Lösen',
+  },
+  chatSettings: {
+    title: 'Einstellungen dieses Chats', instructions: 'Was der Assistent hier wissen und beachten soll', temperature: 'Temperatur',
+    topP: 'Top P', maxTokens: 'Längste Antwort, in Token', reasoningEffort: 'Nachdenken', usual: 'Wie üblich', reset: 'Wieder wie üblich',
   },
   composer: { label: 'Nachricht', placeholder: 'Nachricht schreiben' },
   conversation: {
     empty: 'Worüber möchten Sie sprechen?',
     jumpToEnd: 'Zur letzten Nachricht', label: 'Nachrichten', loading: 'Wird geladen …',
     loadFailed: 'Die Unterhaltung konnte nicht geladen werden.', missing: 'Diese Unterhaltung gibt es nicht.',
+    unloaded: 'Dies wird geladen, sobald eine Verbindung da ist.',
     unread: 'Neu', untitled: 'Neuer Chat',
     waiting: 'Wartet auf die Verbindung', sending: 'Wird gesendet …', notSent: (reason) => `Nicht gesendet: ${reason}`,
   },
@@ -43,6 +48,7 @@ export const de: Texts = {
     image: 'Bild', length: 'Die Antwort hat ihre Grenze erreicht.', queued: 'Wartet, bis sie an der Reihe ist',
     stopped: 'Angehalten', thinking: 'Denkt nach …',
     thought: (seconds) => (seconds < 1 ? 'Nachgedacht' : `${seconds} s nachgedacht`),
+    estimated: 'Geschätzt, denn der Assistent hat es nicht gemeldet',
     tokens: (input, output) => `${input} + ${output} Token`, tool: (name) => `Aufruf von ${name}`,
     version: (number, count) => `Fassung ${number} von ${count}`,
     previousVersion: 'Vorige Fassung', nextVersion: 'Nächste Fassung', writing: 'Der Assistent schreibt',
@@ -53,6 +59,7 @@ export const de: Texts = {
     deleted: (count) => (count === 1 ? 'In den Papierkorb gelegt' : `${count} in den Papierkorb gelegt`),
     failed: (reason) => `Das ging nicht: ${reason}`,
     offline: 'Keine Verbindung. Was Sie senden, geht hinaus, sobald sie zurück ist.',
+    unreachable: 'Der Server ist nicht erreichbar.',
   },
   settings: {
     title: 'Einstellungen', theme: 'Aussehen', themes: { system: 'Wie das System', light: 'Hell', dark: 'Dunkel' },
@@ -64,6 +71,17 @@ export const de: Texts = {
     newChat: 'Neuer Chat', noHits: 'Nichts gefunden.', open: 'Unterhaltungen einblenden', search: 'Suchen',
     selected: (count) => `${count} ausgewählt`, trash: 'Papierkorb', unread: 'ungelesen', title: 'Titel',
     groups: { pinned: 'Angeheftet', today: 'Heute', yesterday: 'Gestern', week: 'Letzte 7 Tage', month: 'Letzte 30 Tage' },
+  },
+  usage: {
+    title: 'Verbrauch', periods: { DAY: 'heute', MONTH: 'in diesem Monat' }, kinds: { REPLIES: 'Antworten', TOKENS: 'Token', COST: 'Kosten' },
+    measures: {
+      REPLIES: (count, shown) => (count === 1 ? '1 Antwort' : `${shown} Antworten`),
+      TOKENS: (_, shown) => `${shown} Token`,
+    },
+    left: (left, all, period) => `${left} von ${all} ${period} übrig`,
+    none: (all, period, time) => `Sie haben ${all} ${period} verbraucht. Ab ${time} gibt es wieder mehr.`,
+    used: (used, all) => `${used} von ${all}`,
+    anew: (time) => `Ab ${time} von vorn`,
   },
   signIn: {
     title: 'Anmelden', explain: 'Diese Seite braucht ein Token Ihres Anmeldedienstes. Es bleibt im Speicher dieser Seite.',

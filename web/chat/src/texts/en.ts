@@ -3,16 +3,21 @@ export const en = {
   language: 'English',
   actions: {
     archive: 'Archive', cancel: 'Cancel', close: 'Close', copied: 'Copied', copy: 'Copy', copyCode: 'Copy code',
-    delete: 'Delete', discard: 'Discard', edit: 'Edit message', fork: 'Continue in a new chat', more: 'More',
+    delete: 'Delete', discard: 'Discard', edit: 'Edit message', fork: 'Continue in a new chat', keep: 'Save', more: 'More',
     pin: 'Pin', rateDown: 'Bad reply', rateUp: 'Good reply', regenerate: 'Regenerate', rename: 'Rename',
     restore: 'Restore', retry: 'Try again', save: 'Save and send', select: 'Select several', send: 'Send', stop: 'Stop',
     unarchive: 'Unarchive', undo: 'Undo', unpin: 'Unpin',
+  },
+  chatSettings: {
+    title: 'Settings of this chat', instructions: 'What the assistant should know and heed here', temperature: 'Temperature',
+    topP: 'Top P', maxTokens: 'Longest reply, in tokens', reasoningEffort: 'Reasoning', usual: 'As usual', reset: 'As usual again',
   },
   composer: { label: 'Message', placeholder: 'Write a message' },
   conversation: {
     empty: 'What would you like to talk about?',
     jumpToEnd: 'Go to the last message', label: 'Messages', loading: 'Loading …',
     loadFailed: 'The conversation could not be loaded.', missing: 'This conversation does not exist.',
+    unloaded: 'This is loaded when there is a connection.',
     unread: 'New', untitled: 'New chat',
     waiting: 'Waits for the connection', sending: 'Sending …', notSent: (reason: string) => `Not sent: ${reason}`,
   },
@@ -40,6 +45,7 @@ export const en = {
     } as Record<string, string>,
     image: 'image', length: 'The reply reached its limit.', queued: 'Waits for its turn', stopped: 'Stopped',
     thinking: 'Thinking …', thought: (seconds: number) => (seconds < 1 ? 'Thought' : `Thought for ${seconds} s`),
+    estimated: 'Estimated, as the assistant did not report it',
     tokens: (input: number, output: number) => `${input} + ${output} tokens`, tool: (name: string) => `Called ${name}`,
     version: (number: number, count: number) => `Version ${number} of ${count}`,
     previousVersion: 'Previous version', nextVersion: 'Next version', writing: 'The assistant is writing',
@@ -50,6 +56,7 @@ export const en = {
     deleted: (count: number) => (count === 1 ? 'Moved to the trash' : `${count} moved to the trash`),
     failed: (reason: string) => `That did not work: ${reason}`,
     offline: 'No connection. What you send goes out when it is back.',
+    unreachable: 'the server cannot be reached.',
   },
   settings: {
     title: 'Settings', theme: 'Appearance', themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
@@ -61,6 +68,17 @@ export const en = {
     newChat: 'New chat', noHits: 'Nothing was found.', open: 'Show the conversations', search: 'Search',
     selected: (count: number) => `${count} selected`, trash: 'Trash', unread: 'unread', title: 'Title',
     groups: { pinned: 'Pinned', today: 'Today', yesterday: 'Yesterday', week: 'Last 7 days', month: 'Last 30 days' },
+  },
+  usage: {
+    title: 'Usage', periods: { DAY: 'today', MONTH: 'this month' }, kinds: { REPLIES: 'Replies', TOKENS: 'Tokens', COST: 'Cost' },
+    measures: {
+      REPLIES: (count: number, shown: string) => (count === 1 ? '1 reply' : `${shown} replies`),
+      TOKENS: (count: number, shown: string) => (count === 1 ? '1 token' : `${shown} tokens`),
+    },
+    left: (left: string, all: string, period: string) => `${left} of ${all} left ${period}`,
+    none: (all: string, period: string, time: string) => `You have used your ${all} ${period}. There is more from ${time} on.`,
+    used: (used: string, all: string) => `${used} of ${all}`,
+    anew: (time: string) => `From ${time} on anew`,
   },
   signIn: {
     title: 'Sign in', explain: 'This page needs a token of your identity provider. It stays in the memory of this page.',

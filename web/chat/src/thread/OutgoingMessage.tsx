@@ -1,5 +1,7 @@
 import type { OutgoingMessage as Outgoing } from '@causerie/client';
 import type { ReactElement } from 'react';
+import { useAssistants } from '../assistants/Assistants';
+import { reason } from '../shared/reason';
 import { useReplica, useSession } from '../shared/replica';
 import { useTexts } from '../texts';
 
@@ -9,7 +11,7 @@ export function OutgoingMessage({ message }: { message: Outgoing }): ReactElemen
   const texts = useTexts();
   const isOffline = useReplica((it) => it.status === 'offline');
   const state = isOffline && message.state === 'sending' ? 'waiting' : message.state;
-  const reason = message.error instanceof Error ? message.error.message : '';
+  const { currency } = useAssistants();
   return (
     <article className="message user" aria-label={texts.message.by.USER}>
       <p className="bubble outgoing" dir="auto">{message.content}</p>
@@ -17,7 +19,7 @@ export function OutgoingMessage({ message }: { message: Outgoing }): ReactElemen
       {state === 'waiting' && <p className="status">{texts.conversation.waiting}</p>}
       {state === 'failed' && (
         <p className="status failed" role="alert">
-          {texts.conversation.notSent(reason)}
+          {texts.conversation.notSent(reason(message.error, texts, currency))}
           <button type="button" className="link" onClick={() => replica.resend(message.key)}>{texts.actions.retry}</button>
           <button type="button" className="link" onClick={() => replica.discard(message.key)}>{texts.actions.discard}</button>
         </p>

@@ -4,9 +4,11 @@ import { Markdown } from '../markdown/Markdown';
 import { Copy } from '../shared/Copy';
 import { Icon, type IconName } from '../shared/Icon';
 import { notify } from '../shared/notices';
+import { reason } from '../shared/reason';
 import { useSession } from '../shared/replica';
 import { go } from '../shared/route';
 import { useTexts } from '../texts';
+import { Took } from './Took';
 import { Versions } from './Versions';
 
 /** What the assistant has written, how it stands with it, and what can be done with it. */
@@ -54,7 +56,7 @@ function Status({ message }: { message: Message }): ReactElement | null {
   const { replica } = useSession();
   const texts = useTexts();
   const retry = (): void => {
-    void replica.retry({ messageId: message.id }).catch((error: Error) => notify(texts.notices.failed(error.message)));
+    void replica.retry({ messageId: message.id }).catch((error: unknown) => notify(texts.notices.failed(reason(error, texts))));
   };
   const again = (
     <button type="button" className="link" onClick={retry}>{texts.actions.retry}</button>
@@ -80,7 +82,7 @@ function Status({ message }: { message: Message }): ReactElement | null {
 function Actions({ message }: { message: Message }): ReactElement {
   const { replica } = useSession();
   const texts = useTexts();
-  const failed = (error: Error): void => notify(texts.notices.failed(error.message));
+  const failed = (error: unknown): void => notify(texts.notices.failed(reason(error, texts)));
   const rating = message.feedback?.rating;
   const rate = (wanted: Rating): void => {
     void replica.rate(message.id, rating === wanted ? null : wanted).catch(failed);
@@ -90,7 +92,7 @@ function Actions({ message }: { message: Message }): ReactElement {
       const { id } = await replica.client.fork(message.id);
       go({ conversation: id });
     } catch (error) {
-      failed(error as Error);
+      failed(error);
     }
   };
   const button = (icon: IconName, label: string, run: () => void, pressed?: boolean): ReactElement => (
@@ -98,8 +100,6 @@ function Actions({ message }: { message: Message }): ReactElement {
       <Icon name={icon} />
     </button>
   );
-  const { inputTokens, outputTokens } = message.usage ?? {};
-  const took = inputTokens != null && outputTokens != null ? texts.message.tokens(inputTokens, outputTokens) : undefined;
   return (
     <div className="actions">
       <Copy text={message.content} label={texts.actions.copy} />
@@ -108,7 +108,7 @@ function Actions({ message }: { message: Message }): ReactElement {
       {button('down', texts.actions.rateDown, () => rate('DOWN'), rating === 'DOWN')}
       {button('fork', texts.actions.fork, () => void fork())}
       <Versions message={message} />
-      {(message.model ?? took) && <span className="took">{[message.model, took].filter(Boolean).join(' · ')}</span>}
+      <Took message={message} />
     </div>
   );
 }

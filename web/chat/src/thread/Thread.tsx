@@ -3,6 +3,7 @@ import { Icon } from '../shared/Icon';
 import { useReplica, useSession } from '../shared/replica';
 import { go } from '../shared/route';
 import { useTexts } from '../texts';
+import { Anchor } from './Anchor';
 import { Composer } from './Composer';
 import { LiveRegion } from './LiveRegion';
 import { OutgoingMessage } from './OutgoingMessage';
@@ -19,6 +20,7 @@ export function Thread({ id, message }: { id: string; message: string | undefine
   const texts = useTexts();
   const thread = useReplica((it) => it.thread(id));
   const conversation = useReplica((it) => it.conversation(id));
+  const isOffline = useReplica((it) => it.status === 'offline');
   const { messages, outgoing } = thread;
   const loadOlder = useCallback(() => void replica.loadOlder(id).catch(() => {}), [replica, id]);
   const view = useWindow(messages.length, thread.hasOlder ? loadOlder : undefined);
@@ -81,7 +83,8 @@ export function Thread({ id, message }: { id: string; message: string | undefine
     <>
       <div className="viewport" ref={view.viewport} onScroll={view.onScroll} tabIndex={0} role="region" aria-label={texts.conversation.label}>
         <div className="messages" ref={view.content}>
-          {thread.isLoading && empty && <p className="hint">{texts.conversation.loading}</p>}
+          <Anchor hold={view.hold} restore={view.restore} of={`${view.start} ${view.end} ${messages.length}`} />
+          {thread.isLoading && empty && <p className="hint">{isOffline ? texts.conversation.unloaded : texts.conversation.loading}</p>}
           {Boolean(thread.error) && empty && (
             <p className="hint" role="alert">{texts.conversation.loadFailed}</p>
           )}
@@ -115,7 +118,7 @@ export function Thread({ id, message }: { id: string; message: string | undefine
             <Icon name="arrowDown" />
           </button>
         )}
-        <Composer place={id} conversation={id} running={thread.running[0]} />
+        <Composer place={id} conversation={id} running={thread.running[0]} last={messages.at(-1)} />
       </div>
       <LiveRegion running={thread.running[0]} />
     </>

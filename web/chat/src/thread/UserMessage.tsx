@@ -3,6 +3,7 @@ import { memo, useState, type ReactElement } from 'react';
 import { Copy } from '../shared/Copy';
 import { Icon } from '../shared/Icon';
 import { notify } from '../shared/notices';
+import { reason } from '../shared/reason';
 import { useSession } from '../shared/replica';
 import { useTexts } from '../texts';
 import { TextField } from './TextField';
@@ -47,7 +48,7 @@ function Editor({ message, onClose }: { message: Message; onClose: () => void })
       onClose();
     } catch (error) {
       setBusy(false);
-      notify(texts.notices.failed((error as Error).message));
+      notify(texts.notices.failed(reason(error, texts)));
     }
   };
   return (

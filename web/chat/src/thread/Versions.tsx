@@ -2,6 +2,7 @@ import type { Message } from '@causerie/client';
 import type { ReactElement } from 'react';
 import { Icon } from '../shared/Icon';
 import { notify } from '../shared/notices';
+import { reason } from '../shared/reason';
 import { useSession } from '../shared/replica';
 import { useTexts } from '../texts';
 
@@ -11,7 +12,7 @@ export function Versions({ message }: { message: Message }): ReactElement | null
   const texts = useTexts();
   if (message.siblingCount < 2) return null;
   const show = (id: string | null): void => {
-    if (id) void replica.activate(id).catch((error: Error) => notify(texts.notices.failed(error.message)));
+    if (id) void replica.activate(id).catch((error: unknown) => notify(texts.notices.failed(reason(error, texts))));
   };
   const { siblingIndex, siblingCount, previousVersionId, nextVersionId } = message;
   return (

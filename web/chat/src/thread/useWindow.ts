@@ -13,6 +13,12 @@ interface Window {
   count: number;
 }
 
+/** A message, and where it is in the window. */
+interface Place {
+  element: Element;
+  top: number;
+}
+
 export interface View {
   viewport: RefObject<HTMLDivElement | null>;
   content: RefObject<HTMLDivElement | null>;
@@ -24,6 +30,8 @@ export interface View {
   /** Brings a message into the page, and into sight. */
   reveal: (index: number) => void;
   onScroll: () => void;
+  hold: () => Place | undefined;
+  restore: (place: Place | undefined) => void;
 }
 
 /**
@@ -37,24 +45,38 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
   const [part, setPart] = useState<Window>({ after: 0, count: SHOWN });
   const [atEnd, setAtEnd] = useState(true);
   const sticky = useRef(true);
-  const anchor = useRef<{ element: Element; top: number } | undefined>(undefined);
+  /** Where the page was scrolled to last. */
+  const last = useRef(0);
   const wanted = useRef<number | undefined>(undefined);
 
   const end = Math.max(0, length - part.after);
   const start = Math.max(0, end - part.count);
 
-  /** Remembers where the first message in sight is, for after the next change. */
-  const hold = useCallback(() => {
+  /** Where the first message in sight is. */
+  const hold = useCallback((): Place | undefined => {
     const box = viewport.current;
-    if (!box) return;
+    if (!box) return undefined;
     const top = box.getBoundingClientRect().top;
     const element = [...box.querySelectorAll('[data-message]')].find((it) => it.getBoundingClientRect().bottom > top);
-    anchor.current = element && { element, top: element.getBoundingClientRect().top };
+    return element && { element, top: element.getBoundingClientRect().top };
+  }, []);
+
+  /** Shows what is wanted after the page has changed: a message, the end, or what was in sight before. */
+  const restore = useCallback((place: Place | undefined) => {
+    const box = viewport.current;
+    if (!box) return;
+    const element = wanted.current === undefined ? null : box.querySelector(`[data-index="${wanted.current}"]`);
+    if (element) {
+      wanted.current = undefined;
+      element.scrollIntoView({ block: 'center' });
+    } else if (wanted.current !== undefined) return;
+    else if (sticky.current) box.scrollTop = box.scrollHeight;
+    else if (place?.element.isConnected) box.scrollTop += place.element.getBoundingClientRect().top - place.top;
+    last.current = box.scrollTop;
   }, []);
 
   const toEnd = useCallback(() => {
     sticky.current = true;
-    anchor.current = undefined;
     setAtEnd(true);
     setPart({ after: 0, count: SHOWN });
     const box = viewport.current;
@@ -75,12 +97,14 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
     const box = viewport.current;
     if (!box) return;
     const below = box.scrollHeight - box.scrollTop - box.clientHeight;
-    const reached = below < AT_END && part.after === 0;
+    // Who scrolls up ever so little is not pulled back by the next word.
+    const near = box.scrollTop < last.current ? 2 : AT_END;
+    last.current = box.scrollTop;
+    const reached = below < near && part.after === 0;
     sticky.current = reached;
     setAtEnd(reached);
     if (box.scrollTop < NEAR) {
       if (start > 0) {
-        hold();
         const added = Math.min(STEP, start);
         const count = end - start + added;
         // What is far below leaves the page.
@@ -88,34 +112,12 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
         setPart({ after: part.after + removed, count: count - removed });
       } else loadOlder?.();
     } else if (below < NEAR && part.after > 0) {
-      hold();
       setPart({ after: Math.max(0, part.after - STEP), count: SHOWN });
     }
-  }, [end, start, part, hold, loadOlder]);
+  }, [end, start, part, loadOlder]);
 
-  // Older messages were loaded: what was the first stays where it is.
-  const known = useRef(length);
-  if (known.current !== length) {
-    if (!sticky.current && !anchor.current) hold();
-    known.current = length;
-  }
-
-  useLayoutEffect(() => {
-    const box = viewport.current;
-    if (!box) return;
-    const index = wanted.current;
-    if (index !== undefined) {
-      const element = box.querySelector(`[data-index="${index}"]`);
-      if (element) {
-        wanted.current = undefined;
-        element.scrollIntoView({ block: 'center' });
-      }
-    } else if (sticky.current) box.scrollTop = box.scrollHeight;
-    else if (anchor.current?.element.isConnected) {
-      box.scrollTop += anchor.current.element.getBoundingClientRect().top - anchor.current.top;
-    }
-    anchor.current = undefined;
-  }, [start, end, length]);
+  // What is in the page at first is shown at once, and what is revealed may be there already.
+  useLayoutEffect(() => restore(undefined), [restore, part, length]);
 
   // At the very top, no more scrolling tells that more is wanted.
   useEffect(onScroll, [onScroll, length]);
@@ -132,5 +134,5 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
     return () => observer.disconnect();
   }, []);
 
-  return { viewport, content, start, end, atEnd, toEnd, reveal, onScroll };
+  return { viewport, content, start, end, atEnd, toEnd, reveal, onScroll, hold, restore };
 }
