@@ -24,8 +24,9 @@ use crate::entity::{
 use crate::error::Error;
 use crate::index;
 use crate::options::days;
+use crate::reply::Replies;
 use crate::rest::rest_after;
-use crate::usage::{self, Ledger};
+use crate::usage;
 
 /// How many conversations one pass erases. If there may be more, the next pass begins at once.
 const CONVERSATIONS: u64 = 64;
@@ -54,17 +55,17 @@ pub struct Options {
     pub period: Duration,
 }
 
-/// Empties the trash every `period` until `shutdown`.
-pub fn start(database: Database, options: Options, shutdown: CancellationToken) {
+/// Empties the trash every `period` until `shutdown`. What has not ended in it is settled by the ledger of `replies`.
+pub fn start(database: Database, replies: Replies, options: Options, shutdown: CancellationToken) {
     background::repeat(options.period, shutdown, move || {
-        let database = database.clone();
-        async move { Ok(empty(&database, options.keep).await? >= CONVERSATIONS) }
+        let (database, replies) = (database.clone(), replies.clone());
+        async move { Ok(empty(&database, &replies, options.keep).await? >= CONVERSATIONS) }
     });
 }
 
 /// Erases conversations that were deleted more than `keep` ago. Returns how many it found; if that is
 /// [`CONVERSATIONS`], there may be more.
-async fn empty(database: &Database, keep: Duration) -> Result<u64, Error> {
+async fn empty(database: &Database, replies: &Replies, keep: Duration) -> Result<u64, Error> {
     use conversation::Column;
     let due = conversation::Entity::find()
         .select_only()
@@ -76,7 +77,7 @@ async fn empty(database: &Database, keep: Duration) -> Result<u64, Error> {
     let mut failed = None;
     for (user, id) in &found {
         // One that fails is tried again later, and does not keep the others from being erased.
-        if let Err(error) = erase(database, keep, user, *id).await {
+        if let Err(error) = erase(database, replies, keep, user, *id).await {
             tracing::warn!(conversation = %id, error = %error.message(), "could not erase a deleted conversation");
             failed = Some(error);
         }
@@ -85,12 +86,18 @@ async fn empty(database: &Database, keep: Duration) -> Result<u64, Error> {
 }
 
 /// Erases a conversation, unless another server does or it was restored.
-async fn erase(database: &Database, keep: Duration, user: &str, id: Uuid) -> Result<(), Error> {
+async fn erase(
+    database: &Database,
+    replies: &Replies,
+    keep: Duration,
+    user: &str,
+    id: Uuid,
+) -> Result<(), Error> {
     if mark_erasing(database, keep, user, id).await? {
         database.update(index::delete_title(database.backend(), user, id)).await?;
         clear_digest(database, user, id).await?;
         erase_metadata(database, user, id).await?;
-        settle(database, user, id).await?;
+        settle(database, replies, user, id).await?;
         erase_settings(database, user, id).await?;
         erase_messages(database, user, id).await?;
         erase_tombstones(database, user, id).await?;
@@ -150,7 +157,7 @@ async fn clear_digest(database: &Database, user: &str, conversation: Uuid) -> Re
 
 /// Settles what the replies of a conversation have used that have not ended: they cannot any more. There are some only if
 /// their servers have not heard yet that they are to stop.
-async fn settle(database: &Database, user: &str, conversation: Uuid) -> Result<(), Error> {
+async fn settle(database: &Database, replies: &Replies, user: &str, conversation: Uuid) -> Result<(), Error> {
     use message::Column;
     let unended = message::Entity::find()
         .select_only()
@@ -165,10 +172,10 @@ async fn settle(database: &Database, user: &str, conversation: Uuid) -> Result<(
         return Ok(());
     }
     database
-        .write(user, (user.to_owned(), unended), |write, (user, unended)| {
+        .write(user, (replies.clone(), user.to_owned(), unended), |write, (replies, user, unended)| {
             Box::pin(async move {
                 for request in usage::under_way(write, user, unended).await? {
-                    Ledger::default().settle_lost(write, user, &request).await?;
+                    replies.ledger().settle_lost(write, user, &request).await?;
                 }
                 Ok(())
             })

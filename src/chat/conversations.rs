@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::metadata_index::{IndexChange, check_values};
 use super::receipt::{Created, IdempotentRequest};
-use super::{Chat, Metadata, text, unchanged};
+use super::{Chat, ConversationSettings, Metadata, text, unchanged};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity, TitleOrigin};
 use crate::error::Error;
@@ -22,6 +22,9 @@ pub struct CreateConversation {
     pub title: Option<String>,
     /// The client's metadata.
     pub metadata: Metadata,
+    /// Which assistant answers, how, and what it is told.
+    #[serde(flatten)]
+    pub settings: ConversationSettings,
     /// The idempotency key: a second request with the same key returns the first one's conversation.
     #[serde(skip)]
     pub idempotency_key: Option<String>,
@@ -54,13 +57,14 @@ impl Chat {
     /// Starts a conversation without messages.
     ///
     /// # Errors
-    /// [`Error::BadUserInput`] if the title or the metadata are not within their bounds.
+    /// [`Error::BadUserInput`] if the title, the metadata, the parameters or the instructions are not within their bounds;
+    /// [`Error::NotFound`] if the viewer may choose no such assistant.
     pub async fn create_conversation(
         &self,
-        request: CreateConversation,
+        mut request: CreateConversation,
     ) -> Result<conversation::Model, Error> {
-        let title = request.title.as_deref().map(text::title).transpose()?.map(str::to_owned);
-        let request = CreateConversation { title, ..request };
+        request.title = request.title.as_deref().map(text::title).transpose()?.map(str::to_owned);
+        self.check_instructions(&mut request.settings.instructions)?;
         check_values(&request.metadata)?;
         let key = request.idempotency_key.as_deref();
         let idempotent = IdempotentRequest::new(key, "createConversation", &request)?;
@@ -81,6 +85,9 @@ impl Chat {
                 Entity::insert(row.clone().into_active_model()).exec_without_returning(&**write).await?;
                 index::index_title(write, &row).await?;
                 chat.index_metadata(write, &[IndexChange::new(&row)]).await?;
+                if !request.settings.is_empty() {
+                    chat.change_settings(write, id, &request.settings).await?;
+                }
                 Ok(row)
             })
         })

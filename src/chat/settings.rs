@@ -24,6 +24,12 @@ pub enum Patch<T> {
     Set(T),
 }
 
+impl<T> From<Option<T>> for Patch<T> {
+    fn from(chosen: Option<T>) -> Self {
+        chosen.map_or(Self::Keep, Self::Set)
+    }
+}
+
 impl<T: Clone> Patch<T> {
     /// Whether it stays as it is.
     #[must_use]

@@ -7,7 +7,7 @@ use super::Chat;
 use super::read::{Effort, RowSize};
 use crate::database::now;
 use crate::error::Error;
-use crate::usage::{Amount, Spent, Standing};
+use crate::usage::{Amount, QuotaUsage, Spent};
 
 /// How many days of usage one query may ask for.
 const MAX_DAYS: i64 = 366;
@@ -50,13 +50,13 @@ impl RowSize for UsageDay {
 
 impl Chat {
     /// How much of each quota of the viewer's plan is used, in the operator's order.
-    pub async fn quotas(&self) -> Result<Vec<Standing>, Error> {
+    pub async fn quotas(&self) -> Result<Vec<QuotaUsage>, Error> {
         let (ledger, plan, now) = (self.replies.ledger(), self.viewer.plan(), now());
         let spent: Vec<Spent> = match ledger.spent(self.database.backend(), self.user(), plan, now) {
             Some(statement) => self.find(statement).await?,
             None => Vec::new(),
         };
-        Ok(ledger.standings(plan, now, &spent))
+        Ok(ledger.quota_usages(plan, now, &spent))
     }
 
     /// What was used from `since` to `until`, both included, which is today without it: of each day and assistant.

@@ -53,7 +53,8 @@ impl ViewerFields {
     async fn assistant(&self, context: &Context<'_>) -> Result<Option<Assistant>, Error> {
         let settings = context.rows()?.load_one(OwnSettings).await?;
         let id = settings.as_ref().and_then(|settings| settings.assistant_id.as_deref());
-        Ok(id.map(|id| Ok::<_, Error>(Assistant::chosen(context.chat()?, id))).transpose()?.flatten())
+        let Some(id) = id else { return Ok(None) };
+        Ok(Assistant::chosen(context.chat()?, id))
     }
 
     /// The id of the assistant that the user has chosen for all conversations. It is `null` if none is: the default one then

@@ -54,13 +54,8 @@ impl Replies {
         let (replies, reply) = (self.clone(), reply.clone());
         self.0.tasks.spawn(async move {
             let _permit = permit;
-            tokio::select! {
-                result = replies.improve_title(&titles, &reply) => {
-                    if let Err(error) = result {
-                        error.log();
-                    }
-                }
-                () = replies.0.draining.cancelled() => {}
+            if let Err(error) = replies.improve_title(&titles, &reply).await {
+                error.log();
             }
         });
     }
@@ -68,15 +63,20 @@ impl Replies {
     async fn improve_title(&self, titles: &TitleAssistant, reply: &message::Model) -> Result<(), Error> {
         let (user, id) = (reply.user_id.as_str(), reply.conversation_id);
         let Some((derived, beginning)) = self.first_messages(reply).await? else { return Ok(()) };
+        if self.0.draining.is_cancelled() {
+            return Ok(());
+        }
         let prompt = prompt(beginning);
         let prompt_tokens = prompt.tokens();
         let mut answer = Answer::default();
-        let asking = answer.ask(&*titles.writer, prompt);
-        let is_late = timeout(TITLE_TIMEOUT, asking).await.is_err();
-        if is_late {
+        // A server that stops does not wait for a title; what was asked for is paid for nevertheless.
+        let asking = self.0.draining.run_until_cancelled(answer.ask(&*titles.writer, prompt));
+        let asked = timeout(TITLE_TIMEOUT, asking).await;
+        if asked.is_err() {
             tracing::info!(conversation = %id, "the title model took too long");
         }
-        let title = if answer.failed || is_late { None } else { extract_title(&answer.text) };
+        let is_whole = matches!(asked, Ok(Some(()))) && !answer.failed;
+        let title = if is_whole { extract_title(&answer.text) } else { None };
         if title.is_none() {
             tracing::info!(conversation = %id, "the title model gave no title");
         }

@@ -55,7 +55,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
     let signals = signals(&database, &drained)?;
     let replies = Replies::start(database.clone(), signals.clone(), Arc::new(catalog), serve.reply);
     tokio::spawn(index::catch_up(database.clone(), signals.clone(), shutdown.clone()));
-    trash::start(database.clone(), serve.chat.trash, shutdown.clone());
+    trash::start(database.clone(), replies.clone(), serve.chat.trash, shutdown.clone());
     receipts::start(database.clone(), serve.receipts, shutdown.clone());
     statistics::keep(database.clone(), statistics::PERIOD, shutdown.clone());
     chat::resume_steps(database.clone(), replies.clone(), serve.chat, shutdown.clone());

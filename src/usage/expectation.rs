@@ -7,10 +7,8 @@ use sea_orm::Value;
 use serde::{Serialize, Serializer};
 
 use super::ledger::{MAX_TOKENS, Terms};
-use super::{Amount, Ledger, Price};
-
-/// The most that is reserved for one request, in billionths: a million units.
-const MAX_COST: &str = "1000000000000000";
+use super::price::MAX_COST;
+use super::{Amount, Ledger, Period, Price};
 
 /// How many tokens a reply is expected to have at most if nothing limits it.
 pub(crate) const REPLY_TOKENS: i64 = 1024;
@@ -22,15 +20,29 @@ const PRICED: &str = "expected AS (
     SELECT {text} + COALESCE(
         CAST(usage ->> 'input_tokens' AS BIGINT) + COALESCE(CAST(usage ->> 'output_tokens' AS BIGINT), 0),
         CASE WHEN bytes / 4 < terms.context THEN bytes / 4 ELSE terms.context END
-    ) AS input, CAST(usage ->> 'cost' AS BIGINT) AS cost FROM basis CROSS JOIN terms
+    ) AS input FROM basis CROSS JOIN terms
 ), priced AS (
     SELECT terms.assistant_id, expected.input, expected.input + terms.reply AS tokens,
-        CASE WHEN terms.reported THEN COALESCE(expected.cost, 0)
+        CASE WHEN terms.reported THEN {reported}
             WHEN terms.input_price IS NULL THEN NULL
             WHEN expected.input * terms.input_price + terms.reply * terms.output_price > {maximum} THEN {maximum}
             ELSE CAST(ROUND(expected.input * terms.input_price + terms.reply * terms.output_price) AS BIGINT) END AS cost
     FROM expected CROSS JOIN terms
 )";
+
+/// What is expected of a request whose provider reports what it costs: for each token as much as the user's tokens of this
+/// assistant have cost in this month, or else those of the last reply; nothing if neither is known.
+const REPORTED: &str = "(
+            SELECT CAST(ROUND(CASE WHEN each < {maximum} THEN each ELSE {maximum} END) AS BIGINT) FROM (
+                SELECT (expected.input + terms.reply) * COALESCE(
+                    (SELECT NULLIF(CAST(SUM(cost) AS DOUBLE PRECISION), 0) / NULLIF(SUM(input + output), 0) FROM usage_day
+                        WHERE user_id = $1 AND day >= {month} AND assistant_id = terms.assistant_id),
+                    CAST(usage ->> 'cost' AS DOUBLE PRECISION) / NULLIF(CAST(usage ->> 'input_tokens' AS BIGINT)
+                        + COALESCE(CAST(usage ->> 'output_tokens' AS BIGINT), 0), 0),
+                    0
+                ) AS each FROM basis
+            ) AS rated
+        )";
 
 /// What is expected of a request: parts of a statement whose `$1` is the user, and their values.
 pub(crate) struct Expectation {
@@ -54,7 +66,15 @@ impl Ledger {
     ) -> Expectation {
         let mut values = Values { values: Vec::new(), first };
         let text = values.add(i64::from(text_tokens));
-        let priced = PRICED.replace("{text}", &text).replace("{maximum}", MAX_COST);
+        // Without such an assistant, no statement has to be larger for it.
+        let is_reported = self.assistants.values().any(|terms| terms.price == Some(Price::Reported));
+        let reported = if is_reported {
+            REPORTED.replace("{month}", &values.add(Period::Month.first_day(day)))
+        } else {
+            "NULL".to_owned()
+        };
+        let priced = PRICED.replace("{text}", &text).replace("{reported}", &reported);
+        let priced = priced.replace("{maximum}", &MAX_COST.to_string());
         let mut allowed = "TRUE".to_owned();
         for quota in self.quotas_of(plan) {
             let mut limits = Vec::new();
@@ -98,10 +118,7 @@ impl From<&Terms> for ExpectedTerms {
     fn from(terms: &Terms) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
         let each = |rate: Amount| rate.billionths() as f64 / 1e6;
-        let rates = match terms.price {
-            Some(Price::PerMillion(rates)) => Some(rates),
-            Some(Price::Reported) | None => None,
-        };
+        let rates = terms.price.as_ref().and_then(Price::rates);
         Self {
             context: i64::from(terms.context_tokens).min(MAX_TOKENS),
             input_price: rates.map(|rates| each(rates.input)),

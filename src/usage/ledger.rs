@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::price::MAX_COST;
 use super::{Amount, Calendar, Price, Quota, Tokens};
 use crate::entity::message::Usage;
 
@@ -69,14 +70,16 @@ impl Ledger {
             cost: None,
         };
         let impossible = (reported.input_tokens, reported.output_tokens) != (input, output)
-            || usage.cached_input_tokens != reported.cached_input_tokens && input.is_some();
+            || usage.cached_input_tokens != reported.cached_input_tokens && input.is_some()
+            || reported.cost.is_some_and(|cost| !is_possible(cost));
         if impossible {
             tracing::warn!(
                 assistant,
                 input = reported.input_tokens,
                 cached = reported.cached_input_tokens,
                 output = reported.output_tokens,
-                "the provider reports numbers of tokens that cannot be: the estimate counts"
+                cost = reported.cost,
+                "the provider reports numbers that cannot be: the estimate counts"
             );
         }
         Usage { cost: self.cost(assistant, &usage, reported.cost), ..usage }
@@ -85,10 +88,15 @@ impl Ledger {
     /// What `usage` costs, in billionths.
     fn cost(&self, assistant: &str, usage: &Usage, reported: Option<i64>) -> Option<i64> {
         match self.terms(assistant)?.price? {
-            Price::Reported => reported.filter(|cost| *cost >= 0),
+            Price::Reported => reported.filter(|cost| is_possible(*cost)),
             Price::PerMillion(rates) => Some(rates.cost(Tokens::of(usage)).billionths()),
         }
     }
+}
+
+/// Whether one request can have cost so many billionths.
+fn is_possible(cost: i64) -> bool {
+    (0..=MAX_COST).contains(&cost)
 }
 
 impl Tokens {
@@ -181,5 +189,10 @@ mod tests {
         assert_eq!(usage(Some(rates())), Some(1000 + 10_000));
         assert_eq!(usage(None), None);
         assert_eq!(ledger(Some(Price::Reported)).usage("fast", None, || ESTIMATE).cost, None);
+        for absurd in [-1, MAX_COST + 1, i64::MAX] {
+            let reported = Usage { cost: Some(absurd), ..reported };
+            let usage = ledger(Some(Price::Reported)).usage("fast", Some(reported), || ESTIMATE);
+            assert_eq!((usage.cost, usage.estimated), (None, false), "{absurd}");
+        }
     }
 }

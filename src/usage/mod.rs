@@ -10,10 +10,10 @@ mod expectation;
 mod ledger;
 mod price;
 mod quota;
+mod quota_usage;
 mod report;
 mod reservation;
 mod settlement;
-mod standing;
 mod table;
 
 pub use self::amount::Amount;
@@ -22,11 +22,11 @@ pub(crate) use self::expectation::{Expectation, REPLY_TOKENS};
 pub use self::ledger::{Ledger, Terms};
 pub use self::price::{Price, Rates, Tokens};
 pub use self::quota::{Measure, Period, Quota};
+pub(crate) use self::quota_usage::Spent;
+pub use self::quota_usage::{Allowance, Exceeded, QuotaUsage};
 pub use self::report::{By, Query, Report, Sums};
 pub(crate) use self::reservation::{Asked, RESERVED};
 pub(crate) use self::settlement::{
     SETTLED, TitleUsage, UnderWay, cancel, settle, under_way, under_way_sql, values,
 };
-pub(crate) use self::standing::Spent;
-pub use self::standing::{Allowance, Exceeded, Standing};
 pub use self::table::Format;

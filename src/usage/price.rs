@@ -12,7 +12,7 @@ use super::Amount;
 const MILLION: i128 = 1_000_000;
 
 /// The most that one request is said to have cost: a million units of the currency.
-const MAX_COST: i64 = 1_000_000_000_000_000;
+pub(super) const MAX_COST: i64 = 1_000_000_000_000_000;
 
 /// What the requests to a model cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,17 @@ impl Rates {
             + part(tokens.output, self.output);
         let cost = (whole + MILLION / 2) / MILLION;
         Amount::of_billionths(i64::try_from(cost).unwrap_or(MAX_COST).min(MAX_COST))
+    }
+}
+
+impl Price {
+    /// What tokens cost, if that is known beforehand.
+    #[must_use]
+    pub const fn rates(&self) -> Option<&Rates> {
+        match self {
+            Self::Reported => None,
+            Self::PerMillion(rates) => Some(rates),
+        }
     }
 }
 

@@ -12,11 +12,15 @@ use crate::error::Error;
 /// How many bytes of text a token has by estimate, where the text is not at hand.
 const BYTES_PER_TOKEN: i64 = 4;
 
-/// Settles the open entry of a reply, if it has one. A cost that is not known is what was reserved.
+/// Settles the open entry of a reply, if it has one. Where the cost is not known, each token costs what was reserved for
+/// it, unless that is more than a million units of the currency.
 const SETTLE: &str = "
 UPDATE usage_entry
 SET settled = TRUE, model = $3, input = $4, cached_input = $5, output = $6, estimated = $7,
-    cost = COALESCE($8, reserved_cost)
+    cost = COALESCE($8, CASE
+        WHEN CAST(reserved_cost AS DOUBLE PRECISION) * ($4 + $6) < 1e15 * reserved_tokens
+        THEN CAST(ROUND(CAST(reserved_cost AS DOUBLE PRECISION) * ($4 + $6) / reserved_tokens) AS BIGINT)
+        ELSE reserved_cost END)
 WHERE user_id = $1 AND reply_id = $2 AND NOT settled
 RETURNING assistant_id, day, purpose, cost, reserved_tokens, reserved_cost";
 
@@ -32,7 +36,10 @@ WHERE user_id = $1 AND day = $2 AND assistant_id = $3";
 pub(crate) const SETTLED: &str = "settled AS (
         UPDATE usage_entry
         SET settled = TRUE, model = $11, input = $15, cached_input = $16, output = $17, estimated = $18,
-            cost = COALESCE($19, reserved_cost)
+            cost = COALESCE($19, CASE
+                WHEN CAST(reserved_cost AS DOUBLE PRECISION) * ($15 + $17) < 1e15 * reserved_tokens
+                THEN CAST(ROUND(CAST(reserved_cost AS DOUBLE PRECISION) * ($15 + $17) / reserved_tokens) AS BIGINT)
+                ELSE reserved_cost END)
         FROM closed WHERE usage_entry.user_id = $1 AND usage_entry.reply_id = $2 AND NOT usage_entry.settled
         RETURNING usage_entry.*
     ), counted AS (

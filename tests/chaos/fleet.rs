@@ -63,12 +63,14 @@ impl Fleet {
         Self { database, arguments, logs, journal, starting, urls, lifetimes }
     }
 
-    /// Starts a server, again and again while the database is away.
+    /// Starts a server, again and again while the database is away. `{place}` in its arguments is its place.
     pub async fn start(&self, place: usize) -> ServerSlot {
         let _one = self.starting.lock().await;
         let log = self.logs.join(format!("server-{place}.log"));
+        let own = |argument: &String| argument.replace("{place}", &place.to_string());
+        let arguments: Vec<String> = self.arguments.iter().map(own).collect();
         loop {
-            match Server::start(&self.database, Limits::None, &self.arguments, &log).await {
+            match Server::start(&self.database, Limits::None, &arguments, &log).await {
                 Ok(server) => {
                     let mut urls = self.urls.lock().unwrap();
                     if urls.len() <= place {

@@ -16,6 +16,7 @@
 )]
 
 mod api;
+mod assistants;
 mod checker;
 mod database;
 mod device;

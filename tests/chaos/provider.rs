@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
+use crate::assistants;
 use crate::parts::{CALL, Parts, REASONING, TEXT};
 
 /// What was asked for once, and what was said to it.
@@ -31,6 +32,10 @@ pub struct Work {
     /// How many tokens the prompt is said to have, which are no other's, and the text.
     pub input: i64,
     pub output: i64,
+    /// Who was asked.
+    pub model: String,
+    /// Whether it is a title.
+    pub is_title: bool,
 }
 
 /// How a text comes.
@@ -68,8 +73,29 @@ struct Script {
     pause: Duration,
     last: usize,
     timed: bool,
-    /// The number of the work.
+    /// The number of the work, and who was asked.
     number: usize,
+    model: String,
+}
+
+/// What is asked for.
+struct Request {
+    said: String,
+    model: String,
+    is_title: bool,
+}
+
+impl Request {
+    fn read(request: &Value) -> Self {
+        let turns = request["messages"].as_array().map_or(&[][..], Vec::as_slice);
+        let content = |turn: &Value| turn["content"].as_str().unwrap_or_default().to_owned();
+        let last = |role: &str| turns.iter().rev().find(|turn| turn["role"] == role).map(content);
+        Self {
+            said: last("user").unwrap_or_default(),
+            model: request["model"].as_str().unwrap_or_default().to_owned(),
+            is_title: last("system").is_some_and(|text| text.starts_with("You name conversations")),
+        }
+    }
 }
 
 /// A provider that listens until the process ends.
@@ -107,11 +133,13 @@ impl Provider {
     }
 
     /// Makes up an answer.
-    fn compose(&self, said: String) -> Script {
+    fn compose(&self, request: Request) -> Script {
+        let Request { said, model, is_title } = request;
         let mut works = self.0.works.lock().unwrap();
         let mut chance = self.0.chance.lock().unwrap();
         let number = works.len();
         let (count, pause) = match self.0.pace {
+            _ if is_title => (0, Duration::from_millis(chance.u64(0..300))),
             // Some are still being written when a frozen server comes back to life.
             Pace::Random if chance.u8(0..7) == 0 => {
                 (chance.usize(60..90), Duration::from_millis(chance.u64(50..80)))
@@ -124,7 +152,7 @@ impl Provider {
             Pace::Prompt if said.starts_with(SLOWLY) => (SLOW_WORDS, Duration::from_secs(1)),
             Pace::Prompt => {
                 let words = vec![Word { text: said, ..Word::default() }];
-                return Script { words, pause: Duration::ZERO, last: 1, timed: false, number };
+                return Script { words, pause: Duration::ZERO, last: 1, timed: false, number, model };
             }
         };
         let owner = said.split(':').next().unwrap_or_default();
@@ -140,7 +168,12 @@ impl Provider {
             let call = (!timed && index % 7 == 3 && index < count).then(|| format!("call {number}.{index}"));
             Word { text, reasoning, call }
         };
-        let words: Vec<Word> = (0..=count).map(word).collect();
+        let words: Vec<Word> = if is_title {
+            // Nothing that could be a title, so that no device has to learn of one.
+            vec![Word { text: "…".to_owned(), ..Word::default() }; 2]
+        } else {
+            (0..=count).map(word).collect()
+        };
         let mut parts = Parts::default();
         for word in &words {
             word.reasoning.iter().for_each(|text| parts.push(REASONING, text));
@@ -149,18 +182,15 @@ impl Provider {
         }
         let text = words.iter().map(|word| word.text.as_str()).collect();
         let [input, output] = usage_of(number, words.len());
-        works.push(Work { said, text, parts, input, output });
+        works.push(Work { said, text, parts, input, output, model: model.clone(), is_title });
         let breaks = !timed && chance.u8(0..20) == 0;
         let last = if breaks { words.len() / 2 } else { words.len() };
-        Script { last, words, pause, timed, number }
+        Script { last, words, pause, timed, number, model }
     }
 }
 
 async fn complete(State(provider): State<Provider>, Json(request): Json<Value>) -> Response {
-    let turns = request["messages"].as_array().cloned().unwrap_or_default();
-    let said = turns.iter().rev().find(|turn| turn["role"] == "user");
-    let said = said.and_then(|turn| turn["content"].as_str()).unwrap_or_default().to_owned();
-    let script = Arc::new(provider.compose(said));
+    let script = Arc::new(provider.compose(Request::read(&request)));
     let chunks = stream::unfold(0, move |index| {
         let script = script.clone();
         async move {
@@ -188,10 +218,12 @@ async fn complete(State(provider): State<Provider>, Json(request): Json<Value>) 
                 None => return None,
             };
             let [input, output] = usage_of(script.number, script.words.len());
-            let usage = (index == script.words.len())
-                .then(|| json!({ "prompt_tokens": input, "completion_tokens": output }));
+            let usage = (index == script.words.len()).then(|| {
+                let cost = assistants::reported_cost(&script.model, input, output);
+                json!({ "prompt_tokens": input, "completion_tokens": output, "cost": cost })
+            });
             let chunk = json!({
-                "object": "chat.completion.chunk", "model": "chaos", "choices": [delta], "usage": usage,
+                "object": "chat.completion.chunk", "model": script.model, "choices": [delta], "usage": usage,
             });
             Some((Ok::<_, Infallible>(Bytes::from(format!("data: {chunk}\n\n"))), index + 1))
         }

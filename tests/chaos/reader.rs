@@ -108,7 +108,8 @@ fn operation(read: &Read, chance: &mut fastrand::Rng) -> (String, &'static str, 
 fn question(read: &Read) -> Option<(Value, (&str, &str))> {
     let (field, input) = read.request.as_ref()?;
     let is_plain = *field == "sendMessage" && input["onBusy"] == "ENQUEUE";
-    let question = json!({ "message": input["content"], "conversation_id": input["conversationId"] });
+    let question = json!({ "message": input["content"], "conversation_id": input["conversationId"],
+        "assistant_id": input["assistantId"] });
     is_plain.then_some((question, (input["idempotencyKey"].as_str()?, read.cursor.as_deref()?)))
 }
 

@@ -25,7 +25,7 @@ use crate::provider::{Pace, Provider};
 use crate::sampler::Sampler;
 use crate::settings::{LEASE, Settings};
 use crate::world::{User, World};
-use crate::{follower, reader, self_test};
+use crate::{assistants, follower, reader, self_test};
 
 /// How long what is under way may take to end once no fault is made any more.
 const SETTLING: Duration = Duration::from_mins(1);
@@ -71,7 +71,8 @@ async fn break_and_check(settings: Settings, journal: Arc<Journal>) -> Result<()
     std::fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
     println!("chaos: the servers' logs are in {}", logs.display());
     let database = if settings.sqlite { Database::sqlite(&logs) } else { Database::postgres().await? };
-    let fleet = Arc::new(Fleet::new(database.url(), arguments(&provider), logs, journal.clone()));
+    let assistants = assistants::write(&logs, provider.url(), settings.servers, settings.seconds)?;
+    let fleet = Arc::new(Fleet::new(database.url(), arguments(assistants), logs, journal.clone()));
     let mut posts = Vec::new();
     for place in 0..settings.servers {
         posts.push(fleet.start(place).await);
@@ -123,7 +124,7 @@ async fn break_and_check(settings: Settings, journal: Arc<Journal>) -> Result<()
     let checker = checker.map_err(|error| error.to_string())?;
     checker.check();
     let ledger = Ledger::read(&connection).await.map_err(|error| error.to_string())?;
-    ledger.check(&journal, &provider.works(), &checker.complete());
+    ledger.check(&journal, &provider.works(), &checker.complete(), assistants::limit(settings.seconds));
     check_logs(&fleet, &journal);
     if let Some(missing) = journal.missing() {
         journal.violation(&format!("the run proves nothing: {missing}: 0"));
@@ -132,11 +133,10 @@ async fn break_and_check(settings: Settings, journal: Arc<Journal>) -> Result<()
     Ok(())
 }
 
-fn arguments(provider: &Provider) -> Vec<String> {
+fn arguments(assistants: String) -> Vec<String> {
     let text = |time: Duration| format!("{}ms", time.as_millis());
     let arguments = [
-        ("--assistant-url", provider.url().to_owned()),
-        ("--assistant-model", "chaos".to_owned()),
+        ("--assistants", assistants),
         ("--reply-lease", text(LEASE)),
         ("--reply-checkpoint", "100ms".to_owned()),
         ("--reply-attempts", "3".to_owned()),

@@ -108,6 +108,8 @@ fn check(break_promise: impl Fn(&mut Story)) -> Journal {
         parts: parts("call 0.0"),
         input: 1,
         output: 1,
+        model: "fast".to_owned(),
+        is_title: false,
     }];
     Checker::of(&journal, works, vec![story.conversation], story.messages, Vec::new()).check();
     journal
@@ -121,36 +123,42 @@ fn ledger_self_test() -> Result<(), String> {
         parts: Parts::default(),
         input: 100 + number,
         output: 7,
+        model: "fast".to_owned(),
+        is_title: false,
     };
     let entry = |purpose: &str, estimated: i64, input: i64| Entry {
         user_id: name_of(0),
         reply_id: Uuid::nil(),
         purpose: purpose.to_owned(),
-        assistant_id: "default".to_owned(),
+        assistant_id: "fast".to_owned(),
         day: "2026-11-22".to_owned(),
         settled: 1,
         estimated,
         input,
         output: 7,
+        cost: Some(input * 1000 + 70_000),
         reserved_tokens: 50,
+        reserved_cost: Some(50_000),
     };
     let sound = Ledger {
         entries: vec![entry("REPLY", 1, 3), entry("RESTART", 0, 101)],
         days: vec![Day {
             user_id: name_of(0),
-            assistant_id: "default".to_owned(),
+            assistant_id: "fast".to_owned(),
             day: "2026-11-22".to_owned(),
             replies: 1,
             input: 104,
             output: 14,
+            cost: 244_000,
             reserved_replies: 0,
             reserved_tokens: 0,
+            reserved_cost: 0,
         }],
     };
     let check = |break_it: fn(&mut Ledger), complete: usize| {
         let (mut ledger, journal) = (sound.clone(), Journal::default());
         break_it(&mut ledger);
-        ledger.check(&journal, &[work(0), work(1)], &[complete]);
+        ledger.check(&journal, &[work(0), work(1)], &[complete], 50);
         journal
     };
     expect("a ledger is sound", &check(|_| {}, 1), None)?;
@@ -160,6 +168,37 @@ fn ledger_self_test() -> Result<(), String> {
         Some("is open for ever"),
     )?;
     expect("a day is wrong", &check(|ledger| ledger.days[0].input += 1, 1), Some("the days say"))?;
+    expect(
+        "a cost is not that of its price",
+        &check(|ledger| ledger.entries[1].cost = Some(1), 1),
+        Some("nobody has served"),
+    )?;
+    expect(
+        "an estimate has no price",
+        &check(|ledger| ledger.entries[0].cost = None, 1),
+        Some("no price fits"),
+    )?;
+    expect(
+        "another model has answered",
+        &check(|ledger| ledger.entries[1].assistant_id = "slow".to_owned(), 1),
+        Some("was answered by fast"),
+    )?;
+    expect(
+        "a quota is passed",
+        &check(
+            |ledger| {
+                ledger.days[0].assistant_id = "slow".to_owned();
+                ledger.days[0].replies = 51;
+            },
+            1,
+        ),
+        Some("was passed"),
+    )?;
+    expect(
+        "a title is a reply",
+        &check(|ledger| ledger.entries[1].purpose = "TITLE".to_owned(), 1),
+        Some("nobody has served"),
+    )?;
     expect(
         "something stays reserved",
         &check(|ledger| ledger.days[0].reserved_tokens = 1, 1),

@@ -14,8 +14,9 @@ use crate::journal::Journal;
 use crate::server::SECRET;
 use crate::settings::Settings;
 
-/// Codes that a server may refuse with while its clients race with each other. Any other code is a fault.
-const RACES: [&str; 3] = ["NOT_FOUND", "CONVERSATION_BUSY", "INVALID_STATE"];
+/// Codes that a server may refuse with while its clients race with each other, or have used up a quota. Any other code is a
+/// fault.
+const RACES: [&str; 4] = ["NOT_FOUND", "CONVERSATION_BUSY", "INVALID_STATE", "QUOTA_EXCEEDED"];
 
 /// What all actors of a run share.
 #[derive(Debug)]
@@ -99,6 +100,7 @@ impl World {
                 let operation = operation.split('{').next().unwrap_or_default().trim();
                 self.journal.violation(&format!("{operation} was answered {code}"));
             }
+            Trouble::Refused(code) if code == "QUOTA_EXCEEDED" => self.journal.count("quotas exceeded"),
             Trouble::Refused(_) => {}
             Trouble::Unavailable => self.journal.count("answers UNAVAILABLE"),
             Trouble::Lost(_) => self.journal.count("requests lost"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::api::Trouble;
+use crate::assistants;
 use crate::device::{Device, is_terminal};
 use crate::events::Said;
 use crate::journal::{Fate, Read, Sent, Stored};
@@ -44,6 +45,7 @@ impl Device {
         input["idempotencyKey"] = key.as_str().into();
         input["awaitReply"] = awaits.into();
         input["onBusy"] = self.pick_on_busy().into();
+        input["assistantId"] = self.pick_assistant();
         let variables = json!({ "input": &input });
         if self.chance.u8(0..12) == 0 {
             self.send_twin((operation, field), &key, &content, variables.clone());
@@ -71,7 +73,9 @@ impl Device {
         self.written += 1;
         let key = format!("device-{}-{}", self.number, self.written);
         let on_busy = self.pick_on_busy();
-        let input = json!({ "messageId": id, "idempotencyKey": key, "awaitReply": false, "onBusy": on_busy });
+        let assistant = self.pick_assistant();
+        let input = json!({ "messageId": id, "idempotencyKey": key, "awaitReply": false, "onBusy": on_busy,
+            "assistantId": assistant });
         let (answer, _) = self.insist(REGENERATE, json!({ "input": &input }), false).await;
         if let Ok(answer) = answer {
             self.world.journal.count("regenerations");
@@ -81,6 +85,12 @@ impl Device {
             let read = Read { user: self.user, conversation, reply, request, ..Read::default() };
             reader::spawn(&self.world, read, self.chance.fork());
         }
+    }
+
+    /// The id of an assistant, or that of none.
+    fn pick_assistant(&mut self) -> Value {
+        let chosen = self.chance.u8(0..3) == 0;
+        if chosen { self.chance.choice(assistants::IDS).into() } else { Value::Null }
     }
 
     fn pick_on_busy(&mut self) -> &'static str {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Assistant;
 use crate::assistant::{Parameters, Range};
 use crate::graphql::compiled::{Field, Json, ObjectType, value};
-use crate::usage::{Price, Rates};
+use crate::usage::Rates;
 
 pub(in crate::graphql) const ASSISTANT: ObjectType<Assistant> =
     ObjectType::new(&["Assistant", "Node"], assistant_field);
@@ -21,10 +21,7 @@ fn assistant_field(name: &str) -> Option<Field<Assistant>> {
         "topP" => FLOAT_RANGE.optional(|it| it.0.settable.top_p.as_ref()),
         "maxTokens" => INT_RANGE.optional(|it| it.0.settable.max_tokens.as_ref()),
         "reasoningEfforts" => value(|it, json| json.strings(&it.0.settable.reasoning_efforts)),
-        "price" => PRICE.optional(|it| match &it.0.price {
-            Some(Price::PerMillion(rates)) => Some(rates),
-            _ => None,
-        }),
+        "price" => PRICE.optional(|it| it.0.price.as_ref()?.rates()),
         _ => None,
     }
 }

@@ -60,8 +60,9 @@ impl Assistant {
     /// What tokens cost. It is `null` if the operator has given no price, or the provider reports what each reply costs.
     #[expect(clippy::unused_async, reason = "the macro wants it")]
     async fn price(&self, context: &Context<'_>) -> Result<Option<Price>, Error> {
-        let chat = context.chat()?;
-        Ok(self.0.price.as_ref().and_then(|price| Price::of(price, chat.currency())))
+        let rates = self.0.price.as_ref().and_then(|price| price.rates());
+        let Some(rates) = rates else { return Ok(None) };
+        Ok(Some(Price::of(rates, context.chat()?.currency())))
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Object};
 
 pub(super) use self::compiled::{ASSISTANT, PARAMETERS};
-pub(super) use self::parameters::{Parameters, ParametersInput, choice, parameters_patch, patch};
+pub(super) use self::parameters::{Parameters, ParametersInput, choice, patch};
 use super::shared::ContextExt;
 use crate::assistant::Profile;
 use crate::chat::Chat;

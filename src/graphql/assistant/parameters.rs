@@ -59,8 +59,3 @@ pub(crate) fn patch<T, V: Into<T>>(input: MaybeUndefined<V>) -> Patch<T> {
         MaybeUndefined::Value(value) => Patch::Set(value.into()),
     }
 }
-
-/// As [`patch`], for parameters.
-pub(crate) fn parameters_patch(input: MaybeUndefined<ParametersInput>) -> Patch<assistant::Parameters> {
-    patch(input)
-}

@@ -3,7 +3,7 @@
 use async_graphql::SimpleObject;
 
 use crate::graphql::shared::Decimal;
-use crate::usage;
+use crate::usage::Rates;
 
 /// What a million tokens cost.
 #[derive(SimpleObject)]
@@ -19,14 +19,13 @@ pub(super) struct Price {
 }
 
 impl Price {
-    /// The price, if it is known beforehand.
-    pub(super) fn of(price: &usage::Price, currency: &str) -> Option<Self> {
-        let usage::Price::PerMillion(rates) = price else { return None };
-        Some(Self {
+    /// Those rates in that currency.
+    pub(super) fn of(rates: &Rates, currency: &str) -> Self {
+        Self {
             currency: currency.to_owned(),
             input: Decimal(rates.input),
             cached_input: Decimal(rates.cached_input),
             output: Decimal(rates.output),
-        })
+        }
     }
 }

@@ -127,7 +127,8 @@ impl Conversation {
     async fn assistant(&self, context: &Context<'_>) -> Result<Option<Assistant>, Error> {
         let settings = self.settings(context).await?;
         let id = settings.as_ref().and_then(|settings| settings.assistant_id.as_deref());
-        Ok(id.map(|id| Ok::<_, Error>(Assistant::chosen(context.chat()?, id))).transpose()?.flatten())
+        let Some(id) = id else { return Ok(None) };
+        Ok(Assistant::chosen(context.chat()?, id))
     }
 
     /// The id of the assistant that is chosen for the conversation. It is `null` if none is: the viewer's then answers, else

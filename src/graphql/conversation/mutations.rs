@@ -3,7 +3,9 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::Conversation;
-use crate::chat::{CreateConversation, ForkConversation, MarkRead};
+use crate::assistant::Parameters;
+use crate::chat::{ConversationSettings, CreateConversation, ForkConversation, MarkRead};
+use crate::graphql::assistant::ParametersInput;
 use crate::graphql::shared::{ContextExt, Json, Payload, parse_metadata, payload, require_id};
 
 #[derive(Debug, Default)]
@@ -22,6 +24,11 @@ impl ConversationMutations {
             let request = CreateConversation {
                 title: input.title,
                 metadata: parse_metadata(input.metadata)?,
+                settings: ConversationSettings {
+                    assistant_id: input.assistant_id.map(|id| id.0).into(),
+                    parameters: input.parameters.map(Parameters::from).into(),
+                    instructions: input.instructions.into(),
+                },
                 idempotency_key: input.idempotency_key,
             };
             let row = context.chat()?.create_conversation(request).await?;
@@ -80,6 +87,12 @@ struct CreateConversationInput {
     /// The client's own JSON object: at most 4,096 bytes as compact JSON, nested at most 16 levels deep, without NUL
     /// characters, at most 64 different values. If it is omitted, it is empty.
     metadata: Option<Json>,
+    /// The id of the assistant that writes the conversation's replies; see `UpdateConversationInput.assistantId`.
+    assistant_id: Option<ID>,
+    /// How the assistant is to write; see `UpdateConversationInput.parameters`.
+    parameters: Option<ParametersInput>,
+    /// What the assistant is told before the conversation; see `UpdateConversationInput.instructions`.
+    instructions: Option<String>,
     /// The client's key for this request; see `SendMessageInput.idempotencyKey`.
     idempotency_key: Option<String>,
 }

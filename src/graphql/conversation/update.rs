@@ -9,7 +9,7 @@ use crate::chat::{
     ConversationChanges, ConversationSettings, Metadata, UpdateConversation, UpdateConversations,
 };
 use crate::error::Error;
-use crate::graphql::assistant::{ParametersInput, parameters_patch, patch};
+use crate::graphql::assistant::{ParametersInput, patch};
 use crate::graphql::shared::{ContextExt, Json, Payload, parse_metadata, payload, require_id};
 
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ impl UpdateMutations {
                     metadata: parse_patch(input.metadata)?,
                     settings: ConversationSettings {
                         assistant_id: patch(input.assistant_id.map_value(|id| id.0)),
-                        parameters: parameters_patch(input.parameters),
+                        parameters: patch(input.parameters),
                         instructions: patch(input.instructions),
                     },
                 },

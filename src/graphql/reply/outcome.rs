@@ -33,7 +33,8 @@ pub(crate) struct Usage {
     /// Whether the provider has not reported the tokens of the prompt or those written, as of a reply that was stopped: an
     /// estimate then stands in their place.
     estimated: bool,
-    /// The cost, at the price at that time, in the server's currency. It is `null` if the price is not known.
+    /// The cost, at the price at that time, in the server's currency. It is `null` if the price is not known, or if the
+    /// provider reports it and has not done so, as of a reply that was stopped.
     cost: Option<Decimal>,
 }
 

@@ -5,7 +5,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use crate::error::Error;
 use crate::graphql::assistant::Assistant;
 use crate::graphql::shared::{BigInt, ContextExt, DateTime, Decimal};
-use crate::usage::{self, Amount, Measure, Standing};
+use crate::usage::{self, Amount, Measure, QuotaUsage};
 
 /// A period of the calendar in UTC.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -17,7 +17,7 @@ enum QuotaPeriod {
     Month,
 }
 
-pub(super) struct Quota(pub(super) Standing);
+pub(super) struct Quota(pub(super) QuotaUsage);
 
 impl Quota {
     fn allowance(&self, measure: Measure) -> Option<usage::Allowance> {
@@ -47,8 +47,8 @@ impl Quota {
     /// The assistant whose replies count. It is `null` if those of all count, or the viewer may not choose it.
     #[expect(clippy::unused_async, reason = "the macro wants it")]
     async fn assistant(&self, context: &Context<'_>) -> Result<Option<Assistant>, Error> {
-        let id = self.0.assistant.as_deref();
-        Ok(id.map(|id| Ok::<_, Error>(Assistant::chosen(context.chat()?, id))).transpose()?.flatten())
+        let Some(id) = &self.0.assistant else { return Ok(None) };
+        Ok(Assistant::chosen(context.chat()?, id))
     }
 
     /// The number of replies. It is `null` if the quota does not limit it.

@@ -34,6 +34,39 @@ on_both_databases! {
         assert_eq!((&none["assistantId"], &none["instructions"]), (&json!(null), &json!(null)));
     }
 
+    async fn a_conversation_is_created_with_its_choices(database) {
+        let server = offering(&database, FILE).await;
+        let ann = server.user("ann");
+        let create = "mutation($input: CreateConversationInput!) { createConversation(input: $input) { conversation {
+            id assistantId instructions parameters { temperature maxTokens } } } }";
+        let choices = json!({ "assistantId": "old", "instructions": " In French. ", "parameters": { "temperature": 1 } });
+        let made = ann.data(create, json!({ "input": choices })).await["createConversation"]["conversation"].take();
+        assert_eq!((&made["assistantId"], &made["instructions"]), (&json!("slow"), &json!("In French.")));
+        assert_eq!(made["parameters"], json!({ "temperature": 1.0, "maxTokens": null }));
+        let (_, reply) = send(&ann, json!({ "conversationId": made["id"] })).await;
+        assert_eq!((&reply["assistantId"], &reply["parameters"]["temperature"]), (&json!("slow"), &json!(1.0)));
+        let none = json!({ "assistantId": null, "instructions": null, "parameters": {}, "idempotencyKey": "key" });
+        let plain = ann.data(create, json!({ "input": none })).await["createConversation"]["conversation"].take();
+        assert_eq!(
+            (&plain["assistantId"], &plain["instructions"], &plain["parameters"]),
+            (&json!(null), &json!(null), &json!(null))
+        );
+        assert_eq!(database.number("SELECT count(*) FROM conversation_setting").await, 1, "nothing is chosen for it");
+        for (wrong, code, field) in [
+            (json!({ "assistantId": "deep" }), "NOT_FOUND", json!(null)),
+            (json!({ "parameters": { "temperature": 1.6 } }), "BAD_USER_INPUT", json!("input.parameters.temperature")),
+            (json!({ "assistantId": "slow", "parameters": { "maxTokens": 1 } }), "BAD_USER_INPUT",
+                json!("input.parameters.maxTokens")),
+            (json!({ "instructions": " " }), "BAD_USER_INPUT", json!("input.instructions")),
+            (json!({ "assistantId": "slow", "idempotencyKey": "key" }), "IDEMPOTENCY_MISMATCH", json!(null)),
+        ] {
+            let answer = ann.run(create, json!({ "input": wrong })).await;
+            assert_eq!(answer.code(), code, "{wrong}");
+            assert_eq!(answer.body["errors"][0]["extensions"]["field"], field, "{wrong}");
+        }
+        assert_eq!(database.number("SELECT count(*) FROM conversation").await, 2, "nothing was stored");
+    }
+
     async fn instructions_are_bounded(database) {
         let server = offering(&database, FILE).await;
         let ann = server.user("ann");

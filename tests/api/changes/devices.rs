@@ -306,7 +306,7 @@ impl World<'_> {
     async fn erase(&self) {
         let ended = CancellationToken::new();
         let options = trash::Options { keep: Duration::ZERO, period: Duration::from_millis(1) };
-        trash::start(self.server.database().clone(), options, ended.clone());
+        trash::start(self.server.database().clone(), self.server.replies().clone(), options, ended.clone());
         let left = "SELECT count(*) FROM conversation WHERE deleted_at IS NOT NULL AND erased_at IS NULL";
         self.database.becomes(left, 0).await;
         ended.cancel();

@@ -208,7 +208,7 @@ fn is_measurable(statement: &Statement) -> bool {
 }
 
 /// How many pages PostgreSQL looks at for a statement with the plan that it settles on for all values, and that plan.
-async fn buffers(filler: &Filler, statement: &Statement) -> (u64, String) {
+pub(super) async fn buffers(filler: &Filler, statement: &Statement) -> (u64, String) {
     let (definition, call) = prepare(statement);
     let connection = filler.connection();
     let prepare = format!("BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; {definition}");
@@ -257,7 +257,7 @@ fn type_name(value: &SqlValue) -> &'static str {
 }
 
 /// How many steps SQLite's machine takes for a statement.
-async fn steps(filler: &Filler, statement: &Statement) -> u64 {
+pub(super) async fn steps(filler: &Filler, statement: &Statement) -> u64 {
     const EVERY: i32 = 100;
     let connection = filler.connection();
     let count = Arc::new(AtomicU64::new(0));

@@ -2,6 +2,7 @@
 
 mod growth;
 mod large;
+mod ledger;
 mod metadata;
 mod plans;
 mod rows;

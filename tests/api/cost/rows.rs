@@ -1,5 +1,6 @@
 //! Many rows, quickly.
 
+use chrono::NaiveDate;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 
 use crate::support::TestDatabase;
@@ -164,6 +165,30 @@ impl Filler {
             WHERE position <= 2000";
         let date = if self.is_postgres { "DATE" } else { "TEXT" };
         self.connection.execute_unprepared(&sql.replace("{date}", date)).await.unwrap();
+    }
+
+    /// Gives `user` `count` entries in the ledger, of three assistants on the last `days` days up to `today`, and their sums.
+    pub async fn ledger(&self, user: &str, count: u32, days: u32, today: NaiveDate) {
+        let (id, day, numbers) = if self.is_postgres {
+            let day = format!("CAST('{today}' AS DATE) - n % {days}");
+            ("gen_random_uuid()", day, format!("generate_series(1, {count}) AS n"))
+        } else {
+            (
+                "randomblob(16)",
+                format!("date('{today}', '-' || (n % {days}) || ' days')"),
+                Self::series(count),
+            )
+        };
+        let sql = format!(
+            "INSERT INTO usage_entry (user_id, reply_id, ordinal, purpose, assistant_id, day, settled, input, output, cost,
+                reserved_tokens, reserved_cost)
+            SELECT '{user}', {id}, 1, 'REPLY', CASE n % 3 WHEN 0 THEN 'fast' WHEN 1 THEN 'slow' ELSE 'gone' END, {day},
+                TRUE, 10, 10, 1000, 50, 1000 FROM {numbers};
+            INSERT INTO usage_day (user_id, day, assistant_id, replies, input, output, cost)
+            SELECT user_id, day, assistant_id, COUNT(*), SUM(input), SUM(output), SUM(cost) FROM usage_entry
+            WHERE user_id = '{user}' GROUP BY user_id, day, assistant_id"
+        );
+        self.connection.execute_unprepared(&sql).await.unwrap();
     }
 
     /// SQLite's numbers `n` from 1 to `count`.

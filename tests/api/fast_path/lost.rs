@@ -4,6 +4,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 
 use crate::support::{Proxy, ScriptedAssistant, ScriptedAttempt, Settings, TestDatabase, TestServer};
+use crate::usage::check_sums;
 
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%WITH seen%'";
@@ -59,6 +60,12 @@ async fn a_send_whose_answer_was_lost_is_found_and_its_reply_begun_once() {
         1,
         "no reply was begun again"
     );
+    check_sums(&database).await;
+    assert_eq!(
+        database.number("SELECT count(*) FROM usage_entry WHERE settled").await,
+        3,
+        "each is charged once"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,4 +85,10 @@ async fn an_end_whose_answer_was_lost_is_told_to_who_waits() {
     lose_the_answer(&database, &proxy, &blocker).await;
     let sent = waiting.await.unwrap();
     assert_eq!((&sent["reply"]["status"], &sent["reply"]["content"]), (&json!("COMPLETE"), &json!("One.")));
+    check_sums(&database).await;
+    assert_eq!(
+        database.number("SELECT CAST(sum(replies) AS BIGINT) FROM usage_day").await,
+        1,
+        "it is charged once"
+    );
 }

@@ -1,7 +1,9 @@
 //! Whatever is done, the rows and the answers are those of SQLite, where every write is a transaction.
 
 use std::cell::Cell;
+use std::time::Duration;
 
+use causerie::assistant::{Catalog, Common};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
@@ -9,16 +11,63 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use crate::support::{Client, TestDatabase, TestServer, without_ids};
+use crate::support::{Client, Settings, TestDatabase, TestServer, without_ids};
+
+/// Two assistants with prices, and quotas that some of the users come to the end of.
+const FILE: &str = r#"
+default = "fast"
+[[assistant]]
+id = "fast"
+url = "echo"
+price = { input = 1.0, cached_input = 0.5, output = 10.0 }
+[[assistant]]
+id = "slow"
+url = "echo"
+price = "reported"
+max_tokens = { minimum = 1, maximum = 500, default = 200 }
+[[quota]]
+assistant = "slow"
+period = "day"
+replies = 2
+[[quota]]
+period = "month"
+tokens = 1120
+cost = 0.05
+"#;
+
+async fn server(database: &TestDatabase) -> TestServer {
+    let common = Common { timeout: Duration::from_mins(1), allow_plaintext: false, instructions_chars: 8000 };
+    let catalog = Some(Catalog::parse(FILE, common).unwrap());
+    TestServer::with(database, Settings { catalog, ..Settings::default() }).await
+}
 
 /// What is done, and to which of the conversations that are there.
 #[derive(Clone, Debug)]
 enum Deed {
-    Create { titled: bool },
-    Send { to: Index, content: &'static str, on_busy: &'static str, key: Option<u8>, metadata: bool },
-    Rename { which: Index },
-    Delete { which: Index },
-    Restore { which: Index },
+    Create {
+        titled: bool,
+    },
+    Send {
+        to: Index,
+        content: &'static str,
+        on_busy: &'static str,
+        key: Option<u8>,
+        metadata: bool,
+        assistant: Option<&'static str>,
+    },
+    Choose {
+        which: Index,
+        assistant: Option<&'static str>,
+    },
+    Rename {
+        which: Index,
+    },
+    Delete {
+        which: Index,
+    },
+    Restore {
+        which: Index,
+    },
 }
 
 fn deeds() -> impl Strategy<Value = Vec<Deed>> {
@@ -28,15 +77,24 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         prop_oneof![Just("ENQUEUE"), Just("REJECT"), Just("INTERRUPT"), Just("ROLLBACK")],
         prop::option::weighted(0.5, 0..6u8),
         any::<bool>(),
+        prop::option::weighted(0.3, assistant()),
     );
+    let choose = (any::<Index>(), prop::option::of(assistant()));
     let deed = prop_oneof![
         2 => any::<bool>().prop_map(|titled| Deed::Create { titled }),
-        8 => send.prop_map(|(to, content, on_busy, key, metadata)| Deed::Send { to, content, on_busy, key, metadata }),
+        8 => send.prop_map(|(to, content, on_busy, key, metadata, assistant)| {
+            Deed::Send { to, content, on_busy, key, metadata, assistant }
+        }),
+        1 => choose.prop_map(|(which, assistant)| Deed::Choose { which, assistant }),
         1 => any::<Index>().prop_map(|which| Deed::Rename { which }),
         1 => any::<Index>().prop_map(|which| Deed::Delete { which }),
         1 => any::<Index>().prop_map(|which| Deed::Restore { which }),
     ];
     prop::collection::vec(deed, 1..25)
+}
+
+fn assistant() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just("fast"), Just("slow")]
 }
 
 /// A user at one of the servers, and the ids of what the user has begun.
@@ -55,7 +113,7 @@ impl World<'_> {
     /// Does it, and returns the answer without ids.
     async fn act(&mut self, deed: &Deed) -> String {
         const SENT: &str = "conversation { id title messageCount unreadCount }
-            message { content position status metadata } reply { id content position status metadata }";
+            message { content position status metadata } reply { id content position status metadata assistantId usage { inputTokens outputTokens estimated cost } }";
         let (query, variables) = match deed {
             Deed::Create { titled } => (
                 "mutation($input: CreateConversationInput!) {
@@ -63,12 +121,19 @@ impl World<'_> {
                     .to_owned(),
                 json!({ "title": titled.then_some("A title") }),
             ),
-            Deed::Send { to, content, on_busy, key, metadata } => (
+            Deed::Choose { which, assistant } => (
+                "mutation($input: UpdateConversationInput!) {
+                  updateConversation(input: $input) { conversation { assistantId } } }"
+                    .to_owned(),
+                json!({ "conversationId": self.pick(*which).map_or("none", |id| id), "assistantId": assistant }),
+            ),
+            Deed::Send { to, content, on_busy, key, metadata, assistant } => (
                 format!("mutation($input: SendMessageInput!) {{ sendMessage(input: $input) {{ {SENT} }} }}"),
                 json!({
                     "conversationId": self.pick(*to), "content": content, "onBusy": on_busy,
                     "idempotencyKey": key.map(|key| key.to_string()),
                     "metadata": if *metadata { json!({ "a": [1, "b"] }) } else { Value::Null },
+                    "assistantId": assistant,
                 }),
             ),
             Deed::Rename { which } => (
@@ -88,7 +153,11 @@ impl World<'_> {
                 json!({ "conversationId": self.pick(*which).map_or("none", |id| id) }),
             ),
         };
-        let answer = self.client.run(&query, json!({ "input": variables })).await;
+        let mut answer = self.client.run(&query, json!({ "input": variables })).await;
+        if let Some(seconds) = answer.body.pointer_mut("/errors/0/extensions/retryAfter") {
+            // From now, and a second may end between the two.
+            *seconds = Value::Null;
+        }
         let payload =
             answer.body["data"].as_object().and_then(|data| data.values().next()).unwrap_or(&Value::Null);
         if let Some(id) = payload["conversation"]["id"].as_str()
@@ -119,7 +188,7 @@ impl World<'_> {
         .chain([flag("updated_at >= created_at"), flag("deleted_at IS NULL")])
         .collect();
         let messages: Vec<String> = [
-            "position", "role", "status", "content", "reasoning", "parts", "finish_reason", "model", "attempt",
+            "position", "role", "status", "content", "reasoning", "parts", "finish_reason", "assistant_id", "model", "attempt",
             "restarts_left", "metadata", "dense_rank() OVER (ORDER BY created_revision)",
             "dense_rank() OVER (ORDER BY message.revision)",
             "(SELECT above.content FROM message AS above WHERE above.user_id = message.user_id AND above.id = message.parent_id)",
@@ -139,11 +208,41 @@ impl World<'_> {
             flag("message_id IS NULL"),
             flag("reply_id IS NULL"),
         ];
+        let entries: Vec<String> = [
+            "ordinal",
+            "purpose",
+            "assistant_id",
+            "model",
+            "input",
+            "cached_input",
+            "output",
+            "cost",
+            "reserved_tokens",
+            "reserved_cost",
+        ]
+        .map(text)
+        .into_iter()
+        .chain([flag("settled"), flag("estimated")])
+        .collect();
+        let days = [
+            "assistant_id",
+            "replies",
+            "input",
+            "cached_input",
+            "output",
+            "cost",
+            "reserved_replies",
+            "reserved_tokens",
+            "reserved_cost",
+        ]
+        .map(text);
         let mut rows = Vec::new();
         for (table, columns, order) in [
             ("conversation", conversations, "id"),
             ("message", messages, "id"),
             ("receipt", receipts.to_vec(), "idempotency_key"),
+            ("usage_entry", entries, "reply_id, ordinal"),
+            ("usage_day", days.to_vec(), "day, assistant_id"),
         ] {
             let sql = format!(
                 "SELECT {} FROM {table} WHERE user_id = '{user}' ORDER BY {order}",
@@ -162,10 +261,10 @@ impl World<'_> {
 #[ignore = "needs PostgreSQL: make api"]
 async fn writes_in_one_statement_and_in_transactions_leave_the_same_rows() {
     let (sqlite, postgres) = (TestDatabase::sqlite(), TestDatabase::postgres().await);
-    let servers = (TestServer::start(&sqlite).await, TestServer::start(&postgres).await);
+    let servers = (server(&sqlite).await, server(&postgres).await);
     let raw = (sqlite.raw().await, postgres.raw().await);
     let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
-    let number = Cell::new(0);
+    let (number, refused) = (Cell::new(0), Cell::new(0));
     let result = tokio::task::block_in_place(|| {
         runner.run(&deeds(), |deeds| {
             number.set(number.get() + 1);
@@ -180,6 +279,7 @@ async fn writes_in_one_statement_and_in_transactions_leave_the_same_rows() {
             Handle::current().block_on(async {
                 for deed in &deeds {
                     let (one, other) = tokio::join!(worlds.0.act(deed), worlds.1.act(deed));
+                    refused.set(refused.get() + usize::from(one.contains("QUOTA_EXCEEDED")));
                     prop_assert_eq!(one, other, "{:?}", deed);
                 }
                 prop_assert_eq!(worlds.0.rows().await, worlds.1.rows().await);
@@ -195,4 +295,5 @@ async fn writes_in_one_statement_and_in_transactions_leave_the_same_rows() {
         .filter(|pair| pair[0].sql.contains("WITH seen") && !pair[1].sql.starts_with("INSERT INTO account"));
     let written = written.count();
     assert!(written > 30, "{written} writes in one statement");
+    assert!(refused.get() > 5, "{} refusals", refused.get());
 }

@@ -492,6 +492,12 @@ pub const CALLS: &[Call] = &[
         "deletedCount",
     ),
     graphql(
+        "Mutation.createConversation(input.assistantId)",
+        IDS,
+        "mutation($value: ID!) { createConversation(input: { assistantId: $value }) {…} }",
+        "conversation { id title assistantId }",
+    ),
+    graphql(
         "Mutation.createConversation(input.idempotencyKey)",
         &[Kind::Key],
         "mutation($value: String!) { createConversation(input: { idempotencyKey: $value }) {…} }",
@@ -741,6 +747,8 @@ pub const CALLS: &[Call] = &[
 /// Places that take text which names nothing.
 pub const FREE_TEXT: &[&str] = &[
     "Mutation.createConversation(input.title)",
+    "Mutation.createConversation(input.instructions)",
+    "Mutation.createConversation(input.parameters.reasoningEffort)",
     "Mutation.configureViewer(input.instructions)",
     "Mutation.editMessage(input.parameters.reasoningEffort)",
     "Mutation.regenerateReply(input.parameters.reasoningEffort)",

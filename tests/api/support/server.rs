@@ -119,7 +119,7 @@ impl TestServer {
         let assistant = settings.assistant;
         let catalog = settings.catalog.unwrap_or_else(|| Catalog::of(Profile::new(DEFAULT_ID, assistant)));
         let replies = Replies::start(database.clone(), signals, Arc::new(catalog), settings.replies);
-        trash::start(database.clone(), settings.trash, shutdown.clone());
+        trash::start(database.clone(), replies.clone(), settings.trash, shutdown.clone());
         receipts::start(database.clone(), settings.receipts, shutdown.clone());
         statistics::keep(database.clone(), settings.statistics, shutdown.clone());
         let limits = Limits {

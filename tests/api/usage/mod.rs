@@ -1,10 +1,13 @@
 //! The ledger: what replies reserve, what they have used when they end, and what quotas allow.
 
+mod absurd;
 mod command;
 mod crashes;
+mod halfway;
 mod limits;
 mod periods;
 mod races;
+mod reported;
 mod reports;
 mod settling;
 
@@ -96,7 +99,7 @@ async fn days(database: &TestDatabase) -> Vec<String> {
 }
 
 /// Checks that the sums of the days are those of the entries.
-async fn check_sums(database: &TestDatabase) {
+pub async fn check_sums(database: &TestDatabase) {
     let open = "CASE WHEN settled THEN 0 ELSE 1 END";
     let done = "CASE WHEN settled THEN 1 ELSE 0 END";
     let reply = "CASE WHEN purpose = 'REPLY' THEN 1 ELSE 0 END";

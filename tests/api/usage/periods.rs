@@ -30,7 +30,9 @@ on_both_databases! {
         ] {
             calendar.shift(Utc::now(), instant(now));
             if !allowed {
-                let answer = ann.try_send("more", conversation.clone()).await;
+                let mut more = conversation.clone();
+                more["awaitReply"] = false.into();
+                let answer = ann.try_send("more", more).await;
                 assert_eq!(answer.code(), "QUOTA_EXCEEDED", "{now}");
                 let told = answer.body["errors"][0]["extensions"]["resetsAt"].as_str().unwrap().to_owned();
                 // The server's clock is not shifted, and so neither is the instant that it tells.

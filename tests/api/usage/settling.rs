@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use causerie::assistant::{Delta, Failure, FailureCode, TitleAssistant, Usage};
 use causerie::trash;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::{ask, catalog, check_sums, days, ended, entries, finish, price, server, used};
@@ -161,10 +162,13 @@ on_both_databases! {
         let ann = server.user("ann");
         let sent = ask(&ann, "sixteen letters!", json!({})).await;
         let _attempt = script.next().await;
+        // As if another server had it.
+        let taken = "UPDATE message SET lease_owner = id WHERE status = 'GENERATING'";
+        database.raw().await.execute_unprepared(taken).await.unwrap();
         let delete = "mutation($id: ID!) { deleteConversation(input: { conversationId: $id }) { deletedConversationId } }";
         ann.data(delete, json!({ "id": sent["conversation"]["id"] })).await;
         database.becomes("SELECT count(*) FROM message", 0).await;
-        database.becomes("SELECT count(*) FROM usage_entry WHERE NOT settled", 0).await;
+        assert_eq!(entries(&database).await, ["REPLY settled estimated 9/0/0 9000 of 1033 10249000"]);
         check_sums(&database).await;
     }
 

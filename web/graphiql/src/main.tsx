@@ -2,6 +2,7 @@ import { GraphiQL } from 'graphiql';
 import { createRoot } from 'react-dom/client';
 
 import branches from './examples/branches.graphql';
+import chooseAnAssistant from './examples/choose-an-assistant.graphql';
 import followChanges from './examples/follow-changes.graphql';
 import listConversations from './examples/list-conversations.graphql';
 import organise from './examples/organise.graphql';
@@ -23,6 +24,7 @@ const examples = [
   { query: followChanges },
   { query: branches, variables: variables(['message', 'reply']) },
   { query: organise, variables: variables(['conversation', 'reply']) },
+  { query: chooseAnAssistant, variables: variables(['reply']) },
 ].map((example) => ({ ...example, query: example.query.trimEnd(), headers }));
 
 const container = document.getElementById('graphiql');

@@ -52,7 +52,7 @@ pub struct Allowance {
 
 /// How much of a quota is used.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct QuotaUsage {
     /// The period.
     pub period: Period,
     /// When the next period begins.
@@ -105,13 +105,13 @@ impl Ledger {
     }
 
     /// How much of each quota for users of `plan` is used.
-    pub(crate) fn standings(&self, plan: &str, now: DateTimeUtc, spent: &[Spent]) -> Vec<Standing> {
+    pub(crate) fn quota_usages(&self, plan: &str, now: DateTimeUtc, spent: &[Spent]) -> Vec<QuotaUsage> {
         let today = self.calendar.day(now);
         let quotas = self.quotas_of(plan);
-        quotas.map(|quota| self.standing(quota, today, spent)).collect()
+        quotas.map(|quota| self.usage_of(quota, today, spent)).collect()
     }
 
-    fn standing(&self, quota: &Quota, today: NaiveDate, spent: &[Spent]) -> Standing {
+    fn usage_of(&self, quota: &Quota, today: NaiveDate, spent: &[Spent]) -> QuotaUsage {
         let since = quota.period.first_day(today);
         let counted = || spent.iter().filter(|spent| spent.day >= since && quota.counts(&spent.assistant_id));
         let allowance = |(measure, limit): (Measure, Option<i64>)| {
@@ -122,7 +122,7 @@ impl Ledger {
             }
             Some((measure, allowance))
         };
-        Standing {
+        QuotaUsage {
             period: quota.period,
             resets_at: self.calendar.start_of(quota.period.next(today)),
             assistant: quota.assistant.clone(),
@@ -143,7 +143,7 @@ impl Ledger {
         let statement = Statement::from_sql_and_values(write.get_database_backend(), SPENT, values);
         let spent: Vec<Spent> = models(&write.query_all_raw(statement).await?)?;
         for quota in self.quotas_of(asked.plan).filter(|quota| quota.counts(asked.assistant)) {
-            let Standing { period, resets_at, assistant, allowances } = self.standing(quota, today, &spent);
+            let QuotaUsage { period, resets_at, assistant, allowances } = self.usage_of(quota, today, &spent);
             let is_exceeded = |(measure, allowance): &(Measure, Allowance)| {
                 let more = match measure {
                     Measure::Replies => 1,
