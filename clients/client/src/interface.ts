@@ -6,6 +6,7 @@ import type {
   ConversationFilter,
   ConversationOrder,
   ConversationState,
+  CreateConversationInput,
   EditMessageInput,
   JsonObject,
   Message,
@@ -143,7 +144,7 @@ export interface Client {
     options?: RequestOptions,
   ): Promise<Page<SearchHit>>;
 
-  createConversation(input?: { readonly title?: string; readonly metadata?: JsonObject; readonly idempotencyKey?: string }): Promise<Conversation>;
+  createConversation(input?: CreateConversationInput): Promise<Conversation>;
   updateConversation(input: UpdateConversationInput): Promise<Conversation>;
   /** Moves a conversation to the trash. */
   deleteConversation(conversationId: string): Promise<void>;

@@ -257,6 +257,13 @@ export interface RegenerateReplyInput extends Requesting {
 export interface RetryReplyInput extends Keyed {
   readonly messageId: string;
 }
+export interface CreateConversationInput extends Keyed {
+  readonly title?: string | undefined;
+  readonly metadata?: JsonObject | undefined;
+  readonly assistantId?: string | undefined;
+  readonly parameters?: Parameters | undefined;
+  readonly instructions?: string | undefined;
+}
 export interface UpdateConversationInput extends Keyed {
   readonly conversationId: string;
   readonly title?: string | undefined;

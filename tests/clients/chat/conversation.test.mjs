@@ -68,15 +68,15 @@ test('stopping keeps what was written, and trying again begins anew', async () =
 
 test('who scrolls up a little while a reply is written is not pulled back to its end', async () => {
   const { page } = chat;
-  await chat.send(`Scrolled ${'line\n\n'.repeat(150)}end`);
-  await chat.replies.filter({ hasText: /(line\s*){30}/ }).waitFor();
+  // Higher than the window, and then slowly higher, so that the wheel is heard of before there is more.
+  await chat.send(`Scrolled ${'line\n\n'.repeat(40)}${'word '.repeat(300)}end`);
+  await chat.replies.filter({ hasText: 'word word word' }).waitFor();
   const box = page.getByRole('region', { name: 'Messages' });
   await box.hover();
   await page.mouse.wheel(0, -12);
-  // More lines come below than were ever scrolled.
   await page.waitForFunction(() => {
     const it = document.querySelector('.viewport');
-    return it.scrollHeight - it.scrollTop - it.clientHeight > 150;
+    return it.scrollHeight - it.scrollTop - it.clientHeight > 80;
   });
   await chat.button('Go to the last message').click();
   await page.waitForFunction(() => {

@@ -50,6 +50,7 @@ export const own = (row: rows.OwnQuery): {
   readonly conversation?: ours.Settings | null;
 } => row;
 export const configure = (input: ours.ConfigureViewerInput): schema.ConfigureViewerInput => input;
+export const create = (input: ours.CreateConversationInput): schema.CreateConversationInput => input;
 export const send = (input: ours.SendMessageInput): schema.SendMessageInput => input;
 export const edit = (input: ours.EditMessageInput): schema.EditMessageInput => input;
 export const regenerate = (input: ours.RegenerateReplyInput): schema.RegenerateReplyInput => input;
