@@ -20,12 +20,15 @@ DELETE FROM receipt WHERE rowid IN (
     SELECT rowid FROM receipt WHERE created_at < $1 ORDER BY created_at LIMIT 200
 ) RETURNING 1";
 
-// `now()` is constant during a transaction, which the search in an index requires; `clock_timestamp()` is not.
+// `now()` is constant during a transaction, which the search in an index requires; `clock_timestamp()` is not. Rows are
+// found by their key: a place within a table is one of each partition, if the operator has made some.
 const DELETE_POSTGRES: &str = "
-DELETE FROM receipt WHERE ctid = ANY (ARRAY (
-    SELECT ctid FROM receipt WHERE created_at < now() - $1 * interval '1 millisecond'
+WITH old AS MATERIALIZED (
+    SELECT user_id, idempotency_key FROM receipt WHERE created_at < now() - $1 * interval '1 millisecond'
     ORDER BY created_at LIMIT 200 FOR UPDATE SKIP LOCKED
-)) RETURNING 1";
+)
+DELETE FROM receipt USING old
+WHERE receipt.user_id = old.user_id AND receipt.idempotency_key = old.idempotency_key RETURNING 1";
 
 /// When receipts are erased.
 #[derive(Args, Clone, Copy, Debug)]

@@ -1,11 +1,12 @@
 //! The assistants that a server offers.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Assistant, Common, Profile, file};
+use super::{Assistant, Common, Parameters, Profile, file};
 use crate::usage::{Ledger, Quota, Terms};
 
 /// The assistants that a server offers, in the operator's order. It never changes while the server runs.
@@ -97,8 +98,9 @@ impl Catalog {
         };
         catalog.ledger = Arc::new(Ledger { assistants: catalog.terms(), ..Ledger::default() });
         // The plan without a name is nobody's: it stands for those that the operator does not name.
-        let other = catalog.choices_of("");
-        let named = plans.into_iter().map(|plan| (plan.clone(), catalog.choices_of(&plan))).collect();
+        let other = catalog.choices_of("", None).into();
+        let named =
+            plans.into_iter().map(|plan| (plan.clone(), catalog.choices_of(&plan, None).into())).collect();
         catalog.choices = (named, other);
         catalog
     }
@@ -165,21 +167,30 @@ impl Catalog {
     }
 
     /// What users of `plan` may choose, as a JSON object for a statement: of each id, and of none as `""`, the `id` of who
-    /// then answers, the `parameters` that are set unless somebody sets them, and the `terms` of the ledger. It is made once for each plan.
+    /// then answers, the parameters that are `set` unless somebody sets them, those that are `settable`, and the `terms` of
+    /// the ledger. Those are left out that may not be `asked` to write in this way.
     #[must_use]
-    pub fn choices(&self, plan: &str) -> &str {
-        self.choices.0.get(plan).unwrap_or(&self.choices.1)
+    pub fn choices(&self, plan: &str, asked: Option<&Parameters>) -> Cow<'_, str> {
+        match asked {
+            // It is made once for each plan.
+            None => Cow::Borrowed(self.choices.0.get(plan).unwrap_or(&self.choices.1)),
+            Some(asked) => Cow::Owned(self.choices_of(plan, Some(asked))),
+        }
     }
 
-    fn choices_of(&self, plan: &str) -> Arc<str> {
+    fn choices_of(&self, plan: &str, asked: Option<&Parameters>) -> String {
         let mut choices = serde_json::Map::new();
         let named = self.by_id.iter().map(|(id, profile)| (id.as_str(), profile));
         for (id, profile) in named.chain([("", &self.default)]) {
-            if profile.is_for(plan) {
-                let parameters = profile.settable.defaults().some();
-                choices.insert(id.to_owned(), json!({ "id": profile.id, "parameters": parameters, "terms": self.ledger.terms(&profile.id) }));
+            let settable = &profile.settable;
+            if profile.is_for(plan) && asked.is_none_or(|asked| settable.check(asked).is_ok()) {
+                let choice = json!({
+                    "id": profile.id, "set": settable.defaults(), "settable": settable,
+                    "terms": self.ledger.terms(&profile.id),
+                });
+                choices.insert(id.to_owned(), choice);
             }
         }
-        serde_json::Value::Object(choices).to_string().into()
+        serde_json::Value::Object(choices).to_string()
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::range::Range;
 use super::{Assistant, Parameters};
 use crate::error::Error;
@@ -38,8 +40,9 @@ pub struct Profile {
     pub writer: Arc<dyn Assistant>,
 }
 
-/// The parameters that users may set, each with its range; `None` is not settable.
-#[derive(Clone, Debug, Default)]
+/// The parameters that users may set, each with its range; `None` is not settable. Statements read it as JSON, with the
+/// names of [`Parameters`].
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Settable {
     /// How much is left to chance.
     pub temperature: Option<Range<f64>>,
@@ -48,6 +51,7 @@ pub struct Settable {
     /// How many tokens a reply may have.
     pub max_tokens: Option<Range<i32>>,
     /// How much the model is to reason: the words that it knows for it.
+    #[serde(rename = "reasoning_effort")]
     pub reasoning_efforts: Vec<String>,
 }
 

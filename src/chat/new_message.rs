@@ -12,7 +12,7 @@ use crate::entity::conversation;
 use crate::entity::message::{self, Column, Entity, Parts, Role, Status};
 use crate::error::Error;
 use crate::index::{self, Entry};
-use crate::reply::{Claim, ReplyContext, ReplyPermit};
+use crate::reply::{Claim, NewTurn, ReplyContext, ReplyPermit};
 use crate::signal::Topic;
 use crate::usage::Asked;
 
@@ -126,13 +126,17 @@ impl Chat {
         let permit = self.permit_reply(write, &context, slot.busy)?;
         let mut reply = self.new_message(Moment::of(write), conversation_id, asked.id, slot, Role::Assistant);
         // Before the reply is handed on: its row is stored again when it ends.
-        reply.metadata = asked.metadata.into_text();
+        reply.metadata = asked.metadata.clone().into_text();
         reply.assistant_id = Some(chosen.assistant_id);
         reply.parameters = chosen.parameters;
         self.reserve(write, &reply, asked.after, asked.text).await?;
         self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
         if let Some(permit) = permit {
-            self.generate_after_commit(write, Claim { reply: reply.clone(), permit });
+            let NewReply { after, text, .. } = asked;
+            let turn = NewTurn { after, text: text.to_owned(), instructions: context.instructions };
+            // Without a text it is made again.
+            let turn = (!text.is_empty()).then_some(turn);
+            self.generate_after_commit(write, Claim { reply: reply.clone(), permit, turn });
         }
         Ok(reply)
     }

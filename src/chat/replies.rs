@@ -163,7 +163,7 @@ impl Chat {
         }
         let reply = self.store_retry(write, reply).await?;
         if let Some(permit) = permit {
-            self.generate_after_commit(write, Claim { reply: reply.clone(), permit });
+            self.generate_after_commit(write, Claim { reply: reply.clone(), permit, turn: None });
         }
         Ok(reply)
     }

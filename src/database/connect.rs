@@ -45,7 +45,9 @@ impl Database {
             let pool = |options, connections| {
                 Pool::new(Source::Sqlite(options), String::new(), connections, observer.clone())
             };
-            let writers = Arc::new(pool(options.clone().create_if_missing(true), 1));
+            // Otherwise each savepoint makes and removes a file for what it may take back.
+            let writing = options.clone().create_if_missing(true).pragma("temp_store", "MEMORY");
+            let writers = Arc::new(pool(writing, 1));
             create_file(&writers).await?;
             let readers = usize::try_from(connections.max(2) - 1).unwrap_or(usize::MAX);
             (Arc::new(pool(options.create_if_missing(false).read_only(true), readers)), writers)

@@ -5,6 +5,7 @@ use sea_orm::prelude::DateTimeUtc;
 use uuid::Uuid;
 
 use super::Replies;
+use super::history::{Instructions, NewTurn};
 use super::permits::ReplyPermit;
 use crate::database::Write;
 use crate::entity::message::{self, Parameters, Status};
@@ -14,11 +15,12 @@ use crate::error::Error;
 const CONTEXT: &str = "
 SELECT (SELECT COUNT(*) FROM message WHERE user_id = $1 AND status = 'GENERATING') AS generating,
     (SELECT COUNT(*) FROM message WHERE user_id = $1 AND status = 'QUEUED') AS queued,
-    (SELECT assistant_id FROM conversation_setting
-        WHERE user_id = $1 AND conversation_id = $2) AS conversation_assistant_id,
-    (SELECT parameters FROM conversation_setting
-        WHERE user_id = $1 AND conversation_id = $2) AS conversation_parameters,
-    (SELECT assistant_id FROM viewer_setting WHERE user_id = $1) AS viewer_assistant_id";
+    conversation.assistant_id AS conversation_assistant_id, conversation.parameters AS conversation_parameters,
+    conversation.instructions AS conversation_instructions,
+    viewer.assistant_id AS viewer_assistant_id, viewer.instructions AS viewer_instructions
+FROM (SELECT 1) AS one
+    LEFT JOIN conversation_setting AS conversation ON conversation.user_id = $1 AND conversation.conversation_id = $2
+    LEFT JOIN viewer_setting AS viewer ON viewer.user_id = $1";
 
 /// A reply that is leased to this server, and the permit to generate it.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub(crate) struct Claim {
     pub(crate) reply: message::Model,
     /// Counts it among the server's running replies.
     pub(crate) permit: ReplyPermit,
+    /// What asks for it, if that is known.
+    pub(crate) turn: Option<NewTurn>,
 }
 
 /// What a write knows of a user before it asks for a reply.
@@ -38,6 +42,8 @@ pub(crate) struct ReplyContext {
     pub(crate) queued: i64,
     #[sea_orm(nested)]
     pub(crate) settings: ChosenSettings,
+    #[sea_orm(nested)]
+    pub(crate) instructions: Instructions,
 }
 
 /// What was chosen for a conversation, and for all of the user's.
@@ -82,7 +88,7 @@ impl Replies {
         if reply.lease_owner != Some(self.server()) || begun {
             return None;
         }
-        Some(Claim { reply: reply.clone(), permit: self.0.permits.take_for_queued()? })
+        Some(Claim { reply: reply.clone(), permit: self.0.permits.take_for_queued()?, turn: None })
     }
 
     /// How often a new reply may be restarted.

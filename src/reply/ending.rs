@@ -82,7 +82,7 @@ impl Replies {
     pub(crate) async fn claim_next(&self, write: &Write, user: &str) -> Result<Option<Claim>, Error> {
         let Some(permit) = self.0.permits.take() else { return Ok(None) };
         let reply = self.promote(write, user).await?;
-        Ok(reply.map(|reply| Claim { reply, permit }))
+        Ok(reply.map(|reply| Claim { reply, permit, turn: None }))
     }
 
     /// Signals readers of a reply, and the user's devices, that it has changed.

@@ -9,11 +9,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::checkpoint::{CheckpointOutcome, Due, Schedule};
 use super::ending::{Ended, Ending};
+use super::history::{History, NewTurn};
 use super::live::Live;
+use super::prompt::Loaded;
 use super::report::Report;
 use super::waiters::ExpectedEnd;
-use super::{Claim, Replies, prompt};
-use crate::assistant::{Profile, Prompt};
+use super::{Claim, Replies};
+use crate::assistant::Profile;
 use crate::entity::message::{self, Failure, FailureCode, Status};
 use crate::error::Error;
 use crate::index::Entry;
@@ -45,23 +47,29 @@ impl From<Ending> for AttemptOutcome {
 impl Replies {
     /// Generates the claimed reply, and then further ones with the same permit.
     pub(super) async fn generate_all(self, claim: Claim, end: ExpectedEnd) {
-        let mut next = self.generate_attempt(&claim.reply, end).await;
+        let mut next = self.generate_attempt(&claim.reply, claim.turn, end).await;
         while let Some(reply) = next {
             let end = self.0.waiters.expect(&reply);
-            next = self.generate_attempt(&reply, end).await;
+            next = self.generate_attempt(&reply, None, end).await;
         }
         drop(claim.permit);
     }
 
-    async fn generate_attempt(&self, reply: &message::Model, end: ExpectedEnd) -> Option<message::Model> {
+    async fn generate_attempt(
+        &self,
+        reply: &message::Model,
+        turn: Option<NewTurn>,
+        end: ExpectedEnd,
+    ) -> Option<message::Model> {
         let live = Arc::new(Live::new(reply.attempt));
         self.lock_running().insert(reply.id, live.clone());
         let running = Running { replies: self, reply, live: &live };
         // Readers on this server now follow the text in memory.
         self.signal(Topic::Reply(reply.id));
         let span = tracing::info_span!("reply", id = %reply.id, attempt = reply.attempt);
+        let mut history = None;
         let outcome = tokio::select! {
-            outcome = tracing::Instrument::instrument(self.run(reply, &live), span) => outcome,
+            outcome = tracing::Instrument::instrument(self.run(reply, turn, &mut history, &live), span) => outcome,
             never = self.publish_words(reply.id, &live) => match never {},
         };
         let next = match outcome {
@@ -71,7 +79,7 @@ impl Replies {
                     failure = ?ending.failure.as_ref().map(|failure| failure.code),
                     bytes = ending.draft.bytes(), "reply ended",
                 );
-                self.store(reply, &live, ending, &end).await
+                self.store(reply, &live, ending, history, &end).await
             }
             AttemptOutcome::Fenced => {
                 tracing::info!(reply = %reply.id, attempt = reply.attempt, "reply lease lost to another server");
@@ -86,8 +94,14 @@ impl Replies {
         next
     }
 
-    /// Prompts the assistant and collects what it streams.
-    async fn run(&self, reply: &message::Model, live: &Live) -> AttemptOutcome {
+    /// Prompts the assistant and collects what it streams. Fills in what it was shown, if that may be kept.
+    async fn run(
+        &self,
+        reply: &message::Model,
+        turn: Option<NewTurn>,
+        history: &mut Option<History>,
+        live: &Live,
+    ) -> AttemptOutcome {
         let options = &self.0.options;
         let deadline = sleep_until(Instant::now() + options.timeout);
         tokio::pin!(deadline);
@@ -97,7 +111,10 @@ impl Replies {
         let Some(profile) = self.0.catalog.find(id) else { return report.fail(live, not_offered()).into() };
         let mut listener = self.0.signals.listen(Topic::Stop(reply.id));
         let prompt = tokio::select! {
-            prompt = self.prompt(reply, profile) => prompt,
+            loaded = self.prompt(reply, profile, turn) => {
+                *history = loaded.history;
+                loaded.prompt
+            }
             () = &mut deadline => return report.fail(live, timed_out(options.timeout)).into(),
             () = self.0.released.cancelled() => return AttemptOutcome::Released,
         };
@@ -146,11 +163,14 @@ impl Replies {
         }
     }
 
-    /// Reads the prompt, and tries again until the database answers.
-    async fn prompt(&self, reply: &message::Model, profile: &Profile) -> Prompt {
+    /// The prompt. If it is not known, it is read, again and again until the database answers.
+    async fn prompt(&self, reply: &message::Model, profile: &Profile, turn: Option<NewTurn>) -> Loaded {
+        if let Some(known) = turn.and_then(|turn| self.known_prompt(reply, profile, turn)) {
+            return known;
+        }
         loop {
-            match prompt::load(&self.0.database, reply, profile).await {
-                Ok(prompt) => return prompt,
+            match self.read_prompt(reply, profile).await {
+                Ok(loaded) => return loaded,
                 Err(error) => error.log(),
             }
             sleep(RETRY_PAUSE).await;
@@ -163,6 +183,7 @@ impl Replies {
         reply: &message::Model,
         live: &Live,
         ending: Ending,
+        history: Option<History>,
         end: &ExpectedEnd,
     ) -> Option<message::Model> {
         let store = async {
@@ -177,6 +198,9 @@ impl Replies {
             loop {
                 match self.end(reply, &ending).await {
                     Ok(Ended { closed, next }) => {
+                        if let Some(history) = history.filter(|_| closed.is_some()) {
+                            self.keep_history(reply, history, &ending.0);
+                        }
                         end.tell(|| closed.and_then(|closed| closed.into_row(reply, &ending.0)));
                         return next;
                     }

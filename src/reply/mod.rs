@@ -15,6 +15,8 @@ mod ending;
 mod fence;
 mod follower;
 mod generate;
+mod histories;
+mod history;
 mod live;
 mod pending;
 mod permits;
@@ -46,6 +48,8 @@ use uuid::Uuid;
 use self::batch::Batches;
 pub(crate) use self::claim::{Claim, ReplyContext};
 use self::follower::Followers;
+use self::histories::{HISTORY_BYTES, Histories};
+pub(crate) use self::history::{Instructions, NewTurn};
 use self::live::Live;
 pub(crate) use self::permits::ReplyPermit;
 use self::permits::ReplyPermits;
@@ -102,6 +106,9 @@ pub struct Options {
     #[arg(long = "max-replies", env = "CAUSERIE_MAX_REPLIES", value_name = "NUMBER", default_value_t = 200,
         value_parser = size(1..))]
     pub replies: usize,
+    /// How much memory may be taken by what was said in conversations that go on, in bytes.
+    #[arg(skip = HISTORY_BYTES)]
+    pub history_bytes: usize,
 }
 
 impl Default for Options {
@@ -144,6 +151,7 @@ struct Inner {
     batches: Batches,
     /// The replies that somebody follows here.
     followers: Followers,
+    histories: Histories,
     permits: Arc<ReplyPermits>,
     /// The titles that are requested at present.
     titles: Arc<ConcurrencyLimit>,
@@ -170,6 +178,7 @@ impl Replies {
             database,
             signals,
             catalog,
+            histories: Histories::new(options.history_bytes),
             options,
             server,
             started: Instant::now(),

@@ -1,10 +1,10 @@
 //! The prompt: what the assistant is given of a conversation.
 
-use sea_orm::{ActiveEnum, FromQueryResult};
-
+use super::Replies;
+use super::ending::Ending;
+use super::history::{History, Instructions, NewTurn, OVERHEAD, Read, Said};
 use crate::assistant::{Parameters, Profile, Prompt, Speaker, Turn, estimate};
-use crate::database::{Database, models};
-use crate::entity::message::{self, Role};
+use crate::entity::message::{self, Status};
 use crate::error::Error;
 
 /// How many tokens a message costs apart from its text.
@@ -13,78 +13,66 @@ const TOKENS_PER_MESSAGE: u32 = 4;
 /// The most bytes that the estimate counts as one token.
 const BYTES_PER_TOKEN: u32 = 4;
 
-/// How many bytes of text a message costs apart from its text.
-const OVERHEAD: i32 = (TOKENS_PER_MESSAGE * BYTES_PER_TOKEN).cast_signed();
+const _: () = assert!(OVERHEAD == TOKENS_PER_MESSAGE * BYTES_PER_TOKEN);
 
-/// The newest messages before a reply that may fit the budget, newest first, without failed, unfinished and empty ones.
-/// `branch` goes from the reply's parent up to the first message on the active path; the messages before that one are on
-/// the path and found by position. `span` counts them from there, 32 positions at a time, until they exceed the budget:
-/// what is read grows with the budget and not with the path. With 100,000 messages of 250 bytes it takes 0.2 ms and 39
-/// buffers; without `span` it took 15 ms and 140. Lengths are told without reading the texts. The limit on rows is for a
-/// branch beside the path.
-const HISTORY: &str = "
-WITH RECURSIVE branch (id, parent_id, position, active) AS (
-    SELECT id, parent_id, position, active FROM message WHERE user_id = $1 AND id = $3
-    UNION ALL
-    SELECT above.id, above.parent_id, above.position, above.active
-    FROM branch JOIN message AS above ON above.user_id = $1 AND above.id = branch.parent_id
-    WHERE NOT branch.active
-), span (upper, bytes) AS (
-    SELECT COALESCE(MAX(position), 0), CAST(0 AS BIGINT) FROM branch WHERE active
-    UNION ALL
-    SELECT upper - 32, bytes + (
-        SELECT COALESCE(SUM($6 + octet_length(content)), 0) FROM message
-        WHERE user_id = $1 AND conversation_id = $2 AND active AND position <= upper AND position > upper - 32
-            AND status IN ('COMPLETE', 'STOPPED') AND content <> ''
-    )
-    FROM span WHERE upper > 0 AND bytes <= $5
-)
-SELECT role, content, position FROM (
-    SELECT role, content, position, SUM($6 + octet_length(content)) OVER (ORDER BY position DESC) AS bytes
-    FROM (
-        SELECT role, content, position FROM message
-        WHERE user_id = $1 AND conversation_id = $2 AND active
-            AND position <= (SELECT MAX(upper) FROM span) AND position > (SELECT MIN(upper) FROM span)
-            AND status IN ('COMPLETE', 'STOPPED') AND content <> ''
-        UNION ALL
-        SELECT role, content, position FROM message
-        WHERE user_id = $1 AND id IN (SELECT id FROM branch WHERE NOT active)
-            AND status IN ('COMPLETE', 'STOPPED') AND content <> ''
-        ORDER BY position DESC LIMIT $4
-    ) AS newest
-) AS measured
-WHERE bytes - octet_length(content) - $6 <= $5
-UNION ALL
-SELECT 'CONVERSATION', instructions, CAST(0 AS BIGINT) FROM conversation_setting
-WHERE user_id = $1 AND conversation_id = $2 AND instructions IS NOT NULL
-UNION ALL
-SELECT 'VIEWER', instructions, CAST(-1 AS BIGINT) FROM viewer_setting
-WHERE user_id = $1 AND instructions IS NOT NULL
-ORDER BY position DESC";
-
-/// What the rows with instructions have in place of a role.
-const INSTRUCTIONS: [&str; 2] = ["CONVERSATION", "VIEWER"];
-
-#[derive(FromQueryResult)]
-struct Row {
-    role: String,
-    content: String,
+/// A prompt, and the history in it if that may be kept.
+pub(super) struct Loaded {
+    pub(super) prompt: Prompt,
+    pub(super) history: Option<History>,
 }
 
-/// Reads the prompt for `reply`, which `profile` is to write.
-pub(super) async fn load(
-    database: &Database,
-    reply: &message::Model,
-    profile: &Profile,
-) -> Result<Prompt, Error> {
-    let budget = profile.context_tokens;
-    let rows = i64::from(budget / TOKENS_PER_MESSAGE + 1);
-    let bytes = i64::from(budget) * i64::from(BYTES_PER_TOKEN);
-    let (user, conversation) = (reply.user_id.as_str().into(), reply.conversation_id.into());
-    let values = [user, conversation, reply.parent_id.into(), rows.into(), bytes.into(), OVERHEAD.into()];
-    let rows = models(&database.rows(database.statement(HISTORY, values)).await?)?;
-    let turns = assemble(profile.instructions.as_deref(), rows, budget);
-    Ok(Prompt { turns, parameters: parameters(profile, reply) })
+impl Replies {
+    /// The prompt for `reply`, which `profile` is to write, if `turn` asks for it and this server has kept the history
+    /// before that.
+    pub(super) fn known_prompt(
+        &self,
+        reply: &message::Model,
+        profile: &Profile,
+        turn: NewTurn,
+    ) -> Option<Loaded> {
+        let NewTurn { after, text, instructions } = turn;
+        let mut history = match after {
+            Some(last) => self.0.histories.take(&reply.user_id, last)?,
+            None => History::default(),
+        };
+        let bytes = budget_bytes(profile);
+        if !history.suffices(bytes) {
+            return None;
+        }
+        history.push(Speaker::User, text);
+        history.trim(bytes);
+        let turns = assemble(profile, &instructions, history.newest_first());
+        let prompt = Prompt { turns, parameters: parameters(profile, reply) };
+        Some(Loaded { prompt, history: Some(history) })
+    }
+
+    /// Reads the prompt for `reply`, which `profile` is to write.
+    pub(super) async fn read_prompt(
+        &self,
+        reply: &message::Model,
+        profile: &Profile,
+    ) -> Result<Loaded, Error> {
+        let rows = i64::from(profile.context_tokens / TOKENS_PER_MESSAGE + 1);
+        let bytes = budget_bytes(profile);
+        let read = Read::of(&self.0.database, reply, rows, i64::try_from(bytes).unwrap_or(i64::MAX)).await?;
+        let turns = assemble(profile, &read.instructions, read.said.iter());
+        let prompt = Prompt { turns, parameters: parameters(profile, reply) };
+        Ok(Loaded { prompt, history: read.into_history(bytes) })
+    }
+
+    /// Keeps the `history` that led to `reply`, with its text, if it is complete: a reply that is not may be begun again.
+    pub(super) fn keep_history(&self, reply: &message::Model, mut history: History, ending: &Ending) {
+        let text = &ending.draft.content;
+        if ending.status == Status::Complete && !text.is_empty() {
+            history.push(Speaker::Assistant, text.clone());
+            self.0.histories.keep(&reply.user_id, reply.id, history);
+        }
+    }
+}
+
+/// How many bytes of texts may fit what `profile` is shown.
+fn budget_bytes(profile: &Profile) -> u64 {
+    u64::from(profile.context_tokens) * u64::from(BYTES_PER_TOKEN)
 }
 
 /// How `profile` is to write `reply`. What was chosen is the assistant's that was chosen then: its range may be another
@@ -95,30 +83,32 @@ fn parameters(profile: &Profile, reply: &message::Model) -> Parameters {
     if is_replaced { chosen.or(profile.settable.defaults()) } else { chosen }
 }
 
-/// All instructions as one turn, the `operator`'s first and the conversation's last, and as many of `newest_first` as fit
+/// All instructions as one turn, the operator's first and the conversation's last, and as many of `newest_first` as fit
 /// the budget; always the newest message, as without it there is nothing to answer.
-fn assemble(operator: Option<&str>, newest_first: Vec<Row>, budget: u32) -> Vec<Turn> {
+fn assemble<'s>(
+    profile: &Profile,
+    instructions: &Instructions,
+    newest_first: impl Iterator<Item = &'s Said>,
+) -> Vec<Turn> {
     let cost = |text: &str| estimate::tokens(text).saturating_add(TOKENS_PER_MESSAGE);
-    let is_instruction = |row: &Row| INSTRUCTIONS.contains(&row.role.as_str());
-    let (instructions, newest_first): (Vec<_>, Vec<_>) = newest_first.into_iter().partition(is_instruction);
-    let users = instructions.iter().rev().map(|row| row.content.as_str());
-    let instructions: Vec<&str> = operator.into_iter().chain(users).collect();
+    let Instructions { viewer_instructions, conversation_instructions } = instructions;
+    let instructions = [&profile.instructions, viewer_instructions, conversation_instructions];
+    let instructions: Vec<&str> = instructions.into_iter().flatten().map(String::as_str).collect();
     let instructions = (!instructions.is_empty()).then(|| instructions.join("\n\n"));
-    let mut left = budget.saturating_sub(instructions.as_deref().map_or(0, cost));
+    let mut left = profile.context_tokens.saturating_sub(instructions.as_deref().map_or(0, cost));
     let mut turns: Vec<Turn> = Vec::new();
-    for (index, row) in newest_first.into_iter().enumerate() {
-        let cost = cost(&row.content);
+    for (index, Said { speaker, content }) in newest_first.enumerate() {
+        let cost = cost(content);
         if cost > left && index > 0 {
             break;
         }
         left = left.saturating_sub(cost);
-        let speaker = if row.role == Role::User.to_value() { Speaker::User } else { Speaker::Assistant };
         match turns.last_mut() {
             // If a reply was left out, two messages of the user meet; many models require that speakers alternate.
-            Some(next) if next.speaker == speaker => {
-                next.content = format!("{}\n\n{}", row.content, next.content);
+            Some(next) if next.speaker == *speaker => {
+                next.content = format!("{content}\n\n{}", next.content);
             }
-            _ => turns.push(Turn { speaker, content: row.content }),
+            _ => turns.push(Turn { speaker: *speaker, content: content.clone() }),
         }
     }
     // A reply whose question did not fit is left out.
@@ -132,48 +122,63 @@ fn assemble(operator: Option<&str>, newest_first: Vec<Row>, budget: u32) -> Vec<
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+    use std::time::Duration;
 
-    fn row(role: Role, content: &str) -> Row {
-        Row { role: role.to_value(), content: content.to_owned() }
+    use super::*;
+    use crate::assistant::Echo;
+
+    fn user(content: &str) -> Said {
+        Said { speaker: Speaker::User, content: content.to_owned() }
     }
 
-    fn shown(turns: &[Turn]) -> Vec<(Speaker, &str)> {
-        turns.iter().map(|turn| (turn.speaker, turn.content.as_str())).collect()
+    fn assistant(content: &str) -> Said {
+        Said { speaker: Speaker::Assistant, content: content.to_owned() }
+    }
+
+    /// What is shown of messages by an operator who says so, and users who have given instructions.
+    fn shown(
+        operator: Option<&str>,
+        [viewer, conversation]: [Option<&str>; 2],
+        said: &[Said],
+        budget: u32,
+    ) -> Vec<(Speaker, String)> {
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        let profile = Profile {
+            instructions: own(operator),
+            context_tokens: budget,
+            ..Profile::new("fast", Arc::new(Echo::new(Duration::ZERO)))
+        };
+        let instructions =
+            Instructions { viewer_instructions: own(viewer), conversation_instructions: own(conversation) };
+        let turns = assemble(&profile, &instructions, said.iter());
+        turns.into_iter().map(|turn| (turn.speaker, turn.content)).collect()
+    }
+
+    fn expected(turns: &[(Speaker, &str)]) -> Vec<(Speaker, String)> {
+        turns.iter().map(|(speaker, content)| (*speaker, (*content).to_owned())).collect()
     }
 
     #[test]
     fn the_newest_messages_are_kept_and_a_lone_answer_is_not() {
-        let long = "word ".repeat(40);
-        let rows = vec![
-            row(Role::User, "newest"),
-            row(Role::Assistant, "answer"),
-            row(Role::User, &long),
-            row(Role::Assistant, "old"),
-        ];
-        let prompt = assemble(Some("Be kind."), rows, 40);
-        assert_eq!(shown(&prompt), [(Speaker::System, "Be kind."), (Speaker::User, "newest")]);
+        let said = [user("newest"), assistant("answer"), user(&"word ".repeat(40)), assistant("old")];
+        assert_eq!(
+            shown(Some("Be kind."), [None, None], &said, 40),
+            expected(&[(Speaker::System, "Be kind."), (Speaker::User, "newest")])
+        );
     }
 
     #[test]
     fn the_question_is_shown_whatever_it_costs() {
         let long = "word ".repeat(4000);
-        let prompt = assemble(None, vec![row(Role::User, &long), row(Role::User, "before")], 100);
-        assert_eq!(shown(&prompt), [(Speaker::User, long.as_str())]);
+        let said = [user(&long), user("before")];
+        assert_eq!(shown(None, [None, None], &said, 100), expected(&[(Speaker::User, &long)]));
     }
 
     #[test]
     fn all_instructions_are_one_turn_and_count_in_the_budget() {
-        let instruction = |of: &str, text: &str| Row { role: of.to_owned(), content: text.to_owned() };
-        let rows = || {
-            vec![
-                row(Role::User, "two"),
-                row(Role::Assistant, "answer"),
-                row(Role::User, "one"),
-                instruction("CONVERSATION", "In French."),
-                instruction("VIEWER", "Be brief."),
-            ]
-        };
+        let said = [user("two"), assistant("answer"), user("one")];
+        let users = [Some("Be brief."), Some("In French.")];
         let all = "Be kind.\n\nBe brief.\n\nIn French.";
         let whole = [
             (Speaker::System, all),
@@ -181,17 +186,20 @@ mod tests {
             (Speaker::Assistant, "answer"),
             (Speaker::User, "two"),
         ];
-        assert_eq!(shown(&assemble(Some("Be kind."), rows(), 100)), whole);
+        assert_eq!(shown(Some("Be kind."), users, &said, 100), expected(&whole));
         assert_eq!(
-            shown(&assemble(Some("Be kind."), rows(), 20)),
-            [(Speaker::System, all), (Speaker::User, "two")]
+            shown(Some("Be kind."), users, &said, 20),
+            expected(&[(Speaker::System, all), (Speaker::User, "two")])
         );
-        assert_eq!(shown(&assemble(None, rows(), 100))[0], (Speaker::System, "Be brief.\n\nIn French."));
+        assert_eq!(
+            shown(None, users, &said, 100)[0],
+            (Speaker::System, "Be brief.\n\nIn French.".to_owned())
+        );
     }
 
     #[test]
     fn messages_without_a_usable_reply_between_them_become_one_turn() {
-        let prompt = assemble(None, vec![row(Role::User, "two"), row(Role::User, "one")], 100);
-        assert_eq!(shown(&prompt), [(Speaker::User, "one\n\ntwo")]);
+        let said = [user("two"), user("one")];
+        assert_eq!(shown(None, [None, None], &said, 100), expected(&[(Speaker::User, "one\n\ntwo")]));
     }
 }

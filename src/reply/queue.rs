@@ -98,7 +98,7 @@ impl Replies {
             .await?;
         Ok(reply.map(|reply| {
             self.signal_change(user, reply.id);
-            Claim { reply, permit }
+            Claim { reply, permit, turn: None }
         }))
     }
 }

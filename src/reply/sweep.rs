@@ -69,6 +69,7 @@ impl Replies {
                 () = self.0.permits.freed() => {}
                 () = self.0.draining.cancelled() => return,
             }
+            self.0.histories.forget_old(Instant::now());
             let sweep = async {
                 self.take_over_expired(&pending, &mut connectivity).await?;
                 self.start_queued(&pending, &mut round_robin).await
@@ -181,7 +182,7 @@ impl Replies {
             "reply lease expired",
         );
         self.signal_change(&expired.user_id, expired.id);
-        Ok(next.zip(permit).map(|(reply, permit)| Claim { reply, permit }))
+        Ok(next.zip(permit).map(|(reply, permit)| Claim { reply, permit, turn: None }))
     }
 
     /// Closes a reply with the text that was stored. Returns the user's next queued reply if this server `has_permit`.

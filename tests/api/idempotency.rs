@@ -278,7 +278,7 @@ on_both_databases! {
         // It reads nothing but them, however many there are.
         let statements = server.take_all_statements();
         server.stop().await;
-        filler.receipts("cid", 20_000).await;
+        filler.receipts("cid", 100_000).await;
         filler.analyze().await;
         let erase = statements.into_iter().find(|statement| statement.sql.contains("DELETE FROM receipt"));
         let plan = assert_indexed(&filler, &erase.unwrap()).await;

@@ -24,6 +24,7 @@ mod executor;
 mod fast_path;
 mod graceful;
 mod health;
+mod histories;
 mod http;
 mod idempotency;
 mod input;

@@ -65,14 +65,19 @@ fn a_file_is_read_with_all_that_it_says() {
     assert!(catalog.find_for("deep", "free").is_none() && catalog.find("none").is_none());
     assert_eq!(catalog.titles().unwrap().assistant_id, "fast");
     assert_eq!((catalog.currency(), catalog.ledger().quotas[0].assistant.as_deref()), ("EUR", Some("fast")));
-    let choices: serde_json::Value = serde_json::from_str(catalog.choices("free")).unwrap();
+    let choices: serde_json::Value = serde_json::from_str(&catalog.choices("free", None)).unwrap();
+    assert_eq!(
+        serde_json::to_value(&fast.settable).unwrap()["temperature"],
+        serde_json::json!({ "minimum": 0.0, "maximum": 1.5, "default": 0.7 })
+    );
     let fast = serde_json::json!({
         "id": "fast",
-        "parameters": { "temperature": 0.7 },
+        "set": { "temperature": 0.7 },
+        "settable": fast.settable,
         "terms": { "context": 1000, "input_price": 250.0, "output_price": 2000.0, "reported": false },
     });
     assert_eq!(choices, serde_json::json!({ "": fast, "fast": fast, "old": fast, "older": fast }));
-    assert_eq!(catalog.choices("other"), "{}");
+    assert_eq!(catalog.choices("other", None), "{}");
 }
 
 #[test]

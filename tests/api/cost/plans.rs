@@ -182,8 +182,13 @@ pub(super) async fn plan(filler: &Filler, statement: &Statement) -> Vec<String> 
         DbBackend::Postgres => ("EXPLAIN", 0),
         _ => ("EXPLAIN QUERY PLAN", 3),
     };
-    let mut statement = statement.clone();
-    statement.sql = format!("{explain} {}", statement.sql);
-    let rows = filler.connection().query_all_raw(statement).await.unwrap();
-    rows.iter().map(|row| row.try_get_by_index(column).unwrap()).collect()
+    let mut lines = Vec::new();
+    // What follows the first of several statements would be run.
+    for sql in statement.sql.split("; ") {
+        let mut statement = statement.clone();
+        statement.sql = format!("{explain} {sql}");
+        let rows = filler.connection().query_all_raw(statement).await.unwrap();
+        lines.extend(rows.iter().map(|row| row.try_get_by_index::<String>(column).unwrap()));
+    }
+    lines
 }
