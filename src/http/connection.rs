@@ -18,7 +18,6 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tower::{Service, service_fn};
 
@@ -82,14 +81,6 @@ pub(super) async fn serve(
 ) {
     let limits = &app.0.options.limits;
     let stopping = &app.0.streams.stopping;
-    let builder = tokio::select! {
-        first = timeout(limits.idle_timeout, peek(&stream)) => match first {
-            Ok(true) => builder.http1_only(),
-            Ok(false) => builder,
-            Err(_) => return,
-        },
-        () = stopping.cancelled() => return,
-    };
     // Answers are written whole: waiting for more only delays them.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
@@ -118,16 +109,6 @@ pub(super) async fn serve(
         activity.touch();
         connection.as_mut().graceful_shutdown();
     }
-}
-
-/// Whether a connection begins with what only HTTP/1 does. To find out for itself, the builder reads the first 24 bytes alone,
-/// upon which the connection's buffer is made twice as large: 8 of the 54 kB that an idle event stream took.
-async fn peek(stream: &TcpStream) -> bool {
-    const HTTP2: &[u8; 4] = b"PRI ";
-    let mut first = [0; HTTP2.len()];
-    // If it breaks off, the builder says so.
-    let length = stream.peek(&mut first).await.unwrap_or(0);
-    length > 0 && !HTTP2.starts_with(&first[..length])
 }
 
 /// Answers a request. If nobody read its body, the client is told that the connection ends.
