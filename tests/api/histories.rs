@@ -11,7 +11,9 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use crate::support::{Client, ScriptedAssistant, Settings, TestDatabase, TestServer, on_both_databases};
+use crate::support::{
+    Client, ScriptedAssistant, ScriptedAttempt, Settings, TestDatabase, TestServer, on_both_databases,
+};
 
 /// What is done to the only conversation.
 #[derive(Clone, Debug)]
@@ -124,28 +126,7 @@ impl World<'_> {
         let before = asked["position"].as_u64().unwrap() - 1;
         let expected = self.expected(&path[..usize::try_from(before).unwrap()]);
         let id = asked["id"].as_str().unwrap();
-        match end {
-            End::Complete => {
-                attempt.say(&format!("You said: {text}"));
-                attempt.finish();
-            }
-            End::Silent => attempt.finish(),
-            End::Failed => {
-                attempt.say("But");
-                let message = "No.".to_owned();
-                let code = FailureCode::AssistantRejected;
-                attempt.send(Err(Failure { code, message, retryable: false }));
-                attempt.close();
-            }
-            End::Stopped => {
-                attempt.say("Well");
-                run(&ann, "StopReply", json!({ "messageId": id }), "__typename").await;
-            }
-        }
-        let query = "query($id: ID!) { message(id: $id) { status } }";
-        while ann.data(query, json!({ "id": id })).await["message"]["status"] == "GENERATING" {
-            tokio::task::yield_now().await;
-        }
+        end_reply(&ann, &attempt, id, &format!("You said: {text}"), *end).await;
         Some([shown, expected])
     }
 
@@ -168,6 +149,32 @@ impl World<'_> {
             }
         }
         turns
+    }
+}
+
+/// Ends a reply, which says `text` if it is complete, and waits until that is stored.
+async fn end_reply(client: &Client, attempt: &ScriptedAttempt, id: &str, text: &str, end: End) {
+    match end {
+        End::Complete => {
+            attempt.say(text);
+            attempt.finish();
+        }
+        End::Silent => attempt.finish(),
+        End::Failed => {
+            attempt.say("But");
+            let message = "No.".to_owned();
+            let code = FailureCode::AssistantRejected;
+            attempt.send(Err(Failure { code, message, retryable: false }));
+            attempt.close();
+        }
+        End::Stopped => {
+            attempt.say("Well");
+            run(client, "StopReply", json!({ "messageId": id }), "__typename").await;
+        }
+    }
+    let query = "query($id: ID!) { message(id: $id) { status } }";
+    while client.data(query, json!({ "id": id })).await["message"]["status"] == "GENERATING" {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -249,6 +256,30 @@ on_both_databases! {
             let statements = server.take_statements();
             let read = statements.iter().filter(|statement| is_history(&statement.sql)).count();
             assert_eq!((read, attempt.prompt.turns.last().unwrap().content.as_str()), (0, text));
+        }
+    }
+
+    async fn a_reply_that_is_begun_again_is_shown_as_it_is_now(database) {
+        let (server, script) = start(&database, 8 << 20).await;
+        let ann = server.user("ann");
+        for end in [End::Failed, End::Stopped] {
+            let turn = async |conversation: &Value, end: End| {
+                let input = json!({ "conversationId": conversation, "awaitReply": false });
+                let mut sent = ann.send("hello", input).await;
+                end_reply(&ann, &script.next().await, sent["reply"]["id"].as_str().unwrap(), "so", end).await;
+                (sent["conversation"]["id"].take(), sent["reply"]["id"].take())
+            };
+            let (conversation, _) = turn(&Value::Null, End::Complete).await;
+            let (_, unfinished) = turn(&conversation, end).await;
+            turn(&conversation, End::Complete).await;
+            let retry = json!({ "messageId": unfinished, "awaitReply": false });
+            run(&ann, "RetryReply", retry, "__typename").await;
+            end_reply(&ann, &script.next().await, unfinished.as_str().unwrap(), "at last", End::Complete).await;
+            ann.send("and now?", json!({ "conversationId": conversation, "awaitReply": false })).await;
+            let attempt = script.next().await;
+            let shown: Vec<&str> = attempt.prompt.turns.iter().map(|turn| turn.content.as_str()).collect();
+            assert_eq!(shown, ["hello", "so", "hello", "at last", "hello", "so", "and now?"], "{end:?}");
+            attempt.finish();
         }
     }
 }

@@ -142,7 +142,12 @@ on_both_databases! {
         let count = async |input: Value| {
             server.take_statements();
             send(&ann, input).await;
-            server.take_statements().len()
+            // By the clock a running reply is stored, and a reply may end before anybody waits for it.
+            let by_chance = ["FROM json", "status IN ('QUEUED', 'GENERATING')"];
+            let mut run: Vec<String> =
+                server.take_statements().into_iter().map(|statement| statement.sql).collect();
+            run.retain(|sql| !by_chance.iter().any(|part| sql.contains(part)));
+            run.len()
         };
         let usual = count(json!({ "conversationId": conversation })).await;
         assert_eq!(count(json!({ "conversationId": conversation, "assistantId": "slow" })).await, usual);
