@@ -79,6 +79,9 @@ async fn empty(database: &Database, replies: &Replies, keep: Duration) -> Result
         // One that fails is tried again later, and does not keep the others from being erased.
         if let Err(error) = erase(database, replies, keep, user, *id).await {
             tracing::warn!(conversation = %id, error = %error.message(), "could not erase a deleted conversation");
+            if let Err(error) = give_up(database, user, *id).await {
+                error.log();
+            }
             failed = Some(error);
         }
     }
@@ -140,6 +143,21 @@ async fn mark_erasing(database: &Database, keep: Duration, user: &str, id: Uuid)
         .returning_col(Column::Id)
         .to_owned();
     Ok(database.update(database.backend().build(&update)).await?.is_some())
+}
+
+/// Lets the next pass of any server go on with a conversation that could not be erased.
+async fn give_up(database: &Database, user: &str, id: Uuid) -> Result<(), Error> {
+    use conversation::Column;
+    let update = Query::update()
+        .table(conversation::Entity)
+        .value(Column::ErasingAt, database.clock().ago(2 * ERASE_TIMEOUT))
+        .and_where(own(Column::UserId, user))
+        .and_where(Expr::col(Column::Id).eq(id))
+        .and_where(Expr::col(Column::ErasingAt).is_not_null())
+        .and_where(Expr::col(Column::ErasedAt).is_null())
+        .to_owned();
+    database.update(database.backend().build(&update)).await?;
+    Ok(())
 }
 
 /// Deletes the digest of the request that has made a conversation.
