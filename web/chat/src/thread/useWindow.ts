@@ -6,6 +6,8 @@ const STEP = 20;
 /** How near to an edge, in pixels, more is brought in; and how near to the end counts as at the end. */
 const NEAR = 1200;
 const AT_END = 48;
+/** How long after a wheel has asked to go up, in milliseconds, the page is not at its end. */
+const WHEEL = 150;
 
 interface Window {
   /** The index after the last message that is in the page, counted from the end: it stays when older ones are loaded. */
@@ -48,6 +50,8 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
   /** Where the page was scrolled to last. */
   const last = useRef(0);
   const wanted = useRef<number | undefined>(undefined);
+  /** When a wheel last asked to go up. */
+  const up = useRef(-Infinity);
 
   const end = Math.max(0, length - part.after);
   const start = Math.max(0, end - part.count);
@@ -97,10 +101,11 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
     const box = viewport.current;
     if (!box) return;
     const below = box.scrollHeight - box.scrollTop - box.clientHeight;
-    // Who scrolls up ever so little is not pulled back by the next word.
-    const near = box.scrollTop < last.current ? 2 : AT_END;
+    // Who scrolls up ever so little is not pulled back by the next word, until they scroll down again.
+    const moved = box.scrollTop - last.current;
+    const near = moved > 0 || (moved === 0 && sticky.current) ? AT_END : 2;
     last.current = box.scrollTop;
-    const reached = below < near && part.after === 0;
+    const reached = below < near && part.after === 0 && performance.now() - up.current > WHEEL;
     sticky.current = reached;
     setAtEnd(reached);
     if (box.scrollTop < NEAR) {
@@ -131,7 +136,17 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
     });
     observer.observe(inner);
     observer.observe(box);
-    return () => observer.disconnect();
+    // A word may come before the page hears that it has been scrolled: the wheel is heard of first.
+    const onWheel = ({ deltaY }: WheelEvent) => {
+      if (deltaY >= 0 || box.scrollTop <= 0) return;
+      sticky.current = false;
+      up.current = performance.now();
+    };
+    box.addEventListener('wheel', onWheel, { passive: true });
+    return () => {
+      observer.disconnect();
+      box.removeEventListener('wheel', onWheel);
+    };
   }, []);
 
   return { viewport, content, start, end, atEnd, toEnd, reveal, onScroll, hold, restore };
