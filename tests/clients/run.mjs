@@ -4,7 +4,7 @@
 // and a token for it in CAUSERIE_TOKEN. If both are set already, that server is used and none is started. Otherwise
 // some suites run a second time, on the database that TEST_POSTGRES_URL leads to.
 import { readdirSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,9 @@ const onBoth = ['flow', 'graphql-sse', 'graphql-ws', 'libraries', 'packages'];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
+/** What failed and why: told last, below all that the servers print. */
+const failures = [];
+
 /** What is skipped in CI has failed. */
 function skip(number) {
   counts[process.env.CI ? 'failed' : 'skipped'] += number;
@@ -47,8 +50,11 @@ async function test(files) {
     if (skipped === undefined && todo === undefined) counts.passed += 1;
     else skip(1);
   });
-  events.on('test:fail', ({ details }) => {
-    if (details?.type !== 'suite') counts.failed += 1;
+  events.on('test:fail', ({ name, file, details }) => {
+    if (details?.type === 'suite') return;
+    counts.failed += 1;
+    const cause = details?.error?.cause ?? details?.error;
+    failures.push(`${relative(root, file ?? '')}: ${name}\n${cause?.stack ?? cause}`.split('\n').slice(0, 30).join('\n  '));
   });
   const report = events.compose(new spec());
   for await (const text of report) process.stdout.write(text);
@@ -89,6 +95,7 @@ if (process.env.CAUSERIE_URL && process.env.CAUSERIE_TOKEN) {
     console.log('skipped on PostgreSQL: TEST_POSTGRES_URL is not set; scripts/with-postgres sets it');
   }
 }
+for (const failure of failures) console.log(`failed: ${failure}`);
 if (counts.skipped > 0) console.log(`${counts.skipped} skipped`);
 console.log(`clients: ${counts.passed} passed, ${counts.failed} failed`);
 process.exitCode = counts.failed === 0 && counts.passed > 0 ? 0 : 1;

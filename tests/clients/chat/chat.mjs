@@ -68,6 +68,11 @@ export class Chat {
     return within.getByRole('button', { name, exact: true });
   }
 
+  /** Waits until the place to write in holds this text. */
+  async fieldHolds(text) {
+    await this.page.waitForFunction((wanted) => document.querySelector('.composer textarea')?.value === wanted, text);
+  }
+
   async send(text) {
     await this.field.fill(text);
     await this.field.press('Enter');

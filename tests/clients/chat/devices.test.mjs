@@ -51,7 +51,7 @@ test('another user sees nothing of the first one, neither messages nor drafts', 
   await chat.button('Settings').click();
   await chat.page.getByLabel('User').selectOption('alice');
   await chat.page.getByText('Your conversations will be here.').waitFor();
-  assert.equal(await chat.field.inputValue(), '');
+  await chat.fieldHolds('');
   assert.equal(await chat.page.getByText('secret').count(), 0);
   await chat.ask('Hello from Alice');
 
@@ -67,14 +67,32 @@ test('drafts are kept for each conversation, over reloads', async () => {
   const chat = await site.tab();
   await chat.field.fill('a new beginning');
   await chat.page.reload();
-  assert.equal(await chat.field.inputValue(), 'a new beginning');
+  await chat.fieldHolds('a new beginning');
   await chat.ask('Something else');
   await chat.field.fill('half a thought');
   await chat.page.getByRole('link', { name: 'New chat' }).click();
-  assert.equal(await chat.field.inputValue(), '');
+  await chat.fieldHolds('');
   await chat.page.goBack();
   await chat.page.reload();
-  assert.equal(await chat.field.inputValue(), 'half a thought');
+  await chat.fieldHolds('half a thought');
+  await chat.close();
+});
+
+test('a draft that was begun before the conversation was stored is kept as well', async () => {
+  const chat = await site.tab();
+  let store;
+  const stored = new Promise((resolve) => (store = resolve));
+  await chat.context.route('**/graphql', async (route) => {
+    if (route.request().postData()?.includes('sendMessage')) await stored;
+    await route.continue();
+  });
+  await chat.send('The first message');
+  await chat.said.filter({ hasText: 'The first message' }).waitFor();
+  await chat.field.fill('the next one');
+  store();
+  await chat.replies.filter({ hasText: 'The first message' }).waitFor();
+  await chat.page.reload();
+  await chat.fieldHolds('the next one');
   await chat.close();
 });
 

@@ -24,10 +24,19 @@ export function Composer({ place, conversation, running, last }: Props): ReactEl
   const { replica, userId } = useSession();
   const texts = useTexts();
   const [text, setText] = useState(() => readDraft(userId, place));
+  const kept = useRef(place);
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
     if (matchMedia('(pointer: fine)').matches) field.current?.focus();
   }, []);
+
+  // What was written before the conversation had its id belongs to the conversation.
+  useEffect(() => {
+    if (kept.current === place) return;
+    writeDraft(userId, place, readDraft(userId, kept.current));
+    writeDraft(userId, kept.current, '');
+    kept.current = place;
+  }, [userId, place]);
 
   const write = (next: string): void => {
     setText(next);
