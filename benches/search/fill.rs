@@ -2,7 +2,7 @@
 
 use causerie::database::Database;
 use causerie::entity::conversation::TitleOrigin;
-use causerie::entity::message::{Parts, Role, Status};
+use causerie::entity::message::{Role, Status};
 use causerie::entity::{conversation, message};
 use causerie::index::index_message;
 use causerie::search::{Folded, scope, tokens};
@@ -157,22 +157,11 @@ fn conversation(
         title_key: format!("conversation {number}"),
         title_origin: Some(TitleOrigin::User),
         last_position: 0,
-        read_position: 0,
         metadata: "{}".to_owned(),
         created_at: now,
         updated_at: now,
-        archived_at: None,
-        pinned_at: None,
-        deleted_at: None,
-        erasing_at: None,
-        erased_at: None,
-        restored_revision: None,
-        path_revision: None,
-        path_target_id: None,
-        path_target_read: None,
-        deletion_id: None,
-        step_at: None,
         revision,
+        ..conversation::Model::default()
     }
 }
 
@@ -187,31 +176,16 @@ fn message(
         user_id: USER.to_owned(),
         id: Uuid::now_v7(),
         conversation_id,
-        parent_id: None,
         position,
         active: true,
         role: Role::User,
         status: Status::Complete,
         content: content.to_owned(),
-        reasoning: String::new(),
-        parts: Parts::default(),
-        finish_reason: None,
-        failure: None,
-        assistant_id: None,
-        parameters: None,
-        model: None,
-        usage: None,
-        attempt: 0,
-        restarts_left: 0,
-        lease_owner: None,
-        lease_until: None,
-        stop_requested_at: None,
         metadata: "{}".to_owned(),
-        rating: None,
-        rating_comment: None,
         created_revision: 1,
         created_at: now,
         finished_at: Some(now),
         revision,
+        ..message::Model::default()
     }
 }

@@ -124,21 +124,7 @@ impl<'r> Columns<'r> {
             read_position: self.take()?,
             created_at: self.take()?,
             updated_at: self.take()?,
-            title_key: String::new(),
-            title_origin: None,
-            metadata: String::new(),
-            archived_at: None,
-            pinned_at: None,
-            deleted_at: None,
-            erasing_at: None,
-            erased_at: None,
-            restored_revision: None,
-            path_revision: None,
-            path_target_id: None,
-            path_target_read: None,
-            deletion_id: None,
-            step_at: None,
-            revision: 0,
+            ..conversation::Model::default()
         };
         if details {
             row.title_key = self.take()?;
@@ -162,28 +148,7 @@ impl<'r> Columns<'r> {
             role: self.take()?,
             status: self.take()?,
             created_at: self.take()?,
-            parent_id: None,
-            active: false,
-            content: String::new(),
-            reasoning: String::new(),
-            parts: message::Parts::default(),
-            finish_reason: None,
-            failure: None,
-            assistant_id: None,
-            parameters: None,
-            model: None,
-            usage: None,
-            attempt: 0,
-            restarts_left: 0,
-            lease_owner: None,
-            lease_until: None,
-            stop_requested_at: None,
-            metadata: String::new(),
-            rating: None,
-            rating_comment: None,
-            finished_at: None,
-            created_revision: 0,
-            revision: 0,
+            ..message::Model::default()
         };
         if columns.details {
             row.parent_id = self.take()?;

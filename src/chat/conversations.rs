@@ -119,22 +119,11 @@ impl Chat {
             title,
             title_origin,
             last_position,
-            read_position: 0,
             metadata: Metadata::default().into_text(),
             created_at: write.now,
             updated_at: write.now,
-            archived_at: None,
-            pinned_at: None,
-            deleted_at: None,
-            erasing_at: None,
-            erased_at: None,
-            restored_revision: None,
-            path_revision: None,
-            path_target_id: None,
-            path_target_read: None,
-            deletion_id: None,
-            step_at: None,
             revision: write.revision,
+            ..conversation::Model::default()
         }
     }
 

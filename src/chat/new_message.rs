@@ -9,7 +9,7 @@ use super::{Chat, Choice, Metadata};
 use crate::assistant::estimate;
 use crate::database::Write;
 use crate::entity::conversation;
-use crate::entity::message::{self, Column, Entity, Parts, Role, Status};
+use crate::entity::message::{self, Column, Entity, Role, Status};
 use crate::error::Error;
 use crate::index::{self, Entry};
 use crate::reply::{Claim, NewTurn, ReplyContext, ReplyPermit};
@@ -257,27 +257,11 @@ impl Chat {
             active: slot.active,
             role,
             status: Status::Queued,
-            content: String::new(),
-            reasoning: String::new(),
-            parts: Parts::default(),
-            finish_reason: None,
-            failure: None,
-            assistant_id: None,
-            parameters: None,
-            model: None,
-            usage: None,
-            attempt: 0,
-            restarts_left: 0,
-            lease_owner: None,
-            lease_until: None,
-            stop_requested_at: None,
             metadata: Metadata::default().into_text(),
-            rating: None,
-            rating_comment: None,
             created_at: at.now,
-            finished_at: None,
             created_revision: at.revision,
             revision: at.revision,
+            ..message::Model::default()
         }
     }
 }

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 /// One conversation, or the tombstone of a deleted one.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "conversation")]
 pub struct Model {
     /// The owner.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 pub use self::parts::{Part, PartText, Parts, Reasoning, ToolCall};
 pub use super::parameters::Parameters;
 
-/// One message; a reply's row exists before its first word does.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+/// One message; a reply's row exists before its first word does. The default is a row that is yet to be filled in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "message")]
 pub struct Model {
     /// The owner.
@@ -84,17 +84,19 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Role {
+    #[default]
     User,
     Assistant,
 }
 
 /// How far a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
+    #[default]
     Queued,
     Generating,
     Complete,

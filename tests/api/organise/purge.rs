@@ -100,6 +100,13 @@ on_both_databases! {
         let _eraser = TestServer::with(&database, Settings { trash: once, ..Settings::default() }).await;
         erased(&database, 1).await;
         assert_eq!(database.number("SELECT count(*) FROM message").await, 2, "those of the one that is stuck");
+
+        let raw = database.raw().await;
+        let release = if database.is_postgres() { "DROP TRIGGER refuse ON message" } else { "DROP TRIGGER refuse" };
+        sea_orm::ConnectionTrait::execute_unprepared(&raw, release).await.unwrap();
+        raw.close().await.unwrap();
+        // It need not wait as it would for a server that was lost.
+        database.becomes("SELECT count(*) FROM conversation WHERE erased_at IS NULL", 0).await;
     }
 
     async fn what_is_due_cannot_be_restored_though_it_is_still_there(database) {

@@ -1,7 +1,7 @@
 //! Search against a simple search in memory, on random texts and queries.
 
 use causerie::database::Database;
-use causerie::entity::message::{Parts, Role, Status};
+use causerie::entity::message::{Role, Status};
 use causerie::entity::{conversation, message};
 use causerie::index::index_message;
 use causerie::search::Folded;
@@ -102,26 +102,12 @@ async fn store(database: &Database, user: &str, texts: &[String]) {
                 let conversation = conversation::Model {
                     user_id: user.clone(),
                     id: Uuid::now_v7(),
-                    title: None,
-                    title_key: String::new(),
-                    title_origin: None,
                     last_position: i64::try_from(texts.len()).unwrap(),
-                    read_position: 0,
                     metadata: "{}".to_owned(),
                     created_at: now,
                     updated_at: now,
-                    archived_at: None,
-                    pinned_at: None,
-                    deleted_at: None,
-                    erasing_at: None,
-                    erased_at: None,
-                    restored_revision: None,
-                    path_revision: None,
-                    path_target_id: None,
-                    path_target_read: None,
-                    deletion_id: None,
-                    step_at: None,
                     revision,
+                    ..conversation::Model::default()
                 };
                 let conversation_id = conversation.id;
                 conversation::Entity::insert(conversation.into_active_model())
@@ -139,26 +125,12 @@ async fn store(database: &Database, user: &str, texts: &[String]) {
                         role: Role::User,
                         status: Status::Complete,
                         content: text.clone(),
-                        reasoning: String::new(),
-                        parts: Parts::default(),
-                        finish_reason: None,
-                        failure: None,
-                        assistant_id: None,
-                        parameters: None,
-                        model: None,
-                        usage: None,
-                        attempt: 0,
-                        restarts_left: 0,
-                        lease_owner: None,
-                        lease_until: None,
-                        stop_requested_at: None,
                         metadata: "{}".to_owned(),
-                        rating: None,
-                        rating_comment: None,
                         created_at: now,
                         finished_at: Some(now),
                         created_revision: revision,
                         revision,
+                        ..message::Model::default()
                     };
                     let id = row.id;
                     parent_id = Some(id);
