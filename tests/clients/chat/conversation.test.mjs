@@ -85,6 +85,9 @@ test('a conversation opens at its first unread message', async () => {
   await chat.entries.first().getByRole('link').click();
   const divider = page.locator('[data-message]', { has: page.getByText('New', { exact: true }) });
   await divider.filter({ hasText: 'Unread line' }).waitFor();
+  // It is higher than the window: its beginning is what is to be read first.
+  const { y } = await divider.getByText('New', { exact: true }).boundingBox();
+  assert.ok(y > 0 && y < 900, `${y}`);
   await chat.button('Go to the last message').waitFor();
   assert.ok((await unread()) > 0);
   await chat.button('Go to the last message').click();
