@@ -1,10 +1,12 @@
 //! The columns of rows that are shown, read by their places: finding them by name was 3 % of an open conversation, and the
 //! columns that nobody is shown are not read. Each column of a page costs both the server and the database.
 
-use sea_orm::{DbErr, QueryResult, TryGetable};
+use sea_orm::sea_query::ValueType;
+use sea_orm::{DbErr, TryGetable};
 use uuid::Uuid;
 
 use super::LongColumns;
+use crate::database::Row;
 use crate::entity::{conversation, message};
 
 /// Which columns of messages are read, beside those that every message is shown by. The others are empty in the row. There are
@@ -96,20 +98,20 @@ pub(super) fn message(columns: MessageColumns) -> impl Iterator<Item = &'static 
 
 /// A row whose columns are taken one after another.
 pub(super) struct Columns<'r> {
-    row: &'r QueryResult,
+    row: Row<'r>,
     place: usize,
     user: &'r str,
 }
 
 impl<'r> Columns<'r> {
     /// The columns of `row`, which is the user's, from `place` on.
-    pub(super) fn of(row: &'r QueryResult, place: usize, user: &'r str) -> Self {
+    pub(super) fn of(row: Row<'r>, place: usize, user: &'r str) -> Self {
         Self { row, place, user }
     }
 
-    pub(super) fn take<T: TryGetable>(&mut self) -> Result<T, DbErr> {
+    pub(super) fn take<T: TryGetable + ValueType>(&mut self) -> Result<T, DbErr> {
         self.place += 1;
-        self.row.try_get_by_index(self.place - 1)
+        self.row.get(self.place - 1)
     }
 
     /// A conversation that was read with the columns of [`conversation`]; `None` if they are null. The other columns are

@@ -4,26 +4,27 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use sea_orm::{DbBackend, QueryResult, Statement, Value};
+use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;
 
 use super::columns::{self, Columns};
 use super::path_page::{PathPages, START, bounds_sql};
 use super::read::{Effort, RowSize};
 use super::{Chat, CountedPage, MessageColumns, PathPage, Slice};
+use crate::database::Row;
 use crate::entity::{conversation, message};
 use crate::error::Error;
 
 type Opened = (Arc<conversation::Model>, HashMap<PathPage, CountedPage<Arc<message::Model>>>);
 
 /// A row of the result.
-enum Row {
-    Conversation(conversation::Model),
+enum OpenRow {
+    Conversation(Arc<conversation::Model>),
     /// A message of the page with this number.
-    Message(i64, message::Model),
+    Message(i64, Arc<message::Model>),
 }
 
-impl RowSize for Row {
+impl RowSize for OpenRow {
     fn bytes(&self) -> usize {
         match self {
             Self::Conversation(row) => row.bytes(),
@@ -46,22 +47,25 @@ impl Chat {
         let pages: Vec<PathPage> = slices.iter().map(page).collect();
         let user = self.user().to_owned();
         let messages_at = 1 + columns::conversation(details).len();
-        let decode = move |row: &QueryResult| {
-            Ok(match row.try_get_by_index(0)? {
-                None => Columns::of(row, 1, &user).conversation(details)?.map(Row::Conversation),
+        let decode = move |row: Row<'_>| {
+            Ok(match row.get(0)? {
+                None => {
+                    let row = Columns::of(row, 1, &user).conversation(details)?;
+                    row.map(|row| OpenRow::Conversation(Arc::new(row)))
+                }
                 Some(number) => {
                     let message = Columns::of(row, messages_at, &user).message(columns)?;
-                    message.map(|message| Row::Message(number, message))
+                    message.map(|message| OpenRow::Message(number, Arc::new(message)))
                 }
             })
         };
         let statement = self.open_statement(id, &pages, details, columns);
-        let rows = self.load_decoded(statement, Effort::Usual, decode).await?;
+        let rows = self.load_decoded(statement, Effort::Brief, decode).await?;
         let (mut opened, mut messages) = (None, Vec::with_capacity(rows.len()));
         for row in rows.into_iter().flatten() {
             match row {
-                Row::Conversation(row) => opened = Some(row),
-                Row::Message(number, message) => messages.push((number, message)),
+                OpenRow::Conversation(row) => opened = Some(row),
+                OpenRow::Message(number, message) => messages.push((number, message)),
             }
         }
         let Some(row) = opened else { return Ok(None) };
@@ -72,7 +76,7 @@ impl Chat {
         for (number, message) in messages {
             read.add(number, row.last_position, Some(message));
         }
-        Ok(Some((Arc::new(row), read.finish())))
+        Ok(Some((row, read.finish())))
     }
 
     /// A row for the conversation, and one for each message. What it has no columns of is null.

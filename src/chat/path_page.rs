@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use sea_orm::{DbBackend, QueryResult, Statement, Value};
+use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;
 
 use super::columns::{self, Columns};
 use super::read::{Effort, ROW_BYTES, RowSize};
 use super::{Chat, CountedPage, MessageColumns, Page, PositionRange, Slice};
+use crate::database::Row;
 use crate::entity::message;
 use crate::error::Error;
 
@@ -51,12 +52,12 @@ struct PathRow {
     number: i64,
     /// The length of the whole path.
     length: i64,
-    message: Option<message::Model>,
+    message: Option<Arc<message::Model>>,
 }
 
 impl RowSize for PathRow {
     fn bytes(&self) -> usize {
-        self.message.as_ref().map_or(ROW_BYTES, RowSize::bytes)
+        self.message.as_ref().map_or(ROW_BYTES, |message| message.bytes())
     }
 }
 
@@ -78,13 +79,14 @@ impl Chat {
         let mut all = HashMap::with_capacity(pages.len());
         for pages in pages.chunks(MAX_PAGES) {
             let user = self.user().to_owned();
-            let decode = move |row: &QueryResult| {
-                let (number, length) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-                Ok(PathRow { number, length, message: Columns::of(row, 2, &user).message(columns)? })
+            let decode = move |row: Row<'_>| {
+                let (number, length) = (row.get(0)?, row.get(1)?);
+                let message = Columns::of(row, 2, &user).message(columns)?.map(Arc::new);
+                Ok(PathRow { number, length, message })
             };
             let statement = self.path_statement(pages, columns);
             let mut read = PathPages::new(pages);
-            for row in self.load_decoded(statement, Effort::Usual, decode).await? {
+            for row in self.load_decoded(statement, Effort::Brief, decode).await? {
                 read.add(row.number, row.length, row.message);
             }
             all.extend(read.finish());
@@ -147,31 +149,33 @@ pub(super) fn bounds_sql(first: usize) -> String {
 /// Pages of which a statement returns the messages in any order, each with the number of its page.
 pub(super) struct PathPages<'p> {
     pages: &'p [PathPage],
-    read: HashMap<PathPage, (i64, Vec<Arc<message::Model>>)>,
+    /// The length of each path, as far as it is known, and the messages.
+    read: Vec<(Option<i64>, Vec<Arc<message::Model>>)>,
 }
 
 impl<'p> PathPages<'p> {
     pub(super) fn new(pages: &'p [PathPage]) -> Self {
-        Self { pages, read: HashMap::with_capacity(pages.len()) }
+        Self { pages, read: vec![(None, Vec::new()); pages.len()] }
     }
 
     /// Notes a page of a path with this length, and perhaps a message of it.
-    pub(super) fn add(&mut self, number: i64, length: i64, message: Option<message::Model>) {
-        let page = usize::try_from(number).ok().and_then(|number| self.pages.get(number));
-        if let Some(page) = page {
-            let (_, messages) = self.read.entry(*page).or_insert_with(|| (length, Vec::new()));
-            messages.extend(message.map(Arc::new));
+    pub(super) fn add(&mut self, number: i64, length: i64, message: Option<Arc<message::Model>>) {
+        let page = usize::try_from(number).ok().and_then(|number| self.read.get_mut(number));
+        if let Some((known, messages)) = page {
+            known.get_or_insert(length);
+            messages.extend(message);
         }
     }
 
     pub(super) fn finish(self) -> HashMap<PathPage, CountedPage<Arc<message::Model>>> {
-        let counted = |(page, (length, mut items)): (PathPage, (i64, Vec<Arc<message::Model>>))| {
+        let pages = self.pages.iter().zip(self.read).filter_map(|(page, (length, mut items))| {
+            let length = length?;
             items.sort_unstable_by_key(|message| message.position);
             let range = PositionRange::of(page.conversation, length, &page.slice);
             let items = Page { items, has_previous: range.start > 1, has_next: range.end <= length };
-            (page, CountedPage { page: items, total: length })
-        };
-        self.read.into_iter().map(counted).collect()
+            Some((*page, CountedPage { page: items, total: length }))
+        });
+        pages.collect()
     }
 }
 

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::Chat;
-use crate::database::{Connection, models};
+use crate::database::{Connection, Row, models};
 use crate::entity::{conversation, deleted_message, message};
 use crate::error::Error;
 
@@ -19,6 +19,8 @@ pub(super) const ROW_BYTES: usize = 512;
 /// How much a statement asks of the database.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Effort {
+    /// It reads a page of rows at most, by an index; see [`crate::database::Database::read_at_once`].
+    Brief,
     /// As most do.
     Usual,
     /// It keeps the database busy; see [`crate::database::Database::read_expensive_for`].
@@ -98,11 +100,30 @@ impl Chat {
     where
         M: FromQueryResult + Send + RowSize + 'static,
     {
-        self.load_decoded(statement, effort, |row| M::from_query_result(row, "")).await
+        self.load_sent(statement, effort, |row| M::from_query_result(row, "")).await
     }
 
     /// As [`Chat::load_rows`], of rows that `decode` reads.
     pub(super) async fn load_decoded<M>(
+        &self,
+        statement: Statement,
+        effort: Effort,
+        decode: impl Fn(Row<'_>) -> Result<M, DbErr> + Clone + Send + Sync + 'static,
+    ) -> Result<Vec<M>, Error>
+    where
+        M: Send + RowSize + 'static,
+    {
+        if matches!(effort, Effort::Brief) {
+            let mut taken = Taken::up_to(self.budget.left());
+            if self.database.read_at_once(&statement, |row| Ok(taken.add(decode(row)?))).is_some() {
+                self.budget.take(taken.bytes)?;
+                return Ok(taken.rows);
+            }
+        }
+        self.load_sent(statement, effort, move |row| decode(Row::Driver(row))).await
+    }
+
+    async fn load_sent<M>(
         &self,
         statement: Statement,
         effort: Effort,
@@ -113,7 +134,7 @@ impl Chat {
     {
         let room = self.budget.left();
         let (rows, bytes) = match effort {
-            Effort::Usual => {
+            Effort::Brief | Effort::Usual => {
                 self.read(|connection| {
                     Box::pin(rows_up_to(connection, statement.clone(), room, decode.clone()))
                 })
@@ -139,13 +160,26 @@ async fn rows_up_to<M: Send + RowSize>(
     room: usize,
     decode: impl Fn(&QueryResult) -> Result<M, DbErr> + Send + Sync,
 ) -> Result<(Vec<M>, usize), DbErr> {
-    let (mut rows, mut bytes) = (Vec::new(), 0);
-    let take = |row: &QueryResult| {
-        let row = decode(row)?;
-        bytes += row.bytes();
-        rows.push(row);
-        Ok(if bytes > room { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    };
-    connection.for_each_row(statement, take).await?;
-    Ok((rows, bytes))
+    let mut taken = Taken::up_to(room);
+    connection.for_each_row(statement, |row| Ok(taken.add(decode(row)?))).await?;
+    Ok((taken.rows, taken.bytes))
+}
+
+/// Rows, and how many bytes they have, up to the row with which those are more than there is room for.
+struct Taken<M> {
+    rows: Vec<M>,
+    bytes: usize,
+    room: usize,
+}
+
+impl<M: RowSize> Taken<M> {
+    fn up_to(room: usize) -> Self {
+        Self { rows: Vec::new(), bytes: 0, room }
+    }
+
+    fn add(&mut self, row: M) -> ControlFlow<()> {
+        self.bytes += row.bytes();
+        self.rows.push(row);
+        if self.bytes > self.room { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
 }

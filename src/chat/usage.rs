@@ -1,7 +1,7 @@
 //! What the viewer has used, and may use.
 
 use chrono::NaiveDate;
-use sea_orm::{FromQueryResult, QueryResult};
+use sea_orm::FromQueryResult;
 
 use super::Chat;
 use super::read::{Effort, RowSize};
@@ -72,7 +72,6 @@ impl Chat {
             return Err(Error::input("since", format!("`usage` returns at most {MAX_DAYS} days at a time.")));
         }
         let statement = self.database.statement(DAYS, [self.user().into(), since.into(), until.into()]);
-        let decode = |row: &QueryResult| UsageDay::from_query_result(row, "");
-        self.load_decoded(statement, Effort::Usual, decode).await
+        self.load_rows(statement, Effort::Usual).await
     }
 }

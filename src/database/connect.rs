@@ -15,6 +15,7 @@ use super::canceller::Canceller;
 use super::connection::{Observer, STATEMENT_TIMEOUT};
 use super::pool::{Pool, Source};
 use super::retry::RETRY_PAUSE;
+use super::sqlite_reader::SqliteReader;
 use super::{Address, Database, OPERATION_TIMEOUT};
 use crate::concurrency::ConcurrencyLimit;
 use crate::error::is_locked;
@@ -39,7 +40,7 @@ impl Database {
     /// write-ahead log never wait for it.
     pub async fn connect(address: Address, connections: u32) -> Result<Self, DbErr> {
         let observer = Observer::default();
-        let (readers, writers) = if address.backend() == DbBackend::Sqlite {
+        let (readers, writers, sqlite_reader) = if address.backend() == DbBackend::Sqlite {
             let options = sqlite_options(address.url().parse().map_err(connection_error)?);
             let options = options.disable_statement_logging();
             let pool = |options, connections| {
@@ -50,7 +51,9 @@ impl Database {
             let writers = Arc::new(pool(writing, 1));
             create_file(&writers).await?;
             let readers = usize::try_from(connections.max(2) - 1).unwrap_or(usize::MAX);
-            (Arc::new(pool(options.create_if_missing(false).read_only(true), readers)), writers)
+            let file = options.get_filename().to_owned();
+            let readers = Arc::new(pool(options.create_if_missing(false).read_only(true), readers));
+            (readers, writers, Some(Arc::new(SqliteReader::new(file, observer.clone()))))
         } else {
             let options = postgres_options(&address)?;
             let id = Uuid::now_v7().simple().to_string();
@@ -59,12 +62,13 @@ impl Database {
             let source = Source::Postgres { options, canceller };
             let connections = usize::try_from(connections.max(1)).unwrap_or(usize::MAX);
             let pool = Arc::new(Pool::new(source, name, connections, observer.clone()));
-            (pool.clone(), pool)
+            (pool.clone(), pool, None)
         };
         let share = usize::try_from(connections / CONNECTION_SHARE).unwrap_or(1);
         Ok(Self {
             readers,
             writers,
+            sqlite_reader,
             queues: Arc::default(),
             group: Arc::default(),
             reads: Arc::new(ConcurrencyLimit::new(share.max(2), None)),

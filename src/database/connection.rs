@@ -52,6 +52,12 @@ impl Observer {
         // The first one stays.
         let _ = self.0.set(Box::new(observer));
     }
+
+    pub(super) fn call(&self, statement: &Statement) {
+        if let Some(observer) = self.0.get() {
+            observer(statement);
+        }
+    }
 }
 
 /// The instant at which SQLite ends the running statement.
@@ -153,7 +159,7 @@ impl Connection {
         statement: Statement,
         mut take: impl FnMut(&QueryResult) -> Result<ControlFlow<()>, DbErr> + Send,
     ) -> Result<(), DbErr> {
-        self.observe(&statement);
+        self.observer.call(&statement);
         let mut running = self.start(ANSWER_TIMEOUT).await;
         let mut stopped = false;
         let result = timeout(ANSWER_TIMEOUT, async {
@@ -238,12 +244,6 @@ impl Connection {
         self.running.store(true, Ordering::Release);
         Running { connection: self, driver }
     }
-
-    fn observe(&self, statement: &Statement) {
-        if let Some(observer) = self.observer.0.get() {
-            observer(statement);
-        }
-    }
 }
 
 /// A running statement. If it is dropped before [`Running::finish`], the connection stays marked as running.
@@ -295,7 +295,7 @@ impl ConnectionTrait for Connection {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.observe(&statement);
+        self.observer.call(&statement);
         let mut running = self.start(ANSWER_TIMEOUT).await;
         let result = timeout(ANSWER_TIMEOUT, running.driver.execute(&statement)).await;
         running.finish(result)
@@ -312,7 +312,7 @@ impl ConnectionTrait for Connection {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.observe(&statement);
+        self.observer.call(&statement);
         let mut running = self.start(ANSWER_TIMEOUT).await;
         let result = timeout(ANSWER_TIMEOUT, running.driver.rows(&statement).try_collect()).await;
         running.finish(result)

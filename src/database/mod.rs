@@ -21,10 +21,13 @@ mod options;
 mod pool;
 mod reachable;
 mod retry;
+mod row;
+mod sqlite_reader;
 pub mod statistics;
 mod write;
 mod write_queue;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +45,8 @@ use self::group_commit::GroupCommit;
 pub use self::options::Options;
 use self::pool::{Pool, PooledConnection};
 use self::retry::{RETRY_PAUSE, retry_until};
+pub use self::row::Row;
+use self::sqlite_reader::SqliteReader;
 use self::write::QueuedWrite;
 pub use self::write::Write;
 use self::write_queue::WriteQueues;
@@ -63,6 +68,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(1500);
 pub struct Database {
     readers: Arc<Pool>,
     writers: Arc<Pool>,
+    /// Where brief reads of SQLite run.
+    sqlite_reader: Option<Arc<SqliteReader>>,
     queues: Arc<WriteQueues>,
     /// The turns of writes on SQLite.
     group: Arc<GroupCommit>,
@@ -125,6 +132,16 @@ impl Database {
             Ok(query(&connection).await?)
         })
         .await
+    }
+
+    /// Calls `take` with each row of `statement` until it breaks, without waiting for anything; `None` if it has to be read
+    /// otherwise. What was taken then is not all. It is for statements that read a page at most, by an index.
+    pub(crate) fn read_at_once(
+        &self,
+        statement: &Statement,
+        take: impl FnMut(Row<'_>) -> Result<ControlFlow<()>, DbErr>,
+    ) -> Option<()> {
+        self.sqlite_reader.as_ref()?.for_each_row(statement, take)
     }
 
     /// `sql` with `values`, as a statement for this database.
@@ -313,6 +330,9 @@ impl Database {
         self.tasks.close();
         if timeout(CLOSE_TIMEOUT, self.tasks.wait()).await.is_err() {
             tracing::warn!("the server stops while writes are running");
+        }
+        if let Some(reader) = &self.sqlite_reader {
+            reader.close();
         }
         self.readers.close().await;
         self.writers.close().await;

@@ -6,13 +6,13 @@ mod statement;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::QueryResult;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use uuid::Uuid;
 
 use self::statement::{ListRow, ListStatement};
 use super::read::Effort;
 use super::{Chat, MetadataFilter, Page, Slice, text};
+use crate::database::Row;
 use crate::entity::conversation;
 use crate::error::Error;
 
@@ -202,12 +202,15 @@ impl Chat {
         let details = wanted.details || order.needs_details();
         let wanted = ListSelection { details, ..wanted };
         let list = ListStatement { chat: self, filter, title_part, metadata, order, slice: &slice, wanted };
-        let Some(statement) = list.plain().or_else(|| list.build()) else {
+        let plain = list.plain();
+        // To count is to read the whole list, and a filter may pass few.
+        let effort = if plain.is_some() && !wanted.counted { Effort::Brief } else { Effort::Usual };
+        let Some(statement) = plain.or_else(|| list.build()) else {
             return Ok(ConversationPage { page: Page::empty(), total: Some(0) });
         };
         let user = self.user().to_owned();
-        let decode = move |row: &QueryResult| ListRow::decode(row, &user, details);
-        let rows = self.load_decoded(statement, Effort::Usual, decode).await?;
+        let decode = move |row: Row<'_>| ListRow::decode(row, &user, details);
+        let rows = self.load_decoded(statement, effort, decode).await?;
         let facts = rows.first().map(|row| (row.total, row.more_before, row.more_after));
         let (total, before, after) =
             facts.ok_or_else(|| Error::Internal("a list without its count".to_owned()))?;

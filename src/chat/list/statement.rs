@@ -4,14 +4,14 @@ use sea_orm::sea_query::{
     Alias, Condition, Expr, ExprTrait, Func, JoinType, LikeExpr, Order, Query, SelectStatement, SimpleExpr,
     UnionType,
 };
-use sea_orm::{ColumnTrait, DbBackend, DbErr, EntityTrait, QueryResult, QueryTrait, Statement};
+use sea_orm::{ColumnTrait, DbBackend, DbErr, EntityTrait, QueryTrait, Statement};
 
 use super::{ConversationCursor, ConversationFilter, ConversationOrder, ConversationState, ListSelection};
 use crate::chat::columns::{self, Columns};
 use crate::chat::metadata_search::MetadataSearch;
 use crate::chat::read::RowSize;
 use crate::chat::{Chat, Slice};
-use crate::database::storable;
+use crate::database::{Row, storable};
 use crate::entity::conversation::{Column, Entity, Model};
 
 /// What a list is made of.
@@ -37,11 +37,11 @@ pub(super) struct ListRow {
 }
 
 impl ListRow {
-    pub(super) fn decode(row: &QueryResult, user: &str, details: bool) -> Result<Self, DbErr> {
+    pub(super) fn decode(row: Row<'_>, user: &str, details: bool) -> Result<Self, DbErr> {
         Ok(Self {
-            total: row.try_get_by_index(0)?,
-            more_before: row.try_get_by_index(1)?,
-            more_after: row.try_get_by_index(2)?,
+            total: row.get(0)?,
+            more_before: row.get(1)?,
+            more_after: row.get(2)?,
             conversation: Columns::of(row, 3, user).conversation(details)?,
         })
     }
