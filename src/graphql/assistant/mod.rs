@@ -30,6 +30,11 @@ impl Assistant {
     pub(super) fn chosen(chat: &Chat, id: &str) -> Option<Self> {
         chat.assistant(id).cloned().map(Self)
     }
+
+    /// The assistants that the viewer may choose, in the operator's order.
+    pub(super) fn all(chat: &Chat) -> Vec<Self> {
+        chat.assistants().cloned().map(Self).collect()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +45,6 @@ impl AssistantQueries {
     /// The assistants that the viewer may choose, in the operator's order: at most 100.
     #[expect(clippy::unused_self, reason = "the macro wants it")]
     fn assistants(&self, context: &Context<'_>) -> Result<Vec<Assistant>, Error> {
-        Ok(context.chat()?.assistants().cloned().map(Assistant).collect())
+        Ok(Assistant::all(context.chat()?))
     }
 }

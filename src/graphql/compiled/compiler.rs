@@ -8,7 +8,7 @@ use super::selection::{Fragments, Kind, Selected, select};
 use crate::chat::MessageColumns;
 
 /// The fields with texts of any length. `text` and `arguments` are those of a message's parts.
-const TEXTS: [&str; 5] = ["content", "metadata", "comment", "text", "arguments"];
+const TEXTS: [&str; 6] = ["content", "metadata", "comment", "text", "arguments", "instructions"];
 
 /// How many short fields take as much as a row counts for.
 const FIELDS_OF_ROW: usize = 16;

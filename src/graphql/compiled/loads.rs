@@ -17,7 +17,7 @@ use super::nodes::{ConversationNode, MessageNode};
 use super::read::read_beside;
 use super::request::{Beside, paging};
 use crate::chat::{Chat, CountedPage, SiblingGroup, SiblingKey, SiblingPage, SiblingRank, Slice};
-use crate::entity::{conversation, message};
+use crate::entity::{conversation, conversation_setting, message, viewer_setting};
 use crate::error::Error;
 use crate::graphql::shared::SiblingCursor;
 
@@ -74,6 +74,8 @@ pub(super) struct Loaded {
     siblings: Known<SiblingPage, CountedPage<MessageNode>>,
     messages: Known<Uuid, MessageNode>,
     conversations: Known<ConversationKey, ConversationNode>,
+    settings: Known<Uuid, conversation_setting::Model>,
+    own_settings: Known<(), viewer_setting::Model>,
 }
 
 /// What fields have named that was not read.
@@ -84,6 +86,10 @@ pub(super) struct Wanted {
     messages: HashSet<Uuid>,
     /// With the row, if that is known.
     conversations: HashMap<ConversationKey, Option<Arc<conversation::Model>>>,
+    /// The conversations whose settings are.
+    settings: HashSet<Uuid>,
+    /// Whether the viewer's settings are.
+    own_settings: bool,
 }
 
 impl Wanted {
@@ -92,6 +98,8 @@ impl Wanted {
             && self.siblings.is_empty()
             && self.messages.is_empty()
             && self.conversations.is_empty()
+            && self.settings.is_empty()
+            && !self.own_settings
     }
 }
 
@@ -101,14 +109,16 @@ impl Loaded {
         chat: &Chat,
         loads: Arc<Loads>,
         walk: impl Fn(&mut Json<'_>) -> Written + Send,
-    ) -> Self {
-        let mut loaded = Self {
+    ) -> Box<Self> {
+        let mut loaded = Box::new(Self {
             loads,
             ranks: HashMap::new(),
             siblings: HashMap::new(),
             messages: HashMap::new(),
             conversations: HashMap::new(),
-        };
+            settings: HashMap::new(),
+            own_settings: HashMap::new(),
+        });
         loop {
             let wanted = Json::named(chat, &loaded, &walk);
             if wanted.is_empty() {
@@ -119,7 +129,7 @@ impl Loaded {
     }
 
     async fn read(&mut self, chat: &Chat, wanted: Wanted) {
-        let Wanted { ranks, siblings, messages, conversations } = wanted;
+        let Wanted { ranks, siblings, messages, conversations, settings, own_settings } = wanted;
         if !ranks.is_empty() {
             let keys: Vec<_> = ranks.into_iter().collect();
             let read = chat.sibling_ranks(&keys).await;
@@ -138,6 +148,17 @@ impl Loaded {
         }
         if !conversations.is_empty() {
             self.read_conversations(chat, conversations).await;
+        }
+        if !settings.is_empty() {
+            let keys: Vec<_> = settings.into_iter().collect();
+            let read = chat.conversation_settings(&keys).await;
+            let by_id = |rows: Vec<conversation_setting::Model>| {
+                rows.into_iter().map(|row| (row.conversation_id, row)).collect()
+            };
+            note(&mut self.settings, keys, read.map(by_id));
+        }
+        if own_settings {
+            self.own_settings.insert((), chat.viewer_settings().await);
         }
     }
 
@@ -224,6 +245,20 @@ impl<'c> Json<'c> {
             Lookup::Found(page) => Some(page.clone()),
             Lookup::Missing => Some(CountedPage::empty()),
         })
+    }
+
+    /// What is chosen for a conversation.
+    pub(super) fn settings(
+        &mut self,
+        conversation: Uuid,
+    ) -> Result<Lookup<&'c conversation_setting::Model>, Error> {
+        let want = |wanted: &mut Wanted, key| _ = wanted.settings.insert(key);
+        self.loaded(conversation, |loaded| &loaded.settings, want)
+    }
+
+    /// What the viewer has chosen for all conversations.
+    pub(super) fn own_settings(&mut self) -> Result<Lookup<&'c viewer_setting::Model>, Error> {
+        self.loaded((), |loaded| &loaded.own_settings, |wanted, ()| wanted.own_settings = true)
     }
 
     /// The message with this id.

@@ -27,6 +27,7 @@ mod query;
 mod read;
 mod request;
 mod selection;
+mod settings;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,7 @@ pub(super) use self::nodes::{
 pub(super) use self::object::{Field, ObjectPlan, ObjectType, Typed, Write, list, long, value};
 pub(crate) use self::query::CompiledQuery;
 pub(super) use self::selection::Selected;
+pub(super) use self::settings::of_conversation as settings;
 pub(crate) use self::subscription::CompiledSubscription;
 
 /// An operation that was compiled.

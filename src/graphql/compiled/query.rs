@@ -11,13 +11,14 @@ use super::json::{Json, WrittenAnswer};
 use super::list::List;
 use super::loads::{Loaded, Loads, PlannedLoads};
 use super::nodes::{ConversationNode, MessageNode};
-use super::object::{Field, ObjectPlan, ObjectType, Typed, value};
+use super::object::{Field, ObjectPlan, ObjectType, Typed, list, value};
 use super::read::{Answers, AnyNode};
 use super::request::Request;
 use super::selection::Selected;
+use super::settings;
 use crate::blocking::Cancelled;
 use crate::chat::Chat;
-use crate::graphql::assistant::ASSISTANT;
+use crate::graphql::assistant::{ASSISTANT, Assistant};
 use crate::graphql::change::ChangeEvent;
 use crate::graphql::search::HitNode;
 use crate::graphql::shared::RequestContext;
@@ -55,6 +56,7 @@ fn query_field(name: &str) -> Option<Field<Answers>> {
             }))
         }))),
         "node" => node(),
+        "assistants" => assistants(),
         "search" => Some(Field::Compiled(Box::new(|compiler, selected| {
             let plan = List::<HitNode>::compile(compiler, selected)?;
             let index = compiler.read(|needs| {
@@ -103,8 +105,18 @@ fn viewer_field(name: &str) -> Option<Field<Answers>> {
             Some(Box::new(move |answers, json| json.cursor(&answers.change_cursor(index)?)))
         }))),
         "conversations" => conversations(),
-        _ => None,
+        _ => settings::of_viewer(name),
     }
+}
+
+fn assistants() -> Option<Field<Answers>> {
+    Some(Field::Compiled(Box::new(|compiler: &mut Compiler<'_>, selected: &Selected<'_>| {
+        let (plan, position) = (ASSISTANT.compile(compiler, selected)?, selected.position);
+        Some(Box::new(move |_: &Answers, json: &mut Json<'_>| {
+            let assistants = Assistant::all(json.chat());
+            list(assistants, position, json, |assistant, json| plan.write(&assistant, json))
+        }))
+    })))
 }
 
 fn conversations() -> Option<Field<Answers>> {
@@ -116,6 +128,10 @@ fn conversations() -> Option<Field<Answers>> {
         }))
     })))
 }
+
+/// How much room an answer is given before anything is written. A row counts for twice as much as it usually takes.
+const MIN_BUFFER: usize = 1024;
+const MAX_BUFFER: usize = 64 * 1024;
 
 /// A query that was compiled.
 pub(crate) struct CompiledQuery {
@@ -131,7 +147,7 @@ pub(crate) struct ReadAnswer {
     query: Arc<CompiledQuery>,
     answers: Answers,
     /// What its fields need beside; `None` if no field does.
-    loaded: Option<Loaded>,
+    loaded: Option<Box<Loaded>>,
     chat: Chat,
 }
 
@@ -181,9 +197,14 @@ impl ReadAnswer {
         self.query.size.bytes(read)
     }
 
-    /// Writes the answer; not all of it once it is `cancelled`.
-    pub(crate) fn write(&self, cancelled: &Cancelled<WrittenAnswer>) -> WrittenAnswer {
-        let mut json = Json::new(1024, &self.chat, self.loaded.as_ref(), cancelled);
+    /// Writes the answer, for which `read` bytes were read; not all of it once it is `cancelled`.
+    pub(crate) fn write(&self, read: usize, cancelled: &Cancelled<WrittenAnswer>) -> WrittenAnswer {
+        let mut json = Json::new(
+            (read / 2).clamp(MIN_BUFFER, MAX_BUFFER),
+            &self.chat,
+            self.loaded.as_deref(),
+            cancelled,
+        );
         let written = self.query.plan.write(&self.answers, &mut json);
         json.finish(written)
     }

@@ -206,7 +206,7 @@ pub(crate) struct EventAnswer {
     source: Arc<Source>,
     event: Result<Event, Error>,
     /// What its fields need beside; `None` if no field does, or if it is not read yet.
-    loaded: Option<Loaded>,
+    loaded: Option<Box<Loaded>>,
 }
 
 impl EventAnswer {
@@ -230,7 +230,7 @@ impl EventAnswer {
     /// Writes the answer; not all of it once it is `cancelled`.
     pub(crate) fn write(&self, cancelled: &Cancelled<WrittenAnswer>) -> WrittenAnswer {
         let subscription = &*self.source.subscription;
-        let mut json = Json::new(EVENT_BYTES, &self.source.chat, self.loaded.as_ref(), cancelled);
+        let mut json = Json::new(EVENT_BYTES, &self.source.chat, self.loaded.as_deref(), cancelled);
         let written = self.write_into(subscription, &mut json);
         json.finish(written)
     }

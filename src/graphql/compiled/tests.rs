@@ -28,6 +28,8 @@ fn is_compiled(operation: &str) -> bool {
 #[test]
 fn what_clients_ask_for_is_compiled() {
     for operation in [
+        "query { viewer { assistant { name } assistantId instructions } assistants { id name price { input } } }",
+        "query ($id: ID!) { conversation(id: $id) { assistant { name } assistantId instructions parameters { topP } } }",
         "query { viewer { id changeCursor } conversations { nodes { ...ConversationFields } pageInfo { endCursor } } }",
         "query ($id: ID!) { conversation(id: $id) { ...ConversationFields
           messages(last: 50) { nodes { ...MessageFields } pageInfo { startCursor } } } }",

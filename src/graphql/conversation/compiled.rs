@@ -5,7 +5,7 @@ use super::revision::Revision;
 use crate::chat::{self, ConversationOrder};
 use crate::graphql::compiled::{
     Compiler, ConversationNode, Field, Json, Node, ObjectType, Selected, Typed, Write, Written, active_reply,
-    last_message, messages, queued_replies, unread_count, value,
+    last_message, messages, queued_replies, settings, unread_count, value,
 };
 use crate::graphql::shared::Listed;
 
@@ -38,6 +38,10 @@ const BRIEF: &[&str] = &[
     "unreadCount",
     "activeReply",
     "queuedReplies",
+    "assistant",
+    "assistantId",
+    "parameters",
+    "instructions",
     "messageCount",
     "lastMessage",
     "messages",
@@ -69,6 +73,6 @@ fn line(name: &str) -> Option<Field<ConversationNode>> {
         "messageCount" => value(|it, json| json.number(it.row.last_position)),
         "lastMessage" => last_message(),
         "messages" => messages(),
-        _ => None,
+        _ => settings(name),
     }
 }

@@ -4,7 +4,9 @@ mod random;
 mod subscriptions;
 
 use causerie::admission::{Limits, QueryLimits};
-use causerie::assistant::{Delta, FinishReason, ToolCall, Usage};
+use causerie::assistant::{
+    Catalog, DEFAULT_ID, Delta, FinishReason, Profile, Range, Settable, ToolCall, Usage,
+};
 use causerie::http::Options;
 use serde_json::{Value, json};
 
@@ -145,6 +147,37 @@ on_both_databases! {
         assert_eq!(eve.data(node, json!({ "id": edited })).await["node"], Value::Null);
     }
 
+    async fn the_settings_of_a_list_take_one_statement_and_the_viewers_another(database) {
+        let server = TestServer::start(&database).await;
+        let (ann, eve) = (server.user("ann"), server.user("eve"));
+        let mut ids = Vec::new();
+        for number in 0..3 {
+            let id = ann.start("hello").await;
+            let input = json!({ "conversationId": id, "assistantId": DEFAULT_ID, "instructions": format!("no. {number}") });
+            let update = "mutation($input: UpdateConversationInput!) { updateConversation(input: $input) { __typename } }";
+            ann.data(update, json!({ "input": input })).await;
+            ids.push(id);
+        }
+        let plain = ann.start("plain").await;
+        let query = "{ viewer { assistantId assistant { id } instructions } assistants { id isDefault }
+          conversations { nodes { id assistantId assistant { name } instructions parameters { temperature } } } }";
+        server.take_statements();
+        let data = ann.data(query, Value::Null).await;
+        assert_eq!(server.take_statements().len(), 3, "the list, what is chosen for its conversations, and by the viewer");
+        assert_eq!(data["viewer"], json!({ "assistantId": null, "assistant": null, "instructions": null }));
+        assert_eq!(data["assistants"], json!([{ "id": DEFAULT_ID, "isDefault": true }]));
+        let nodes = data["conversations"]["nodes"].as_array().unwrap();
+        let shown = |id: &str| nodes.iter().find(|node| node["id"] == id).unwrap();
+        for (number, id) in ids.iter().enumerate() {
+            let (id, node) = (id.as_str(), shown(id));
+            assert_eq!(*node, json!({ "id": id, "assistantId": DEFAULT_ID, "assistant": { "name": DEFAULT_ID },
+                "instructions": format!("no. {number}"), "parameters": null }));
+        }
+        assert_eq!(shown(&plain)["assistant"], Value::Null);
+        let other = "query($id: ID!) { conversation(id: $id) { instructions } }";
+        assert_eq!(eve.data(other, json!({ "id": ids[0] })).await["conversation"], Value::Null);
+    }
+
     async fn a_conversation_and_its_pages_take_one_statement(database) {
         let server = TestServer::start(&database).await;
         let (ann, eve) = (server.user("ann"), server.user("eve"));
@@ -191,7 +224,11 @@ struct World {
 impl World {
     async fn new(database: &TestDatabase) -> Self {
         let (assistant, script) = ScriptedAssistant::new();
-        let server = TestServer::with(database, Settings { assistant, ..Settings::default() }).await;
+        let temperature = Some(Range { minimum: 0.0, maximum: 1.5, default: Some(0.7) });
+        let settable = Settable { temperature, ..Settable::default() };
+        let catalog = Catalog::of(Profile { settable, ..Profile::new(DEFAULT_ID, assistant) });
+        let server =
+            TestServer::with(database, Settings { catalog: Some(catalog), ..Settings::default() }).await;
         let (ann, eve) = (server.user("ann"), server.user("eve"));
         let mut ids = Vec::new();
         for number in 0..4 {
@@ -277,9 +314,15 @@ async fn organise(ann: &Client, ids: &[String]) {
     for input in [
         json!({ "conversationId": ids[0], "pinned": true, "metadata": { "z": { "k": "\u{e9}\"" }, "a": [1.5, -3, true, null] } }),
         json!({ "conversationId": ids[5], "archived": true, "title": "Archived" }),
+        json!({ "conversationId": ids[0], "assistantId": DEFAULT_ID, "parameters": { "temperature": 1.25 } }),
+        json!({ "conversationId": ids[15], "instructions": "Speak \"French\"." }),
     ] {
         ann.data(update, json!({ "input": input })).await;
     }
+    let configure =
+        "mutation($input: ConfigureViewerInput!) { configureViewer(input: $input) { __typename } }";
+    ann.data(configure, json!({ "input": { "assistantId": DEFAULT_ID, "instructions": "Be\nbrief." } }))
+        .await;
     let delete = "mutation($id: ID!) { deleteConversation(input: { conversationId: $id }) { __typename } }";
     ann.data(delete, json!({ "id": ids[10] })).await;
     let rate = "mutation($id: ID!) { rateReply(input: { messageId: $id, rating: DOWN, comment: \"bad \\\"one\\\"\" }) {

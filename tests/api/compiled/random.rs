@@ -10,15 +10,7 @@ pub const INTROSPECTION: &str = "{ __schema { types { kind name possibleTypes { 
   fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } }";
 
 /// What only the library resolves, so that a query that selects it is not compiled: fields of all types, or of one.
-pub const LIBRARY_ONLY: &[&str] = &[
-    "Conversation.assistant",
-    "Conversation.assistantId",
-    "Conversation.parameters",
-    "Viewer.assistant",
-    "Viewer.assistantId",
-    "assistants",
-    "instructions",
-];
+pub const LIBRARY_ONLY: &[&str] = &["Viewer.quotas", "Viewer.usage"];
 
 /// How deep queries are nested.
 const DEPTH: usize = 7;
