@@ -1,6 +1,7 @@
 //! The body of a response that is sent piece by piece, for as long as its viewer's token and the server last.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,8 +10,8 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::time::{Instant, sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::App;
@@ -70,9 +71,11 @@ pub(super) fn render(
         pieces,
         opening,
         reservation: None,
-        expiry: viewer.and_then(expiry),
+        expiry: viewer.and_then(expiry).map(|expiry| Box::pin(sleep_until(expiry))),
         keep_alive: app.0.options.limits.keep_alive,
-        closing: app.0.streams.closing.clone(),
+        sent_at: Instant::now(),
+        pause: Box::pin(sleep(app.0.options.limits.keep_alive)),
+        closing: Box::pin(app.0.streams.closing.clone().cancelled_owned()),
         ended: false,
         _tracked: app.0.streams.tracker.token(),
     };
@@ -93,9 +96,12 @@ struct StreamBody<P> {
     opening: Option<Bytes>,
     /// What the piece holds that is being sent.
     reservation: Option<Reservation>,
-    expiry: Option<Instant>,
+    expiry: Option<Pin<Box<Sleep>>>,
     keep_alive: Duration,
-    closing: CancellationToken,
+    sent_at: Instant,
+    /// Ends when a heartbeat may be due. It is not moved for each piece.
+    pause: Pin<Box<Sleep>>,
+    closing: Pin<Box<WaitForCancellationFutureOwned>>,
     ended: bool,
     _tracked: TaskTrackerToken,
 }
@@ -109,18 +115,36 @@ impl<P: Pieces> StreamBody<P> {
             return Some(opening);
         }
         self.reservation = None;
-        let far = Instant::now() + Duration::from_hours(24);
-        let piece = tokio::select! {
-            biased;
-            () = sleep_until(self.expiry.unwrap_or(far)), if self.expiry.is_some() => {
-                Piece::last(Some(self.pieces.expired()))
+        let piece = loop {
+            tokio::select! {
+                biased;
+                () = expired(self.expiry.as_mut()) => break Piece::last(Some(self.pieces.expired())),
+                item = self.pieces.next() => break self.pieces.write(item).await,
+                () = &mut self.closing => break Piece::last(self.pieces.interrupted()),
+                () = &mut self.pause => {
+                    let due = self.sent_at + self.keep_alive;
+                    let now = Instant::now();
+                    if due > now {
+                        self.pause.as_mut().reset(due);
+                        continue;
+                    }
+                    self.sent_at = now;
+                    self.pause.as_mut().reset(now + self.keep_alive);
+                    return Some(Bytes::from_static(self.pieces.heartbeat()));
+                }
             }
-            item = self.pieces.next() => self.pieces.write(item).await,
-            () = self.closing.cancelled() => Piece::last(self.pieces.interrupted()),
-            () = sleep(self.keep_alive) => return Some(Bytes::from_static(self.pieces.heartbeat())),
         };
+        self.sent_at = Instant::now();
         self.ended = piece.is_last;
         self.reservation = piece.reservation;
         piece.bytes
+    }
+}
+
+/// Waits for the end of a token; for ever if it has none.
+async fn expired(expiry: Option<&mut Pin<Box<Sleep>>>) {
+    match expiry {
+        Some(expiry) => expiry.await,
+        None => std::future::pending().await,
     }
 }

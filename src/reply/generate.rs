@@ -124,6 +124,9 @@ impl Replies {
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut work: Option<Work<'_, Result<CheckpointOutcome, Error>>> = None;
         let mut schedule = Schedule::new(options.lease, Instant::now());
+        // Made once: each word would take its place among those who wait, and give it up again.
+        let released = self.0.released.cancelled();
+        tokio::pin!(released);
         loop {
             tokio::select! {
                 delta = deltas.next() => match delta {
@@ -158,7 +161,7 @@ impl Replies {
                     }
                 }
                 () = &mut deadline => return report.fail(live, timed_out(options.timeout)).into(),
-                () = self.0.released.cancelled() => return AttemptOutcome::Released,
+                () = &mut released => return AttemptOutcome::Released,
             }
         }
     }

@@ -1,11 +1,12 @@
 //! Reads one response of a provider, within the deadlines.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Response;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::accumulator::Accumulator;
 use super::error::TryError;
@@ -26,6 +27,8 @@ pub(super) struct ResponseReader {
     body: Body,
     pub(super) reply: Accumulator,
     deadlines: Deadlines,
+    /// Ends when a deadline may have passed. It is not moved for each piece.
+    timer: Pin<Box<Sleep>>,
 }
 
 /// What the body turns out to be. Its first character tells it more surely than its declared type.
@@ -42,7 +45,8 @@ impl ResponseReader {
     pub(super) fn new(response: Response, first_token: Instant, total: Instant) -> Self {
         let now = Instant::now();
         let deadlines = Deadlines { first_token, total, byte: now, event: now, end: None };
-        Self { response, body: Body::Unknown, reply: Accumulator::default(), deadlines }
+        let timer = Box::pin(sleep_until(first_token));
+        Self { response, body: Body::Unknown, reply: Accumulator::default(), deadlines, timer }
     }
 
     /// Reads on until something has come; `true` at the end of the reply.
@@ -52,15 +56,33 @@ impl ResponseReader {
         out: &mut VecDeque<Delta>,
     ) -> Result<bool, TryError> {
         let (deadline, timeout) = self.deadlines.next(&self.reply, options);
-        match timeout_at(deadline, self.response.chunk()).await {
-            Ok(Ok(Some(bytes))) => self.receive(&bytes, out)?,
-            Ok(Ok(None)) => return self.close(out),
-            Ok(Err(error)) => {
+        if deadline < self.timer.deadline() {
+            self.timer.as_mut().reset(deadline);
+        }
+        let chunk = {
+            let mut chunk = std::pin::pin!(self.response.chunk());
+            loop {
+                tokio::select! {
+                    biased;
+                    chunk = &mut chunk => break Some(chunk),
+                    () = &mut self.timer => {
+                        if Instant::now() >= deadline {
+                            break None;
+                        }
+                        self.timer.as_mut().reset(deadline);
+                    }
+                }
+            }
+        };
+        match chunk {
+            Some(Ok(Some(bytes))) => self.receive(&bytes, out)?,
+            Some(Ok(None)) => return self.close(out),
+            Some(Err(error)) => {
                 tracing::debug!(error = %error.without_url(), "the assistant's connection broke");
                 return self.close(out);
             }
-            Err(_) if self.reply.has_ended() => return self.close(out),
-            Err(_) => return Err(timeout.error(options)),
+            None if self.reply.has_ended() => return self.close(out),
+            None => return Err(timeout.error(options)),
         }
         if self.reply.is_done() { self.close(out) } else { Ok(false) }
     }
