@@ -17,6 +17,7 @@ OPEN = """query Open($id: ID!, $last: Int, $before: String) {
   conversation(id: $id) { id title createdAt updatedAt
     messages(last: $last, before: $before) { edges { cursor node { id role content position createdAt } } %s } }
 }""" % PAGE_INFO
+VIEWER = "query Viewer { viewer { id } }"
 SEND = """mutation Send($input: SendMessageInput!) {
   sendMessage(input: $input) {
     message { id role content position createdAt } reply { id role content position createdAt status }
@@ -30,6 +31,9 @@ class GraphQL:
 
     def post(self, query, variables):
         return "POST", "/graphql", json.dumps({"query": query, "variables": variables})
+
+    def viewer(self):
+        return self.post(VIEWER, {})
 
     def list(self, first=20, after=None):
         return self.post(LIST, {"first": first} | ({"after": after} if after else {}))
@@ -89,6 +93,8 @@ def prepare(server, api, operation, seeded):
     spread = [number * 7919 % seeded.conversations for number in range(min(seeded.conversations, 4000))]
     long, short = map(rows.conversation_id, (seeded.long_conversation(), seeded.short_conversation()))
     match operation:
+        case "viewer":
+            return [(rows.user(number), api.viewer()) for number in range(seeded.users)]
         case "list":
             return [(rows.user(number * 7919 % seeded.users), api.list()) for number in range(seeded.users)]
         case "open":

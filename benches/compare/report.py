@@ -59,8 +59,8 @@ def deep(results):
 def sqlite(results):
     lines = []
     for operation, both in results.items():
-        ours, limit = middle(both["causerie"]), middle(both["rusqlite"])
-        lines.append([operation, number(ours["rate"]), number(limit["rate"]), ratio(ours["rate"], limit["rate"]),
+        ours, limit = middle(both["causerie"]), middle(both["rusqlite"]) if "rusqlite" in both else {}
+        lines.append([operation, number(ours["rate"]), number(limit.get("rate")), ratio(ours["rate"], limit.get("rate")),
                       number(ours["p50"], 2), number(ours["p99"], 2), number(ours["server"])])
     head = ["operation, 16 connections", "requests/s", "in process", "×", "p50 ms", "p99 ms", "CPU µs"]
     return table(head, lines)
