@@ -268,7 +268,7 @@ mod tests {
             (0..40).map(|number| format!("a{number}: conversation(id: 1) {{ ...A }}")).collect();
         let many = format!("{{ {} }} {fragment}", roots.join(" "));
         for text in [
-            "{ viewer { quotas { limit } } }",
+            "{ viewer { quotas { resetsAt } } }",
             "{ conversations { nodes { id @include(if: true) } } }",
             "mutation { createConversation(input: { title: \"a\" }) { __typename } }",
             "{ __schema { queryType { name } } }",
