@@ -25,7 +25,7 @@ PAGES := web/chat web/graphiql
 # The chat is built on the client package.
 PAGE_SOURCES := $(shell find web $(PACKAGES)/client/src -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
 
-.PHONY: help run test api chaos measure measure-page hostile fuzz bench bench-growth bench-search instructions web schema release-schema configuration fmt lint audit clients example-nextjs clean
+.PHONY: help run test api chaos measure measure-page screenshots hostile fuzz bench bench-growth bench-search instructions web schema release-schema configuration fmt lint audit clients example-nextjs clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -62,6 +62,10 @@ hostile: ## fail if hostile clients cost the others too much; ARGS='--seconds 12
 measure-page: tests/clients/node_modules/.package-lock.json web ## tell what the chat page costs a browser; ARGS=--record writes docs/performance.md
 	$(CARGO) build $(LOCKED) --release
 	chromium=$$(scripts/browser chromium) && CHROMIUM=$$chromium node tests/clients/chat/measure.mjs --binary target/release/causerie $(ARGS)
+
+screenshots: tests/clients/node_modules/.package-lock.json web ## take pictures of every view of the chat page into target/screenshots; ARGS=--record takes the README's anew
+	$(CARGO) build $(LOCKED)
+	chromium=$$(scripts/browser chromium) && CHROMIUM=$$chromium node tests/clients/chat/screenshots.mjs --binary target/debug/causerie $(ARGS) target/screenshots
 
 # It stops at the first input that breaks a promise, and keeps it in fuzz/artifacts. What it learns stays beside the
 # committed corpus.

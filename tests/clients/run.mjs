@@ -32,6 +32,12 @@ if (unknown.length > 0 || files.length === 0) throw new Error(`no such suite: ${
 /** Suites that are told of what is stored: they run on PostgreSQL as well. */
 const onBoth = ['flow', 'graphql-sse', 'graphql-ws', 'libraries', 'packages'];
 
+/**
+ * Suites whose files do not meet, as each has servers or users of its own, or needs none. They mostly wait, for browsers
+ * and for words: two at a time take little more than half as long.
+ */
+const apart = ['chat', 'examples', 'graphiql', 'packages', 'readme', 'schema'];
+
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
 /** What failed and why: told last, below all that the servers print. */
@@ -42,9 +48,19 @@ function skip(number) {
   counts[process.env.CI ? 'failed' : 'skipped'] += number;
 }
 
-/** Runs the files one after another and counts their tests. */
+const suiteOf = (file) => basename(dirname(file));
+
+/** Runs the files, those first that share the server. */
 async function test(files) {
-  const events = run({ files, concurrency: 1, timeout: 600_000 });
+  const isApart = (file) => apart.includes(suiteOf(file));
+  await testTogether(files.filter((file) => !isApart(file)), 1);
+  await testTogether(files.filter(isApart), 2);
+}
+
+/** Runs so many of the files at a time, and counts their tests. */
+async function testTogether(files, concurrency) {
+  if (files.length === 0) return;
+  const events = run({ files, concurrency, timeout: 600_000 });
   events.on('test:pass', ({ skip: skipped, todo, details }) => {
     if (details?.type === 'suite') return;
     if (skipped === undefined && todo === undefined) counts.passed += 1;
@@ -87,7 +103,7 @@ if (process.env.CAUSERIE_URL && process.env.CAUSERIE_TOKEN) {
   await test(files);
 } else {
   await testServer(files);
-  const again = files.filter((file) => onBoth.includes(basename(dirname(file))));
+  const again = files.filter((file) => onBoth.includes(suiteOf(file)));
   const database = process.env.TEST_POSTGRES_URL;
   if (again.length > 0 && database) await testServer(again, database);
   else if (again.length > 0) {

@@ -41,10 +41,11 @@ export interface ClientOptions {
    * Carries subscriptions instead of event streams, such as `iterate` of a client of `graphql-ws`: all of them, unless
    * there is `blockedAfter`.
    */
-  readonly iterate?: ((request: GraphQLRequest) => AsyncIterable<GraphQLResult>) | undefined;
+  readonly iterate?: ((request: GraphQLRequest) => GraphQLResults) | undefined;
   /**
    * Some networks hold event streams back. With this, event streams carry subscriptions until one brings no byte within so
-   * many milliseconds, or has no connection; from then on `iterate` carries them, until that fails in turn.
+   * many milliseconds, or has no connection, though requests get through; from then on `iterate` carries them, until that
+   * fails in the same way. With 0, `iterate` is the first of the two.
    */
   readonly blockedAfter?: number | undefined;
   /** More fields that every conversation or message is to have, such as `messageCount`. */
@@ -59,6 +60,11 @@ export interface ClientOptions {
 export interface GraphQLRequest {
   readonly query: string;
   readonly variables?: Record<string, unknown>;
+}
+/** The results of one subscription. */
+export interface GraphQLResults extends AsyncIterable<GraphQLResult> {
+  /** Resolves once the connection is there; without it, it counts as there at once. */
+  readonly opened?: Promise<void> | undefined;
 }
 export interface GraphQLResult {
   readonly data?: unknown;

@@ -1,5 +1,5 @@
 // GraphQL over HTTP, and over event streams in the "distinct connections" mode of graphql-sse.
-import { CauserieError, hasCode } from './error.js';
+import { CauserieError, hasCode, isRetryable } from './error.js';
 import type { ClientOptions, GraphQLRequest, GraphQLResult } from './interface.js';
 
 export interface Transport {
@@ -19,7 +19,7 @@ export function createTransport({ url, token, iterate, blockedAfter, silence = 3
   let wasRefused = false;
   let renewal: Promise<string> | undefined;
   /** Whether `iterate` carries the streams. */
-  let isBlocked = blockedAfter === undefined;
+  let isIterating = !blockedAfter;
 
   /** The token to use. One renewal serves all requests that were refused. */
   async function authorize(): Promise<string> {
@@ -60,11 +60,29 @@ export function createTransport({ url, token, iterate, blockedAfter, silence = 3
     return take(answer, used, response);
   }
 
-  async function* iterated(body: GraphQLRequest, signal?: AbortSignal): AsyncGenerator<unknown, void, undefined> {
-    const results = iterate!(body)[Symbol.asyncIterator]();
+  /** Takes the other way for streams if this one has failed though requests get through: then it is not the server. */
+  async function doubt(signal: AbortSignal | undefined): Promise<void> {
+    if (!iterate || blockedAfter === undefined || signal?.aborted) return;
+    const other = !isIterating;
+    const isThrough = await once({ query: '{ viewer { id } }' }, signal, blockedAfter || silence).then(
+      () => true,
+      (error: unknown) => !signal?.aborted && !isRetryable(error),
+    );
+    if (isThrough) isIterating = other;
+  }
+
+  async function* iterated(body: GraphQLRequest, signal?: AbortSignal, onOpen?: () => void): AsyncGenerator<unknown, void, undefined> {
+    const iterable = iterate!(body);
+    const results = iterable[Symbol.asyncIterator]();
     const end = () => void results.return?.();
     signal?.addEventListener('abort', end);
     let isHeard = false;
+    const hear = () => {
+      isHeard = true;
+      if (!signal?.aborted) onOpen?.();
+    };
+    if (iterable.opened) iterable.opened.then(hear, () => {});
+    else onOpen?.();
     try {
       for await (const result of { [Symbol.asyncIterator]: () => results }) {
         isHeard = true;
@@ -74,7 +92,7 @@ export function createTransport({ url, token, iterate, blockedAfter, silence = 3
     } catch (error) {
       // What `graphql-ws` throws for a refused operation is its list of errors.
       if (Array.isArray(error)) take({ errors: error }, last);
-      if (!isHeard && blockedAfter !== undefined) isBlocked = false;
+      if (!isHeard) await doubt(signal);
       throw told(error, signal);
     } finally {
       signal?.removeEventListener('abort', end);
@@ -82,10 +100,7 @@ export function createTransport({ url, token, iterate, blockedAfter, silence = 3
   }
 
   async function* open(body: GraphQLRequest, signal?: AbortSignal, onOpen?: () => void): AsyncGenerator<unknown, void, undefined> {
-    if (iterate && isBlocked) {
-      onOpen?.();
-      return yield* iterated(body, signal);
-    }
+    if (iterate && isIterating) return yield* iterated(body, signal, onOpen);
     const limit = limited(signal);
     let isHeard = false;
     try {
@@ -131,7 +146,7 @@ export function createTransport({ url, token, iterate, blockedAfter, silence = 3
       }
       throw new CauserieError('The connection has ended early.', 'NETWORK');
     } catch (error) {
-      if (!isHeard && !signal?.aborted && !(error instanceof CauserieError)) isBlocked = true;
+      if (!isHeard && !(error instanceof CauserieError)) await doubt(signal);
       throw told(error, signal);
     } finally {
       limit.end();

@@ -6,58 +6,106 @@ import { setUp } from './chat.mjs';
 
 const markdown = '# Title\n\nText, `code`, a [link](https://place.example) and\n\n- [x] done\n\n```js\nconst a = "b"; // c\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> quoted';
 
+const assistants = `
+currency = "USD"
+default = "fast"
+[[assistant]]
+id = "fast"
+name = "Fast"
+url = "echo"
+echo_delay = "5ms"
+price = { input = 1000.0, output = 2000.0 }
+temperature = { minimum = 0.0, maximum = 1.5, default = 0.7 }
+max_tokens = { minimum = 100, maximum = 4000 }
+reasoning_efforts = ["low", "high"]
+[[assistant]]
+id = "deep"
+name = "Deep"
+url = "echo"
+[[quota]]
+plan = "default"
+period = "month"
+replies = 1000
+[[quota]]
+plan = "default"
+assistant = "deep"
+period = "day"
+replies = 1
+`;
+
 let site;
 before(async () => {
-  site = await setUp({ CAUSERIE_ECHO_DELAY: '5ms' });
+  site = await setUp({}, { assistants });
 });
 after(() => site?.close());
 
-for (const colorScheme of ['light', 'dark']) {
-  test(`axe finds nothing in any view, ${colorScheme}`, async () => {
-    const chat = await site.tab('', { colorScheme, reducedMotion: 'reduce' });
-    await check(chat, 'welcome');
-    const reply = await chat.ask(markdown);
-    await reply.locator('.hljs-keyword').waitFor();
-    await check(chat, 'thread');
-    const reasoned = await chat.ask('/reason');
-    await reasoned.locator('summary').click();
-    await chat.ask('/fail');
-    await check(chat, 'failure and reasoning');
-    await chat.said.first().hover();
-    await chat.button('Edit message', chat.said.first()).click();
-    await check(chat, 'editor');
-    await chat.page.keyboard.press('Escape');
-    await chat.entries.first().hover();
-    await chat.entries.first().getByRole('button', { name: /^More/ }).click();
-    await check(chat, 'menu');
-    await chat.page.keyboard.press('Escape');
-    await chat.page.getByRole('searchbox').fill('title');
-    await chat.page.locator('.hit').first().waitFor();
-    await check(chat, 'search');
-    await chat.page.getByRole('searchbox').fill('');
-    await chat.button('Settings').click();
-    await check(chat, 'settings');
-    await chat.page.keyboard.press('Escape');
-    await chat.button('Settings of this chat').click();
-    await check(chat, 'settings of this chat');
-    await chat.page.keyboard.press('Escape');
-    await chat.button('Trash').click();
-    await check(chat, 'trash');
-    await chat.close();
-  });
-}
+test('axe finds nothing in any view, light and dark', async () => {
+  const chat = await site.tab('', { reducedMotion: 'reduce' });
+  const { page } = chat;
+  await check(chat, 'welcome');
+  const reply = await chat.ask(markdown);
+  await reply.locator('.hljs-keyword').waitFor();
+  await reply.getByText(/\$/).waitFor();
+  await check(chat, 'thread, with costs');
+  const reasoned = await chat.ask('/reason');
+  await reasoned.locator('summary').click();
+  await chat.ask('/fail');
+  await check(chat, 'failure and reasoning');
+  await chat.said.first().hover();
+  await chat.button('Edit message', chat.said.first()).click();
+  await check(chat, 'editor');
+  await page.keyboard.press('Escape');
+  await chat.entries.first().hover();
+  await chat.entries.first().getByRole('button', { name: /^More/ }).click();
+  await check(chat, 'menu');
+  await page.keyboard.press('Escape');
+  await page.getByRole('searchbox').fill('title');
+  await page.locator('.hit').first().waitFor();
+  await check(chat, 'search');
+  await page.getByRole('searchbox').fill('');
+  await chat.button('Settings').click();
+  await page.getByRole('region', { name: 'Usage' }).waitFor();
+  await check(chat, 'settings, with instructions and quotas');
+  await page.keyboard.press('Escape');
+  await chat.button('Chat settings').click();
+  await page.getByRole('slider', { name: 'Temperature' }).waitFor();
+  await check(chat, 'chat settings, with parameters');
+  await page.keyboard.press('Escape');
+  await page.getByRole('combobox', { name: 'Assistant' }).selectOption('deep');
+  await chat.ask('The last one');
+  await page.getByText('You have reached your limit of 1 reply today.').waitFor();
+  await check(chat, 'a quota that is used up');
+  await chat.send('One too many');
+  await page.getByText(/^Not sent:/).waitFor();
+  await check(chat, 'a message that was not sent');
+  await chat.button('Trash').click();
+  await check(chat, 'trash');
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
+  await check(chat, 'keys');
+  await page.keyboard.press('Escape');
+  await chat.context.route('**/graphql', (route) => route.abort());
+  await page.reload();
+  await page.getByText('No connection.').waitFor();
+  await check(chat, 'offline');
+  await chat.close();
+});
 
 test('everything is done by keyboard alone', async () => {
   const chat = await site.tab();
   const { page } = chat;
   const { keyboard } = page;
-  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent);
-  const tabTo = async (name) => {
+  const focused = () =>
+    page.evaluate(() => {
+      const element = document.activeElement;
+      return element?.getAttribute('aria-label') ?? element?.labels?.[0]?.textContent ?? element?.textContent;
+    });
+  const tabTo = async (begin) => {
     for (let steps = 0; steps < 60; steps += 1) {
-      if ((await focused())?.startsWith(name)) return;
+      if (`${await focused()}.`.startsWith(begin)) return;
       await keyboard.press('Tab');
     }
-    assert.fail(`no way to ${name} by keyboard`);
+    assert.fail(`no way to ${begin} by keyboard`);
   };
   await chat.field.waitFor();
   await keyboard.type('Written by keyboard');
@@ -70,6 +118,37 @@ test('everything is done by keyboard alone', async () => {
   await keyboard.press('Enter');
   await chat.said.filter({ hasText: 'and edited' }).waitFor();
   await chat.button('Copy', chat.replies.first()).waitFor();
+
+  const dialog = page.getByRole('dialog');
+  await tabTo('Chat settings');
+  await keyboard.press('Enter');
+  await dialog.waitFor();
+  await tabTo('Instructions for this chat');
+  await keyboard.type('Be brief.');
+  await tabTo('Temperature');
+  await keyboard.press('End');
+  await tabTo('Reasoning');
+  await keyboard.press('h');
+  await tabTo('Save');
+  await keyboard.press('Enter');
+  await dialog.waitFor({ state: 'detached' });
+  assert.equal(await focused(), 'Chat settings', 'the focus is where it was');
+  const id = page.url().split('/').at(-1);
+  const { conversation } = await site.run('query ($id: ID!) { conversation(id: $id) { instructions parameters { temperature reasoningEffort } } }', { id });
+  assert.deepEqual(conversation, { instructions: 'Be brief.', parameters: { temperature: 1.5, reasoningEffort: 'high' } });
+
+  await tabTo('Settings.');
+  await keyboard.press('Enter');
+  await dialog.waitFor();
+  await tabTo('Instructions for all chats');
+  await keyboard.type('In verse.');
+  await keyboard.press('Tab');
+  while ((await site.run('{ viewer { instructions } }')).viewer.instructions !== 'In verse.');
+  await tabTo('Close');
+  await keyboard.press('Enter');
+  await dialog.waitFor({ state: 'detached' });
+  assert.equal(await focused(), 'Settings');
+
   await tabTo('More');
   await keyboard.press('Enter');
   await keyboard.press('ArrowDown');
@@ -89,6 +168,17 @@ test('everything is done by keyboard alone', async () => {
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   assert.deepEqual(chat.faults, []);
   await chat.close();
+});
+
+test('nothing moves for who does not want that', async () => {
+  for (const [reducedMotion, isMoving] of [['no-preference', true], ['reduce', false]]) {
+    const chat = await site.tab('', { reducedMotion });
+    await chat.context.route('**/graphql', (route) => (route.request().postData()?.includes('sendMessage') ? undefined : route.continue()));
+    await chat.send('It takes its time');
+    await chat.page.locator('.status.delayed').waitFor({ state: 'attached' });
+    assert.equal(await chat.page.evaluate(() => document.getAnimations().length > 0), isMoving, reducedMotion);
+    await chat.close();
+  }
 });
 
 test('screen readers are told that a reply begins and ends, not each word', async () => {
@@ -120,6 +210,9 @@ test('text from right to left is shown so, within a page that is mirrored too', 
   await chat.page.evaluate(() => (document.documentElement.dir = 'rtl'));
   await chat.ask('مرحبا، كيف حالك؟');
   assert.equal(await chat.said.first().locator('p').first().evaluate((it) => getComputedStyle(it).direction), 'rtl');
+  const reply = await chat.ask('/رد\n\n1. واحد\n\n2. اثنان\n\n> اقتباس');
+  const sides = await reply.locator('ol, blockquote').evaluateAll((found) => found.map((it) => getComputedStyle(it).direction));
+  assert.deepEqual(sides, ['rtl', 'rtl'], 'numbers and marks are on the side where the text begins');
   const [list, thread] = await Promise.all(['.sidebar', 'main'].map((it) => chat.page.locator(it).boundingBox()));
   assert.ok(list.x > thread.x, 'the list is on the right');
   assert.equal(await chat.page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);

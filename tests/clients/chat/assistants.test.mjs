@@ -1,13 +1,10 @@
 // Several assistants to choose from, and what they are told.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { check } from './axe.mjs';
 import { setUp } from './chat.mjs';
 
-const file = `
+const assistants = `
 default = "fast"
 [[assistant]]
 id = "fast"
@@ -23,16 +20,11 @@ description = "Thinks longer."
 url = "echo"
 `;
 
-let site, directory;
+let site;
 before(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'causerie-chat-'));
-  writeFileSync(join(directory, 'assistants.toml'), file);
-  site = await setUp({ CAUSERIE_ECHO_DELAY: undefined, CAUSERIE_ASSISTANTS: join(directory, 'assistants.toml') });
+  site = await setUp({}, { assistants });
 });
-after(async () => {
-  await site?.close();
-  if (directory) rmSync(directory, { recursive: true });
-});
+after(() => site?.close());
 
 /** Who wrote the newest reply of the conversation that is shown. */
 async function writer(chat) {
@@ -70,7 +62,7 @@ test('an assistant is chosen for all conversations, and another one for one of t
 test('what assistants should heed is kept', async () => {
   const chat = await site.tab();
   await chat.button('Settings').click();
-  const field = chat.page.getByLabel('What assistants should know and heed');
+  const field = chat.page.getByLabel('Instructions for all chats');
   await field.fill('Answer in verse.');
   await chat.page.keyboard.press('Tab');
   await chat.page.getByText('Saved').waitFor();
@@ -88,9 +80,10 @@ test('a chat has parameters within what its assistant permits, and instructions 
   await page.getByRole('combobox', { name: 'Assistant' }).selectOption('fast');
   const id = page.url().split('/').at(-1);
   const stored = async () => (await site.run('query ($id: ID!) { conversation(id: $id) { instructions parameters { temperature topP maxTokens reasoningEffort } } }', { id })).conversation;
-  const dialog = page.getByRole('dialog', { name: 'Settings of this chat' });
+  const dialog = page.getByRole('dialog', { name: 'Chat settings' });
+  const instructions = dialog.getByLabel('Instructions for this chat');
   const open = async () => {
-    await chat.button('Settings of this chat').click();
+    await chat.button('Chat settings').click();
     await dialog.waitFor();
   };
   await open();
@@ -99,11 +92,11 @@ test('a chat has parameters within what its assistant permits, and instructions 
   await temperature.waitFor();
   assert.equal(await temperature.getAttribute('max'), '1.5');
   assert.equal(await dialog.getByRole('slider', { name: 'Top P' }).count(), 0, 'it cannot be set');
-  assert.equal(await temperature.getAttribute('aria-valuetext'), 'As usual (0.7)');
+  assert.equal(await temperature.getAttribute('aria-valuetext'), 'Default (0.7)');
   await temperature.focus();
   await page.keyboard.press('End');
   await dialog.getByLabel('Reasoning').selectOption('high');
-  await dialog.getByLabel('What the assistant should know and heed here').fill('Be brief.');
+  await instructions.fill('Be brief.');
   await chat.button('Save', dialog).click();
   await dialog.waitFor({ state: 'detached' });
   assert.deepEqual(await stored(), { instructions: 'Be brief.', parameters: { temperature: 1.5, topP: null, maxTokens: null, reasoningEffort: 'high' } });
@@ -112,11 +105,45 @@ test('a chat has parameters within what its assistant permits, and instructions 
   await chat.replies.first().waitFor();
   await open();
   assert.equal(await temperature.inputValue(), '1.5');
-  await dialog.getByRole('button', { name: 'As usual again: Temperature' }).click();
-  await dialog.getByLabel('Reasoning').selectOption('As usual');
+  assert.equal(await instructions.inputValue(), 'Be brief.');
+  await dialog.getByRole('button', { name: 'Back to the default: Temperature' }).click();
+  await dialog.getByLabel('Reasoning').selectOption('Default');
   await chat.button('Save', dialog).click();
   await dialog.waitFor({ state: 'detached' });
-  assert.equal((await stored()).parameters, null);
+  assert.deepEqual(await stored(), { instructions: 'Be brief.', parameters: null });
+  assert.deepEqual(chat.faults, []);
+  await chat.close();
+});
+
+test('a chat is set before its first message, which heeds it; what was being written is kept', async () => {
+  const chat = await site.tab();
+  const { page } = chat;
+  await page.getByRole('combobox', { name: 'Assistant' }).selectOption('fast');
+  await chat.field.fill('The first message');
+  const dialog = page.getByRole('dialog', { name: 'Chat settings' });
+  const open = async () => {
+    await chat.button('Chat settings').click();
+    await dialog.waitFor();
+  };
+  // Nothing is begun where nothing is set.
+  await open();
+  await chat.button('Save', dialog).click();
+  await dialog.waitFor({ state: 'detached' });
+  assert.match(page.url(), /#?\/$/);
+  await open();
+  await dialog.getByRole('slider', { name: 'Temperature' }).focus();
+  await page.keyboard.press('End');
+  await dialog.getByLabel('Instructions for this chat').fill('Be brief.');
+  await chat.button('Save', dialog).click();
+  await page.waitForURL(/#\/c\/[\da-f-]{36}$/);
+  await chat.fieldHolds('The first message');
+  await chat.field.press('Enter');
+  await chat.button('Copy', chat.replies.first()).waitFor();
+  const id = page.url().split('/').at(-1);
+  const { conversation } = await site.run('query ($id: ID!) { conversation(id: $id) { title instructions parameters { temperature } messages { totalCount } } }', { id });
+  assert.deepEqual(conversation, { title: 'The first message', instructions: 'Be brief.', parameters: { temperature: 1.5 }, messages: { totalCount: 2 } });
+  await page.getByRole('link', { name: 'New chat' }).click();
+  await chat.fieldHolds('');
   assert.deepEqual(chat.faults, []);
   await chat.close();
 });

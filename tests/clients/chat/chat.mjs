@@ -1,12 +1,29 @@
 // The chat page in a browser that can reach no other host, on a server of its own.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { start } from '../server.mjs';
 import { launch, open } from '../graphiql/browser.mjs';
 
 const { CAUSERIE_BINARY: binary } = process.env;
 
-/** A browser, and a server whose assistant takes its time, on `database` or else on one of its own. */
-export async function setUp(settings = {}, { database, flags, browse = launch } = {}) {
-  const server = await start(binary, database, { CAUSERIE_ECHO_DELAY: '20ms', ...settings }, flags);
+/** Starts the server with a file of assistants, which it reads once. */
+async function startWith(assistants, settings, database, flags) {
+  if (!assistants) return start(binary, database, settings, flags);
+  const directory = mkdtempSync(join(tmpdir(), 'causerie-chat-'));
+  const path = join(directory, 'assistants.toml');
+  writeFileSync(path, assistants);
+  const started = start(binary, database, { ...settings, CAUSERIE_ASSISTANTS: path }, flags);
+  return started.finally(() => rmSync(directory, { recursive: true }));
+}
+
+/**
+ * A browser, and a server whose assistant takes its time, on `database` or else on one of its own; or one with the
+ * `assistants` of a file with this text.
+ */
+export async function setUp(settings = {}, { assistants, database, flags, browse = launch } = {}) {
+  const delay = assistants ? undefined : '20ms';
+  const server = await startWith(assistants, { CAUSERIE_ECHO_DELAY: delay, ...settings }, database, flags);
   const browser = await browse().catch(async (error) => {
     await server.stop();
     throw error;
@@ -66,6 +83,14 @@ export class Chat {
 
   button(name, within = this.page) {
     return within.getByRole('button', { name, exact: true });
+  }
+
+  /** Waits until the end of the thread is in sight. */
+  async isAtEnd() {
+    await this.page.waitForFunction(() => {
+      const { scrollHeight, scrollTop, clientHeight } = document.querySelector('.viewport');
+      return scrollHeight - scrollTop - clientHeight < 2;
+    });
   }
 
   /** Waits until the place to write in holds this text. */

@@ -43,6 +43,57 @@ test('a first visit loads less than 150 kB, and what code and formulas need only
   assert.ok((await loaded()).length > first.length + 1);
 });
 
+test('a reply that is written moves nothing that is read already', async () => {
+  const { page } = chat;
+  const text = '# Title\n\nSome words and $x^2$\n\n- one\n- two\n\n```js\nconst one = 1;\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n';
+  await chat.send(text.repeat(4));
+  await chat.replies.filter({ hasText: 'This' }).waitFor();
+  await page.evaluate(() => {
+    globalThis.shifts = [];
+    const note = (list) => globalThis.shifts.push(...list.getEntries().map(({ value }) => value));
+    new PerformanceObserver(note).observe({ type: 'layout-shift' });
+  });
+  await chat.button('Copy', chat.replies.first()).waitFor();
+  await page.locator('.hljs-keyword').nth(3).waitFor();
+  const moved = (await page.evaluate(() => globalThis.shifts)).reduce((sum, value) => sum + value, 0);
+  // What the field calls good is below 0.1.
+  assert.ok(moved < 0.01, `${moved}`);
+});
+
+test('a message and the code in it are copied as they were written', async () => {
+  const { page } = chat;
+  await chat.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  const copied = () => page.evaluate(() => navigator.clipboard.readText());
+  const reply = await chat.ask('Copy **this**\n\n```js\nconst one = 1;\n```');
+  await chat.button('Copy code', reply).click();
+  await chat.button('Copied', reply).waitFor();
+  assert.equal(await copied(), 'const one = 1;');
+  await chat.button('Copy', reply).click();
+  await chat.button('Copied', reply).last().waitFor();
+  assert.match(await copied(), /Copy \*\*this\*\*\n\n```js\nconst one = 1;\n```$/);
+});
+
+test('a conversation opens at its first unread message', async () => {
+  const { page } = chat;
+  const id = await site.say('Read already');
+  await page.goto(`${site.server.url}/#/c/${id}`);
+  await chat.replies.filter({ hasText: 'Read already' }).waitFor();
+  const unread = async () => (await site.run('query ($id: ID!) { conversation(id: $id) { unreadCount } }', { id })).conversation.unreadCount;
+  while ((await unread()) > 0);
+  await page.getByRole('link', { name: 'New chat' }).click();
+  await site.say(`Unread ${'line\n\n'.repeat(40)}`, id);
+  await chat.entries.first().getByRole('link').click();
+  const divider = page.locator('[data-message]', { has: page.getByText('New', { exact: true }) });
+  await divider.filter({ hasText: 'Unread line' }).waitFor();
+  // It is higher than the window: its beginning is what is to be read first.
+  const { y } = await divider.getByText('New', { exact: true }).boundingBox();
+  assert.ok(y > 0 && y < 900, `${y}`);
+  await chat.button('Go to the last message').waitFor();
+  assert.ok((await unread()) > 0);
+  await chat.button('Go to the last message').click();
+  while ((await unread()) > 0);
+});
+
 test('a reply goes on where it was when the page is loaded again in its middle', async () => {
   await chat.send(`Again and ${'again '.repeat(100)}end`);
   await chat.replies.filter({ hasText: 'again again again' }).waitFor();
@@ -79,10 +130,24 @@ test('who scrolls up a little while a reply is written is not pulled back to its
     return it.scrollHeight - it.scrollTop - it.clientHeight > 80;
   });
   await chat.button('Go to the last message').click();
-  await page.waitForFunction(() => {
-    const it = document.querySelector('.viewport');
-    return it.scrollHeight - it.scrollTop - it.clientHeight < 2;
+  await chat.isAtEnd();
+});
+
+test('a page that nobody scrolls stays at its end, however it grows', async () => {
+  const { page } = chat;
+  await page.setViewportSize({ width: 360, height: 500 });
+  await chat.ask(`Higher than the window ${'line\n\n'.repeat(20)}`);
+  // Between the scrolling to an end and the event that tells of it, as words may come at any moment.
+  await page.evaluate(async () => {
+    for (let turn = 0; turn < 20; turn += 1) {
+      const more = document.createElement('div');
+      more.style.height = '300px';
+      document.querySelector('.messages').append(more);
+      await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    }
   });
+  await chat.isAtEnd();
+  assert.equal(await chat.button('Go to the last message').count(), 0);
 });
 
 test('a second message waits for its turn, and both are answered', async () => {

@@ -1,13 +1,10 @@
 // What replies take and cost, and what is left of a quota.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { check } from './axe.mjs';
 import { setUp } from './chat.mjs';
 
-const file = `
+const assistants = `
 default = "fast"
 currency = "USD"
 [[assistant]]
@@ -30,16 +27,11 @@ period = "month"
 tokens = 1000000
 `;
 
-let site, directory;
+let site;
 before(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'causerie-chat-'));
-  writeFileSync(join(directory, 'assistants.toml'), file);
-  site = await setUp({ CAUSERIE_ECHO_DELAY: undefined, CAUSERIE_ASSISTANTS: join(directory, 'assistants.toml') });
+  site = await setUp({}, { assistants });
 });
-after(async () => {
-  await site?.close();
-  if (directory) rmSync(directory, { recursive: true });
-});
+after(() => site?.close());
 
 test('a reply says who wrote it, what it took and what it cost; the settings say what is left, until nothing is', async () => {
   const chat = await site.tab();
@@ -58,15 +50,15 @@ test('a reply says who wrote it, what it took and what it cost; the settings say
   for (const text of ['Two', 'Three', 'Four']) await chat.ask(text);
   await page.getByText('1 of 5 replies left today').waitFor();
   await chat.ask('Five');
-  await page.getByText('You have used your 5 replies today.').waitFor();
+  await page.getByText('You have reached your limit of 5 replies today.').waitFor();
   await settings('5 of 5 replies');
 
   await chat.send('Six');
-  await page.getByText(/^Not sent: You have used your 5 replies today\. There is more from .+ on\./).waitFor();
+  await page.getByText(/^Not sent: You have reached your limit of 5 replies today\. Next reset: .+\./).waitFor();
   assert.equal(await chat.field.inputValue(), '');
   // The other assistant is not limited: what was not sent goes to it.
   await page.getByRole('combobox', { name: 'Assistant' }).selectOption('deep');
-  await page.getByText('You have used your 5 replies today.').nth(1).waitFor({ state: 'detached' });
+  await page.getByText('You have reached your limit of 5 replies today.').nth(1).waitFor({ state: 'detached' });
   await chat.button('Try again').click();
   await chat.replies.filter({ hasText: 'Six' }).waitFor();
   assert.deepEqual(chat.faults, []);

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createServer, request as forward } from 'node:http';
 import { connect } from 'node:net';
 import { after, afterEach, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from '@causerie/client';
 import { createReplica } from '@causerie/client/replica';
 import { createClient as createSockets } from 'graphql-ws';
@@ -20,6 +21,7 @@ before(async () => {
   server = await startServer({ CAUSERIE_ECHO_DELAY: '30ms' });
   const { hostname, port } = new URL(server.url);
   proxy = createServer((incoming, outgoing) => {
+    if (blocks.all) return incoming.destroy();
     const isStream = incoming.headers.accept?.includes('event-stream');
     if (isStream) counts.events += 1;
     const upstream = forward({ hostname, port, path: incoming.url, method: incoming.method, headers: incoming.headers }, (response) => {
@@ -34,7 +36,7 @@ before(async () => {
   });
   proxy.on('upgrade', (incoming, socket, head) => {
     counts.sockets += 1;
-    if (blocks.sockets) return socket.destroy();
+    if (blocks.sockets || blocks.all) return socket.destroy();
     const upstream = connect(port, hostname, () => {
       const headers = incoming.rawHeaders.reduce((text, value, index) => text + value + (index % 2 ? '\r\n' : ': '), '');
       upstream.write(`GET ${incoming.url} HTTP/1.1\r\n${headers}\r\n`);
@@ -53,13 +55,13 @@ after(async () => {
   await server.stop();
 });
 
-function clientWith(what) {
+function clientWith(what, options) {
   blocks = what;
   counts = { events: 0, sockets: 0 };
   const url = `http://127.0.0.1:${proxy.address().port}/graphql`;
   sockets = createSockets({ url: url.replace('http', 'ws'), webSocketImpl: WebSocket, connectionParams: { authorization: `Bearer ${server.token}` }, retryAttempts: 0, lazyCloseTimeout: 1000 });
   ends.push(() => sockets.dispose());
-  return createClient({ url, token: server.token, iterate: (request) => sockets.iterate(request), blockedAfter: 500 });
+  return createClient({ url, token: server.token, iterate: (request) => sockets.iterate(request), blockedAfter: 500, ...options });
 }
 
 async function say(client, content) {
@@ -103,4 +105,47 @@ test('a page that has moved from one bad network to another goes on, each way', 
   page.send({ content: 'Second', conversationId: key });
   await until(page, () => page.thread(key).messages[3]?.status === 'COMPLETE');
   assert.equal(page.thread(key).messages.length, 4);
+});
+
+test('a client may begin with sockets, and leaves them where they do not get through', async () => {
+  await say(clientWith({}, { blockedAfter: 0 }), 'By a socket');
+  assert.deepEqual(counts, { events: 0, sockets: 1 });
+  await say(clientWith({ sockets: true }, { blockedAfter: 0 }), 'By an event stream');
+  assert.deepEqual(counts, { events: 1, sockets: 1 });
+});
+
+for (const [way, blockedAfter, expected] of [['event streams', 500, 'events'], ['sockets', 0, 'sockets']]) {
+  test(`a server that is away for a while is no reason to leave ${way}`, async () => {
+    const page = createReplica({ client: clientWith({}, { blockedAfter }) });
+    ends.push(() => page.stop());
+    page.start();
+    await until(page, () => page.status === 'live');
+    const { key } = page.send({ content: 'First' });
+    await until(page, () => page.thread(key).messages[1]?.status === 'COMPLETE');
+    blocks = { all: true };
+    proxy.closeAllConnections();
+    sockets.terminate();
+    await until(page, () => page.status === 'offline');
+    // Long enough for some attempts.
+    await delay(1500);
+    blocks = {};
+    counts = { events: 0, sockets: 0 };
+    page.send({ content: 'Second', conversationId: key });
+    await until(page, () => page.thread(key).messages[3]?.status === 'COMPLETE');
+    assert.deepEqual(counts, { events: 0, sockets: 0, [expected]: 1 });
+  });
+}
+
+test('a replica is live once the socket says that it is there', async () => {
+  let open;
+  const opened = new Promise((resolve) => (open = resolve));
+  const iterate = (request) => Object.assign(sockets.iterate(request), { opened });
+  const page = createReplica({ client: clientWith({}, { iterate, blockedAfter: undefined }) });
+  ends.push(() => page.stop());
+  page.start();
+  const { key } = page.send({ content: 'First' });
+  await until(page, () => page.thread(key).messages[1]?.status === 'COMPLETE');
+  assert.equal(page.status, 'connecting');
+  open();
+  await until(page, () => page.status === 'live');
 });

@@ -7,6 +7,7 @@ import { useChatSettings } from './assistants/useChatSettings';
 import { Composer } from './thread/Composer';
 import { Thread } from './thread/Thread';
 import { Dialog } from './shared/Dialog';
+import { NEW } from './shared/drafts';
 import { Icon } from './shared/Icon';
 import { Notices } from './shared/notices';
 import { useReplica, useSession } from './shared/replica';
@@ -82,7 +83,7 @@ export function Chat({ onSettings }: { onSettings: () => void }): ReactElement {
           )}
           <h1 dir="auto">{id ? (title ?? texts.conversation.untitled) : 'causerie'}</h1>
           <Choice conversation={id} chosen={settings?.assistantId} />
-          {settings && (
+          {(settings || !id) && (
             <button type="button" className="icon" aria-label={texts.chatSettings.title} title={texts.chatSettings.title} onClick={() => setSetting(true)}>
               <Icon name="settings" />
             </button>
@@ -98,13 +99,13 @@ export function Chat({ onSettings }: { onSettings: () => void }): ReactElement {
           ) : (
             <div className="welcome">
               <p>{texts.conversation.empty}</p>
-              <Composer place="new" conversation={undefined} running={undefined} />
+              <Composer place={NEW} conversation={undefined} running={undefined} />
             </div>
           )}
         </AnsweringContext>
       </main>
       <Notices />
-      {isSetting && id && settings && (
+      {isSetting && (settings || !id) && (
         <ChatSettingsDialog conversation={id} settings={settings} assistant={answering} onClose={() => setSetting(false)} />
       )}
       {keys && (

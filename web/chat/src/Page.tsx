@@ -31,7 +31,13 @@ export interface Opening {
 /** Who this tab is, of the developer's users: another tab may be another one. */
 const CHOICE = 'causerie:user';
 
-export function Page({ opening: { users, signIn: issuer } }: { opening: Opening }): ReactElement {
+interface Props {
+  opening: Opening;
+  /** Whether this tab has a place for an event stream. */
+  hasPlace: boolean;
+}
+
+export function Page({ opening: { users, signIn: issuer }, hasPlace }: Props): ReactElement {
   const { language } = useSettings();
   const [user, setUser] = useState(() => users.find(({ id }) => id === sessionStorage.getItem(CHOICE)) ?? users[0]);
   const [problem, setProblem] = useState<'refused' | 'unreachable'>();
@@ -40,7 +46,7 @@ export function Page({ opening: { users, signIn: issuer } }: { opening: Opening 
   const session = useMemo<Session | undefined>(() => {
     if (!user) return undefined;
     const tokens = new Tokens(user.id, user.token, issuer !== null && !users.includes(user) ? () => renewToken(issuer) : undefined);
-    const client = createPageClient(new URL('graphql', document.baseURI).href, tokens.get);
+    const client = createPageClient(tokens.get, hasPlace);
     const storagePrefix = `causerie:${user.id}:outbox:`;
     const replica = createReplica({ client, storage: localStorage, storagePrefix });
     return { userId: user.id, tokens, replica, quotas: new Quotas(client) };

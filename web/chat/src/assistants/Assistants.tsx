@@ -1,24 +1,6 @@
+import type { Assistant } from '@causerie/client';
 import { createContext, useContext, useEffect, useMemo, useState, type ReactElement, type ReactNode } from 'react';
 import { useReplica, useSession } from '../shared/replica';
-
-/** What may be set of a parameter, and what holds unless it is. */
-export interface Range {
-  minimum: number;
-  maximum: number;
-  default: number | null;
-}
-
-export interface Assistant {
-  id: string;
-  name: string;
-  description: string | null;
-  isDefault: boolean;
-  temperature: Range | null;
-  topP: Range | null;
-  maxTokens: Range | null;
-  reasoningEfforts: readonly string[];
-  price: { currency: string } | null;
-}
 
 export interface Assistants {
   /** Those that the user may choose, in the operator's order. */
@@ -29,15 +11,6 @@ export interface Assistants {
   currency: string | undefined;
   setUsual: (id: string) => void;
 }
-
-interface Found {
-  assistants: Assistant[];
-  viewer: { assistantId: string | null };
-}
-
-const RANGE = '{ minimum maximum default }';
-const DOCUMENT = `{ assistants { id name description isDefault temperature ${RANGE} topP ${RANGE} maxTokens ${RANGE}
-  reasoningEfforts price { currency } } viewer { assistantId } }`;
 
 const AssistantsContext = createContext<Assistants>({ all: [], usual: undefined, currency: undefined, setUsual: () => {} });
 
@@ -51,11 +24,13 @@ export function AssistantsProvider({ children }: { children: ReactNode }): React
   const isLive = useReplica((it) => it.status === 'live');
   useEffect(() => {
     if (!isLive) return;
-    const show = ({ assistants, viewer }: Found): void => {
+    const { client } = replica;
+    const read = async (): Promise<void> => {
+      const [assistants, { assistantId }] = await Promise.all([client.assistants(), client.settings()]);
       setAll(assistants);
-      setUsual((assistants.find(({ id }) => id === viewer.assistantId) ?? assistants.find(({ isDefault }) => isDefault))?.id);
+      setUsual((assistants.find(({ id }) => id === assistantId) ?? assistants.find(({ isDefault }) => isDefault))?.id);
     };
-    replica.client.query<Found>(DOCUMENT).then(show).catch(() => {});
+    read().catch(() => {});
   }, [replica, isLive]);
   const value = useMemo(
     () => ({ all, usual, setUsual, currency: all.find(({ price }) => price)?.price?.currency }),

@@ -1,41 +1,56 @@
-import type { Parameters } from '@causerie/client';
+import type { Assistant, Parameters, Settings } from '@causerie/client';
 import { useState, type FormEvent, type ReactElement } from 'react';
 import { Dialog } from '../shared/Dialog';
+import { moveDraft, NEW } from '../shared/drafts';
 import { notify } from '../shared/notices';
 import { reason } from '../shared/reason';
 import { useSession } from '../shared/replica';
+import { go } from '../shared/route';
 import { useTexts } from '../texts';
-import type { Assistant } from './Assistants';
 import { Slider } from './Slider';
-import type { ChatSettings } from './useChatSettings';
 
 interface Props {
-  conversation: string;
-  settings: ChatSettings;
+  /** Without one, the settings begin a conversation, which has them from its first message on. */
+  conversation: string | undefined;
+  settings: Settings | undefined;
   assistant: Assistant | undefined;
   onClose: () => void;
 }
 
 /** How the assistant is to write in one conversation, within what it permits, and what it should heed there. */
 export function ChatSettingsDialog({ conversation, settings, assistant, onClose }: Props): ReactElement {
-  const { replica } = useSession();
+  const { replica, userId } = useSession();
   const texts = useTexts();
-  const [parameters, setParameters] = useState<Parameters>(() => given(settings.parameters ?? {}));
-  const [instructions, setInstructions] = useState(settings.instructions ?? '');
+  const [parameters, setParameters] = useState<Parameters>(() => given(settings?.parameters ?? {}));
+  const [instructions, setInstructions] = useState(settings?.instructions ?? '');
   const [problem, setProblem] = useState<string>();
+  const [busy, setBusy] = useState(false);
   const set = (change: Parameters): void => setParameters((before) => given({ ...before, ...change }));
 
+  const store = async (): Promise<void> => {
+    const chosen = {
+      parameters: Object.keys(parameters).length > 0 ? parameters : undefined,
+      instructions: instructions.trim() || undefined,
+    };
+    if (conversation) {
+      const { parameters = null, instructions = null } = chosen;
+      await replica.updateConversation({ conversationId: conversation, parameters, instructions });
+    } else if (chosen.parameters || chosen.instructions) {
+      const { id } = await replica.client.createConversation(chosen);
+      moveDraft(userId, NEW, id);
+      go({ conversation: id });
+    } else return;
+    notify(texts.settings.saved);
+  };
   const save = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
+    if (busy) return;
+    setBusy(true);
     try {
-      await replica.updateConversation({
-        conversationId: conversation,
-        parameters: Object.keys(parameters).length > 0 ? parameters : null,
-        instructions: instructions.trim() || null,
-      });
-      notify(texts.settings.saved);
+      await store();
       onClose();
     } catch (error) {
+      setBusy(false);
       setProblem(texts.notices.failed(reason(error, texts)));
     }
   };
@@ -68,7 +83,7 @@ export function ChatSettingsDialog({ conversation, settings, assistant, onClose 
         {problem && <p className="failed" role="alert">{problem}</p>}
         <div className="buttons">
           <button type="button" onClick={onClose}>{texts.actions.cancel}</button>
-          <button type="submit" className="primary">{texts.actions.keep}</button>
+          <button type="submit" className="primary" disabled={busy}>{texts.actions.keep}</button>
         </div>
       </form>
     </Dialog>

@@ -23,7 +23,7 @@ export function Choice({ conversation, chosen }: Props): ReactElement | null {
     try {
       if (conversation) await replica.updateConversation({ conversationId: conversation, assistantId });
       else {
-        await replica.client.mutate('configureViewer', { assistantId }, 'viewer { id }');
+        await replica.client.configureViewer({ assistantId });
         setUsual(assistantId);
       }
     } catch (error) {

@@ -1,10 +1,9 @@
+import type { Settings } from '@causerie/client';
 import { useEffect, useState, type ReactElement } from 'react';
 import { notify } from '../shared/notices';
 import { reason } from '../shared/reason';
 import { useSession } from '../shared/replica';
 import { useTexts } from '../texts';
-
-const READ = '{ viewer { instructions } }';
 
 /** What every assistant is told before each of the user's conversations. It is kept when the field is left. */
 export function Instructions(): ReactElement {
@@ -13,17 +12,16 @@ export function Instructions(): ReactElement {
   const [saved, setSaved] = useState<string>();
   const [text, setText] = useState('');
   useEffect(() => {
-    type Found = { viewer: { instructions: string | null } };
-    const show = ({ viewer: { instructions } }: Found): void => {
+    const show = ({ instructions }: Settings): void => {
       setSaved(instructions ?? '');
       setText(instructions ?? '');
     };
-    replica.client.query<Found>(READ).then(show).catch(() => {});
+    replica.client.settings().then(show).catch(() => {});
   }, [replica]);
   const save = async (): Promise<void> => {
     if (saved === undefined || text.trim() === saved) return;
     try {
-      await replica.client.mutate('configureViewer', { instructions: text.trim() || null }, 'viewer { id }');
+      await replica.client.configureViewer({ instructions: text.trim() || null });
       setSaved(text.trim());
       notify(texts.settings.saved);
     } catch (error) {

@@ -1,7 +1,7 @@
+import type { Range } from '@causerie/client';
 import { useId, type ReactElement } from 'react';
 import { Icon } from '../shared/Icon';
 import { useTexts } from '../texts';
-import type { Range } from './Assistants';
 
 interface Props {
   label: string;

@@ -1,5 +1,5 @@
+import type { Assistant } from '@causerie/client';
 import { createContext, useContext } from 'react';
-import type { Assistant } from './Assistants';
 
 /** The assistant that answers in what is shown, as far as that is known. */
 export const AnsweringContext = createContext<Assistant | undefined>(undefined);

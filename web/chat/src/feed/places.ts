@@ -10,10 +10,12 @@ export async function takePlace(): Promise<boolean> {
   if (!navigator.locks) return false;
   for (let place = 0; place < PLACES; place += 1) {
     const isTaken = await new Promise<boolean>((resolve) => {
-      void navigator.locks.request(`causerie:stream:${place}`, { ifAvailable: true }, (lock) => {
+      const request = navigator.locks.request(`causerie:stream:${place}`, { ifAvailable: true }, (lock) => {
         resolve(lock !== null);
         return lock && new Promise(() => {});
       });
+      // Where the browser keeps nothing for the page, there are no locks either.
+      request.catch(() => resolve(false));
     });
     if (isTaken) return true;
   }

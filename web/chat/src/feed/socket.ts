@@ -1,5 +1,7 @@
-import type { GraphQLRequest, GraphQLResult } from '@causerie/client';
+import type { GraphQLRequest, GraphQLResult, GraphQLResults } from '@causerie/client';
 
+/** How long the connection may take to be there, in milliseconds. */
+const OPENING = 8000;
 /** How often to ask whether the other side is still there, and how long to wait for any message, in milliseconds. */
 const PING = 12_000;
 const SILENCE = 30_000;
@@ -7,8 +9,6 @@ const SILENCE = 30_000;
 interface Options {
   url: string;
   token: (refused: boolean) => string | Promise<string>;
-  /** Is called when the server has accepted the connection. */
-  onOpen: () => void;
 }
 
 type Result = IteratorResult<GraphQLResult, undefined>;
@@ -17,9 +17,12 @@ type Result = IteratorResult<GraphQLResult, undefined>;
  * A subscription over a WebSocket of its own, in the protocol `graphql-transport-ws`: where event streams do not get
  * through, and beside those of other tabs, as browsers allow more sockets than other connections to a server.
  */
-export class Subscription implements AsyncIterator<GraphQLResult, undefined> {
+export class Subscription implements GraphQLResults, AsyncIterator<GraphQLResult, undefined> {
   static #wasRefused = false;
 
+  /** Resolves when the server has accepted the connection. */
+  readonly opened: Promise<void>;
+  #open = (): void => {};
   readonly #results: GraphQLResult[] = [];
   #socket: WebSocket | undefined;
   #waiting: { resolve: (result: Result) => void; reject: (error: unknown) => void } | undefined;
@@ -28,10 +31,15 @@ export class Subscription implements AsyncIterator<GraphQLResult, undefined> {
   #silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor(request: GraphQLRequest, options: Options) {
-    void this.#open(request, options);
+    this.opened = new Promise((resolve) => (this.#open = resolve));
+    void this.#connect(request, options);
   }
 
-  async #open(request: GraphQLRequest, { url, token, onOpen }: Options): Promise<void> {
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #connect(request: GraphQLRequest, { url, token }: Options): Promise<void> {
     try {
       const current = await token(Subscription.#wasRefused);
       Subscription.#wasRefused = false;
@@ -41,15 +49,15 @@ export class Subscription implements AsyncIterator<GraphQLResult, undefined> {
       const send = (message: object): void => {
         if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
       };
-      this.#listen();
+      this.#listen(OPENING);
       socket.onopen = () => send({ type: 'connection_init', payload: { authorization: `Bearer ${current}` } });
       socket.onmessage = ({ data }: MessageEvent<string>) => {
-        this.#listen();
+        this.#listen(SILENCE);
         const message = JSON.parse(data) as { type: string; payload?: unknown };
         if (message.type === 'connection_ack') {
           send({ type: 'subscribe', id: '1', payload: request });
           this.#ping = setInterval(() => send({ type: 'ping' }), PING);
-          onOpen();
+          this.#open();
         } else if (message.type === 'next') this.#bring(message.payload as GraphQLResult);
         else if (message.type === 'error') this.#finish({ error: message.payload });
         else if (message.type === 'complete') this.#finish({});
@@ -65,9 +73,9 @@ export class Subscription implements AsyncIterator<GraphQLResult, undefined> {
     }
   }
 
-  #listen(): void {
+  #listen(patience: number): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#finish({ error: new DOMException('The socket is silent.', 'AbortError') }), SILENCE);
+    this.#silence = setTimeout(() => this.#finish({ error: new Error('The socket is silent.') }), patience);
   }
 
   #bring(result: GraphQLResult): void {

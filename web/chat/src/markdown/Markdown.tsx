@@ -3,7 +3,7 @@ import { memo, useMemo, type ReactElement, type ReactNode } from 'react';
 import { useTexts } from '../texts';
 import { Code } from './Code';
 import { Formula } from './Formula';
-import { decode, disguise, parse, target, type MathToken } from './parse';
+import { decode, directionOf, disguise, parse, target, type MathToken } from './parse';
 
 /**
  * A text in Markdown as elements of the page. No markup is taken over from the text: whatever is not one of the tokens
@@ -54,7 +54,7 @@ function show(token: Token, key: number): ReactNode {
     case 'hr':
       return <hr key={key} />;
     case 'blockquote':
-      return <blockquote key={key}>{all(it.tokens)}</blockquote>;
+      return <blockquote key={key} dir={directionOf(it.raw)}>{all(it.tokens)}</blockquote>;
     case 'code':
       return <Code key={key} text={it['text'] as string} language={(it['lang'] as string | undefined)?.split(/\s/)[0]} />;
     case 'list':
@@ -84,20 +84,21 @@ function heading({ depth, tokens }: Tokens.Heading, key: number): ReactElement {
   return <Level key={key} className={`level-${depth}`} dir="auto">{all(tokens)}</Level>;
 }
 
-function list({ ordered, start, items }: Tokens.List, key: number): ReactElement {
+function list({ ordered, start, items, raw }: Tokens.List, key: number): ReactElement {
+  const dir = directionOf(raw);
   const shown = items.map((item, index) => (
-    <li key={index} dir="auto" className={item.task ? 'task' : undefined}>
+    <li key={index} className={item.task ? 'task' : undefined}>
       {item.task && <span className="box">{item.checked ? '☑' : '☐'}</span>}
       {all(item.tokens)}
     </li>
   ));
-  return ordered ? <ol key={key} start={Number(start) || 1}>{shown}</ol> : <ul key={key}>{shown}</ul>;
+  return ordered ? <ol key={key} dir={dir} start={Number(start) || 1}>{shown}</ol> : <ul key={key} dir={dir}>{shown}</ul>;
 }
 
-function table({ header, align, rows }: Tokens.Table, key: number): ReactElement {
+function table({ header, align, rows, raw }: Tokens.Table, key: number): ReactElement {
   const side = (index: number): string | undefined => align[index] ?? undefined;
   return (
-    <div key={key} className="wide" tabIndex={0}>
+    <div key={key} className="wide" dir={directionOf(raw)} tabIndex={0}>
       <table>
         <thead>
           <tr>{header.map(({ tokens }, index) => <th key={index} className={side(index)} scope="col">{all(tokens)}</th>)}</tr>

@@ -59,6 +59,15 @@ export function decode(text: string): string {
   });
 }
 
+/**
+ * The direction of what has marks, borders or columns beside its text: that of its first letter. `dir="auto"` would not
+ * look into paragraphs that have a `dir` of their own.
+ */
+export function directionOf(text: string): 'ltr' | 'rtl' {
+  const letter = /\p{L}/u.exec(text)?.[0] ?? '';
+  return /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/.test(letter) ? 'rtl' : 'ltr';
+}
+
 /** Where a link may lead: to pages and to mail. Anything else, such as `javascript:`, leads nowhere. */
 export function target(address: string): URL | undefined {
   try {

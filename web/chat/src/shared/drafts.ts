@@ -1,3 +1,6 @@
+/** The place of the draft that is to start a conversation. */
+export const NEW = 'new';
+
 /** Texts that were not sent yet, one for each conversation and user. They outlive reloads. */
 const key = (userId: string, place: string): string => `causerie:${userId}:draft:${place}`;
 
@@ -12,4 +15,10 @@ export function writeDraft(userId: string, place: string, text: string): void {
   } catch {
     // No room is left: the draft lasts as long as the page.
   }
+}
+
+/** Takes a draft along to where it is to be sent. */
+export function moveDraft(userId: string, from: string, to: string): void {
+  writeDraft(userId, to, readDraft(userId, from));
+  writeDraft(userId, from, '');
 }

@@ -11,8 +11,8 @@ export const de: Texts = {
     unarchive: 'Aus dem Archiv holen', undo: 'Rückgängig', unpin: 'Lösen',
   },
   chatSettings: {
-    title: 'Einstellungen dieses Chats', instructions: 'Was der Assistent hier wissen und beachten soll', temperature: 'Temperatur',
-    topP: 'Top P', maxTokens: 'Längste Antwort, in Token', reasoningEffort: 'Nachdenken', usual: 'Wie üblich', reset: 'Wieder wie üblich',
+    title: 'Chat-Einstellungen', instructions: 'Anweisungen für diesen Chat', temperature: 'Temperatur', topP: 'Top P',
+    maxTokens: 'Größte Länge, in Token', reasoningEffort: 'Denkaufwand', usual: 'Standard', reset: 'Zurück zum Standard',
   },
   composer: { label: 'Nachricht', placeholder: 'Nachricht schreiben' },
   conversation: {
@@ -62,8 +62,8 @@ export const de: Texts = {
     unreachable: 'Der Server ist nicht erreichbar.',
   },
   settings: {
-    title: 'Einstellungen', theme: 'Aussehen', themes: { system: 'Wie das System', light: 'Hell', dark: 'Dunkel' },
-    language: 'Sprache', user: 'Benutzer', instructions: 'Was Assistenten wissen und beachten sollen', saved: 'Gespeichert', graphiql: 'GraphiQL', signOut: 'Abmelden',
+    title: 'Einstellungen', theme: 'Aussehen', themes: { system: 'System', light: 'Hell', dark: 'Dunkel' },
+    language: 'Sprache', user: 'Benutzer', instructions: 'Anweisungen für alle Chats', saved: 'Gespeichert', graphiql: 'GraphiQL', signOut: 'Abmelden',
   },
   sidebar: {
     archive: 'Archiv', chats: 'Chats', close: 'Unterhaltungen ausblenden', conversations: 'Unterhaltungen',
@@ -79,9 +79,9 @@ export const de: Texts = {
       TOKENS: (_, shown) => `${shown} Token`,
     },
     left: (left, all, period) => `${left} von ${all} ${period} übrig`,
-    none: (all, period, time) => `Sie haben ${all} ${period} verbraucht. Ab ${time} gibt es wieder mehr.`,
+    none: (all, period, time) => `Ihr Kontingent von ${all} ${period} ist aufgebraucht. Nächster Beginn: ${time}.`,
     used: (used, all) => `${used} von ${all}`,
-    anew: (time) => `Ab ${time} von vorn`,
+    reset: (time) => `Nächster Beginn: ${time}`,
   },
   signIn: {
     title: 'Anmelden', explain: 'Diese Seite braucht ein Token Ihres Anmeldedienstes. Es bleibt im Speicher dieser Seite.',

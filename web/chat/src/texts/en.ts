@@ -9,8 +9,8 @@ export const en = {
     unarchive: 'Unarchive', undo: 'Undo', unpin: 'Unpin',
   },
   chatSettings: {
-    title: 'Settings of this chat', instructions: 'What the assistant should know and heed here', temperature: 'Temperature',
-    topP: 'Top P', maxTokens: 'Longest reply, in tokens', reasoningEffort: 'Reasoning', usual: 'As usual', reset: 'As usual again',
+    title: 'Chat settings', instructions: 'Instructions for this chat', temperature: 'Temperature', topP: 'Top P',
+    maxTokens: 'Maximum length, in tokens', reasoningEffort: 'Reasoning effort', usual: 'Default', reset: 'Back to the default',
   },
   composer: { label: 'Message', placeholder: 'Write a message' },
   conversation: {
@@ -59,8 +59,8 @@ export const en = {
     unreachable: 'the server cannot be reached.',
   },
   settings: {
-    title: 'Settings', theme: 'Appearance', themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
-    language: 'Language', user: 'User', instructions: 'What assistants should know and heed', saved: 'Saved', graphiql: 'GraphiQL', signOut: 'Sign out',
+    title: 'Settings', theme: 'Appearance', themes: { system: 'System', light: 'Light', dark: 'Dark' },
+    language: 'Language', user: 'User', instructions: 'Instructions for all chats', saved: 'Saved', graphiql: 'GraphiQL', signOut: 'Sign out',
   },
   sidebar: {
     archive: 'Archive', chats: 'Chats', close: 'Hide the conversations', conversations: 'Conversations',
@@ -76,9 +76,9 @@ export const en = {
       TOKENS: (count: number, shown: string) => (count === 1 ? '1 token' : `${shown} tokens`),
     },
     left: (left: string, all: string, period: string) => `${left} of ${all} left ${period}`,
-    none: (all: string, period: string, time: string) => `You have used your ${all} ${period}. There is more from ${time} on.`,
+    none: (all: string, period: string, time: string) => `You have reached your limit of ${all} ${period}. Next reset: ${time}.`,
     used: (used: string, all: string) => `${used} of ${all}`,
-    anew: (time: string) => `From ${time} on anew`,
+    reset: (time: string) => `Next reset: ${time}`,
   },
   signIn: {
     title: 'Sign in', explain: 'This page needs a token of your identity provider. It stays in the memory of this page.',

@@ -1,6 +1,6 @@
 import type { Message } from '@causerie/client';
 import { useEffect, useRef, useState, type FormEvent, type ReactElement } from 'react';
-import { readDraft, writeDraft } from '../shared/drafts';
+import { moveDraft, readDraft, writeDraft } from '../shared/drafts';
 import { Icon } from '../shared/Icon';
 import { notify } from '../shared/notices';
 import { reason } from '../shared/reason';
@@ -33,8 +33,7 @@ export function Composer({ place, conversation, running, last }: Props): ReactEl
   // What was written before the conversation had its id belongs to the conversation.
   useEffect(() => {
     if (kept.current === place) return;
-    writeDraft(userId, place, readDraft(userId, kept.current));
-    writeDraft(userId, kept.current, '');
+    moveDraft(userId, kept.current, place);
     kept.current = place;
   }, [userId, place]);
 

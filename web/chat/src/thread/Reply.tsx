@@ -100,13 +100,14 @@ function Actions({ message }: { message: Message }): ReactElement {
       <Icon name={icon} />
     </button>
   );
+  const isEmpty = message.parts.length === 0;
   return (
     <div className="actions">
-      <Copy text={message.content} label={texts.actions.copy} />
+      {!isEmpty && <Copy text={message.content} label={texts.actions.copy} />}
       {button('refresh', texts.actions.regenerate, () => void replica.regenerate({ messageId: message.id }).catch(failed))}
-      {button('up', texts.actions.rateUp, () => rate('UP'), rating === 'UP')}
-      {button('down', texts.actions.rateDown, () => rate('DOWN'), rating === 'DOWN')}
-      {button('fork', texts.actions.fork, () => void fork())}
+      {!isEmpty && button('up', texts.actions.rateUp, () => rate('UP'), rating === 'UP')}
+      {!isEmpty && button('down', texts.actions.rateDown, () => rate('DOWN'), rating === 'DOWN')}
+      {!isEmpty && button('fork', texts.actions.fork, () => void fork())}
       <Versions message={message} />
       <Took message={message} />
     </div>

@@ -37,7 +37,7 @@ export function Thread({ id, message }: { id: string; message: string | undefine
     () => (message ? messages.findIndex((it) => it.id === message) : -1),
     [message, messages],
   );
-  const { reveal, toEnd } = view;
+  const { reveal, toEnd, isAtEnd } = view;
   const shownMessage = useRef<string | undefined>(undefined);
   useEffect(() => {
     if (message && at < 0) void replica.reveal(id, message).catch(() => {});
@@ -57,12 +57,12 @@ export function Thread({ id, message }: { id: string; message: string | undefine
   const unread = conversation?.unreadCount ?? 0;
   useEffect(() => {
     const read = (): void => {
-      if (unread > 0 && view.atEnd && document.visibilityState === 'visible') void replica.markRead(id).catch(() => {});
+      if (unread > 0 && isAtEnd() && document.visibilityState === 'visible') void replica.markRead(id).catch(() => {});
     };
     read();
     document.addEventListener('visibilitychange', read);
     return () => document.removeEventListener('visibilitychange', read);
-  }, [replica, id, unread, view.atEnd]);
+  }, [replica, id, unread, view.atEnd, isAtEnd]);
 
   useEffect(
     () => () => {
@@ -88,7 +88,9 @@ export function Thread({ id, message }: { id: string; message: string | undefine
           {Boolean(thread.error) && empty && (
             <p className="hint" role="alert">{texts.conversation.loadFailed}</p>
           )}
-          {!thread.isLoading && !thread.error && !conversation && empty && <p className="hint">{texts.conversation.missing}</p>}
+          {!thread.isLoading && !thread.error && empty && (
+            <p className="hint">{conversation ? texts.conversation.empty : texts.conversation.missing}</p>
+          )}
           {shown.map((it, index) => (
             <div key={it.id} data-message={it.id} data-index={view.start + index} className={it.id === message ? 'sought' : undefined}>
               {it.id === firstUnread.current && <p className="divider"><span>{texts.conversation.unread}</span></p>}

@@ -9,6 +9,13 @@ const AT_END = 48;
 /** How long after a wheel has asked to go up, in milliseconds, the page is not at its end. */
 const WHEEL = 150;
 
+/** Scrolls to the end, and remembers where that is. */
+function stick(box: HTMLElement | null, last: RefObject<number>): void {
+  if (!box) return;
+  box.scrollTop = box.scrollHeight;
+  last.current = box.scrollTop;
+}
+
 interface Window {
   /** The index after the last message that is in the page, counted from the end: it stays when older ones are loaded. */
   after: number;
@@ -28,6 +35,8 @@ export interface View {
   start: number;
   end: number;
   atEnd: boolean;
+  /** Whether it is at the end by now, which `atEnd` may not tell yet. */
+  isAtEnd: () => boolean;
   toEnd: () => void;
   /** Brings a message into the page, and into sight. */
   reveal: (index: number) => void;
@@ -72,24 +81,27 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
     const element = wanted.current === undefined ? null : box.querySelector(`[data-index="${wanted.current}"]`);
     if (element) {
       wanted.current = undefined;
-      element.scrollIntoView({ block: 'center' });
+      // Of one that is higher than the window, the beginning.
+      element.scrollIntoView({ block: element.clientHeight > box.clientHeight ? 'start' : 'center' });
     } else if (wanted.current !== undefined) return;
-    else if (sticky.current) box.scrollTop = box.scrollHeight;
+    else if (sticky.current) stick(box, last);
     else if (place?.element.isConnected) box.scrollTop += place.element.getBoundingClientRect().top - place.top;
     last.current = box.scrollTop;
   }, []);
+
+  const isAtEnd = useCallback(() => sticky.current, []);
 
   const toEnd = useCallback(() => {
     sticky.current = true;
     setAtEnd(true);
     setPart({ after: 0, count: SHOWN });
-    const box = viewport.current;
-    if (box) box.scrollTop = box.scrollHeight;
+    stick(viewport.current, last);
   }, []);
 
   const reveal = useCallback(
     (index: number) => {
       sticky.current = false;
+      setAtEnd(false);
       wanted.current = index;
       const after = Math.max(0, length - index - SHOWN / 2);
       setPart({ after, count: SHOWN });
@@ -101,11 +113,12 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
     const box = viewport.current;
     if (!box) return;
     const below = box.scrollHeight - box.scrollTop - box.clientHeight;
-    // Who scrolls up ever so little is not pulled back by the next word, until they scroll down again.
+    // Who scrolls up ever so little is not pulled back by the next word, until they scroll down again. What has grown
+    // since the page was scrolled to its end is no scrolling up.
     const moved = box.scrollTop - last.current;
-    const near = moved > 0 || (moved === 0 && sticky.current) ? AT_END : 2;
+    const follows = (sticky.current && moved >= 0) || below < (moved > 0 ? AT_END : 2);
     last.current = box.scrollTop;
-    const reached = below < near && part.after === 0 && performance.now() - up.current > WHEEL;
+    const reached = follows && part.after === 0 && performance.now() - up.current > WHEEL;
     sticky.current = reached;
     setAtEnd(reached);
     if (box.scrollTop < NEAR) {
@@ -132,7 +145,7 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
     const [box, inner] = [viewport.current, content.current];
     if (!box || !inner) return;
     const observer = new ResizeObserver(() => {
-      if (sticky.current) box.scrollTop = box.scrollHeight;
+      if (sticky.current) stick(box, last);
     });
     observer.observe(inner);
     observer.observe(box);
@@ -149,5 +162,5 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
     };
   }, []);
 
-  return { viewport, content, start, end, atEnd, toEnd, reveal, onScroll, hold, restore };
+  return { viewport, content, start, end, atEnd, isAtEnd, toEnd, reveal, onScroll, hold, restore };
 }

@@ -1,5 +1,5 @@
 import type { Texts } from '../texts';
-import type { Measure, Quota } from './quotas';
+import type { Limit, Measure } from './quotas';
 
 /** The language that the page speaks. */
 const language = (): string => document.documentElement.lang;
@@ -22,7 +22,7 @@ export function amount(value: number, measure: Measure, texts: Texts, currency: 
   return measure === 'COST' ? shown : texts.usage.measures[measure](value, shown);
 }
 
-/** When a quota begins anew: the time if that is today or tomorrow, and the day otherwise. */
+/** When a quota is reset: the time if that is today or tomorrow, and the day otherwise. */
 export function moment(time: string): string {
   const date = new Date(time);
   const isNear = date.getTime() - Date.now() < 86_400_000;
@@ -30,12 +30,12 @@ export function moment(time: string): string {
   return new Intl.DateTimeFormat(language(), shown).format(date);
 }
 
-/** Of the quotas that count an assistant's replies, the one of which the least is left. */
-export function tightest(quotas: readonly Quota[], assistant: string | undefined): Quota | undefined {
-  const counting = quotas.filter(({ assistantId }) => assistantId === null || assistantId === assistant);
-  return counting.reduce<Quota | undefined>((least, it) => (least && share(least) <= share(it) ? least : it), undefined);
+/** Of the limits that count an assistant's replies, the one of which the least is left. */
+export function tightest(limits: readonly Limit[], assistant: string | undefined): Limit | undefined {
+  const counting = limits.filter(({ assistantId }) => assistantId === null || assistantId === assistant);
+  return counting.reduce<Limit | undefined>((least, it) => (least && share(least) <= share(it) ? least : it), undefined);
 }
 
-export function share({ left, limit }: Quota): number {
+export function share({ left, limit }: Limit): number {
   return limit > 0 ? left / limit : 0;
 }

@@ -1,49 +1,20 @@
-import type { Client } from '@causerie/client';
+import type { Client, Quota } from '@causerie/client';
 
-export type Period = 'DAY' | 'MONTH';
+export type Period = Quota['period'];
 export type Measure = 'REPLIES' | 'TOKENS' | 'COST';
 
 /** How much of one thing may be used in a period. */
-export interface Quota {
+export interface Limit extends Pick<Quota, 'period' | 'resetsAt' | 'assistantId'> {
   measure: Measure;
-  period: Period;
-  resetsAt: string;
-  /** The assistant whose replies count; `null` if those of all count. */
-  assistantId: string | null;
-  assistant: string | undefined;
   limit: number;
   left: number;
 }
-
-interface Allowance {
-  limit: number | string;
-  used: number | string;
-  reserved: number | string;
-}
-
-interface Found {
-  viewer: {
-    quotas: {
-      period: Period;
-      resetsAt: string;
-      assistantId: string | null;
-      assistant: { name: string } | null;
-      replies: Allowance | null;
-      tokens: Allowance | null;
-      cost: Allowance | null;
-    }[];
-  };
-}
-
-const ALLOWANCE = '{ limit used reserved }';
-const DOCUMENT = `{ viewer { quotas { period resetsAt assistantId assistant { name }
-  replies ${ALLOWANCE} tokens ${ALLOWANCE} cost ${ALLOWANCE} } } }`;
 
 /** What is left of the user's quotas. */
 export class Quotas {
   readonly #client: Client;
   readonly #listeners = new Set<() => void>();
-  #current: readonly Quota[] = [];
+  #current: readonly Limit[] = [];
   #isReading = false;
   #isStale = false;
   /** A server without quotas is not asked again. */
@@ -58,7 +29,7 @@ export class Quotas {
     return () => this.#listeners.delete(listener);
   };
 
-  readonly get = (): readonly Quota[] => this.#current;
+  readonly get = (): readonly Limit[] => this.#current;
 
   /** Reads them again, as something has been used. */
   async refresh(): Promise<void> {
@@ -68,9 +39,9 @@ export class Quotas {
     try {
       while (this.#isStale) {
         this.#isStale = false;
-        const { viewer } = await this.#client.query<Found>(DOCUMENT);
-        this.#current = viewer.quotas.flatMap(split);
-        this.#isUnlimited = viewer.quotas.length === 0;
+        const quotas = await this.#client.quotas();
+        this.#current = quotas.flatMap(limitsOf);
+        this.#isUnlimited = quotas.length === 0;
         for (const listener of this.#listeners) listener();
       }
     } catch {
@@ -81,11 +52,11 @@ export class Quotas {
   }
 }
 
-function split({ assistant, period, resetsAt, assistantId, replies, tokens, cost }: Found['viewer']['quotas'][number]): Quota[] {
-  const measures: [Measure, Allowance | null][] = [['REPLIES', replies], ['TOKENS', tokens], ['COST', cost]];
+function limitsOf({ period, resetsAt, assistantId, replies, tokens, cost }: Quota): Limit[] {
+  const measures = [['REPLIES', replies], ['TOKENS', tokens], ['COST', cost]] as const;
   return measures.flatMap(([measure, allowance]) => {
     if (!allowance) return [];
     const [limit, used, reserved] = [Number(allowance.limit), Number(allowance.used), Number(allowance.reserved)];
-    return [{ measure, period, resetsAt, assistantId, assistant: assistant?.name, limit, left: Math.max(0, limit - used - reserved) }];
+    return [{ measure, period, resetsAt, assistantId, limit, left: Math.max(0, limit - used - reserved) }];
   });
 }
