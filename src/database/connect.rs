@@ -71,6 +71,7 @@ impl Database {
             sqlite_reader,
             queues: Arc::default(),
             group: Arc::default(),
+            batches: Arc::default(),
             reads: Arc::new(ConcurrencyLimit::new(share.max(2), None)),
             expensive_reads: Arc::new(ConcurrencyLimit::new(1, Some(share.max(1))).with_rest()),
             tasks: TaskTracker::new(),

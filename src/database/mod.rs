@@ -7,6 +7,7 @@
 
 mod address;
 mod after_commit;
+mod batch;
 mod canceller;
 mod clock;
 mod commit;
@@ -37,10 +38,12 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 pub use self::address::Address;
+use self::batch::Batches;
+pub(crate) use self::batch::WRITES as BATCH_WRITES;
 pub use self::clock::{Clock, now, storable};
 pub use self::connection::Connection;
 use self::connection::Observer;
-pub(crate) use self::fast_path::FastPath;
+pub(crate) use self::fast_path::{BatchStatement, FastPath};
 use self::group_commit::GroupCommit;
 pub use self::options::Options;
 use self::pool::{Pool, PooledConnection};
@@ -73,6 +76,8 @@ pub struct Database {
     queues: Arc<WriteQueues>,
     /// The turns of writes on SQLite.
     group: Arc<GroupCommit>,
+    /// Writes that are about to share a statement on PostgreSQL.
+    batches: Arc<Batches>,
     reads: Arc<ConcurrencyLimit>,
     expensive_reads: Arc<ConcurrencyLimit>,
     /// Writes that are running.

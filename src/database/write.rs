@@ -176,7 +176,7 @@ impl<I: Sync, T: Send> QueuedWrite<'_, I, T> {
     /// Writes by `path`. If its answer is lost, finds out by a transaction whether it was written, and writes it if not.
     /// Returns `None` if nothing was written.
     async fn by_path(&self, path: FastPath<T>) -> Option<Result<T, Error>> {
-        match self.database.write_by(path).await {
+        match self.database.write_by(self.user, path).await {
             FastOutcome::Written(result) => Some(result),
             FastOutcome::Nothing => None,
             FastOutcome::Uncertain => Some(self.until(Instant::now() + OUTCOME_TIMEOUT, true).await),

@@ -3,64 +3,115 @@
 use std::sync::{Arc, LazyLock};
 
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm::{ActiveEnum, DbBackend, FromQueryResult, Statement, Value};
+use sea_orm::{ActiveEnum, FromQueryResult, Value};
+use serde::Serialize;
+use uuid::Uuid;
 
 use super::ending::{Ended, Ending};
-use crate::database::{FastPath, Write};
-use crate::entity::message::{self, Rating};
+use crate::database::{BATCH_WRITES, BatchStatement, FastPath, Write};
+use crate::entity::message::{self, Failure, Parts, Rating, Usage};
 use crate::error::Error;
 use crate::index::{self, Entry};
-use crate::usage;
+use crate::usage::{self, Used};
 
-/// Closes the attempt of a reply if it is still this server's. The values are those of [`values`] and what is given for
-/// the time and the revision.
-macro_rules! close {
-    ($now:literal, $revision:literal, $from:literal, $condition:literal) => {
-        concat!(
-            "UPDATE message SET status = $5, content = $6, reasoning = $7, parts = $8, finish_reason = $9, failure = $10, \
-             model = $11, usage = $12, lease_owner = NULL, lease_until = NULL, finished_at = ",
-            $now,
-            ", revision = ",
-            $revision,
-            $from,
-            " WHERE message.user_id = $1 AND message.id = $2 AND message.lease_owner = $3 AND message.attempt = $4",
-            $condition,
-            " RETURNING message.active, message.stop_requested_at, message.metadata, message.rating, \
-             message.rating_comment, message.finished_at, message.revision, \
-             EXISTS (SELECT 1 FROM conversation AS whole WHERE whole.user_id = message.user_id \
-             AND whole.id = message.conversation_id AND whole.deleted_at IS NULL) AS visible",
-        )
-    };
-}
+/// Closes attempts of replies that are still this server's.
+const CLOSE: &str = "
+    UPDATE message SET status = {status}, content = {content}, reasoning = {reasoning}, parts = {parts},
+        finish_reason = {finish_reason}, failure = {failure}, model = {model}, usage = {usage}, lease_owner = NULL,
+        lease_until = NULL, finished_at = {now}, revision = {revision}
+    {from}
+    WHERE message.user_id = {user_id} AND message.id = {id} AND message.lease_owner = {lease_owner}
+        AND message.attempt = {attempt}
+    RETURNING message.user_id, message.active, message.stop_requested_at, message.metadata, message.rating,
+        message.rating_comment, message.finished_at, message.revision, (
+            SELECT COUNT(*) > 0 FROM conversation AS whole WHERE whole.user_id = message.user_id
+                AND whole.id = message.conversation_id AND whole.deleted_at IS NULL
+        ) AS visible";
 
-/// In a transaction.
-const CLOSE: &str = close!("$13", "$14", "", "");
+/// Which attempt is closed, and what is stored: the names of [`values`].
+const NAMES: [&str; 12] = [
+    "user_id",
+    "id",
+    "lease_owner",
+    "attempt",
+    "status",
+    "content",
+    "reasoning",
+    "parts",
+    "finish_reason",
+    "failure",
+    "model",
+    "usage",
+];
 
-/// The usual end as one statement, on PostgreSQL: no other reply of the user waits for its turn.
-static END: LazyLock<String> = LazyLock::new(|| {
-    concat!(
-    "WITH seen AS (
-        SELECT revision FROM account WHERE user_id = $1
-    ), raised AS (
-        UPDATE account SET revision = revision + 1 WHERE user_id = $1
-        RETURNING revision, date_trunc('milliseconds', clock_timestamp()) AS now
-    ), closed AS (",
-    close!(
-        "raised.now",
-        "raised.revision",
-        " FROM raised, seen",
-        " AND raised.revision = seen.revision + 1
-          AND NOT EXISTS (SELECT 1 FROM message AS waiting WHERE waiting.user_id = $1 AND waiting.status = 'QUEUED')"
-    ),
-    "), indexed AS (
-        INSERT INTO message_search (user_id, id, text, tokens)
-        SELECT $1, $2, $13, array_to_tsvector(string_to_array($14, ' ')) FROM closed
-        ON CONFLICT (user_id, id) DO UPDATE SET text = excluded.text, tokens = excluded.tokens
-    ), {settled}
-    SELECT * FROM closed"
-    )
-    .replace("{settled}", usage::SETTLED)
+/// In a transaction: the values are followed by the time and the revision.
+static CLOSE_ONE: LazyLock<String> = LazyLock::new(|| {
+    let names = NAMES.iter().chain(&["now", "revision"]).enumerate();
+    let sql = names.fold(CLOSE.to_owned(), |sql, (index, name)| {
+        sql.replace(&format!("{{{name}}}"), &format!("${}", index + 1))
+    });
+    sql.replace("{from}", "")
 });
+
+/// The usual ends as one statement, on PostgreSQL: no other reply of the user waits for its turn.
+static END: LazyLock<String> = LazyLock::new(|| {
+    let close = NAMES
+        .iter()
+        .fold(CLOSE.to_owned(), |sql, name| sql.replace(&format!("{{{name}}}"), &format!("seen.{name}")))
+        .replace("{now}", "raised.now")
+        .replace("{revision}", "raised.revision")
+        .replace("{from}", "FROM raised JOIN seen USING (user_id)");
+    r#"
+WITH seen AS MATERIALIZED (
+    SELECT due.*, account.revision AS seen_revision
+    FROM json_to_recordset(CAST($1 AS JSON)) AS due (
+        user_id TEXT COLLATE "C", id UUID, lease_owner UUID, attempt INTEGER, status TEXT, content TEXT, reasoning TEXT,
+        parts JSONB, finish_reason TEXT, failure JSONB, model TEXT, usage JSONB, entry TEXT, tokens TEXT,
+        input BIGINT, cached_input BIGINT, output BIGINT, estimated BOOLEAN, cost BIGINT
+    ) CROSS JOIN LATERAL (SELECT revision FROM account WHERE user_id = due.user_id OFFSET 0) AS account
+    WHERE NOT EXISTS (SELECT 1 FROM message WHERE user_id = due.user_id AND status = 'QUEUED' OFFSET 0)
+    LIMIT {writes}
+), free AS MATERIALIZED (
+    SELECT user_id FROM seen CROSS JOIN LATERAL (
+        SELECT revision FROM account WHERE user_id = seen.user_id FOR NO KEY UPDATE SKIP LOCKED
+    ) AS locked
+    WHERE locked.revision = seen.seen_revision
+), raised AS (
+    UPDATE account SET revision = account.revision + 1 FROM free WHERE account.user_id = free.user_id
+    RETURNING account.user_id, account.revision, date_trunc('milliseconds', clock_timestamp()) AS now
+), closed AS ({close}
+), indexed AS (
+    INSERT INTO message_search (user_id, id, text, tokens)
+    SELECT user_id, seen.id, seen.entry, array_to_tsvector(string_to_array(seen.tokens, ' '))
+    FROM closed JOIN seen USING (user_id)
+    ON CONFLICT (user_id, id) DO UPDATE SET text = excluded.text, tokens = excluded.tokens
+), {settled}
+SELECT * FROM closed"#
+        .replace("{close}", &close)
+        .replace("{settled}", usage::SETTLED)
+        .replace("{writes}", &BATCH_WRITES.to_string())
+});
+
+/// What the statement is given of one end.
+#[derive(Serialize)]
+struct Row<'r> {
+    user_id: &'r str,
+    id: Uuid,
+    lease_owner: Option<Uuid>,
+    attempt: i32,
+    status: String,
+    content: &'r str,
+    reasoning: &'r str,
+    parts: Parts,
+    finish_reason: Option<String>,
+    failure: Option<&'r Failure>,
+    model: Option<&'r str>,
+    usage: &'r Usage,
+    entry: &'r str,
+    tokens: &'r str,
+    #[serde(flatten)]
+    used: Used,
+}
 
 /// What the row of a closed reply has beside what its server has written, and what the end has made of it.
 #[derive(Debug, FromQueryResult)]
@@ -102,7 +153,7 @@ impl Closed {
     }
 }
 
-/// Which attempt is closed, and what is stored.
+/// Which attempt is closed, and what is stored, as [`NAMES`] has it.
 fn values(reply: &message::Model, ending: &Ending) -> [Value; 12] {
     [
         reply.user_id.as_str().into(),
@@ -129,7 +180,7 @@ pub(super) async fn close(
     entry: &Entry,
 ) -> Result<Option<Closed>, Error> {
     let moment: [Value; 2] = [write.now.into(), write.revision.into()];
-    let closed = write.first(CLOSE, values(reply, ending).into_iter().chain(moment)).await?;
+    let closed = write.first(CLOSE_ONE.as_str(), values(reply, ending).into_iter().chain(moment)).await?;
     if closed.is_some() {
         index::store_message(write, &reply.user_id, reply.id, entry).await?;
         match &ending.usage {
@@ -149,10 +200,27 @@ pub(super) fn usual_end(reply: &message::Model, ending: &Arc<(Ending, Entry)>) -
     if entry.text().is_empty() {
         return None;
     }
-    let searched: [Value; 2] = [entry.text().into(), entry.tokens().into()];
-    let values = values(reply, &ending.0).into_iter().chain(searched).chain(usage::values(&used));
+    let ending = &ending.0;
+    let row = Row {
+        user_id: &reply.user_id,
+        id: reply.id,
+        lease_owner: reply.lease_owner,
+        attempt: reply.attempt,
+        status: ending.status.to_value(),
+        content: &ending.draft.content,
+        reasoning: &ending.draft.reasoning,
+        parts: ending.draft.stored_parts(),
+        finish_reason: ending.finish_reason.map(|reason| reason.to_value()),
+        failure: ending.failure.as_ref(),
+        model: ending.model.as_deref(),
+        usage: &used,
+        entry: entry.text(),
+        tokens: entry.tokens(),
+        used: Used::of(&used),
+    };
     Some(FastPath {
-        statement: Statement::from_sql_and_values(DbBackend::Postgres, END.as_str(), values),
+        statement: BatchStatement { sql: END.clone(), values: Vec::new() },
+        row: serde_json::to_string(&row).ok()?,
         finish: Box::new(|row| Ok(Ended { closed: Some(Closed::from_query_result(row, "")?), next: None })),
     })
 }

@@ -36,7 +36,7 @@ const REPORTED: &str = "(
             SELECT CAST(ROUND(CASE WHEN each < {maximum} THEN each ELSE {maximum} END) AS BIGINT) FROM (
                 SELECT (expected.input + terms.reply) * COALESCE(
                     (SELECT NULLIF(CAST(SUM(cost) AS DOUBLE PRECISION), 0) / NULLIF(SUM(input + output), 0) FROM usage_day
-                        WHERE user_id = $1 AND day >= {month} AND assistant_id = terms.assistant_id),
+                        WHERE user_id = {user} AND day >= {month} AND assistant_id = terms.assistant_id),
                     CAST(usage ->> 'cost' AS DOUBLE PRECISION) / NULLIF(CAST(usage ->> 'input_tokens' AS BIGINT)
                         + COALESCE(CAST(usage ->> 'output_tokens' AS BIGINT), 0), 0),
                     0
@@ -44,7 +44,7 @@ const REPORTED: &str = "(
             ) AS rated
         )";
 
-/// What is expected of a request: parts of a statement whose `$1` is the user, and their values.
+/// What is expected of a request: parts of a statement, and their values.
 pub(crate) struct Expectation {
     /// The common table expressions that lead to `priced`.
     pub(crate) priced: String,
@@ -55,25 +55,24 @@ pub(crate) struct Expectation {
 }
 
 impl Ledger {
-    /// What is expected of a request whose new text has `text_tokens`, by a user of `plan`. The values are counted from
-    /// `first` on.
+    /// What is expected of a request by a user of `plan`. The statement names the user, and how many tokens the new text has,
+    /// as `user` and `text`. The values are counted from `first` on.
     pub(crate) fn expectation(
         &self,
         plan: &str,
-        text_tokens: u32,
+        [user, text]: [&str; 2],
         day: NaiveDate,
         first: usize,
     ) -> Expectation {
         let mut values = Values { values: Vec::new(), first };
-        let text = values.add(i64::from(text_tokens));
         // Without such an assistant, no statement has to be larger for it.
         let is_reported = self.assistants.values().any(|terms| terms.price == Some(Price::Reported));
         let reported = if is_reported {
-            REPORTED.replace("{month}", &values.add(Period::Month.first_day(day)))
+            REPORTED.replace("{month}", &values.add(Period::Month.first_day(day))).replace("{user}", user)
         } else {
             "NULL".to_owned()
         };
-        let priced = PRICED.replace("{text}", &text).replace("{reported}", &reported);
+        let priced = PRICED.replace("{text}", text).replace("{reported}", &reported);
         let priced = priced.replace("{maximum}", &MAX_COST.to_string());
         let mut allowed = "TRUE".to_owned();
         for quota in self.quotas_of(plan) {
@@ -92,12 +91,12 @@ impl Ledger {
             let _ = match quota.assistant.as_deref().map(|assistant| values.add(assistant)) {
                 None => write!(
                     allowed,
-                    " AND (SELECT {limits} FROM usage_day WHERE user_id = $1 AND day >= {since})"
+                    " AND (SELECT {limits} FROM usage_day WHERE user_id = {user} AND day >= {since})"
                 ),
                 Some(assistant) => write!(
                     allowed,
                     " AND (priced.assistant_id <> {assistant} OR (SELECT {limits} FROM usage_day
-                        WHERE user_id = $1 AND day >= {since} AND assistant_id = {assistant}))"
+                        WHERE user_id = {user} AND day >= {since} AND assistant_id = {assistant}))"
                 ),
             };
         }

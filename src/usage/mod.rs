@@ -27,6 +27,6 @@ pub use self::quota_usage::{Allowance, Exceeded, QuotaUsage};
 pub use self::report::{By, Query, Report, Sums};
 pub(crate) use self::reservation::{Asked, RESERVED};
 pub(crate) use self::settlement::{
-    SETTLED, TitleUsage, UnderWay, cancel, settle, under_way, under_way_sql, values,
+    SETTLED, TitleUsage, UnderWay, Used, cancel, settle, under_way, under_way_sql,
 };
 pub use self::table::Format;

@@ -75,17 +75,16 @@ SELECT user_id, reply_id, ordinal + 1, 'RESTART', assistant_id, day, FALSE, inpu
 FROM usage_entry WHERE user_id = $1 AND reply_id = $2 AND purpose <> 'TITLE' ORDER BY ordinal DESC LIMIT 1
 RETURNING assistant_id, day, reserved_tokens, reserved_cost";
 
-/// [`RESERVE`] and [`COUNT`] as parts of the statement that sends a message, on PostgreSQL. They want a common table
-/// expression `extended`, the reply as `$7`, and the day as `$17`.
+/// [`RESERVE`] and [`COUNT`] as parts of the statement that sends messages, on PostgreSQL. They want a common table
+/// expression `made` of the replies, and the day as `$4`.
 pub(crate) const RESERVED: &str = "reserved AS (
     INSERT INTO usage_entry (
         user_id, reply_id, ordinal, purpose, assistant_id, day, settled, input, reserved_tokens, reserved_cost
     )
-    SELECT $1, $7, 1, 'REPLY', priced.assistant_id, $17, FALSE, priced.input, priced.tokens, priced.cost
-    FROM extended CROSS JOIN priced
+    SELECT user_id, reply_id, 1, 'REPLY', assistant_id, $4, FALSE, input, reserved_tokens, reserved_cost FROM made
 ), counted AS (
     INSERT INTO usage_day (user_id, day, assistant_id, reserved_replies, reserved_tokens, reserved_cost)
-    SELECT $1, $17, priced.assistant_id, 1, priced.tokens, COALESCE(priced.cost, 0) FROM extended CROSS JOIN priced
+    SELECT user_id, $4, assistant_id, 1, reserved_tokens, COALESCE(reserved_cost, 0) FROM made
     ON CONFLICT (user_id, day, assistant_id) DO UPDATE SET
         reserved_replies = usage_day.reserved_replies + excluded.reserved_replies,
         reserved_tokens = usage_day.reserved_tokens + excluded.reserved_tokens,
@@ -119,7 +118,7 @@ impl Ledger {
         let terms = self.terms(asked.assistant).unwrap_or(&unknown);
         let reply = asked.reply_tokens.map_or(REPLY_TOKENS, i64::from).clamp(0, MAX_TOKENS);
         let terms = ExpectedTerms::from(terms);
-        let key: [Value; 10] = [
+        let key: [Value; 11] = [
             asked.user.into(),
             id.into(),
             asked.after.into(),
@@ -130,9 +129,10 @@ impl Ledger {
             terms.input_price.into(),
             terms.output_price.into(),
             terms.reported.into(),
+            i64::from(asked.text_tokens).into(),
         ];
         let Expectation { priced, allowed, values } =
-            self.expectation(asked.plan, asked.text_tokens, day, key.len() + 1);
+            self.expectation(asked.plan, ["$1", "$11"], day, key.len() + 1);
         let values = || key.iter().chain(&values).cloned();
         let reserve = format!("{BASIS}{priced}{RESERVE}{allowed} RETURNING reserved_tokens, reserved_cost");
         let Some(reserved) = write.first::<Expected>(reserve, values()).await? else {

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Ledger, Tokens};
@@ -31,28 +32,32 @@ SET replies = replies + $4, input = input + $5, cached_input = cached_input + $6
     reserved_cost = reserved_cost - $11
 WHERE user_id = $1 AND day = $2 AND assistant_id = $3";
 
-/// [`SETTLE`] and [`COUNT`] as parts of the statement that ends a reply, on PostgreSQL. They want a common table expression
-/// `closed`, the model as `$11`, and what was used as the five values from `$15` on.
+/// [`SETTLE`] and [`COUNT`] as parts of the statement that ends replies, on PostgreSQL. They want two common table
+/// expressions: `closed`, of whose replies are ended, and `seen`, with their `id`, the `model` and what was [`Used`].
 pub(crate) const SETTLED: &str = "settled AS (
-        UPDATE usage_entry
-        SET settled = TRUE, model = $11, input = $15, cached_input = $16, output = $17, estimated = $18,
-            cost = COALESCE($19, CASE
-                WHEN CAST(reserved_cost AS DOUBLE PRECISION) * ($15 + $17) < 1e15 * reserved_tokens
-                THEN CAST(ROUND(CAST(reserved_cost AS DOUBLE PRECISION) * ($15 + $17) / reserved_tokens) AS BIGINT)
-                ELSE reserved_cost END)
-        FROM closed WHERE usage_entry.user_id = $1 AND usage_entry.reply_id = $2 AND NOT usage_entry.settled
-        RETURNING usage_entry.*
-    ), counted AS (
-        UPDATE usage_day
-        SET replies = usage_day.replies + CAST(settled.purpose = 'REPLY' AS INTEGER),
-            input = usage_day.input + settled.input, cached_input = usage_day.cached_input + settled.cached_input,
-            output = usage_day.output + settled.output, cost = usage_day.cost + COALESCE(settled.cost, 0),
-            reserved_replies = usage_day.reserved_replies - CAST(settled.purpose = 'REPLY' AS INTEGER),
-            reserved_tokens = usage_day.reserved_tokens - settled.reserved_tokens,
-            reserved_cost = usage_day.reserved_cost - COALESCE(settled.reserved_cost, 0)
-        FROM settled
-        WHERE usage_day.user_id = $1 AND usage_day.day = settled.day AND usage_day.assistant_id = settled.assistant_id
-    )";
+    UPDATE usage_entry
+    SET settled = TRUE, model = seen.model, input = seen.input, cached_input = seen.cached_input, output = seen.output,
+        estimated = seen.estimated, cost = COALESCE(seen.cost, CASE
+            WHEN CAST(reserved_cost AS DOUBLE PRECISION) * (seen.input + seen.output) < 1e15 * reserved_tokens
+            THEN CAST(ROUND(
+                CAST(reserved_cost AS DOUBLE PRECISION) * (seen.input + seen.output) / reserved_tokens
+            ) AS BIGINT)
+            ELSE reserved_cost END)
+    FROM closed JOIN seen USING (user_id)
+    WHERE usage_entry.user_id = seen.user_id AND usage_entry.reply_id = seen.id AND NOT usage_entry.settled
+    RETURNING usage_entry.*
+), counted AS (
+    UPDATE usage_day
+    SET replies = usage_day.replies + CAST(settled.purpose = 'REPLY' AS INTEGER),
+        input = usage_day.input + settled.input, cached_input = usage_day.cached_input + settled.cached_input,
+        output = usage_day.output + settled.output, cost = usage_day.cost + COALESCE(settled.cost, 0),
+        reserved_replies = usage_day.reserved_replies - CAST(settled.purpose = 'REPLY' AS INTEGER),
+        reserved_tokens = usage_day.reserved_tokens - settled.reserved_tokens,
+        reserved_cost = usage_day.reserved_cost - COALESCE(settled.reserved_cost, 0)
+    FROM settled
+    WHERE usage_day.user_id = settled.user_id AND usage_day.day = settled.day
+        AND usage_day.assistant_id = settled.assistant_id
+)";
 
 /// The requests that are being made for running replies of a user.
 const UNDER_WAY: &str = "
@@ -121,10 +126,26 @@ impl Entry {
     }
 }
 
-/// What was used, as values of a statement: three numbers of tokens, whether they are an estimate, and the cost.
-pub(crate) fn values(usage: &Usage) -> [Value; 5] {
-    let Tokens { input, cached_input, output } = Tokens::of(usage);
-    [input.into(), cached_input.into(), output.into(), usage.estimated.into(), usage.cost.into()]
+/// What was used, as statements are given it: numbers of tokens, whether they are an estimate, and the cost.
+#[derive(Serialize)]
+pub(crate) struct Used {
+    input: i64,
+    cached_input: i64,
+    output: i64,
+    estimated: bool,
+    cost: Option<i64>,
+}
+
+impl Used {
+    pub(crate) fn of(usage: &Usage) -> Self {
+        let Tokens { input, cached_input, output } = Tokens::of(usage);
+        Self { input, cached_input, output, estimated: usage.estimated, cost: usage.cost }
+    }
+
+    fn values(self) -> [Value; 5] {
+        let Self { input, cached_input, output, estimated, cost } = self;
+        [input.into(), cached_input.into(), output.into(), estimated.into(), cost.into()]
+    }
 }
 
 /// Settles the request for a reply with what it has used.
@@ -136,7 +157,7 @@ pub(crate) async fn settle(
     usage: &Usage,
 ) -> Result<(), Error> {
     let key: [Value; 3] = [user.into(), reply.into(), model.map(str::to_owned).into()];
-    match write.first::<Entry>(SETTLE, key.into_iter().chain(values(usage))).await? {
+    match write.first::<Entry>(SETTLE, key.into_iter().chain(Used::of(usage).values())).await? {
         Some(entry) => entry.count(write, user, Some(Tokens::of(usage))).await,
         None => Ok(()),
     }
@@ -207,7 +228,7 @@ impl Ledger {
         let day = self.calendar.day(write.now);
         let key: [Value; 5] =
             [user.into(), reply.into(), assistant.as_str().into(), model.clone().into(), day.into()];
-        write.run(RECORD, key.into_iter().chain(values(usage))).await?;
+        write.run(RECORD, key.into_iter().chain(Used::of(usage).values())).await?;
         let Tokens { input, cached_input, output } = Tokens::of(usage);
         let key: [Value; 3] = [user.into(), day.into(), assistant.as_str().into()];
         let sums = [input, cached_input, output, usage.cost.unwrap_or(0)];

@@ -1,4 +1,4 @@
-//! The usual `sendMessage` as one statement, on PostgreSQL.
+//! The usual `sendMessage` as part of one statement, on PostgreSQL.
 //!
 //! It does what the transaction in [`send`](super::send) does for a conversation with a title in which no reply is queued
 //! or running, or for a new one, for a user who has an account, who may have another reply running and whose quotas
@@ -7,21 +7,57 @@
 
 mod sql;
 
-use sea_orm::{DbBackend, FromQueryResult, QueryResult, Statement, Value};
+use sea_orm::{DbBackend, FromQueryResult, QueryResult, Value};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::new_message::{Moment, Sent, Slot};
 use super::receipt::{Created, IdempotentRequest};
 use super::{Chat, SendMessage, text};
 use crate::assistant::estimate;
-use crate::database::{FastPath, now};
+use crate::database::{BatchStatement, FastPath, now};
 use crate::entity::conversation;
-use crate::entity::message::{Role, Status};
+use crate::entity::message::{Parameters, Role, Status};
 use crate::error::Error;
 use crate::index::Entry;
 use crate::reply::{Claim, Instructions, NewTurn, ReplyPermit};
 use crate::signal::Topic;
 use crate::usage::Period;
+
+/// What the statement is given of one request.
+#[derive(Serialize)]
+struct Row<'r> {
+    user_id: &'r str,
+    conversation_id: Uuid,
+    idempotency_key: Option<&'r str>,
+    request_digest: Option<String>,
+    message_id: Uuid,
+    reply_id: Uuid,
+    content: &'r str,
+    metadata: &'r str,
+    text_tokens: u32,
+    entry: &'r str,
+    tokens: &'r str,
+    asked_assistant_id: Option<&'r str>,
+    asked_parameters: Option<&'r Parameters>,
+    /// Of a conversation that it starts.
+    #[serde(flatten)]
+    start: Option<Start>,
+}
+
+#[derive(Serialize)]
+struct Start {
+    title: String,
+    title_key: String,
+    title_entry: String,
+    title_tokens: String,
+}
+
+/// Bytes as PostgreSQL reads them.
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = |byte: &u8| format!("{byte:02x}");
+    format!("\\x{}", bytes.iter().map(digits).collect::<String>())
+}
 
 impl Chat {
     /// The usual way to store `request`; `None` if it is not possible anyway.
@@ -40,55 +76,55 @@ impl Chat {
             return None;
         }
         let permit = self.replies.spare_permit()?;
-        let starts = request.conversation_id.is_none();
-        let conversation = request.conversation_id.unwrap_or_else(Uuid::now_v7);
+        let row = Row {
+            user_id: self.user(),
+            conversation_id: request.conversation_id.unwrap_or_else(Uuid::now_v7),
+            idempotency_key: idempotent.map(IdempotentRequest::key),
+            request_digest: idempotent.map(IdempotentRequest::digest).map(|digest| hexadecimal(&digest)),
+            message_id: message,
+            reply_id: reply,
+            content: &request.content,
+            metadata: request.metadata.as_str(),
+            text_tokens: estimate::turn(&request.content),
+            entry: entry.text(),
+            tokens: entry.tokens(),
+            asked_assistant_id: choice.assistant_id.as_deref(),
+            asked_parameters: choice.parameters.as_ref(),
+            start: request.conversation_id.is_none().then(|| self.title(&request.content)),
+        };
         let options = self.replies.options();
         let lease = i64::try_from(options.lease.as_millis()).unwrap_or(i64::MAX);
-        let ledger = self.replies.ledger();
+        let (plan, ledger) = (self.viewer.plan(), self.replies.ledger());
         let day = ledger.calendar.day(now());
-        let tokens = estimate::turn(&request.content);
-        let mut values: Vec<Value> = Vec::with_capacity(32);
-        let usual: [Value; sql::VALUES] = [
-            self.user().into(),
-            conversation.into(),
-            idempotent.map(IdempotentRequest::key).into(),
+        let common: [Value; sql::EXPECTATION - 2] = [
+            self.replies.catalog().choices(plan, choice.parameters.as_ref()).as_ref().into(),
             i64::from(options.user_replies).into(),
-            idempotent.map(IdempotentRequest::digest).into(),
-            message.into(),
-            reply.into(),
-            request.content.as_str().into(),
-            request.metadata.as_str().into(),
-            self.replies.restarts().into(),
-            self.replies.server().into(),
-            lease.into(),
-            entry.text().into(),
-            entry.tokens().into(),
-            self.replies.catalog().choices(self.viewer.plan(), choice.parameters.as_ref()).as_ref().into(),
-            choice.assistant_id.as_deref().into(),
             day.into(),
             ledger.calendar.start_of(day).into(),
             ledger.calendar.start_of(Period::Day.next(day)).into(),
-            choice.parameters.clone().into(),
+            self.replies.restarts().into(),
+            self.replies.server().into(),
+            lease.into(),
         ];
-        values.extend(usual);
-        if starts {
-            values.extend(self.title_values(&request.content));
-        }
-        let expectation = ledger.expectation(self.viewer.plan(), tokens, day, values.len() + 1);
-        let sql = sql::send(starts, &expectation);
-        values.extend(expectation.values);
+        let names = ["seen.user_id", "seen.text_tokens"];
+        let expectation = ledger.expectation(plan, names, day, sql::EXPECTATION);
+        let sql = sql::send(row.start.is_some(), &expectation);
+        let values = common.into_iter().chain(expectation.values).collect();
+        let row = serde_json::to_string(&row).ok()?;
         let (chat, request) = (self.clone(), request.clone());
         Some(FastPath {
-            statement: Statement::from_sql_and_values(DbBackend::Postgres, sql, values),
+            statement: BatchStatement { sql, values },
+            row,
             finish: Box::new(move |row| chat.usually_sent(request, [message, reply], permit, row)),
         })
     }
 
     /// The title of a conversation that begins with `content`, and its entry in the search index.
-    fn title_values(&self, content: &str) -> [Value; sql::TITLE_VALUES] {
+    fn title(&self, content: &str) -> Start {
         let title = text::derive_title(content);
-        let (key, entry) = (text::title_key(&title), Entry::of(self.user(), &title));
-        [title.into(), key.into(), entry.text().into(), entry.tokens().into()]
+        let (title_key, entry) = (text::title_key(&title), Entry::of(self.user(), &title));
+        let (title_entry, title_tokens) = (entry.text().to_owned(), entry.tokens().to_owned());
+        Start { title, title_key, title_entry, title_tokens }
     }
 
     /// What was stored, from the conversation's row. The reply is generated.

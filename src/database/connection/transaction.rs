@@ -36,18 +36,18 @@ impl Connection {
         result
     }
 
-    /// Runs a statement that is a transaction by itself, and returns its first row. Until its answer has come, the
-    /// connection is in a transaction: what runs on it may be the commit, and is not cancelled.
+    /// Runs a statement that is a transaction by itself, and returns its rows. Until its answer has come, the connection
+    /// is in a transaction: what runs on it may be the commit, and is not cancelled.
     pub(in crate::database) async fn transaction_of(
         &self,
         statement: Statement,
-    ) -> Result<Option<QueryResult>, DbErr> {
+    ) -> Result<Vec<QueryResult>, DbErr> {
         self.in_transaction.store(true, Ordering::Release);
-        let row = self.query_one_raw(statement).await;
+        let rows = self.query_all_raw(statement).await;
         if !self.is_running() {
             self.in_transaction.store(false, Ordering::Release);
         }
-        row
+        rows
     }
 
     /// Sets a savepoint in the transaction.

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::{WAITING, hold, holder};
 use crate::support::{Client, ScriptedAssistant, Settings, TestDatabase, TestServer};
 
 const LOCK: &str = "BEGIN; SELECT 1 FROM account WHERE user_id = 'ann' FOR UPDATE";
@@ -43,7 +44,7 @@ async fn sends_of_one_user_that_wait_leave_permits_to_others() {
     let sends =
         join_all((0..3).map(|_| ann.send("more", json!({ "conversationId": ann_has, "awaitReply": false }))));
     let bob_sends = async {
-        database.becomes(&waiting("WITH seen"), 1).await;
+        database.becomes(&waiting("INSERT INTO account"), 1).await;
         // By then all of the sends have come.
         let sent = bob.send("more", json!({ "conversationId": bob_has, "awaitReply": false })).await;
         blocker.execute_unprepared("ROLLBACK").await.unwrap();
@@ -104,10 +105,11 @@ async fn an_end_that_takes_too_long_does_not_fail_what_waits_for_it() {
     let sent = ann.send("hello", json!({ "awaitReply": false })).await;
     let id = &sent["conversation"]["id"];
     let attempt = script.next().await;
-    let blocker = locked(&database).await;
+    let blocker = holder(&database).await;
+    hold(&blocker).await;
     attempt.say("Hello.");
     attempt.finish();
-    database.becomes(&waiting("WITH seen"), 1).await;
+    database.becomes(WAITING, 1).await;
     let rename = ann.run(
         "mutation($id: ID!) {
           updateConversation(input: { conversationId: $id, title: \"Talk\" }) { conversation { title } }

@@ -3,14 +3,11 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 
+use super::{WAITING, hold, holder};
 use crate::support::{Proxy, ScriptedAssistant, ScriptedAttempt, Settings, TestDatabase, TestServer};
 use crate::usage::check_sums;
 
-const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%WITH seen%'";
-const LOCK: &str = "BEGIN; SELECT 1 FROM account WHERE user_id = 'ann' FOR UPDATE";
-
-/// Cuts the network while a write in one statement waits for the lock that `blocker` holds, and then lets it go on.
+/// Cuts the network while a write in one statement is held up by `blocker`, and then lets it go on.
 async fn lose_the_answer(database: &TestDatabase, proxy: &Proxy, blocker: &DatabaseConnection) {
     database.becomes(WAITING, 1).await;
     proxy.cut();
@@ -29,7 +26,7 @@ async fn a_send_whose_answer_was_lost_is_found_and_its_reply_begun_once() {
     let (database, proxy, behind) = TestDatabase::behind_a_proxy().await;
     let (assistant, script) = ScriptedAssistant::new();
     let server = TestServer::with(&behind, Settings { assistant, ..Settings::default() }).await;
-    let (ann, blocker) = (server.user("ann"), database.raw().await);
+    let (ann, blocker) = (server.user("ann"), holder(&database).await);
     let first = ann.send("one", json!({ "awaitReply": false })).await;
     write(&script.next().await, "One.");
     let conversation = first["conversation"]["id"].as_str().unwrap().to_owned();
@@ -38,7 +35,7 @@ async fn a_send_whose_answer_was_lost_is_found_and_its_reply_begun_once() {
     }
 
     for key in [json!("key"), Value::Null] {
-        blocker.execute_unprepared(LOCK).await.unwrap();
+        hold(&blocker).await;
         let sending = tokio::spawn({
             let (ann, input) =
                 (ann.clone(), json!({ "conversationId": conversation, "idempotencyKey": key }));
@@ -74,13 +71,13 @@ async fn an_end_whose_answer_was_lost_is_told_to_who_waits() {
     let (database, proxy, behind) = TestDatabase::behind_a_proxy().await;
     let (assistant, script) = ScriptedAssistant::new();
     let server = TestServer::with(&behind, Settings { assistant, ..Settings::default() }).await;
-    let (ann, blocker) = (server.user("ann"), database.raw().await);
+    let (ann, blocker) = (server.user("ann"), holder(&database).await);
     let waiting = tokio::spawn({
         let ann = ann.clone();
         async move { ann.send("one", json!({})).await }
     });
     let attempt = script.next().await;
-    blocker.execute_unprepared(LOCK).await.unwrap();
+    hold(&blocker).await;
     write(&attempt, "One.");
     lose_the_answer(&database, &proxy, &blocker).await;
     let sent = waiting.await.unwrap();

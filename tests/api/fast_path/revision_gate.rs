@@ -1,14 +1,11 @@
-//! A write in one statement sees the rows as they were before it waited for the lock of the account. What was written
+//! A write in one statement sees the rows as they were when it began, before it locked the account. What was written
 //! meanwhile is heeded nevertheless.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 
+use super::{WAITING, hold, holder};
 use crate::support::{Client, ScriptedAssistant, Settings, TestDatabase, TestServer};
-
-const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%WITH seen%'";
-const LOCK: &str = "BEGIN; SELECT 1 FROM account WHERE user_id = 'ann' FOR UPDATE";
 
 /// A conversation of one turn.
 async fn conversation(ann: &Client, script: &ScriptedAssistant, content: &str) -> Value {
@@ -22,7 +19,7 @@ async fn conversation(ann: &Client, script: &ScriptedAssistant, content: &str) -
     sending.await.unwrap()
 }
 
-/// Changes the reply of `sent` as another server would do, and ends the transaction that holds the lock.
+/// Changes the reply of `sent` as another server would do, and lets the write go on.
 async fn change_reply(blocker: &DatabaseConnection, sent: &Value, set: &str) {
     let id = sent["reply"]["id"].as_str().unwrap();
     let sql = format!(
@@ -39,7 +36,7 @@ async fn begin() -> (TestDatabase, TestServer, ScriptedAssistant, DatabaseConnec
     let mut settings = Settings { assistant, ..Settings::default() };
     settings.replies.user_replies = 1;
     let server = TestServer::with(&database, settings).await;
-    let blocker = database.raw().await;
+    let blocker = holder(&database).await;
     (database, server, script, blocker)
 }
 
@@ -51,7 +48,7 @@ async fn a_send_counts_a_reply_that_began_while_it_waited() {
     let (here, elsewhere) =
         (conversation(&ann, &script, "here").await, conversation(&ann, &script, "elsewhere").await);
 
-    blocker.execute_unprepared(LOCK).await.unwrap();
+    hold(&blocker).await;
     let input = json!({ "conversationId": here["conversation"]["id"], "awaitReply": false });
     let sending = tokio::spawn({
         let ann = ann.clone();
@@ -73,7 +70,7 @@ async fn an_end_starts_a_reply_that_was_queued_while_it_waited() {
     let sent = ann.send("here", json!({ "awaitReply": false })).await;
     let attempt = script.next().await;
 
-    blocker.execute_unprepared(LOCK).await.unwrap();
+    hold(&blocker).await;
     attempt.say("so");
     attempt.finish();
     database.becomes(WAITING, 1).await;
