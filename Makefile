@@ -25,7 +25,7 @@ PAGES := web/chat web/graphiql
 # The chat is built on the client package.
 PAGE_SOURCES := $(shell find web $(PACKAGES)/client/src -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
 
-.PHONY: help run test api chaos measure measure-page screenshots hostile fuzz bench bench-growth bench-search instructions web schema release-schema configuration fmt lint audit clients example-nextjs clean
+.PHONY: help run test api chaos measure measure-page screenshots hostile fuzz bench bench-growth bench-search instructions web schema release-schema configuration fmt lint audit client-tools clients example-nextjs clean
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -43,6 +43,7 @@ test: web lint audit $(BETTER_AUTH)/node_modules/.package-lock.json ## everythin
 	$(MAKE) --no-print-directory instructions
 	$(MAKE) --no-print-directory chaos ARGS='--seconds 20'
 	$(MAKE) --no-print-directory chaos ARGS='--seconds 10 --sqlite'
+	$(MAKE) --no-print-directory --jobs=4 client-tools
 	$(MAKE) --no-print-directory clients
 
 api: web $(BETTER_AUTH)/node_modules/.package-lock.json ## the API's tests, those with PostgreSQL too; ARGS='tree:: --nocapture' chooses
@@ -149,7 +150,10 @@ lint: $(PAGES:=/node_modules/.package-lock.json) $(PACKAGES)/node_modules/.packa
 audit: ## check the licences, sources and known faults of what is linked in
 	@scripts/audit $(CARGO_DENY)
 
-clients: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json $(SCHEMATHESIS)/installed $(EXAMPLE)/node_modules/@causerie/installed web ## run GraphQL clients, the npm packages and a browser against the real server
+# What they need is mostly waited for: `make test` installs it side by side.
+client-tools: tests/clients/node_modules/.package-lock.json $(SCHEMA_TOOLS)/node_modules/.package-lock.json $(SCHEMATHESIS)/installed $(EXAMPLE)/node_modules/@causerie/installed
+
+clients: client-tools web ## run GraphQL clients, the npm packages and a browser against the real server
 	$(CARGO) build $(LOCKED)
 	chromium=$$(scripts/browser chromium) && firefox=$$(scripts/browser firefox) && \
 	  CHROMIUM=$$chromium FIREFOX=$$firefox scripts/with-postgres node tests/clients/run.mjs $(SUITES)
