@@ -28,7 +28,8 @@ const DELETE: &str = "mutation Delete($id: ID!) {
 const PEEK: &str = "query Peek($id: ID!) {
   message(id: $id) { id content } conversation(id: $id) { id title } node(id: $id) { id } }";
 
-/// How long a request is repeated before its client gives up.
+/// How long a request is repeated before its client gives up, times in which the database is disturbed left out: a reply
+/// that is waited for may be handed on several times meanwhile.
 const PERSISTENCE: Duration = Duration::from_secs(45);
 
 /// A device on which a user writes.
@@ -209,14 +210,18 @@ impl Device {
             let patience = Duration::from_millis(self.chance.u64(patience));
             let answer = self.world.run(self.user(), &url, operation, variables.clone(), patience).await;
             match answer {
-                Err(Trouble::Lost(_) | Trouble::Unavailable) if began.elapsed() < PERSISTENCE => {
+                Err(Trouble::Lost(_) | Trouble::Unavailable)
+                    if self.world.journal.calm_within(began, Instant::now()) < PERSISTENCE =>
+                {
                     self.world.journal.count("requests repeated");
                     doubt = true;
                     last = Some(url);
                     sleep(Duration::from_millis(self.chance.u64(20..300))).await;
                 }
                 Err(Trouble::Lost(_) | Trouble::Unavailable) => {
-                    self.world.journal.violation("a request was never answered, by no server");
+                    let what = operation.lines().next().unwrap_or_default();
+                    let violation = format!("in {:?} no server has answered {what}", began.elapsed());
+                    self.world.journal.violation(&violation);
                     return (answer, true);
                 }
                 answer => return (answer, doubt),

@@ -222,6 +222,23 @@ impl Journal {
         Some(since)
     }
 
+    /// How much of the time between two instants nothing has disturbed.
+    pub fn calm_within(&self, from: Instant, to: Instant) -> Duration {
+        let disturbances = self.disturbances.lock().unwrap();
+        let mut disturbed: Vec<_> = disturbances
+            .iter()
+            .filter(|disturbance| disturbance.overlaps(from, to))
+            .map(|disturbance| (disturbance.from.max(from), disturbance.to.unwrap_or(to).min(to)))
+            .collect();
+        disturbed.sort_unstable();
+        let (mut calm, mut since) = (Duration::ZERO, from);
+        for (begin, end) in disturbed {
+            calm += begin.saturating_duration_since(since);
+            since = since.max(end);
+        }
+        calm + to.saturating_duration_since(since)
+    }
+
     /// When the first of the database's disturbances between two instants began; the first instant if there was none.
     pub fn trouble_since(&self, from: Instant, to: Instant) -> Instant {
         let disturbances = self.disturbances.lock().unwrap();

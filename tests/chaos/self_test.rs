@@ -81,7 +81,20 @@ pub async fn run() -> Result<(), String> {
     expect("a server serves late", &journal, Some("passed before a server served"))?;
     let journal = Journal::default();
     recovery::until(&journal, "a server served", Instant::now(), async || true).await;
-    expect("a server serves at once", &journal, None)
+    expect("a server serves at once", &journal, None)?;
+    calm_self_test()
+}
+
+/// Disturbances that overlap, or began before, are left out once, and as far as they reach.
+fn calm_self_test() -> Result<(), String> {
+    let (journal, now) = (Journal::default(), Instant::now());
+    let at = |seconds: u64| now + Duration::from_secs(seconds);
+    for (from, to) in [(8, 12), (15, 20), (0, 3), (9, 10), (18, 40)] {
+        journal.disturbed(Cause::Database, at(from), at(to));
+    }
+    let calm = journal.calm_within(at(2), at(30));
+    let expected = Duration::from_secs(5 + 3);
+    if calm == expected { Ok(()) } else { Err(format!("the calm took {calm:?}, not {expected:?}")) }
 }
 
 /// An instant of the past.

@@ -26,7 +26,7 @@ use crate::usage::{self, UnderWay};
 
 /// How many messages one step deletes. It is fewer than [`STEP`], as each has entries in the search index and all
 /// others.
-const BATCH: usize = 250;
+const BATCH: usize = 64;
 
 /// A message to delete.
 #[derive(Clone, Debug, Serialize)]

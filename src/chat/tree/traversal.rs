@@ -7,10 +7,10 @@ use super::super::Chat;
 use crate::error::Error;
 
 /// How many messages one transaction moves, copies or deletes at most: everybody else's commits wait for its writes.
-pub(super) const STEP: i64 = 250;
+pub(super) const STEP: i64 = 64;
 
 /// How many bytes of messages one step copies at most, besides its last message.
-pub(super) const STEP_BYTES: i64 = 4 << 20;
+pub(super) const STEP_BYTES: i64 = 512 << 10;
 
 /// How many levels one statement goes up or down.
 const MAX_LEVELS: i64 = 10_000;

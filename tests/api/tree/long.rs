@@ -10,10 +10,10 @@ use crate::cost::{Filler, create};
 use crate::support::{Client, Process, TestDatabase, TestServer, on_both_databases};
 
 /// More than a few steps.
-const LONG: u32 = 5_000;
+const LONG: u32 = 2_000;
 
 /// The most that one transaction may write of messages.
-const STEP: i64 = 250;
+const STEP: i64 = 64;
 
 /// A conversation of ann's with a long branch, and a short one that the path shows, of a question and its answer.
 struct Tree {
@@ -126,7 +126,7 @@ on_both_databases! {
             "SELECT MAX(bytes) FROM (SELECT CAST(SUM(octet_length(content)) AS BIGINT) AS bytes FROM message WHERE {copies} GROUP BY created_revision) AS written"
         );
         let most = database.number(&most).await;
-        assert!(most <= 5_000_000, "{most} bytes in one transaction");
+        assert!(most <= 1_600_000, "{most} bytes in one transaction");
         assert_sound(&database).await;
     }
 
