@@ -63,24 +63,26 @@ async fn a_locked_account_holds_up_nobody_elses_write() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: make api"]
-async fn a_write_that_waits_for_a_slow_statement_has_another_one() {
+async fn a_write_that_waits_for_slow_statements_has_another_one() {
     let database = TestDatabase::postgres().await;
     let server = TestServer::start(&database).await;
-    let (ann, ben) = (server.user("ann"), server.user("ben"));
-    let [ann_has, ben_has] = [conversation(&ann).await, conversation(&ben).await];
+    let mut clients = Vec::new();
+    for name in ["ann", "ben", "cid"] {
+        let client = server.user(name);
+        let conversation = conversation(&client).await;
+        clients.push((client, conversation));
+    }
     let holder = holder(&database).await;
     hold(&holder).await;
-    let send = |client: &Client, conversation: &Value| {
-        let (client, input) =
-            (client.clone(), json!({ "conversationId": conversation, "awaitReply": false }));
-        tokio::spawn(async move { client.send("more", input).await })
-    };
-    let first = send(&ann, &ann_has);
-    database.becomes(WAITING, 1).await;
-    let second = send(&ben, &ben_has);
-    database.becomes(WAITING, 2).await;
+    let mut sends = Vec::new();
+    // Two statements begin at once; the third one has to wait first.
+    for (client, conversation) in clients {
+        let input = json!({ "conversationId": conversation, "awaitReply": false });
+        sends.push(tokio::spawn(async move { client.send("more", input).await }));
+        database.becomes(WAITING, i64::try_from(sends.len()).unwrap()).await;
+    }
     holder.execute_unprepared("ROLLBACK").await.unwrap();
-    for sent in [first, second] {
+    for sent in sends {
         assert!(sent.await.unwrap()["message"]["id"].is_string());
     }
 }
