@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::super::Chat;
 use crate::error::Error;
 
-/// How many messages one transaction moves, copies or deletes at most: everybody else's commits wait for its writes.
-pub(super) const STEP: i64 = 64;
+/// How many messages one transaction moves, copies or deletes at most.
+pub(super) const STEP: i64 = 250;
 
 /// How many bytes of messages one step copies at most, besides its last message.
 pub(super) const STEP_BYTES: i64 = 512 << 10;

@@ -10,10 +10,10 @@ use crate::cost::{Filler, create};
 use crate::support::{Client, Process, TestDatabase, TestServer, on_both_databases};
 
 /// More than a few steps.
-const LONG: u32 = 2_000;
+const LONG: u32 = 5_000;
 
 /// The most that one transaction may write of messages.
-const STEP: i64 = 64;
+const STEP: i64 = 250;
 
 /// A conversation of ann's with a long branch, and a short one that the path shows, of a question and its answer.
 struct Tree {
