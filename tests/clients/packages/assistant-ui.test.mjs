@@ -162,7 +162,7 @@ test('threads are switched, renamed, archived, brought back and deleted', async 
   const page = await open();
   for (const text of ['First thread', 'Second thread']) {
     await page.getByRole('button', { name: 'New', exact: true }).click();
-    await page.locator('.message').waitFor({ state: 'detached' });
+    await page.locator('.message').first().waitFor({ state: 'detached' });
     await send(page, text);
     await ended(page, text);
   }
