@@ -130,8 +130,9 @@ on_both_databases! {
             attempt.finish();
         }
         database.becomes(RUNNING, 0).await;
-        // Nobody waits any more: a new one begins at once.
-        assert_eq!(status(&send(&ann, "late", json!({})).await), "GENERATING");
+        // Nobody waits any more: a new one begins. The server may hear of the last end a little later than the database.
+        send(&ann, "late", json!({})).await;
+        database.becomes(RUNNING, 1).await;
     }
 
     async fn a_queue_of_one_conversation_does_not_keep_others_waiting(database) {
