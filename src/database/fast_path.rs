@@ -23,6 +23,23 @@ pub(super) const TURN_TIMEOUT: Duration = Duration::from_millis(250);
 /// After how long the answer to a write in one statement is lost: a database that is reachable has ended it by then.
 pub(super) const FAST_TIMEOUT: Duration = TURN_TIMEOUT.saturating_add(ANSWER_TIMEOUT);
 
+/// The common table expressions by which such a statement raises the revisions of the users in `due`, which has their
+/// `user_id` and the `seen_revision`: `free`, those whose accounts nobody else has locked and are as the statement sees
+/// them, and `raised`, their next revisions and the time.
+pub(crate) fn raise_revisions(due: &str) -> String {
+    format!(
+        "free AS MATERIALIZED (
+    SELECT user_id FROM {due} CROSS JOIN LATERAL (
+        SELECT revision FROM account WHERE user_id = {due}.user_id FOR NO KEY UPDATE SKIP LOCKED
+    ) AS locked
+    WHERE locked.revision = {due}.seen_revision
+), raised AS (
+    UPDATE account SET revision = account.revision + 1 FROM free WHERE account.user_id = free.user_id
+    RETURNING account.user_id, account.revision, date_trunc('milliseconds', clock_timestamp()) AS now
+)"
+    )
+}
+
 /// A write as part of one statement, for PostgreSQL.
 pub(crate) struct FastPath<T> {
     /// The statement.

@@ -43,7 +43,7 @@ pub(crate) use self::batch::WRITES as BATCH_WRITES;
 pub use self::clock::{Clock, now, storable};
 pub use self::connection::Connection;
 use self::connection::Observer;
-pub(crate) use self::fast_path::{BatchStatement, FastPath};
+pub(crate) use self::fast_path::{BatchStatement, FastPath, raise_revisions};
 use self::group_commit::GroupCommit;
 pub use self::options::Options;
 use self::pool::{Pool, PooledConnection};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::ending::{Ended, Ending};
-use crate::database::{BATCH_WRITES, BatchStatement, FastPath, Write};
+use crate::database::{BATCH_WRITES, BatchStatement, FastPath, Write, raise_revisions};
 use crate::entity::message::{self, Failure, Parts, Rating, Usage};
 use crate::error::Error;
 use crate::index::{self, Entry};
@@ -71,15 +71,7 @@ WITH seen AS MATERIALIZED (
     ) CROSS JOIN LATERAL (SELECT revision FROM account WHERE user_id = due.user_id OFFSET 0) AS account
     WHERE NOT EXISTS (SELECT 1 FROM message WHERE user_id = due.user_id AND status = 'QUEUED' OFFSET 0)
     LIMIT {writes}
-), free AS MATERIALIZED (
-    SELECT user_id FROM seen CROSS JOIN LATERAL (
-        SELECT revision FROM account WHERE user_id = seen.user_id FOR NO KEY UPDATE SKIP LOCKED
-    ) AS locked
-    WHERE locked.revision = seen.seen_revision
-), raised AS (
-    UPDATE account SET revision = account.revision + 1 FROM free WHERE account.user_id = free.user_id
-    RETURNING account.user_id, account.revision, date_trunc('milliseconds', clock_timestamp()) AS now
-), closed AS ({close}
+), {raised}, closed AS ({close}
 ), indexed AS (
     INSERT INTO message_search (user_id, id, text, tokens)
     SELECT user_id, seen.id, seen.entry, array_to_tsvector(string_to_array(seen.tokens, ' '))
@@ -89,6 +81,7 @@ WITH seen AS MATERIALIZED (
 SELECT * FROM closed"#
         .replace("{close}", &close)
         .replace("{settled}", usage::SETTLED)
+        .replace("{raised}", &raise_revisions("seen"))
         .replace("{writes}", &BATCH_WRITES.to_string())
 });
 

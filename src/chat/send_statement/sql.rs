@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::database::BATCH_WRITES;
+use crate::database::{BATCH_WRITES, raise_revisions};
 use crate::usage::{Expectation, REPLY_TOKENS, RESERVED};
 
 /// Each part reads what the part before it has written: the rows are inserted only if the conversation was extended or
@@ -50,15 +50,7 @@ WITH seen AS MATERIALIZED (
     WHERE NOT EXISTS (
             SELECT 1 FROM receipt WHERE user_id = seen.user_id AND idempotency_key = seen.idempotency_key OFFSET 0
         ) AND (SELECT COUNT(*) FROM message WHERE user_id = seen.user_id AND status = 'GENERATING') < $3{idle}
-), free AS MATERIALIZED (
-    SELECT user_id FROM planned CROSS JOIN LATERAL (
-        SELECT revision FROM account WHERE user_id = planned.user_id FOR NO KEY UPDATE SKIP LOCKED
-    ) AS locked
-    WHERE locked.revision = planned.seen_revision
-), raised AS (
-    UPDATE account SET revision = account.revision + 1 FROM free WHERE account.user_id = free.user_id
-    RETURNING account.user_id, account.revision, date_trunc('milliseconds', clock_timestamp()) AS now
-), extended AS ({extended}), made AS MATERIALIZED (
+), {raised}, extended AS ({extended}), made AS MATERIALIZED (
     SELECT planned.*, extended.last_position, extended.updated_at AS now, extended.revision
     FROM extended JOIN planned USING (user_id)
 ), {reserved}, recorded AS (
@@ -178,6 +170,7 @@ fn statement(parts: &Parts) -> String {
         .replace("{kept}", KEPT)
         .replace("{reserved}", RESERVED)
         .replace("{reply_tokens}", &REPLY_TOKENS.to_string())
+        .replace("{raised}", &raise_revisions("planned"))
         .replace("{writes}", &BATCH_WRITES.to_string())
 }
 
