@@ -58,6 +58,8 @@ const INTROSPECTION_DEPTH: u64 = 2;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cost {
     pub(super) complexity: u64,
+    /// How many mutations it has.
+    pub(super) mutations: u64,
     /// How many times it asks for the schema.
     pub(super) introspections: u64,
     introspection_depth: u64,
@@ -97,6 +99,7 @@ impl Cost {
     fn and(self, other: Self) -> Self {
         Self {
             complexity: self.complexity.saturating_add(other.complexity),
+            mutations: self.mutations.saturating_add(other.mutations),
             introspections: self.introspections.saturating_add(other.introspections),
             introspection_depth: self.introspection_depth.max(other.introspection_depth),
         }
@@ -139,13 +142,15 @@ impl<'d> Walk<'d> {
         let below = self.selection_set(&field.selection_set);
         let each = if self.changes_metadata(field) { CHANGED + INDEXED } else { CHANGED };
         let changed = each.saturating_mul(self.conversations(field));
-        let own =
-            price(parent, name, &field.definition).saturating_add(self.words(field)).saturating_add(changed);
+        let is_mutation = parent == "Mutation" || (parent == "Subscription" && is_mutation(name));
+        let price = if is_mutation { WRITE } else { price(parent, name, &field.definition) };
+        let own = price.saturating_add(self.words(field)).saturating_add(changed);
         let lists_types =
             parent == "__Type" && matches!(name, "fields" | "inputFields" | "interfaces" | "possibleTypes");
         let is_introspection = matches!(name, "__schema" | "__type");
         Cost {
             complexity: below.complexity.saturating_mul(self.page_size(field, parent)).saturating_add(own),
+            mutations: below.mutations.saturating_add(u64::from(is_mutation)),
             introspections: below.introspections.saturating_add(u64::from(is_introspection)),
             introspection_depth: below.introspection_depth.saturating_add(u64::from(lists_types)),
         }
@@ -262,14 +267,12 @@ fn items(value: &ConstValue) -> usize {
     }
 }
 
-/// What the field `name` of the type `parent` costs by itself.
+/// What the field `name` of the type `parent`, which is no mutation, costs by itself.
 fn price(parent: &str, name: &str, definition: &FieldDefinition) -> u64 {
     match name {
         "__schema" => SCHEMA,
         "search" => SEARCH,
         "snippet" => SNIPPET,
-        _ if parent == "Mutation" => WRITE,
-        _ if parent == "Subscription" && is_mutation(name) => WRITE,
         "quotas" | "usage" if parent == "Viewer" => PAGE,
         _ if is_page(definition) && matches!(parent, "Query" | "Viewer") => PAGE,
         _ => 1,

@@ -77,8 +77,9 @@ pub struct Limits {
         default_value_t = 100, value_parser = size(..))]
     pub socket_operations: usize,
     /// One user may send at most this many requests a second on average, and ten times as many at once; 0 for any number. A
-    /// request, or a message on a WebSocket, counts once more for each 1000 of its complexity, each 8000 of its bytes, and
-    /// each 256 KiB of the texts in its answer. Others are refused with 429, `RATE_LIMITED`, or with close code 1013.
+    /// request, or a message on a WebSocket, counts once more for each 1000 of its complexity, or for each of its mutations
+    /// but the first if these are more, each 8000 of its bytes, and each 256 KiB of the texts in its answer. Others are
+    /// refused with 429, `RATE_LIMITED`, or with close code 1013.
     #[arg(long, env = "CAUSERIE_USER_RATE", value_name = "NUMBER", default_value_t = 50)]
     pub user_rate: u32,
     /// One address may send at most this many requests a second on average, and ten times as many at once; 0 for any number. A

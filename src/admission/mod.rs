@@ -172,7 +172,7 @@ impl Admission {
         let mut variables = candidate.variables;
         document.check_variables(&operation, &mut variables).map_err(|error| refused(error.into()))?;
         // What it costs is not too much for its user's rate.
-        self.rates.charge_cost(principal, cost.complexity).map_err(|limit| refused(limit.into()))?;
+        self.rates.charge_cost(principal, &cost).map_err(|limit| refused(limit.into()))?;
         // An expensive query waits for its permit. Mutations do not wait here: they may wait for replies, and would be in the way.
         let expensive = if operation.kind == OperationType::Query && cost.complexity > EXPENSIVE {
             let permit = timeout(self.request_timeout, self.expensive.acquire(&principal.key())).await;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::cost::Cost;
 use super::principal::Principal;
 use super::refusal::LimitExceeded;
 use crate::rate::RateLimiter;
@@ -51,9 +52,10 @@ impl Rates {
         self.charge(principal, (bytes / USUAL_BYTES) as u64)
     }
 
-    /// Counts an operation again for what it costs more than most.
-    pub(super) fn charge_cost(&self, principal: &Principal, complexity: u64) -> Result<(), LimitExceeded> {
-        self.charge(principal, complexity / USUAL_COST)
+    /// Counts an operation again for what it costs more than most: its complexity, or its further mutations if these are
+    /// more.
+    pub(super) fn charge_cost(&self, principal: &Principal, cost: &Cost) -> Result<(), LimitExceeded> {
+        self.charge(principal, (cost.complexity / USUAL_COST).max(cost.mutations.saturating_sub(1)))
     }
 
     /// The rate of such principals; `None` if they may come any number of times.

@@ -122,6 +122,14 @@ impl Batches {
         Some(jobs)
     }
 
+    /// Ends a lane that has gone before its writes.
+    fn end_lane(&self, statement: &BatchStatement) {
+        let mut groups = self.lock();
+        if let Some(position) = groups.iter().position(|group| group.statement == *statement) {
+            end_lane(&mut groups, position);
+        }
+    }
+
     /// All writes that wait, as they cannot be done. The lane ends.
     fn give_up(&self, statement: &BatchStatement) -> Vec<Job> {
         let mut groups = self.lock();
@@ -190,22 +198,44 @@ impl Database {
     }
 
     fn begin_lane(&self, statement: &BatchStatement) {
-        let (database, statement) = (self.clone(), statement.clone());
-        tokio::spawn(async move { database.run_lane(&statement).await });
+        let lane = Lane { database: self.clone(), statement: statement.clone(), is_counted: true };
+        tokio::spawn(lane.run());
     }
+}
 
-    /// Does what waits for `statement` until nothing does.
-    async fn run_lane(&self, statement: &BatchStatement) {
+/// A task that does what waits for a statement until nothing does.
+struct Lane {
+    database: Database,
+    statement: BatchStatement,
+    is_counted: bool,
+}
+
+impl Lane {
+    async fn run(mut self) {
+        let batches = self.database.batches.clone();
         loop {
             // Writes wait for a connection as long as they may, and are then gone.
-            let Ok(connection) = self.writers.acquire(None).await else {
-                finish(self.batches.give_up(statement), || Done::Nothing);
+            let Ok(connection) = self.database.writers.acquire(None).await else {
+                self.is_counted = false;
+                finish(batches.give_up(&self.statement), || Done::Nothing);
                 return;
             };
             // Others that are about to write come first.
             tokio::task::yield_now().await;
-            let Some(jobs) = self.batches.take(statement) else { return };
-            run(connection, statement, jobs).await;
+            let Some(jobs) = batches.take(&self.statement) else {
+                self.is_counted = false;
+                return;
+            };
+            run(connection, &self.statement, jobs).await;
+        }
+    }
+}
+
+/// After a panic, so that other lanes can take its place.
+impl Drop for Lane {
+    fn drop(&mut self) {
+        if self.is_counted {
+            self.database.batches.end_lane(&self.statement);
         }
     }
 }
@@ -315,5 +345,17 @@ mod tests {
         assert!(batches.add(&send, job(4, "ann", 10)));
         assert_eq!(batches.give_up(&send).len(), 1);
         assert!(batches.lock().is_empty());
+    }
+
+    #[test]
+    fn the_place_of_a_lane_that_is_gone_is_taken_by_another() {
+        let (batches, send) = (Batches::default(), statement("send"));
+        let lanes = (0..).take_while(|number| {
+            batches.add(&send, job(*number, &number.to_string(), 10)) || batches.is_stuck(&send, *number)
+        });
+        assert_eq!(lanes.count(), LANES);
+        assert!(!batches.is_stuck(&send, 0), "there are as many as may be");
+        batches.end_lane(&send);
+        assert!(batches.is_stuck(&send, 0));
     }
 }

@@ -79,6 +79,24 @@ async fn a_user_over_http() {
 }
 
 #[tokio::test]
+async fn each_further_mutation_of_a_request_counts() {
+    let server = limited(&TestDatabase::sqlite(), per_user()).await;
+    let ask = |user: &str, keyword: &str, field: &str| {
+        let fields: String = (0..6).map(|alias| format!("a{alias}: {field} ")).collect();
+        server.user(user).post("/graphql").json(&json!({ "query": format!("{keyword} {{ {fields} }}") }))
+    };
+    let create = || ask("ann", "mutation", "createConversation(input: {}) { conversation { id } }");
+    assert!(passes(create()).await);
+    assert_eq!(create().send().await.unwrap().status(), 429, "six and six are more than ten");
+    for _ in 0..5 {
+        assert!(
+            passes(ask("bob", "query", "viewer { id }")).await,
+            "fields that change nothing count together"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_user_on_sockets() {
     let server = limited(&TestDatabase::sqlite(), per_user()).await;
     let mut sockets =
