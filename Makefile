@@ -58,7 +58,7 @@ measure: ## tell what 1,000 idle readers and 200 replies at once cost a server
 
 # CHAOS_SERVER names another build of the server, for figures side by side.
 hostile: ## fail if hostile clients cost the others too much; ARGS='--seconds 120 --sqlite --ratio 2 --only "token storms,snippets"'
-	scripts/with-postgres --durable $(CARGO) test $(LOCKED) --release --test chaos -- hostile $(ARGS)
+	scripts/with-postgres --durable --log-segments 32 $(CARGO) test $(LOCKED) --release --test chaos -- hostile $(ARGS)
 
 measure-page: tests/clients/node_modules/.package-lock.json web ## tell what the chat page costs a browser; ARGS=--record writes docs/performance.md
 	$(CARGO) build $(LOCKED) --release
@@ -75,7 +75,7 @@ fuzz: ## look for inputs that break promises: TARGET=cursor, query_guard, sse or
 	$(CARGO) +nightly fuzz run $(TARGET) fuzz/target/corpus/$(TARGET) fuzz/corpus/$(TARGET) $(ARGS)
 
 # Its clusters write to the disk, and have memory as a small server has. BENCH_SERVER names another build of the server.
-BENCH = scripts/with-postgres --durable --set shared_buffers=512MB --set max_wal_size=4GB python3 benches/compare
+BENCH = scripts/with-postgres --durable --log-segments 128 --set shared_buffers=512MB python3 benches/compare
 bench: ## compare the server with one written by hand, on both databases, in 10 minutes; ARGS='--only requests --database postgres'
 	$(BENCH) $(ARGS)
 
