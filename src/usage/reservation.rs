@@ -71,7 +71,8 @@ const REPEAT: &str = "
 INSERT INTO usage_entry (
     user_id, reply_id, ordinal, purpose, assistant_id, day, settled, input, reserved_tokens, reserved_cost
 )
-SELECT user_id, reply_id, ordinal + 1, 'RESTART', assistant_id, day, FALSE, input, reserved_tokens, reserved_cost
+SELECT user_id, reply_id, (SELECT MAX(ordinal) + 1 FROM usage_entry WHERE user_id = $1 AND reply_id = $2),
+    'RESTART', assistant_id, day, FALSE, input, reserved_tokens, reserved_cost
 FROM usage_entry WHERE user_id = $1 AND reply_id = $2 AND purpose <> 'TITLE' ORDER BY ordinal DESC LIMIT 1
 RETURNING assistant_id, day, reserved_tokens, reserved_cost";
 

@@ -16,6 +16,8 @@ pub struct Entry {
     pub reply_id: Uuid,
     pub purpose: String,
     pub assistant_id: String,
+    /// Who was chosen to write the reply: another one, if the server that took the request has replaced it.
+    pub chosen: String,
     pub day: String,
     pub settled: i64,
     pub estimated: i64,
@@ -49,11 +51,12 @@ pub struct Ledger {
 }
 
 const ENTRIES: &str = "
-SELECT user_id, reply_id, purpose, assistant_id, CAST(day AS TEXT) AS day,
+SELECT entry.user_id, entry.reply_id, purpose, entry.assistant_id,
+    COALESCE(message.assistant_id, entry.assistant_id) AS chosen, CAST(day AS TEXT) AS day,
     CAST(CASE WHEN settled THEN 1 ELSE 0 END AS BIGINT) AS settled,
     CAST(CASE WHEN estimated THEN 1 ELSE 0 END AS BIGINT) AS estimated, input, output, cost,
     reserved_tokens, reserved_cost
-FROM usage_entry";
+FROM usage_entry AS entry LEFT JOIN message ON message.user_id = entry.user_id AND message.id = entry.reply_id";
 
 const DAYS: &str = "
 SELECT user_id, assistant_id, CAST(day AS TEXT) AS day, replies, input, output, cost, reserved_replies,
@@ -70,7 +73,8 @@ impl Entry {
 
     /// Nobody is answered by another model than the one that was chosen.
     fn check_model(&self, journal: &Journal, work: &Work) {
-        if !assistants::models(&self.assistant_id).contains(&work.model.as_str()) {
+        let may = [&self.assistant_id, &self.chosen].map(|assistant| assistants::models(assistant));
+        if !may.concat().contains(&work.model.as_str()) {
             journal.violation(&format!("{} was answered by {}: {self:?}", self.assistant_id, work.model));
         }
         if self.assistant_id != work.model {

@@ -144,6 +144,7 @@ fn ledger_self_test() -> Result<(), String> {
         reply_id: Uuid::nil(),
         purpose: purpose.to_owned(),
         assistant_id: "fast".to_owned(),
+        chosen: "fast".to_owned(),
         day: "2026-11-22".to_owned(),
         settled: 1,
         estimated,
@@ -193,7 +194,13 @@ fn ledger_self_test() -> Result<(), String> {
     )?;
     expect(
         "another model has answered",
-        &check(|ledger| ledger.entries[1].assistant_id = "slow".to_owned(), 1),
+        &check(
+            |ledger| {
+                let entry = &mut ledger.entries[1];
+                (entry.assistant_id, entry.chosen) = ("slow".to_owned(), "slow".to_owned());
+            },
+            1,
+        ),
         Some("was answered by fast"),
     )?;
     expect(

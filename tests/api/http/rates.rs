@@ -82,8 +82,9 @@ async fn a_user_over_http() {
 async fn each_further_mutation_of_a_request_counts() {
     let server = limited(&TestDatabase::sqlite(), per_user()).await;
     let ask = |user: &str, keyword: &str, field: &str| {
-        let fields: String = (0..6).map(|alias| format!("a{alias}: {field} ")).collect();
-        server.user(user).post("/graphql").json(&json!({ "query": format!("{keyword} {{ {fields} }}") }))
+        let fields: Vec<_> = (0..6).map(|alias| format!("a{alias}: {field}")).collect();
+        let query = format!("{keyword} {{ {} }}", fields.join(" "));
+        server.user(user).post("/graphql").json(&json!({ "query": query }))
     };
     let create = || ask("ann", "mutation", "createConversation(input: {}) { conversation { id } }");
     assert!(passes(create()).await);

@@ -191,4 +191,32 @@ on_both_databases! {
         assert_eq!(days(&database).await, ["1: 60/0/3 90000 reserved 0: 0 0"]);
         check_sums(&database).await;
     }
+
+    async fn a_reply_whose_end_the_database_has_lost_is_charged_again_after_its_title(database) {
+        let (assistant, script) = ScriptedAssistant::new();
+        let (writer, titles) = ScriptedAssistant::new();
+        let titles_by = TitleAssistant { assistant_id: "default".to_owned(), writer };
+        let catalog = catalog(assistant, price(), &[]).with_titles(Some(titles_by));
+        let server = TestServer::with(&database, Settings { catalog: Some(catalog), ..Settings::default() }).await;
+        let ann = server.user("ann");
+        let sent = ask(&ann, "sixteen letters!", json!({})).await;
+        finish(&script.next().await, used(10, 0, 1));
+        ended(&ann, &sent).await;
+        finish(&titles.next().await, used(50, 0, 2));
+        database.becomes("SELECT count(*) FROM usage_entry WHERE settled", 2).await;
+        // As after a fail-over to a standby that was behind.
+        let raw = database.raw().await;
+        for lost in [
+            "UPDATE usage_entry SET settled = FALSE WHERE purpose = 'REPLY'",
+            "UPDATE message SET status = 'GENERATING', lease_owner = id, lease_until = created_at,
+                finished_at = NULL WHERE role = 'ASSISTANT'",
+        ] {
+            raw.execute_unprepared(lost).await.unwrap();
+        }
+        finish(&script.next().await, used(10, 0, 3));
+        ended(&ann, &sent).await;
+        let entries = entries(&database).await;
+        assert_eq!(entries.len(), 3, "{entries:?}");
+        assert!(entries[2].starts_with("RESTART settled 10/0/3 "), "{entries:?}");
+    }
 }

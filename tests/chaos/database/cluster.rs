@@ -148,6 +148,9 @@ impl Cluster {
             let state =
                 "SELECT coalesce(max(sync_state), '') FROM pg_stat_replication WHERE state = 'streaming'";
             if text(&connection, state).await? == "sync" {
+                // Commits wait for it once the checkpointer has heard of it.
+                let checkpoint = connection.execute_unprepared("CHECKPOINT").await;
+                checkpoint.map_err(|error| error.to_string())?;
                 return connection.close().await.map_err(|error| error.to_string());
             }
             sleep(Duration::from_millis(50)).await;
