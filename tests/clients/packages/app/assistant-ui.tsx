@@ -27,9 +27,9 @@ const ArchivedItem = () => (
   </ThreadListItemPrimitive.Root>
 );
 
-/** Ends the window with the first reply that it has now. */
+/** Ends the window with the first question that it has now. */
 const Older = ({ onClick }: { onClick: (until: string) => void }) => {
-  const first = useAuiState(({ thread }) => thread.messages.find(({ role }) => role === 'assistant')?.id);
+  const first = useAuiState(({ thread }) => thread.messages.find(({ role }) => role === 'user')?.id);
   return <button disabled={!first} onClick={() => onClick(first!)}>Older</button>;
 };
 
