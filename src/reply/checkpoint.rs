@@ -65,14 +65,10 @@ pub(super) struct Schedule {
 impl Schedule {
     /// Of a reply, one of so many `running` ones, whose lease was taken `now`.
     pub(super) fn new(lease: Duration, running: usize, now: Instant) -> Self {
-        let schedule = Self {
-            lease,
-            stored: 0,
-            store_at: now,
-            extend_at: now + lease / 3,
-            check_at: now + STOP_POLL_PERIOD,
-        };
-        Self { store_at: now + schedule.pause(0, running), ..schedule }
+        let extend_at = now + lease / 3;
+        let schedule = Self { lease, stored: 0, store_at: now, extend_at, check_at: now };
+        let pause = schedule.pause(0, running);
+        Self { store_at: now + pause, check_at: now + STOP_POLL_PERIOD.max(pause), ..schedule }
     }
 
     /// What is due of a reply of `bytes`, one of so many `running` ones, and is done now.
