@@ -88,7 +88,7 @@ on_both_databases! {
     async fn what_a_client_sends_during_a_stream_does_no_harm(database) {
         let server = TestServer::start(&database).await;
         let mut connection = begin(&server).await;
-        connection.write_all(&[b'x'; 100_000]).await.unwrap();
+        connection.write_all(&vec![b'x'; 100_000]).await.unwrap();
         let ann = server.user("ann");
         ann.data("mutation { createConversation(input: { title: \"a\" }) { conversation { id } } }", json!({})).await;
         read_until(&mut connection, "\"ConversationChanged\"}}}\n\n\r\n").await;
