@@ -233,6 +233,15 @@ test('requests that are refused together share one new token', async () => {
   assert.equal(asked.filter(Boolean).length, 1);
 });
 
+test('a token that never comes is a lost connection, and is asked for again', async () => {
+  let asked = 0;
+  const token = () => ((asked += 1) > 2 ? server.token : new Promise(() => {}));
+  const client = createClient({ url: `${server.url}/graphql`, token, silence: 1000 });
+  await assert.rejects(client.viewer({ timeout: 100 }), { code: 'NETWORK', isRetryable: true });
+  for await (const { reply } of client.send({ content: 'Patient' })) if (reply.status === 'COMPLETE') break;
+  assert.ok(asked > 2);
+});
+
 test('a message waits while no token can be had, and is sent once there is one', async () => {
   let fails = true;
   const token = async () => {

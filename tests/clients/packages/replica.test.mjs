@@ -214,6 +214,25 @@ test('an answer that comes late does not undo what the feed has brought since', 
   assert.equal(page.conversation(id).title, 'Newer');
 });
 
+test('a thread that a busy server cannot give at first is shown soon, without another connection', async () => {
+  const other = open();
+  await isLive(other);
+  const id = await say(other, 'Pears');
+  let refused = 0;
+  const client = createClient({
+    url: `${server.url}/graphql`,
+    token: server.token,
+    fetch: (url, init) =>
+      init.body.includes('messages(last') && (refused += 1) <= 2 ? new Response('Busy', { status: 503 }) : fetch(url, init),
+  });
+  const page = createReplica({ client });
+  replicas.push(page);
+  page.start();
+  await isLive(page);
+  await until(page, () => page.thread(id).messages.length === 2);
+  assert.equal(refused, 3);
+});
+
 test('a replica whose token is refused says so, and goes on with a good one', async () => {
   let token = 'bad';
   const page = createReplica({ client: createClient({ url: `${server.url}/graphql`, token: () => token }) });
