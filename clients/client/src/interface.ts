@@ -69,7 +69,7 @@ export interface GraphQLResults extends AsyncIterable<GraphQLResult> {
 }
 export interface GraphQLResult {
   readonly data?: unknown;
-  readonly errors?: readonly { readonly message: string; readonly extensions?: Record<string, unknown> }[];
+  readonly errors?: readonly { readonly message: string; readonly extensions?: Record<string, unknown> | undefined }[] | undefined;
 }
 
 export interface RequestOptions {
