@@ -13,8 +13,9 @@ export interface Transport {
 
 type Results = AsyncGenerator<unknown, void, undefined>;
 
-/** Until an event stream begins, milliseconds: the connection that is taken for it may be dead since a sleep. */
+/** How long an event stream may take to begin, in milliseconds; at first less, if the one before has fallen silent. */
 const OPENING = 10_000;
+const REOPENING = 1000;
 
 export function createTransport({ url, token, fetch: given, iterate, blockedAfter, silence = 30_000 }: ClientOptions): Transport {
   /** The token that was used last, whether the server has refused it, and its renewal. */
@@ -23,6 +24,8 @@ export function createTransport({ url, token, fetch: given, iterate, blockedAfte
   let renewal: Promise<string> | undefined;
   /** Whether `iterate` carries the streams. */
   let isIterating = !blockedAfter;
+  const usual = Math.min((iterate && blockedAfter) || OPENING, silence);
+  let opening = usual;
 
   /** The token to use. One renewal serves all requests that were refused. */
   async function authorize(): Promise<string> {
@@ -50,7 +53,7 @@ export function createTransport({ url, token, fetch: given, iterate, blockedAfte
 
   /** Takes the other way for streams if this one has failed though requests get through: then it is not the server. */
   async function doubt(signal: AbortSignal | undefined): Promise<void> {
-    if (!iterate || blockedAfter === undefined || signal?.aborted) return;
+    if (!iterate || blockedAfter === undefined) return;
     const other = !isIterating;
     const isThrough = await run({ query: '{ viewer { id } }' }, signal, blockedAfter || silence).then(
       () => true,
@@ -91,7 +94,7 @@ export function createTransport({ url, token, fetch: given, iterate, blockedAfte
     onOpen: () => void,
   ): Results {
     const accept = timeout === undefined ? 'text/event-stream, application/json;q=0.5' : 'application/json';
-    within(timeout ?? Math.min((iterate && blockedAfter) || OPENING, silence));
+    within(timeout ?? opening);
     // A token may be asked for over a connection that is dead.
     const used = (await Promise.race([authorize(), aborted])) as string;
     signal.throwIfAborted();
@@ -122,12 +125,19 @@ export function createTransport({ url, token, fetch: given, iterate, blockedAfte
     let isHeard = false;
     const onHeard = () => {
       isHeard = true;
+      opening = usual;
     };
     try {
       if (isStream && iterate && isIterating) yield* iterated(body, limit.signal, onHeard, onOpen);
       else yield* fetched(body, limit, timeout, onHeard, onOpen);
     } catch (error) {
-      if (isStream && !isHeard && !(error instanceof CauserieError)) await doubt(signal);
+      if (isStream && !signal?.aborted) {
+        const isSilent = limit.signal.aborted;
+        // Other connections may be dead as well, such as those that a browser takes for what is asked next.
+        if (isHeard) opening = isSilent ? Math.min(REOPENING, usual) : usual;
+        else if (isSilent && opening < usual) opening = Math.min(2 * opening, usual);
+        else if (isSilent || !(error instanceof CauserieError)) await doubt(signal);
+      }
       throw told(error, signal);
     } finally {
       limit.end();

@@ -27,7 +27,9 @@ async function sleep(chat, content) {
     assert.ok(last.status !== 'FAILED');
   }
   assert.equal(await chat.replies.filter({ hasText: content }).count(), 0);
-  await session.send('Runtime.evaluate', { expression: 'Date.now = ((now) => () => now() + 3_600_000)(Date.now)' });
+  // Once it has read what had come before.
+  const jump = 'setTimeout(() => (Date.now = ((now) => () => now() + 3_600_000)(Date.now)), 500)';
+  await session.send('Runtime.evaluate', { expression: jump });
   await session.send('Page.setWebLifecycleState', { state: 'active' });
   await chat.page.bringToFront();
 }
