@@ -94,10 +94,11 @@ export function createTransport({ url, token, fetch: given, iterate, blockedAfte
     onOpen: () => void,
   ): Results {
     const accept = timeout === undefined ? 'text/event-stream, application/json;q=0.5' : 'application/json';
-    within(timeout ?? opening);
-    // A token may be asked for over a connection that is dead.
+    // A token may be asked for over a connection that is dead, and a new one may take its time.
+    within(timeout ?? silence);
     const used = (await Promise.race([authorize(), aborted])) as string;
     signal.throwIfAborted();
+    if (timeout === undefined) within(opening);
     const response = await (given ?? fetch)(url, {
       method: 'POST',
       headers: { accept, 'content-type': 'application/json', ...(used && { authorization: `Bearer ${used}` }) },
