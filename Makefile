@@ -22,8 +22,8 @@ PACKAGES := clients
 PACKAGES_TEST := tests/clients/packages
 PACKAGES_SOURCES := $(shell find $(PACKAGES) -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
 PAGES := web/chat web/graphiql
-# The chat is built on the client package.
-PAGE_SOURCES := $(shell find web $(PACKAGES)/client/src -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
+# The chat is built on the client package and the one for assistant-ui.
+PAGE_SOURCES := $(shell find web $(PACKAGES)/client/src $(PACKAGES)/assistant-ui/src -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
 
 .PHONY: help run test api chaos measure measure-page screenshots hostile fuzz bench bench-growth bench-search instructions web schema release-schema configuration fmt lint audit client-tools clients example-nextjs clean
 help: ## list what can be made

@@ -4,12 +4,19 @@ import { fileURLToPath } from 'node:url';
 import { Page } from '../bundle.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
-const client = join(root, '../../clients/client/src');
+const clients = join(root, '../../clients');
+// The packages' sources take what the page has.
+const own = (name) => [name, join(root, 'node_modules', name)];
 const page = new Page(root);
 const style = await page.bundle({ entryPoints: ['src/styles/page.css'] });
 const script = await page.bundle({
   entryPoints: ['src/main.tsx'],
-  alias: { '@causerie/client': join(client, 'index.ts'), '@causerie/client/replica': join(client, 'replica/index.ts') },
+  alias: {
+    '@causerie/assistant-ui': join(clients, 'assistant-ui/src/index.ts'),
+    '@causerie/client': join(clients, 'client/src/index.ts'),
+    '@causerie/client/replica': join(clients, 'client/src/replica/index.ts'),
+    ...Object.fromEntries(['@assistant-ui/react', 'react'].map(own)),
+  },
   define: { 'process.env.NODE_ENV': '"production"' },
   format: 'esm',
   jsx: 'automatic',

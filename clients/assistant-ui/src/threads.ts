@@ -8,6 +8,16 @@ export interface ThreadSelection {
   readonly threadId?: string | undefined;
   /** Is told of the conversation to show, once it has an id. */
   readonly onThreadIdChange?: ((threadId: string | undefined) => void) | undefined;
+  /**
+   * Is told of the key of a message that has begun a thread here. It is the `threadId` until there is an id: an address
+   * with it is still right after a reload without a connection.
+   */
+  readonly onThreadBegin?: ((key: string) => void) | undefined;
+  /**
+   * Whether assistant-ui has the lists of threads, as it does by default. An app that draws its own from the replica saves
+   * their upkeep, and the loading of archived ones.
+   */
+  readonly threadList?: boolean | undefined;
 }
 
 const NO_LIST = { conversations: [], hasMore: false, isLoading: true, error: undefined };
@@ -21,7 +31,20 @@ export function useThreads(replica: Replica, selection: ThreadSelection) {
   const [own, setOwn] = useState<string>();
   const [begun, setBegun] = useState<string>();
   const keys = useRef<readonly string[]>([]);
-  const chosen = (isControlled ? selection.threadId : own) ?? begun;
+  const given = isControlled ? selection.threadId : own;
+  // What was begun is shown until something else is chosen.
+  const [lastGiven, setLastGiven] = useState(given);
+  if (lastGiven !== given) {
+    setLastGiven(given);
+    setBegun(undefined);
+  }
+  const chosen = given ?? (lastGiven === given ? begun : undefined);
+  // A key that was given as an id, as after a reload, stays the id of its thread too.
+  const before = useRef(chosen);
+  if (before.current !== undefined && before.current !== chosen && replica.resolve(before.current) === chosen) {
+    keys.current = [...keys.current, before.current];
+  }
+  before.current = chosen;
 
   /** The id in assistant-ui of a conversation. */
   const idOf = (id: string) => keys.current.find((key) => replica.resolve(key) === id) ?? id;
@@ -34,15 +57,16 @@ export function useThreads(replica: Replica, selection: ThreadSelection) {
     selection.onThreadIdChange?.(resolved);
   };
 
-  // A conversation that was begun here has its id by now.
-  const resolved = useReplica(replica, () => (begun === undefined ? undefined : replica.resolve(begun)), undefined);
-  const isSettled = begun !== undefined && resolved !== undefined && resolved !== begun;
+  // A key that stands for a conversation is replaced once there is an id.
+  const resolved = useReplica(replica, () => (chosen === undefined ? undefined : replica.resolve(chosen)), chosen);
+  const isSettled = resolved !== undefined && resolved !== chosen;
   useEffect(() => {
     if (isSettled) choose(resolved);
   }, [isSettled, resolved]);
 
-  const active = useReplica(replica, () => replica.list(), NO_LIST);
-  const archived = useReplica(replica, () => replica.list('ARCHIVED'), NO_LIST);
+  const { threadList = true } = selection;
+  const active = useReplica(replica, () => (threadList ? replica.list() : NO_LIST), NO_LIST);
+  const archived = useReplica(replica, () => (threadList ? replica.list('ARCHIVED') : NO_LIST), NO_LIST);
   // The ids change only with what is shown.
   const threads = useMemo(() => active.conversations.map((row) => dataOf(row, 'regular', idOf)), [active, threadId]);
   const archivedThreads = useMemo(() => archived.conversations.map((row) => dataOf(row, 'archived', idOf)), [archived, threadId]);
@@ -52,7 +76,7 @@ export function useThreads(replica: Replica, selection: ThreadSelection) {
   };
   const adapter: ExternalStoreThreadListAdapter = {
     threadId,
-    isLoading: active.isLoading,
+    isLoading: threadList && active.isLoading,
     threads,
     archivedThreads,
     onSwitchToNewThread: () => choose(undefined),
@@ -72,6 +96,7 @@ export function useThreads(replica: Replica, selection: ThreadSelection) {
     begin(key: string) {
       keys.current = [...keys.current, key];
       setBegun(key);
+      selection.onThreadBegin?.(key);
     },
   };
 }

@@ -31,8 +31,8 @@ after(async () => {
   await server.stop();
 });
 
-async function open(thread, { url, token } = server) {
-  const hash = new URLSearchParams({ url: `${url}/graphql`, token, ...(thread && { thread }) });
+async function open(thread, { url, token } = server, options = {}) {
+  const hash = new URLSearchParams({ url: `${url}/graphql`, token, ...(thread && { thread }), ...options });
   const page = await openPage(browser, `${site.url}#${hash}`, faults);
   pages.push(page);
   return page;
@@ -122,7 +122,136 @@ test('two windows show the same, word by word', async () => {
   assert.equal(await reply(window, 'word39').count(), 0);
   await ended(window, WORDS);
   await page.locator('.assistant').last().getByRole('button', { name: 'Good' }).click();
-  await window.locator('.assistant').last().locator('button[data-submitted]').waitFor();
+  const rated = window.locator('.assistant').last().locator('button[data-submitted]');
+  await rated.waitFor();
+  // The same rating once more takes it back.
+  await page.locator('.assistant').last().getByRole('button', { name: 'Good' }).click();
+  await rated.waitFor({ state: 'detached' });
+});
+
+/** A thread of so many questions with their replies. */
+async function questions(count = 10) {
+  let id;
+  for (let number = 1; number <= count; number += 1) {
+    for await (const { reply } of client.send({ content: `Question ${number}`, ...(id && { conversationId: id }) })) id = reply.conversation.id;
+  }
+  return id;
+}
+
+test('of a long thread, assistant-ui has a window, which moves', async () => {
+  const id = await questions(6);
+  const page = await open(id, server, { count: '3' });
+  const shows = (...numbers) => {
+    const wanted = numbers.map((number) => `Question ${number}`).join();
+    return page.waitForFunction((it) => [...document.querySelectorAll('.user .text')].map(({ innerText }) => innerText).join() === it, wanted);
+  };
+  await shows(6);
+  await page.getByRole('button', { name: 'Older' }).click();
+  await shows(5, 6);
+  await page.getByRole('button', { name: 'Older' }).click();
+  await shows(4, 5);
+
+  // What comes at the end moves nothing, and assistant-ui expects no reply here.
+  const sending = client.send({ content: WORDS, conversationId: id });
+  await sending.next();
+  await page.getByRole('button', { name: 'Stop', disabled: false }).waitFor();
+  assert.equal(await page.locator('.message').count(), 4);
+  assert.match(await page.locator('.message .text').last().innerText(), /Question 5$/);
+  await page.getByRole('button', { name: 'Newest' }).click();
+  await reply(page, 'word0 word1').waitFor();
+  assert.equal(await page.locator('.message').count(), 3);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  let last;
+  for await (const { reply } of sending) last = reply;
+  assert.equal(last.status, 'STOPPED');
+  await page.getByRole('button', { name: 'Stop', disabled: true }).waitFor();
+
+  // The first message of a window has its parent outside of it. An edit ends what follows, so that the end is shown.
+  await page.getByRole('button', { name: 'Older' }).click();
+  await page.locator('.user .text', { hasText: 'Question 6' }).waitFor();
+  await page.getByRole('button', { name: 'Older' }).click();
+  await shows(5, 6);
+  await page.locator('.message').first().getByRole('button', { name: 'Edit' }).click();
+  await page.fill('.edit', 'Another question');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await ended(page, 'Another question');
+  const edited = page.locator('.user', { hasText: 'Another question' });
+  await edited.locator('.branch', { hasText: '2 / 2' }).waitFor();
+  await edited.getByRole('button', { name: 'Previous' }).click();
+  await shows(5, 6);
+});
+
+test('the first reply of a window is reloaded, and none of those before it', async () => {
+  const id = await questions(3);
+  const page = await open(id, server, { count: '3' });
+  await ended(page, 'Question 3');
+  const first = page.locator('.message').first();
+  assert.equal(await first.locator('.text').innerText(), await reply(page, 'Question 2').innerText());
+  await first.getByRole('button', { name: 'Reload' }).click();
+  await page.locator('.assistant .branch', { hasText: '2 / 2' }).waitFor();
+  const { nodes } = await client.messages({ conversationId: id });
+  assert.deepEqual(nodes.map(({ siblingCount }) => siblingCount), [1, 1, 1, 2]);
+});
+
+test('a message that is sent while a reply is being written waits for its turn', async () => {
+  const page = await open();
+  await send(page, WORDS);
+  await reply(page, 'word0 word1').waitFor();
+  await page.fill('.input', 'And then?');
+  await page.locator('.input').press('Enter');
+  await page.locator('.user .text', { hasText: 'And then?' }).waitFor();
+  assert.equal(await page.inputValue('.input'), '');
+  // What is being written is stopped, and not what waits.
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await ended(page, 'And then\\?');
+  const { nodes } = await client.messages({ conversationId: await threadOf(page) });
+  assert.deepEqual(nodes.map(({ status }) => status), ['COMPLETE', 'STOPPED', 'COMPLETE', 'COMPLETE']);
+});
+
+test('an edit that fails is told of, and opened again with its text', async () => {
+  const page = await open(undefined, { url: proxy.url, token: server.token });
+  await send(page, 'Pears');
+  await ended(page, 'Pears');
+  await page.getByRole('button', { name: 'Edit' }).click();
+  await page.fill('.edit', 'Apples, and many words');
+  proxy.down();
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.locator('.error', { hasText: /./ }).waitFor();
+  assert.equal(await page.inputValue('.edit'), 'Apples, and many words');
+  proxy.up();
+  await page.getByRole('button', { name: 'Save' }).click();
+  await ended(page, 'Apples, and many words');
+  await page.locator('.user .branch', { hasText: '2 / 2' }).waitFor();
+  faults.splice(0);
+});
+
+test('a thread that is begun offline is shown after a reload, and what is written in it stays when it has its id', async () => {
+  const page = await open(undefined, { url: proxy.url, token: server.token });
+  await page.locator('.input').waitFor();
+  proxy.down();
+  await send(page, 'Begun offline');
+  await page.locator('.user .text', { hasText: 'Begun offline' }).waitFor();
+  const key = await threadOf(page);
+  await page.reload();
+  await page.locator('.user .text', { hasText: 'Begun offline' }).waitFor();
+  await page.fill('.input', 'half a thought');
+  proxy.up();
+  await ended(page, 'Begun offline');
+  assert.notEqual(await threadOf(page), key);
+  assert.equal(await page.inputValue('.input'), 'half a thought');
+  faults.splice(0);
+});
+
+test('what is shown counts as read, unless the app says so itself', async () => {
+  const unread = async (id) => (await client.conversation(id)).unreadCount;
+  const id = await questions(1);
+  assert.equal(await unread(id), 1);
+  const page = await open(id, server, { unread: '' });
+  await ended(page, 'Question 1');
+  assert.equal(await unread(id), 1);
+  const other = await open(id);
+  await ended(other, 'Question 1');
+  while ((await unread(id)) > 0);
 });
 
 test('what is sent offline goes out once, after a reload too', async () => {

@@ -21,11 +21,7 @@ export function Chat({ onSettings }: { onSettings: () => void }): ReactElement {
   const { replica } = useSession();
   const texts = useTexts();
   const route = useRoute();
-  // The key of the message that started a conversation stands for it; the address shows its id, once it has one.
   const id = useReplica((it) => route.conversation && it.resolve(route.conversation));
-  useEffect(() => {
-    if (id && id !== route.conversation) go({ ...route, conversation: id }, true);
-  }, [id, route]);
 
   const wide = (): boolean => matchMedia('(min-width: 48rem)').matches;
   const [sidebar, setSidebar] = useState(wide);
@@ -99,7 +95,7 @@ export function Chat({ onSettings }: { onSettings: () => void }): ReactElement {
           ) : (
             <div className="welcome">
               <p>{texts.conversation.empty}</p>
-              <Composer place={NEW} conversation={undefined} running={undefined} />
+              <Composer place={NEW} running={undefined} />
             </div>
           )}
         </AnsweringContext>

@@ -5,6 +5,7 @@ import { AssistantsProvider } from './assistants/Assistants';
 import { Chat } from './Chat';
 import { createPageClient } from './feed';
 import { leaveForToken, renewToken, token } from './issuer';
+import { Runtime } from './Runtime';
 import { SessionContext, type Session } from './shared/replica';
 import { go } from './shared/route';
 import { useSettings } from './shared/settings';
@@ -106,7 +107,9 @@ export function Page({ opening: { users, signIn: issuer }, hasPlace }: Props): R
       {session ? (
         <SessionContext value={session}>
           <AssistantsProvider key={session.userId}>
-            <Chat onSettings={() => setSettings(true)} />
+            <Runtime>
+              <Chat onSettings={() => setSettings(true)} />
+            </Runtime>
             {settings && (
               <SettingsDialog
                 users={users.map(({ id }) => id)}

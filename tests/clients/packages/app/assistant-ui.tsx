@@ -1,5 +1,5 @@
-import { AssistantRuntimeProvider, ThreadListItemPrimitive, ThreadListPrimitive, useAui } from '@assistant-ui/react';
-import { useCauserieRuntime } from '@causerie/assistant-ui';
+import { AssistantRuntimeProvider, ThreadListItemPrimitive, ThreadListPrimitive, useAui, useAuiState } from '@assistant-ui/react';
+import { useCauserieRuntime, type MessageWindow } from '@causerie/assistant-ui';
 import { useState, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Thread } from './thread.js';
@@ -27,19 +27,36 @@ const ArchivedItem = () => (
   </ThreadListItemPrimitive.Root>
 );
 
+/** Ends the window with the first question that it has now. */
+const Older = ({ onClick }: { onClick: (until: string) => void }) => {
+  const first = useAuiState(({ thread }) => thread.messages.find(({ role }) => role === 'user')?.id);
+  return <button disabled={!first} onClick={() => onClick(first!)}>Older</button>;
+};
+
+/** How many messages of a thread there are at once, if not all of them. */
+const count = Number(parameters.get('count'));
+
 function App() {
   const [threadId, setThreadId] = useState(parameters.get('thread') ?? undefined);
+  const [until, setUntil] = useState<string>();
+  const [error, setError] = useState<unknown>();
+  const messageWindow: MessageWindow | undefined = count > 0 ? { count, until } : undefined;
+  const show = (id: string | undefined) => {
+    setThreadId(id);
+    parameters.delete('thread');
+    if (id) parameters.set('thread', id);
+    location.hash = String(parameters);
+  };
   const runtime = useCauserieRuntime({
     url: parameters.get('url')!,
     token: () => parameters.get('token')!,
     storage: localStorage,
     threadId,
-    onThreadIdChange(id) {
-      setThreadId(id);
-      parameters.delete('thread');
-      if (id) parameters.set('thread', id);
-      location.hash = String(parameters);
-    },
+    onThreadIdChange: show,
+    onThreadBegin: show,
+    onError: setError,
+    markRead: !parameters.has('unread'),
+    messageWindow,
   });
   return (
     <AssistantRuntimeProvider runtime={runtime}>
@@ -50,6 +67,9 @@ function App() {
           <ThreadListPrimitive.Items archived components={{ ThreadListItem: ArchivedItem }} />
         </div>
       </ThreadListPrimitive.Root>
+      <Older onClick={setUntil} />
+      <button onClick={() => setUntil(undefined)}>Newest</button>
+      <p className="error">{error instanceof Error && error.message}</p>
       <Thread />
     </AssistantRuntimeProvider>
   );

@@ -5,7 +5,7 @@ interface Props<Place> {
   hold: () => Place;
   restore: (place: Place) => void;
   /** What changes when the page does. */
-  of: string;
+  of: unknown;
 }
 
 /**

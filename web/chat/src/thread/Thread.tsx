@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from 'react';
+import { ThreadPrimitive } from '../primitives';
 import { Icon } from '../shared/Icon';
 import { useReplica, useSession } from '../shared/replica';
 import { go } from '../shared/route';
@@ -6,13 +7,14 @@ import { useTexts } from '../texts';
 import { Anchor } from './Anchor';
 import { Composer } from './Composer';
 import { LiveRegion } from './LiveRegion';
-import { OutgoingMessage } from './OutgoingMessage';
 import { Reply } from './Reply';
+import { useShown } from './useShown';
 import { useWindow } from './useWindow';
-import { UserMessage } from './UserMessage';
+import { Editor, UserMessage } from './UserMessage';
 
 /** A thread of more messages than this is forgotten when it is left, and loaded again when it is opened. */
 const KEPT = 300;
+const COMPONENTS = { UserMessage, AssistantMessage: Reply, UserEditComposer: Editor };
 
 /** A conversation: its messages, and the place to write the next one. */
 export function Thread({ id, message }: { id: string; message: string | undefined }): ReactElement {
@@ -23,7 +25,8 @@ export function Thread({ id, message }: { id: string; message: string | undefine
   const isOffline = useReplica((it) => it.status === 'offline');
   const { messages, outgoing } = thread;
   const loadOlder = useCallback(() => void replica.loadOlder(id).catch(() => {}), [replica, id]);
-  const view = useWindow(messages.length, thread.hasOlder ? loadOlder : undefined);
+  const shown = useShown(id);
+  const view = useWindow(messages, shown, thread.hasOlder ? loadOlder : undefined);
 
   // Where the unread messages begin when the conversation is opened.
   const firstUnread = useRef<string | undefined>(undefined);
@@ -77,13 +80,12 @@ export function Thread({ id, message }: { id: string; message: string | undefine
     if (sent) toEnd();
   }, [sent, toEnd]);
 
-  const shown = messages.slice(view.start, view.end);
   const empty = messages.length === 0 && outgoing.length === 0;
   return (
     <>
       <div className="viewport" ref={view.viewport} onScroll={view.onScroll} tabIndex={0} role="region" aria-label={texts.conversation.label}>
         <div className="messages" ref={view.content}>
-          <Anchor hold={view.hold} restore={view.restore} of={`${view.start} ${view.end} ${messages.length}`} />
+          <Anchor hold={view.hold} restore={view.restore} of={shown} />
           {thread.isLoading && empty && <p className="hint">{isOffline ? texts.conversation.unloaded : texts.conversation.loading}</p>}
           {Boolean(thread.error) && empty && (
             <p className="hint" role="alert">{texts.conversation.loadFailed}</p>
@@ -91,18 +93,12 @@ export function Thread({ id, message }: { id: string; message: string | undefine
           {!thread.isLoading && !thread.error && empty && (
             <p className="hint">{conversation ? texts.conversation.empty : texts.conversation.missing}</p>
           )}
-          {shown.map((it, index) => (
-            <div key={it.id} data-message={it.id} data-index={view.start + index} className={it.id === message ? 'sought' : undefined}>
-              {it.id === firstUnread.current && <p className="divider"><span>{texts.conversation.unread}</span></p>}
-              {it.role === 'USER' ? (
-                <UserMessage message={it} />
-              ) : (
-                <Reply message={it} last={view.start + index === messages.length - 1} />
-              )}
+          {shown.map((it) => (
+            <div key={it} data-message={it} className={it === message ? 'sought' : undefined}>
+              {it === firstUnread.current && <p className="divider"><span>{texts.conversation.unread}</span></p>}
+              <ThreadPrimitive.MessageById messageId={it} components={COMPONENTS} />
             </div>
           ))}
-          {view.end === messages.length &&
-            outgoing.map((it) => <OutgoingMessage key={it.key} message={it} />)}
         </div>
       </div>
       <div className="foot">
@@ -120,7 +116,7 @@ export function Thread({ id, message }: { id: string; message: string | undefine
             <Icon name="arrowDown" />
           </button>
         )}
-        <Composer place={id} conversation={id} running={thread.running[0]} last={messages.at(-1)} />
+        <Composer place={id} running={thread.running[0]} last={messages.at(-1)} />
       </div>
       <LiveRegion running={thread.running[0]} />
     </>

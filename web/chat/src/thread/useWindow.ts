@@ -1,7 +1,8 @@
+import type { Message } from '@causerie/client';
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObject } from 'react';
+import { SHOWN, useMovableWindow } from '../Runtime';
 
-/** How many messages are in the page at most, and how many are added or removed at a time. */
-const SHOWN = 60;
+/** How many messages are brought in or leave at a time. */
 const STEP = 20;
 /** How near to an edge, in pixels, more is brought in; and how near to the end counts as at the end. */
 const NEAR = 1200;
@@ -16,10 +17,11 @@ function stick(box: HTMLElement | null, last: RefObject<number>): void {
   last.current = box.scrollTop;
 }
 
-interface Window {
-  /** The index after the last message that is in the page, counted from the end: it stays when older ones are loaded. */
-  after: number;
-  count: number;
+/** How many messages follow one of them; none if it is not there, as after an edit above it. */
+function messagesAfter(messages: readonly Message[], id: string | undefined): number {
+  if (id === undefined) return 0;
+  for (let after = 0; after < messages.length; after += 1) if (messages[messages.length - after - 1]?.id === id) return after;
+  return 0;
 }
 
 /** A message, and where it is in the window. */
@@ -31,14 +33,11 @@ interface Place {
 export interface View {
   viewport: RefObject<HTMLDivElement | null>;
   content: RefObject<HTMLDivElement | null>;
-  /** The messages that are in the page: `list.slice(start, end)`. */
-  start: number;
-  end: number;
   atEnd: boolean;
   /** Whether it is at the end by now, which `atEnd` may not tell yet. */
   isAtEnd: () => boolean;
   toEnd: () => void;
-  /** Brings a message into the page, and into sight. */
+  /** Brings a message into the page, and into sight, by its index in the list. */
   reveal: (index: number) => void;
   onScroll: () => void;
   hold: () => Place | undefined;
@@ -48,22 +47,27 @@ export interface View {
 /**
  * Keeps a part of a long list in the page, which moves as it is scrolled, so that a list of 10,000 costs what one of 60
  * does. What is in sight stays in its place when something above it is added or removed; at the end, it stays at the
- * end when something is added there.
+ * end when something is added there. `shown` are the ids of what the page has by now: assistant-ui takes a moment.
  */
-export function useWindow(length: number, loadOlder: (() => void) | undefined): View {
+export function useWindow(messages: readonly Message[], shown: readonly string[], loadOlder: (() => void) | undefined): View {
   const viewport = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
-  const [part, setPart] = useState<Window>({ after: 0, count: SHOWN });
+  const { part, move } = useMovableWindow();
+  const list = useRef(messages);
+  list.current = messages;
+  const { length } = messages;
   const [atEnd, setAtEnd] = useState(true);
   const sticky = useRef(true);
   /** Where the page was scrolled to last. */
   const last = useRef(0);
-  const wanted = useRef<number | undefined>(undefined);
+  const wanted = useRef<string | undefined>(undefined);
   /** When a wheel last asked to go up. */
   const up = useRef(-Infinity);
 
-  const end = Math.max(0, length - part.after);
+  const after = messagesAfter(messages, part.until);
+  const end = length - after;
   const start = Math.max(0, end - part.count);
+  const isMoved = start === end || (shown[0] === messages[start]?.id && shown.length >= end - start);
 
   /** Where the first message in sight is. */
   const hold = useCallback((): Place | undefined => {
@@ -78,7 +82,7 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
   const restore = useCallback((place: Place | undefined) => {
     const box = viewport.current;
     if (!box) return;
-    const element = wanted.current === undefined ? null : box.querySelector(`[data-index="${wanted.current}"]`);
+    const element = wanted.current === undefined ? null : box.querySelector(`[data-message="${CSS.escape(wanted.current)}"]`);
     if (element) {
       wanted.current = undefined;
       // Of one that is higher than the window, the beginning.
@@ -94,19 +98,18 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
   const toEnd = useCallback(() => {
     sticky.current = true;
     setAtEnd(true);
-    setPart({ after: 0, count: SHOWN });
+    move({ count: SHOWN });
     stick(viewport.current, last);
-  }, []);
+  }, [move]);
 
   const reveal = useCallback(
     (index: number) => {
       sticky.current = false;
       setAtEnd(false);
-      wanted.current = index;
-      const after = Math.max(0, length - index - SHOWN / 2);
-      setPart({ after, count: SHOWN });
+      wanted.current = list.current[index]?.id;
+      move({ count: SHOWN, until: list.current[index + SHOWN / 2 - 1]?.id });
     },
-    [length],
+    [move],
   );
 
   const onScroll = useCallback(() => {
@@ -118,7 +121,9 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
     const moved = box.scrollTop - last.current;
     const follows = (sticky.current && moved >= 0) || below < (moved > 0 ? AT_END : 2);
     last.current = box.scrollTop;
-    const reached = follows && part.after === 0 && performance.now() - up.current > WHEEL;
+    // Nothing is decided by a part that is about to be another one.
+    if (!isMoved) return;
+    const reached = follows && after === 0 && performance.now() - up.current > WHEEL;
     sticky.current = reached;
     setAtEnd(reached);
     if (box.scrollTop < NEAR) {
@@ -127,15 +132,15 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
         const count = end - start + added;
         // What is far below leaves the page.
         const removed = count > SHOWN && below > 2 * NEAR ? count - SHOWN : 0;
-        setPart({ after: part.after + removed, count: count - removed });
+        move({ count: count - removed, until: removed > 0 || after > 0 ? list.current[end - removed - 1]?.id : undefined });
       } else loadOlder?.();
-    } else if (below < NEAR && part.after > 0) {
-      setPart({ after: Math.max(0, part.after - STEP), count: SHOWN });
+    } else if (below < NEAR && after > 0) {
+      move({ count: SHOWN, until: list.current[end + STEP - 1]?.id });
     }
-  }, [end, start, part, loadOlder]);
+  }, [end, start, after, isMoved, move, loadOlder]);
 
   // What is in the page at first is shown at once, and what is revealed may be there already.
-  useLayoutEffect(() => restore(undefined), [restore, part, length]);
+  useLayoutEffect(() => restore(undefined), [restore, part, shown]);
 
   // At the very top, no more scrolling tells that more is wanted.
   useEffect(onScroll, [onScroll, length]);
@@ -162,5 +167,5 @@ export function useWindow(length: number, loadOlder: (() => void) | undefined): 
     };
   }, []);
 
-  return { viewport, content, start, end, atEnd, isAtEnd, toEnd, reveal, onScroll, hold, restore };
+  return { viewport, content, atEnd, isAtEnd, toEnd, reveal, onScroll, hold, restore };
 }
