@@ -52,6 +52,11 @@ impl<T> Cancelled<T> {
     }
 }
 
+/// Whether what takes as long as `bytes` bytes take is done in place.
+pub(crate) fn is_small(bytes: usize) -> bool {
+    bytes <= MIN_BYTES
+}
+
 impl Workers {
     /// Runs `work` for `principal`, which takes as long as `bytes` bytes take. Its permit is held until the work has
     /// really ended, even if the caller is gone: work that takes long should ask whether it is cancelled.
@@ -64,7 +69,7 @@ impl Workers {
         bytes: usize,
         work: impl FnOnce(&Cancelled<T>) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        if bytes <= MIN_BYTES {
+        if is_small(bytes) {
             return Ok(work(&Cancelled::never()));
         }
         let permit = self.0.acquire(principal).await;

@@ -71,9 +71,9 @@ def words(results):
     for name, it in results.items():
         times = lambda key: [number(it[key]["p50"], 1), number(it[key]["p99"], 1)]
         lines.append([name, number(it["words"]), number(it["failed"]), *times("word"), *times("first"), *times("end"), number(it["server"]),
-                      number(it["database"]), number(it["memory"] / 1e6)])
+                      number(it["database"]), number(it["client"]), number(it["memory"] / 1e6)])
     head = ["load", "words", "refused replies", "word p50 ms", "p99", "first word p50 ms", "p99", "end p50 ms", "p99", "server CPU µs a word",
-            "PostgreSQL", "peak MB"]
+            "PostgreSQL", "provider and readers", "peak MB"]
     return table(head, lines)
 
 

@@ -1,6 +1,7 @@
 """Words of replies on their way to readers, and streams on which nothing happens."""
 
 import json
+import os
 import subprocess
 import time
 
@@ -39,16 +40,19 @@ def measure(bench, database, load, postgres=None, other=False):
 def run(command, words, servers, postgres):
     stored = processes.processor_times(postgres.processes()) if postgres else {}
     before = [server.processor_times() for server in servers]
+    load = os.times()
     result = json.loads(subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout)
-    after = [server.processor_times() for server in servers]
+    after, loaded = [server.processor_times() for server in servers], os.times()
     # A server without processors left refuses what it cannot do in time; what it has accepted comes whole.
     if result["lost"] > result["failed"] * words:
         raise SystemExit(f"{result['lost']} words were lost: {result['sample']}")
     spent = sum(processes.spent(*times) for times in zip(before, after))
+    read = (loaded.children_user + loaded.children_system) - (load.children_user + load.children_system)
     database = processes.spent(stored, processes.processor_times(postgres.processes())) if postgres else 0.0
     return result | {
         "server": spent / result["words"] * 1e6,
         "database": database / result["words"] * 1e6,
+        "client": read / result["words"] * 1e6,
         "memory": processes.memory(servers[0].pid, peak=True),
     }
 

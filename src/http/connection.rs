@@ -1,17 +1,18 @@
 //! One connection of a client.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, StatusCode, Version};
+use axum::http::{HeaderValue, Method, StatusCode, Version};
 use axum::response::Response;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -23,7 +24,9 @@ use tower::{Service, service_fn};
 
 use super::App;
 use super::activity::{Activity, RequestBody, ResponseBody};
+use super::hijack::{self, Handover, Lent};
 use super::linger::Lingering;
+use super::stream_body::Streamed;
 use crate::admission::Limits;
 use crate::admission::Principal;
 use crate::concurrency::Permit;
@@ -88,18 +91,28 @@ pub(super) async fn serve(
     let activity = Activity::new();
     let stream =
         Lingering::new(Box::pin(stream), activity.clone(), app.0.admission.permits.clone(), principal);
+    let handover = Handover::new();
     let service = service_fn({
-        let activity = activity.clone();
-        move |request| answer(router.clone(), peer.clone(), activity.clone(), request)
+        let (peer, activity, handover) = (peer.clone(), activity.clone(), handover.clone());
+        move |request| answer(router.clone(), peer.clone(), activity.clone(), handover.clone(), request)
     });
     let service = TowerToHyperService::new(service);
-    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    let stream = TokioIo::new(Lent::new(stream, handover.clone()));
+    // Boxed, as a stream goes on without it.
+    let mut connection = Box::pin(builder.serve_connection_with_upgrades(stream, service));
     let mut limit = limits.idle_timeout;
     let mut is_closing = false;
-    loop {
-        tokio::select! {
+    let body = loop {
+        let served = poll_fn(|context| match connection.as_mut().poll(context) {
             // How it ends is the client's business: most of them just go.
-            _ = connection.as_mut() => return,
+            Poll::Ready(_) => Poll::Ready(None),
+            Poll::Pending => handover.take_body().map_or(Poll::Pending, |body| Poll::Ready(Some(body))),
+        });
+        tokio::select! {
+            body = served => match body {
+                Some(body) => break body,
+                None => return,
+            },
             () = activity.stalled(limits.write_timeout) => return,
             () = activity.idle(limit) => if is_closing { return },
             () = stopping.cancelled(), if !is_closing => {}
@@ -108,25 +121,39 @@ pub(super) async fn serve(
         limit = CLOSE_TIME;
         activity.touch();
         connection.as_mut().graceful_shutdown();
+    };
+    drop(connection);
+    let stream = handover.take_io();
+    drop((handover, activity));
+    if let Some(stream) = stream {
+        hijack::send(stream, body).await;
     }
+    drop(peer);
 }
 
 /// Answers a request. If nobody read its body, the client is told that the connection ends.
-async fn answer(
+async fn answer<S: Send + 'static>(
     mut router: Router,
     peer: Peer,
     activity: Activity,
+    handover: Handover<S>,
     request: Request<impl HttpBody<Data = bytes::Bytes, Error: Into<axum::BoxError>> + Send + 'static>,
 ) -> Result<Response, Infallible> {
     let is_multiplexed = request.version() == Version::HTTP_2;
     let work = activity.begin(is_multiplexed);
     let is_small = request.body().size_hint().upper().is_some_and(|bytes| bytes <= SMALL_REST);
     let (head, body) = request.into_parts();
+    let may_be_hijacked = head.version == Version::HTTP_11 && head.method != Method::HEAD;
     let (body, is_read) = RequestBody::new(Body::new(body), &activity);
     let mut request = Request::from_parts(head, Body::new(body));
     request.extensions_mut().insert(peer);
     let mut response = router.call(request).await?;
-    let is_read = is_small || is_multiplexed || is_read.load(Ordering::Relaxed);
+    let is_read_whole = is_read.load(Ordering::Relaxed);
+    if may_be_hijacked && is_read_whole && response.extensions_mut().remove::<Streamed>().is_some() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return Ok(response.map(|body| Body::new(handover.offer(ResponseBody::new(body, work)))));
+    }
+    let is_read = is_small || is_multiplexed || is_read_whole;
     if !is_read && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

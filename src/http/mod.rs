@@ -9,6 +9,7 @@ mod connection;
 mod cors;
 mod graphql;
 mod health;
+mod hijack;
 mod holding;
 mod host;
 mod linger;

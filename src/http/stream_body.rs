@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue};
@@ -88,8 +89,12 @@ pub(super) fn render(
         // nginx would keep pieces back until it has many.
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
-    (headers, Body::from_stream(chunks)).into_response()
+    (Extension(Streamed), headers, Body::from_stream(chunks)).into_response()
 }
+
+/// Marks responses whose bodies come piece by piece.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Streamed;
 
 struct StreamBody<P> {
     pieces: P,

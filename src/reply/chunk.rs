@@ -47,6 +47,14 @@ pub(super) struct Excerpt {
 }
 
 impl Piece {
+    /// A piece of text or reasoning.
+    pub(super) fn new(kind: Kind, piece: impl Into<String>) -> Self {
+        match kind {
+            Kind::Text => Self::Text(piece.into()),
+            Kind::Reasoning => Self::Reasoning(piece.into()),
+        }
+    }
+
     /// How many bytes it has.
     pub(super) fn bytes(&self) -> usize {
         match self {
@@ -113,10 +121,7 @@ fn pieces(
                 if piece.is_empty() {
                     return None;
                 }
-                match kind {
-                    Kind::Text => Piece::Text(piece),
-                    Kind::Reasoning => Piece::Reasoning(piece),
-                }
+                Piece::new(kind, piece)
             }
         };
         position = piece.end(position);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::checkpoint::{CheckpointOutcome, Due, Schedule};
 use super::ending::{Ended, Ending};
@@ -120,10 +120,10 @@ impl Replies {
         };
         report.prompt_tokens = Some(prompt.tokens());
         let mut deltas = profile.writer.reply(prompt);
-        let mut tick = interval_at(self.next_tick(), options.checkpoint);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut work: Option<Work<'_, Result<CheckpointOutcome, Error>>> = None;
-        let mut schedule = Schedule::new(options.lease, Instant::now());
+        let mut schedule = Schedule::new(options.lease, self.running(), Instant::now());
+        let tick = sleep_until(self.next_tick(schedule.next_at()));
+        tokio::pin!(tick);
         // Made once: each word would take its place among those who wait, and give it up again.
         let released = self.0.released.cancelled();
         tokio::pin!(released);
@@ -134,8 +134,8 @@ impl Replies {
                     Some(Err(failure)) => return report.fail(live, failure).into(),
                     None => return report.complete(live).into(),
                 },
-                _ = tick.tick(), if work.is_none() => {
-                    work = match schedule.next(live.bytes(), Instant::now()) {
+                () = &mut tick, if work.is_none() => {
+                    work = match schedule.next(live.bytes(), self.running(), Instant::now()) {
                         Some(Due::Store) => {
                             Some(Box::pin(self.checkpoint(reply, live.draft(), report.model.clone())))
                         }
@@ -143,6 +143,7 @@ impl Replies {
                         Some(Due::StopCheck) => Some(Box::pin(self.check_stop(reply))),
                         None => None,
                     };
+                    tick.as_mut().reset(self.next_tick(schedule.next_at()));
                 }
                 () = listener.woken(), if work.is_none() => {
                     work = Some(Box::pin(self.check_stop(reply)));
@@ -157,6 +158,7 @@ impl Replies {
                         Err(error) => {
                             error.log();
                             schedule.failed();
+                            tick.as_mut().reset(self.next_tick(schedule.next_at()));
                         }
                     }
                 }

@@ -1,12 +1,12 @@
 //! What this server has written of a reply so far.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use sea_orm::prelude::DateTimeUtc;
 use tokio::sync::watch;
 
 use super::ReplyPosition;
-use super::chunk::{Chunk, Excerpt};
+use super::chunk::{Chunk, Excerpt, Piece};
 use super::draft::{Draft, Kind, Next};
 use super::state::Bounds;
 use crate::entity::message::ToolCall;
@@ -17,21 +17,17 @@ use crate::entity::message::ToolCall;
 pub(super) struct Live {
     attempt: i32,
     draft: Mutex<Draft>,
-    extent: watch::Sender<Extent>,
+    /// Wakes readers. It is true once this server has stopped generating: the row then has the reply's state.
+    closed: watch::Sender<bool>,
 }
 
-/// How much there is, and whether more may come.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Extent {
-    /// The bytes of text, reasoning and tool calls.
-    pub(super) bytes: usize,
-    /// Whether this server has stopped generating. The row then has the reply's state.
-    pub(super) closed: bool,
-}
+/// An attempt that a reader has looked at, and what tells when there is more of it. A reader that is slow does not keep the
+/// text.
+pub(super) type LastLive = (Weak<Live>, watch::Receiver<bool>);
 
 impl Live {
     pub(super) fn new(attempt: i32) -> Self {
-        Self { attempt, draft: Mutex::default(), extent: watch::channel(Extent::default()).0 }
+        Self { attempt, draft: Mutex::default(), closed: watch::channel(false).0 }
     }
 
     /// Appends a piece.
@@ -45,17 +41,14 @@ impl Live {
     }
 
     fn change(&self, change: impl FnOnce(&mut Draft)) {
-        let bytes = {
-            let mut draft = self.lock();
-            change(&mut draft);
-            draft.bytes()
-        };
-        self.extent.send_modify(|extent| extent.bytes = bytes);
+        change(&mut self.lock());
+        // Wakes readers.
+        self.closed.send_modify(|_| {});
     }
 
     /// Makes readers go on with the row.
     pub(super) fn close(&self) {
-        self.extent.send_modify(|extent| extent.closed = true);
+        self.closed.send_replace(true);
     }
 
     pub(super) fn attempt(&self) -> i32 {
@@ -69,7 +62,7 @@ impl Live {
 
     /// How many bytes were written so far.
     pub(super) fn bytes(&self) -> usize {
-        self.extent.borrow().bytes
+        self.lock().bytes()
     }
 
     /// What follows `position`, within `bounds`: tool calls, or the piece that is next.
@@ -84,6 +77,12 @@ impl Live {
                     Kind::Reasoning => (&draft.reasoning, position.reasoning, &mut excerpt.reasoning),
                 };
                 let end = start.saturating_add(bytes.min(bounds.texts)).min(from.len());
+                // Nearly always both are at characters' boundaries, and what is between them is the piece.
+                if let Some(piece) = from.get(start..end).filter(|piece| !piece.is_empty())
+                    && !position.exceeds(ReplyPosition::end_of(self.attempt, size))
+                {
+                    return Chunk::Pieces([Piece::new(kind, piece)].into());
+                }
                 into.extend_from_slice(from.as_bytes().get(start..end).unwrap_or_default());
             }
             Some(Next::Call(_, next)) => {
@@ -111,8 +110,9 @@ impl Live {
         }
     }
 
-    pub(super) fn follow(&self) -> watch::Receiver<Extent> {
-        self.extent.subscribe()
+    /// Tells when there is more, and whether this server has stopped generating.
+    pub(super) fn follow(&self) -> watch::Receiver<bool> {
+        self.closed.subscribe()
     }
 
     fn lock(&self) -> MutexGuard<'_, Draft> {

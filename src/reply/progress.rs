@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::chunk::Piece;
-use super::live::Live;
+use super::live::{LastLive, Live};
 use super::reader::Reader;
 use super::{Replies, ReplyPosition};
 use crate::entity::message::{self, ToolCall};
@@ -66,6 +67,23 @@ impl Replies {
     pub(super) fn live(&self, id: Uuid, position: ReplyPosition) -> Option<Arc<Live>> {
         let live = self.lock_running().get(&id).cloned()?;
         (position.attempt <= live.attempt()).then_some(live)
+    }
+
+    /// The same, for a reader that has looked at one `last`, and what tells when there is more.
+    pub(super) fn live_after(
+        &self,
+        last: Option<LastLive>,
+        id: Uuid,
+        position: ReplyPosition,
+    ) -> Option<(Arc<Live>, watch::Receiver<bool>)> {
+        if let Some((live, news)) = last
+            && let Some(live) = live.upgrade()
+        {
+            return Some((live, news));
+        }
+        let live = self.live(id, position)?;
+        let news = live.follow();
+        Some((live, news))
     }
 }
 

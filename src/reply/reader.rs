@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::budget::take;
 use super::chunk::{CALL_BYTES, CHUNK_BYTES, Chunk};
 use super::follower::{Follower, Found, Row};
+use super::live::LastLive;
 use super::progress::{ProgressEvent, ReplyEvents};
 use super::state::Bounds;
 use super::{Replies, ReplyPosition};
@@ -27,6 +28,8 @@ const BOUNDS: Bounds = Bounds { texts: CHUNK_BYTES, calls: CALL_BYTES };
 /// A reader of a reply of its user's.
 pub(super) struct Reader {
     replies: Replies,
+    /// What this server writes of the reply, as of the last look.
+    live: Option<LastLive>,
     /// What reads the row for all readers here; made once a row was read that another server writes.
     follower: Option<Arc<Follower>>,
     user: String,
@@ -82,6 +85,7 @@ impl Reader {
         budget: MemoryBudget,
     ) -> Self {
         Self {
+            live: None,
             follower: None,
             replies: replies.clone(),
             user: user.to_owned(),
@@ -133,13 +137,14 @@ impl Reader {
             let poll = match self.distance {
                 Distance::Near => self.read_shared().await,
                 Distance::AtEnd(bytes) => Ok(Poll::AtEnd(bytes)),
-                Distance::Unknown | Distance::Far => self.read_row().await,
+                // Boxed, as is the end: a reader that waits for words has no room for what it does once or twice.
+                Distance::Unknown | Distance::Far => Box::pin(self.read_row()).await,
             };
             match poll {
                 Ok(Poll::Ready | Poll::Pending) => {}
                 Ok(Poll::Far) => self.distance = Distance::Far,
                 Ok(Poll::AtEnd(bytes)) => {
-                    if let Some(event) = self.end(bytes).await? {
+                    if let Some(event) = Box::pin(self.end(bytes)).await? {
                         return Ok(Some(event));
                     }
                     self.distance = Distance::Far;
@@ -154,22 +159,25 @@ impl Reader {
 
     /// Waits for news of an attempt that this server generates; `false` if it does not, or no longer.
     async fn read_live(&mut self) -> Result<bool, Error> {
-        let Some(live) = self.replies.live(self.id, self.position) else { return Ok(false) };
-        let mut extent = live.follow();
+        let last = self.live.take();
+        let Some((live, mut news)) = self.replies.live_after(last, self.id, self.position) else {
+            return Ok(false);
+        };
         loop {
-            let seen = *extent.borrow_and_update();
+            let is_closed = *news.borrow_and_update();
             let start = self.begin(live.attempt());
             let mut chunk = live.chunk(start, BOUNDS);
             if let Chunk::TooLarge(bytes) = chunk
                 && self.ready.is_empty()
             {
-                self.hold(bytes).await?;
+                Box::pin(self.hold(bytes)).await?;
                 chunk = live.chunk(start, Bounds { calls: bytes, ..BOUNDS });
             }
             if self.accept(start, chunk, true) {
+                self.live = Some((Arc::downgrade(&live), news));
                 return Ok(true);
             }
-            if seen.closed || extent.changed().await.is_err() {
+            if is_closed || news.changed().await.is_err() {
                 return Ok(false);
             }
         }

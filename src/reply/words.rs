@@ -84,19 +84,19 @@ impl Replies {
     /// Publishes what this server writes of a reply, while somebody reads it elsewhere.
     pub(super) async fn publish_words(&self, id: Uuid, live: &Live) -> Infallible {
         let mut readers = self.0.signals.subscribe(Channel::Readers(id));
-        let mut extent = live.follow();
+        let mut news = live.follow();
         loop {
             let asked = readers.next().await;
             let Some(mut position) = decode(&asked).map(|asked| live.place(asked)) else { continue };
             let mut until = Instant::now() + READERS_LEASE;
             while Instant::now() < until {
-                extent.borrow_and_update();
+                news.borrow_and_update();
                 let published = self.publish_from(id, live, position);
                 let more = published != position;
                 position = published;
                 let asked = tokio::select! {
                     asked = readers.next() => Some(asked),
-                    _ = extent.changed(), if !more => None,
+                    _ = news.changed(), if !more => None,
                     () = std::future::ready(()), if more => None,
                     () = sleep_until(until) => None,
                 };

@@ -1,20 +1,19 @@
-import { ASSISTANTS, completer, CONVERSATIONS, document, FEED, HITS, MESSAGES, QUOTAS, SETTINGS, USAGE } from './documents.js';
-import { CauserieError, isRetryable } from './error.js';
+import { ASSISTANTS, completer, CONVERSATIONS, document, FEED, HITS, MESSAGES, QUOTAS, rowsOf, SETTINGS, USAGE } from './documents.js';
+import { CauserieError } from './error.js';
 import type { Client, ClientOptions, ReplyStream, RequestOptions } from './interface.js';
 import { advance } from './reply.js';
-import { backoff, delay, resumed } from './resume.js';
+import { repeated, resumed } from './resume.js';
 import { createTransport } from './transport.js';
 import type { Assistant, ChangeEvent, Conversation, Message, Page, Quota, ReplyEvent, SearchHit, Settings, UsageDay } from './types.js';
 
-const PAGING = 'first: Int, after: String, last: Int, before: String';
+const PAGING = 'first:Int,after:String,last:Int,before:String';
 
 type Keyed = { readonly idempotencyKey?: string | undefined };
 
-/** A random key for a request. */
-export function newKey(): string {
-  const { crypto } = globalThis;
+/** The input with a random key, unless it has one. */
+export function keyed<Input extends object>(input: Input & Keyed): Input & { readonly idempotencyKey: string } {
   // Pages without TLS have no `randomUUID`.
-  return crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return { ...input, idempotencyKey: input.idempotencyKey ?? crypto.getRandomValues(new Uint32Array(4)).join('-') };
 }
 
 /** A client of one server, for one user. */
@@ -27,35 +26,21 @@ export function createClient(options: ClientOptions): Client {
   }
 
   function subscribe<Data>(document: string, variables = {}, { signal }: RequestOptions = {}, onOpen?: () => void) {
-    const stream = transport.stream({ query: complete(document), variables }, signal, onOpen);
-    return stream as AsyncGenerator<Data, void, undefined>;
+    return transport.stream({ query: complete(document), variables }, signal, onOpen) as AsyncGenerator<Data, void, undefined>;
   }
 
   async function mutate<Payload>(name: string, input: object, selection: string, options: RequestOptions = {}) {
-    const text = document('mutation', name, `input: ${inputOf(name)}!`, selection);
-    const keyed: Record<string, unknown> = { idempotencyKey: newKey(), ...defined(input) };
+    const text = document('mutation', name, `input:${inputOf(name)}!`, selection);
+    const variables = { input: keyed(input) };
     // The end of a reply may take its time.
-    const isAwaiting = /^(sendM|editM|reg|retry)/.test(name) && keyed['awaitReply'] !== false;
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        const data = await query<Record<string, Payload>>(text, { input: keyed }, { ...(isAwaiting && { timeout: 0 }), ...options });
-        return data[name]!;
-      } catch (error) {
-        if (attempt === 2 || !isRetryable(error)) throw error;
-        await delay(backoff(attempt, error), options.signal);
-      }
-    }
+    const isAwaiting = /^(send|edit|regenerate|retry)/.test(name) && (input as { readonly awaitReply?: boolean }).awaitReply !== false;
+    const given = { ...(isAwaiting && { timeout: 0 }), ...options };
+    return (await repeated(() => query<Record<string, Payload>>(text, variables, given), options.signal))[name]!;
   }
 
   /** Follows a reply over the field `name` of the subscriptions, to its end. */
-  async function* steps(
-    name: string,
-    parameters: string,
-    variables: Record<string, unknown>,
-    reply: Message | undefined,
-    signal: AbortSignal | undefined,
-  ): ReplyStream {
-    const text = document('subscription', name, `${parameters}, after: String`, '...ReplyEventFields');
+  async function* steps(name: string, parameters: string, variables: object, signal: AbortSignal | undefined, reply?: Message): ReplyStream {
+    const text = document('subscription', name, `${parameters},after:String`, '...ReplyEventFields');
     const events = resumed(
       async function* (after) {
         for await (const data of subscribe<Record<string, ReplyEvent>>(text, { ...variables, after }, { signal })) {
@@ -76,35 +61,28 @@ export function createClient(options: ClientOptions): Client {
 
   function request(name: string) {
     return (input: Keyed, { signal }: RequestOptions = {}): ReplyStream => {
-      const keyed = { idempotencyKey: newKey(), ...defined(input) };
-      return steps(name, `input: ${inputOf(name)}!`, { input: keyed }, undefined, signal);
+      return steps(name, `input:${inputOf(name)}!`, { input: keyed(input) }, signal);
     };
   }
 
   /** Reads one field. */
   async function read<Data>(field: string, parameters: string, selection: string, values: object, of?: RequestOptions) {
-    return (await query<Record<string, Data>>(document('query', field, parameters, selection), defined(values), of))[field]!;
+    return (await query<Record<string, Data>>(document('query', field, parameters, selection), values, of))[field]!;
   }
 
-  const message = (id: string, of?: RequestOptions) => read<Message | null>('message', 'id: ID!', '...MessageFields', { id }, of);
+  const message = (id: string, of?: RequestOptions) => read<Message | null>('message', 'id:ID!', '...MessageFields', { id }, of);
 
-  async function conversationAfter(name: string, input: object): Promise<Conversation> {
-    const payload = await mutate<{ conversation: Conversation }>(name, input, 'conversation { ...ConversationFields }');
-    return payload.conversation;
-  }
-
-  async function replyAfter(name: string, input: object): Promise<Message> {
-    return (await mutate<{ reply: Message }>(name, input, 'reply { ...MessageFields }')).reply;
+  /** Runs a mutation, and returns one row of what it answers. */
+  async function after<Row = Conversation>(name: string, input: object, field = 'conversation'): Promise<Row> {
+    return (await mutate<Record<string, Row>>(name, input, rowsOf(field)))[field]!;
   }
 
   /** Reads fields of the signed-in user. */
-  async function viewer<Fields>(selection: string, of?: RequestOptions, parameters = '', values = {}): Promise<Fields> {
-    return (await query<{ viewer: Fields }>(`query ${parameters} { viewer { ${selection} } }`, defined(values), of)).viewer;
-  }
+  const viewer = <Fields>(selection: string, of?: RequestOptions) => read<Fields>('viewer', '', selection, {}, of);
 
   return {
     query,
-    subscribe: (document, variables, of) => subscribe(document, variables, of),
+    subscribe,
     mutate,
     send: request('sendMessage'),
     edit: request('editMessage'),
@@ -116,47 +94,49 @@ export function createClient(options: ClientOptions): Client {
       if (!reply) throw new CauserieError('There is no such reply.', 'NOT_FOUND');
       yield { reply, event: undefined, cursor: reply.progressCursor };
       if (reply.progressCursor === null) return;
-      yield* steps('replyProgress', 'messageId: ID!', { messageId: reply.id }, reply, signal);
+      yield* steps('replyProgress', 'messageId:ID!', { messageId: reply.id }, signal, reply);
     },
 
-    stop: (messageId) => replyAfter('stopReply', { messageId }),
+    stop: (messageId) => after('stopReply', { messageId }, 'reply'),
 
     viewer: (of) => viewer('id changeCursor', of),
-    conversation: (id, of) => read<Conversation | null>('conversation', 'id: ID!', '...ConversationFields', { id }, of),
+    conversation: (id, of) => read<Conversation | null>('conversation', 'id:ID!', '...ConversationFields', { id }, of),
     conversations: (list = {}, of) =>
-      read<Page<Conversation>>('conversations', `filter: ConversationFilter, orderBy: ConversationOrder, ${PAGING}`, CONVERSATIONS, list, of),
+      read<Page<Conversation>>('conversations', `filter:ConversationFilter,orderBy:ConversationOrder,${PAGING}`, CONVERSATIONS, list, of),
     message,
-    messages: (list, of) => read<Page<Message>>('messages', `conversationId: ID!, leafId: ID, ${PAGING}`, MESSAGES, list, of),
+    messages: (list, of) => read<Page<Message>>('messages', `conversationId:ID!,leafId:ID,${PAGING}`, MESSAGES, list, of),
     async versions(id, of) {
-      const selection = 'siblings(last: 100) { nodes { ...MessageFields } }';
-      const found = await read<{ siblings: { nodes: Message[] } } | null>('message', 'id: ID!', selection, { id }, of);
+      const selection = 'siblings(last:100){nodes{...MessageFields}}';
+      const found = await read<{ siblings: { nodes: Message[] } } | null>('message', 'id:ID!', selection, { id }, of);
       return found?.siblings.nodes ?? [];
     },
     search: (text, list = {}, of) =>
-      read<Page<SearchHit>>('search', 'query: String!, first: Int, after: String, filter: SearchFilter', HITS, { query: text, ...list }, of),
+      read<Page<SearchHit>>('search', 'query:String!,first:Int,after:String,filter:SearchFilter', HITS, { query: text, ...list }, of),
 
-    createConversation: (input = {}) => conversationAfter('createConversation', input),
-    updateConversation: (input) => conversationAfter('updateConversation', input),
+    createConversation: (input = {}) => after('createConversation', input),
+    updateConversation: (input) => after('updateConversation', input),
     async deleteConversation(conversationId) {
       await mutate('deleteConversation', { conversationId }, 'deletedConversationId');
     },
-    restoreConversation: (conversationId) => conversationAfter('restoreConversation', { conversationId }),
-    fork: (messageId) => conversationAfter('forkConversation', { messageId }),
-    activate: (messageId) => conversationAfter('activateMessage', { messageId }),
-    deleteMessage: (messageId) => conversationAfter('deleteMessage', { messageId }),
-    markRead: (conversationId, upToMessageId) => conversationAfter('markRead', { conversationId, upToMessageId }),
-    assistants: async (of) => (await query<{ assistants: readonly Assistant[] }>(ASSISTANTS, {}, of)).assistants,
+    restoreConversation: (conversationId) => after('restoreConversation', { conversationId }),
+    fork: (messageId) => after('forkConversation', { messageId }),
+    activate: (messageId) => after('activateMessage', { messageId }),
+    deleteMessage: (messageId) => after('deleteMessage', { messageId }),
+    markRead: (conversationId, upToMessageId) => after('markRead', { conversationId, upToMessageId }),
+    assistants: (of) => read<readonly Assistant[]>('assistants', '', ASSISTANTS, {}, of),
     settings: (conversationId, of) =>
       conversationId === undefined
         ? viewer<Settings>('assistantId instructions', of)
-        : read<Settings | null>('conversation', 'id: ID!', SETTINGS, { id: conversationId }, of),
+        : read<Settings | null>('conversation', 'id:ID!', SETTINGS, { id: conversationId }, of),
     async configureViewer(input) {
-      await mutate('configureViewer', input, 'viewer { id }');
+      await mutate('configureViewer', input, 'viewer{id}');
     },
     quotas: async (of) => (await viewer<{ quotas: readonly Quota[] }>(QUOTAS, of)).quotas,
-    usage: async (since, until, of) =>
-      (await viewer<{ usage: readonly UsageDay[] }>(USAGE, of, '($since: Date!, $until: Date)', { since, until })).usage,
-    rate: (messageId, rating, comment) => replyAfter('rateReply', { messageId, rating, comment }),
+    async usage(since, until, of) {
+      type Found = { viewer: { usage: readonly UsageDay[] } };
+      return (await query<Found>(`query($since:Date!,$until:Date){viewer{${USAGE}}}`, { since, until }, of)).viewer.usage;
+    },
+    rate: (messageId, rating, comment) => after('rateReply', { messageId, rating, comment }, 'reply'),
 
     changes(since, { signal, onConnection } = {}) {
       return resumed(
@@ -177,9 +157,4 @@ export function createClient(options: ClientOptions): Client {
 
 function inputOf(field: string): string {
   return `${field[0]!.toUpperCase()}${field.slice(1)}Input`;
-}
-
-/** The values that are given: one that is `undefined` must not replace a default. */
-function defined(values: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

@@ -23,15 +23,14 @@ export class CauserieError extends Error {
 
   /** Milliseconds to wait before a repetition, if the server says so. */
   get retryAfter(): number | undefined {
-    const { retryAfter } = this.extensions;
-    return typeof retryAfter === 'number' ? retryAfter * 1000 : undefined;
+    return Number(this.extensions['retryAfter']) * 1000 || undefined;
   }
 }
 
 export function isRetryable(error: unknown): boolean {
-  return error instanceof CauserieError && error.isRetryable;
+  return (error as CauserieError | undefined)?.isRetryable === true;
 }
 
 export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof CauserieError && error.code === code;
+  return (error as CauserieError | undefined)?.code === code;
 }

@@ -31,8 +31,8 @@ export interface ClientOptions {
   /**
    * The user's token, or a function that returns it. The function is called before each request. When the server has
    * refused its last token, it is called once more with `true`, for all requests that were refused meanwhile: it must then
-   * return a new one, not one from a cache. If it fails, that counts as a lost connection, unless it throws a
-   * `CauserieError` of its own, such as one with the code `UNAUTHENTICATED`.
+   * return a new one, not one from a cache. If it fails, or takes longer than the request may, that counts as a lost
+   * connection, unless it throws a `CauserieError` of its own, such as one with the code `UNAUTHENTICATED`.
    */
   readonly token?: string | ((refused: boolean) => string | Promise<string>) | undefined;
   /** By default the `fetch` of the runtime. */
@@ -51,8 +51,9 @@ export interface ClientOptions {
   /** More fields that every conversation or message is to have, such as `messageCount`. */
   readonly fields?: { readonly conversation?: string | undefined; readonly message?: string | undefined } | undefined;
   /**
-   * After this many milliseconds without a byte an event stream counts as lost, and is resumed: by default 30,000. It
-   * must be longer than the server's `--keep-alive`.
+   * After this many milliseconds without a byte an event stream counts as lost, and is resumed: by default 30,000, of
+   * which the first byte may take 10,000. It must be longer than the server's `--keep-alive`. After a sleep of the
+   * computer that was longer, it is resumed within a second.
    */
   readonly silence?: number | undefined;
 }
@@ -68,7 +69,7 @@ export interface GraphQLResults extends AsyncIterable<GraphQLResult> {
 }
 export interface GraphQLResult {
   readonly data?: unknown;
-  readonly errors?: readonly { readonly message: string; readonly extensions?: Record<string, unknown> }[];
+  readonly errors?: readonly { readonly message: string; readonly extensions?: Record<string, unknown> | undefined }[] | undefined;
 }
 
 export interface RequestOptions {

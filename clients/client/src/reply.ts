@@ -1,4 +1,4 @@
-import type { Message, MessagePart, ReplyEvent } from './types.js';
+import type { Message, MessagePart, ReasoningPart, ReplyEvent, TextPart } from './types.js';
 
 /** The reply after an event. */
 export function advance(reply: Message, event: ReplyEvent): Message {
@@ -11,27 +11,24 @@ export function advance(reply: Message, event: ReplyEvent): Message {
     case 'ReplyRestarted':
       return { ...reply, status: 'GENERATING', parts: [], content: '' };
     case 'ReplyText':
-      return { ...reply, parts: append(reply.parts, 'TextPart', event.text), content: reply.content + event.text };
+      return { ...reply, parts: append(reply.parts, { __typename: 'TextPart', text: event.text }), content: reply.content + event.text };
     case 'ReplyReasoning':
-      return { ...reply, parts: append(reply.parts, 'ReasoningPart', event.text) };
+      return { ...reply, parts: append(reply.parts, { __typename: 'ReasoningPart', text: event.text, startedAt: now(), finishedAt: null }) };
     case 'ReplyToolCall':
       return { ...reply, parts: [...closed(reply.parts), event.toolCall] };
-    case 'ReplyEnded': {
+    case 'ReplyEnded':
       // The feed's has no parts, as they are here already.
-      const { parts = closed(reply.parts), content = reply.content } = event.reply as Partial<Message>;
-      return { ...event.reply, parts, content };
-    }
+      return { parts: closed(reply.parts), content: reply.content, ...(event.reply as Partial<Message>) } as Message;
     default:
       return reply;
   }
 }
 
-function append(parts: readonly MessagePart[], kind: 'TextPart' | 'ReasoningPart', text: string): readonly MessagePart[] {
+/** The parts with one more, or with its text in the last one if that is of its kind. */
+function append(parts: readonly MessagePart[], part: TextPart | ReasoningPart): readonly MessagePart[] {
   const last = parts.at(-1);
-  if (last?.__typename === kind) return [...parts.slice(0, -1), { ...last, text: last.text + text } as MessagePart];
-  const part: MessagePart =
-    kind === 'TextPart' ? { __typename: kind, text } : { __typename: kind, text, startedAt: now(), finishedAt: null };
-  return [...closed(parts), part];
+  if (last?.__typename !== part.__typename) return [...closed(parts), part];
+  return [...parts.slice(0, -1), { ...last, text: (last as typeof part).text + part.text } as MessagePart];
 }
 
 /** The parts, with the time of the last reasoning if that is over now. */

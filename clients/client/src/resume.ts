@@ -1,27 +1,12 @@
-import { hasCode, isRetryable, CauserieError } from './error.js';
-
-/** Waits, unless the signal is aborted first. */
-export function delay(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal?.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', abort);
-      resolve();
-    }, milliseconds);
-    if (signal?.aborted) abort();
-    else signal?.addEventListener('abort', abort, { once: true });
-  });
-}
+import { hasCode, isRetryable, type CauserieError } from './error.js';
+import { delay } from './limit.js';
 
 /**
  * How long to wait before the next attempt: what the server asks for, up to a minute, and a time that grows up to ten
  * seconds and is another one for each client, so that they do not all come back at once.
  */
 export function backoff(attempt: number, error?: unknown): number {
-  const asked = (error instanceof CauserieError && error.retryAfter) || 0;
+  const asked = (error as CauserieError | undefined)?.retryAfter || 0;
   return Math.min(Math.max(asked, 0), 60_000) + Math.min(10_000, 250 * 2 ** attempt) * (0.5 + Math.random() / 2);
 }
 
@@ -36,6 +21,19 @@ export function createPatience(signal: AbortSignal | undefined): (error: unknown
     attempt += 1;
     began = Date.now();
   };
+}
+
+/** Runs something up to three times, as long as the next attempt may succeed. */
+export async function repeated<Result>(run: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+  const wait = createPatience(signal);
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await run();
+    } catch (error) {
+      if (attempt === 2 || !isRetryable(error)) throw error;
+      await wait(error);
+    }
+  }
 }
 
 /**

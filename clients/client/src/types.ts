@@ -225,7 +225,7 @@ export interface UsageDay {
 }
 
 interface Keyed {
-  /** The key of this request, so that a repetition changes nothing. By default a new UUID. */
+  /** The key of this request, so that a repetition changes nothing. By default a random one. */
   readonly idempotencyKey?: string | undefined;
 }
 /** How an assistant is to write. What is left out is as the conversation says, or the model's. */

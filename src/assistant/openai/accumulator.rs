@@ -97,6 +97,9 @@ impl Accumulator {
             self.done = true;
             return Ok(());
         }
+        if let Some(chunk) = Chunk::of_text(data) {
+            return self.take_chunk(chunk, out);
+        }
         match serde_json::from_str(data) {
             Ok(value) => self.take_json(&value, out),
             Err(_) if self.has_ended() => Ok(()),
@@ -172,7 +175,10 @@ impl Accumulator {
         if let Some(error) = ProviderError::find(value) {
             return self.check(&error);
         }
-        let chunk = Chunk::read(value);
+        self.take_chunk(Chunk::read(value), out)
+    }
+
+    fn take_chunk(&mut self, chunk: Chunk, out: &mut VecDeque<Delta>) -> Result<(), TryError> {
         self.has_token |= chunk.has_token();
         if let (Model::Unknown, Some(model)) = (&self.model, chunk.model) {
             self.model = Model::Known(model.chars().filter(|c| *c != '\0').take(MAX_MODEL).collect());

@@ -1,8 +1,8 @@
 //! Any provider with an OpenAI-compatible `/chat/completions`.
 //!
 //! Providers agree on the outline and differ in everything else, so this client asks for little and forgives
-//! much: see `sse` for the framing, `chunk` for the fields and for tool calls in fragments, `think` for inline reasoning,
-//! `accumulator` for where a reply ends, and `error` for what went wrong.
+//! much: see `sse` for the framing, `chunk` for the fields and for tool calls in fragments, `text_chunk` for the usual
+//! chunk, `think` for inline reasoning, `accumulator` for where a reply ends, and `error` for what went wrong.
 
 mod accumulator;
 mod attempt;
@@ -16,6 +16,7 @@ mod request;
 mod response;
 mod retry;
 mod sse;
+mod text_chunk;
 mod think;
 
 use std::error::Error;

@@ -24,6 +24,7 @@ pub(super) struct TooLong;
 /// Reads events. Comments and events without data leave no trace.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
+    /// The beginning of a line whose end has not come.
     line: Vec<u8>,
     /// The last byte was a carriage return: a line feed right after it ends no further line.
     returned: bool,
@@ -46,11 +47,19 @@ impl Reader {
             if self.line.len() + line.len() > MAX_LINE {
                 return Err(TooLong);
             }
-            self.line.extend_from_slice(line);
-            let Some(ending) = rest.first() else { break };
+            let Some(ending) = rest.first() else {
+                self.line.extend_from_slice(line);
+                break;
+            };
             self.returned = *ending == b'\r';
             bytes = &rest[1..];
-            self.end_line(events)?;
+            if self.line.is_empty() {
+                self.end_line(line, events)?;
+                continue;
+            }
+            self.line.extend_from_slice(line);
+            let line = mem::take(&mut self.line);
+            self.end_line(&line, events)?;
         }
         Ok(())
     }
@@ -58,15 +67,14 @@ impl Reader {
     /// Takes the end of the bytes: an event that lacks its blank line, or its line's end, is complete now.
     pub(super) fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), TooLong> {
         if !self.line.is_empty() {
-            self.end_line(events)?;
+            let line = mem::take(&mut self.line);
+            self.end_line(&line, events)?;
         }
         self.dispatch(events);
         Ok(())
     }
 
-    fn end_line(&mut self, events: &mut Vec<Event>) -> Result<(), TooLong> {
-        let bytes = mem::take(&mut self.line);
-        let mut bytes = bytes.as_slice();
+    fn end_line(&mut self, mut bytes: &[u8], events: &mut Vec<Event>) -> Result<(), TooLong> {
         if !mem::replace(&mut self.begun, true) {
             bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         }

@@ -210,11 +210,16 @@ pub(crate) struct EventAnswer {
 }
 
 impl EventAnswer {
+    /// Whether its fields may need something beside.
+    pub(crate) fn needs_reading(&self) -> bool {
+        self.event.is_ok() && self.source.subscription.loads.count > 0
+    }
+
     /// Reads what its fields need beside.
     pub(crate) async fn read(mut self) -> Self {
         let Source { subscription, chat, loads } = &*self.source;
-        if let Ok(event) = &self.event
-            && subscription.loads.count > 0
+        if self.needs_reading()
+            && let Ok(event) = &self.event
         {
             let walk = |json: &mut Json<'_>| subscription.plan.write(event, json);
             self.loaded = Some(Loaded::all(chat, loads.clone(), walk).await);

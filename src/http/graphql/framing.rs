@@ -86,6 +86,9 @@ impl Framing {
     }
 }
 
+/// How many bytes an answer with a word has, and what is around it.
+const PIECE_BYTES: usize = 512;
+
 const COMMENT: &[u8] = b":\n\n";
 
 /// Browsers pass an event on only if it has data, be it empty.
@@ -102,7 +105,8 @@ fn part(content: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 }
 
 fn write(before: &[u8], content: impl FnOnce(&mut Vec<u8>), after: &[u8]) -> Vec<u8> {
-    let mut bytes = before.to_vec();
+    let mut bytes = Vec::with_capacity(PIECE_BYTES);
+    bytes.extend_from_slice(before);
     content(&mut bytes);
     bytes.extend_from_slice(after);
     bytes

@@ -17,6 +17,7 @@ mod shutdown;
 mod sizes;
 mod slow_reader;
 mod socket;
+mod streams;
 mod values;
 mod ways;
 mod wire;

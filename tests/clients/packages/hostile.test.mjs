@@ -233,6 +233,28 @@ test('requests that are refused together share one new token', async () => {
   assert.equal(asked.filter(Boolean).length, 1);
 });
 
+test('a token that never comes is a lost connection, and is asked for again', async () => {
+  let asked = 0;
+  const token = () => ((asked += 1) > 2 ? server.token : new Promise(() => {}));
+  const client = createClient({ url: `${server.url}/graphql`, token, silence: 1000 });
+  await assert.rejects(client.viewer({ timeout: 100 }), { code: 'NETWORK', isRetryable: true });
+  for await (const { reply } of client.send({ content: 'Patient' })) if (reply.status === 'COMPLETE') break;
+  assert.ok(asked > 2);
+});
+
+test('a new token may take longer than a connection, and whoever refuses it is heard', async () => {
+  const token = async (isRefused) => {
+    if (!isRefused) return 'expired';
+    await delay(1500);
+    throw new CauserieError('Sign in again.', 'UNAUTHENTICATED');
+  };
+  const iterate = () => assert.fail('there is no reason for sockets');
+  const page = replicaOf(createClient({ url: `${server.url}/graphql`, token, iterate, blockedAfter: 500 }));
+  await until(page, () => page.status === 'signed-out', 5000);
+  const client = createClient({ url: `${server.url}/graphql`, token, iterate, blockedAfter: 500 });
+  await assert.rejects(drain(client.subscribe(QUERY)), { code: 'UNAUTHENTICATED' });
+});
+
 test('a message waits while no token can be had, and is sent once there is one', async () => {
   let fails = true;
   const token = async () => {

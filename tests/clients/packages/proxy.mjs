@@ -5,6 +5,8 @@ import { connect, createServer } from 'node:net';
 /** Connections lead to the targets in turn. */
 export async function startProxy(...targets) {
   const sockets = new Set();
+  /** Those whose other end is not told of anything any more. */
+  const lost = new Set();
   let isUp = true;
   let count = 0;
   const server = createServer((client) => {
@@ -16,7 +18,7 @@ export async function startProxy(...targets) {
       socket.on('error', () => {});
       socket.on('close', () => {
         sockets.delete(socket);
-        other.destroy();
+        if (!lost.delete(socket)) other.destroy();
       });
       socket.pipe(other);
     }
@@ -29,6 +31,10 @@ export async function startProxy(...targets) {
     /** Breaks every connection. */
     cut() {
       for (const socket of sockets) socket.destroy();
+    },
+    /** Loses what every connection carries, without closing it, as a network has that forgot it while a computer slept. */
+    swallow() {
+      for (const socket of sockets) lost.add(socket.unpipe().resume());
     },
     down() {
       isUp = false;

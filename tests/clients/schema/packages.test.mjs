@@ -66,8 +66,8 @@ test('the types of @causerie/client fit the schema, and its fragments select wha
   writeFileSync(join(directory, 'print.ts'), `
     import { ASSISTANTS, completer, QUOTAS, SETTINGS, USAGE } from '${source}/documents.js';
     declare const process: { stdout: { write(text: string): void } };
-    process.stdout.write('query Own ($since: Date!, $until: Date) ' + ASSISTANTS.slice(0, -1)
-      + ' viewer { ' + QUOTAS + USAGE + ' } conversation(id: "") { ' + SETTINGS + ' } } ');
+    process.stdout.write('query Own ($since: Date!, $until: Date) { assistants { ' + ASSISTANTS
+      + ' } viewer { ' + QUOTAS + USAGE + ' } conversation(id: "") { ' + SETTINGS + ' } } ');
     process.stdout.write(completer()('query Types { message(id: "") { ...MessageFields conversation { ...ConversationFields } } }'));
   `);
   const options = ['--skipLibCheck', '--strict', '--moduleResolution', 'bundler', '--module', 'esnext', '--target', 'es2022'];

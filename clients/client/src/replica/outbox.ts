@@ -1,7 +1,8 @@
-import { newKey } from '../client.js';
+import { keyed } from '../client.js';
+import { rowsOf } from '../documents.js';
 import { hasCode, isRetryable } from '../error.js';
-import { backoff } from '../resume.js';
 import type { Client, OutboxStorage, OutgoingMessage } from '../interface.js';
+import { backoff } from '../resume.js';
 import type { Conversation, Message, SendMessageInput } from '../types.js';
 
 export interface Sent {
@@ -26,23 +27,7 @@ export function createOutbox(
   let attempt = 0;
   let isOpen = false;
 
-  const kept: OutgoingMessage[] = [];
-  for (const name of Array.from({ length: storage?.length ?? 0 }, (_, index) => storage!.key(index)!)) {
-    if (!name.startsWith(prefix)) continue;
-    try {
-      const entry = JSON.parse(storage!.getItem(name)!) as OutgoingMessage;
-      if (entry.content) {
-        kept.push(entry);
-        continue;
-      }
-    } catch {
-      // It is nothing of ours.
-    }
-    // That, and what was taken back.
-    storage!.removeItem(name);
-  }
-  kept.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
-  for (const entry of kept) entries.set(entry.key, entry.state === 'failed' ? entry : { ...entry, state: 'waiting' });
+  for (const entry of keptIn(storage, prefix)) entries.set(entry.key, entry);
 
   const resolve = (id: string) => started.get(id) ?? id;
   const threadOf = ({ key, conversationId }: OutgoingMessage) => resolve(conversationId ?? key);
@@ -85,8 +70,8 @@ export function createOutbox(
     if (state !== 'sending') put({ ...entry, state: 'sending', error: undefined });
     try {
       const input = { ...message, idempotencyKey: key, awaitReply: false, conversationId: conversationId ?? undefined };
-      const selection = 'conversation { ...ConversationFields } message { ...MessageFields } reply { ...MessageFields }';
-      const sent = await client.mutate<Sent>('sendMessage', input, selection);
+      // The connection that is taken for it may be dead since a sleep: then another one is tried soon.
+      const sent = await client.mutate<Sent>('sendMessage', input, rowsOf('conversation message reply'), { timeout: 10_000 });
       inFlight.delete(key);
       attempt = 0;
       if (conversationId === null) {
@@ -114,7 +99,8 @@ export function createOutbox(
     has: (key: string) => entries.get(key)?.conversationId === null,
     of: (id: string) => [...entries.values()].filter((entry) => threadOf(entry) === resolve(id)),
 
-    add({ idempotencyKey: key = newKey(), conversationId, ...input }: SendMessageInput): OutgoingMessage {
+    add(given: SendMessageInput): OutgoingMessage {
+      const { idempotencyKey: key, conversationId, ...input } = keyed(given);
       const id = conversationId === undefined ? null : resolve(conversationId);
       const entry: OutgoingMessage = { ...input, key, conversationId: id, createdAt: new Date().toISOString(), state: 'sending' };
       put(entry);
@@ -149,4 +135,21 @@ export function createOutbox(
       clearTimeout(timer);
     },
   };
+}
+
+/** The messages that a storage has kept, oldest first. What is nothing of ours there, or was taken back, is removed. */
+function keptIn(storage: OutboxStorage | undefined, prefix: string): OutgoingMessage[] {
+  const kept: OutgoingMessage[] = [];
+  const names = Array.from({ length: storage?.length ?? 0 }, (_, index) => storage!.key(index)!);
+  for (const name of names.filter((name) => name.startsWith(prefix))) {
+    let entry: OutgoingMessage | undefined;
+    try {
+      entry = JSON.parse(storage!.getItem(name)!) as OutgoingMessage;
+    } catch {
+      // It is nothing of ours.
+    }
+    if (entry?.content) kept.push(entry.state === 'failed' ? entry : { ...entry, state: 'waiting' });
+    else storage!.removeItem(name);
+  }
+  return kept.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
 }

@@ -22,8 +22,9 @@ use crate::http::problem::problem;
 
 const PROTOCOL: &str = "graphql-transport-ws";
 
-/// How many bytes a socket's buffers hold. Most sockets are quiet most of the time.
-const BUFFER_BYTES: usize = 8 * 1024;
+/// How many bytes a socket reads at a time. Most sockets are quiet most of the time, and what is to be read into is filled
+/// with zeros whenever the socket is looked at.
+const BUFFER_BYTES: usize = 2 * 1024;
 
 /// The version of the protocol below, which no newer one has followed.
 const VERSION: &str = "13";

@@ -1,6 +1,7 @@
 //! A socket from its opening to its end, and what it does with each message of its client.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -8,7 +9,7 @@ use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::close::Close;
 use super::message::{Incoming, Outgoing};
@@ -70,6 +71,8 @@ pub(super) struct Session {
     unanswered: u32,
     idle_since: Instant,
     ping_at: Instant,
+    /// Ends when a ping, or the end of the session, may be due. It is not moved for each event.
+    alarm: Pin<Box<Sleep>>,
 }
 
 impl Session {
@@ -93,6 +96,7 @@ impl Session {
             unanswered: 0,
             idle_since: now,
             ping_at,
+            alarm: Box::pin(sleep_until(now)),
         }
     }
 
@@ -127,6 +131,10 @@ impl Session {
 
     async fn step(&mut self) -> Result<(), End> {
         let (deadline, at_deadline) = self.deadline();
+        let due = deadline.min(self.ping_at);
+        if due < self.alarm.deadline() {
+            self.alarm.as_mut().reset(due);
+        }
         let streams = &self.app.0.streams;
         tokio::select! {
             event = self.events.recv() => match event {
@@ -138,8 +146,14 @@ impl Session {
                 Some(Err(error)) => Err(Close::misread(&error).map_or(End::Disconnected, End::Close)),
                 None => Err(End::Disconnected),
             },
-            () = sleep_until(deadline) => Err(at_deadline.into()),
-            () = sleep_until(self.ping_at) => self.ping().await,
+            () = &mut self.alarm => match Instant::now() {
+                now if now >= deadline => Err(at_deadline.into()),
+                now if now >= self.ping_at => self.ping().await,
+                _ => {
+                    self.alarm.as_mut().reset(due);
+                    Ok(())
+                }
+            },
             () = streams.closing.cancelled() => {
                 while let Ok(event) = self.events.try_recv() {
                     self.forward(event).await?;
@@ -170,6 +184,7 @@ impl Session {
         }
         self.unanswered += 1;
         self.ping_at = Instant::now() + self.app.0.options.limits.keep_alive;
+        self.alarm.as_mut().reset(self.ping_at);
         Ok(self.send(Message::Ping(Bytes::new())).await?)
     }
 

@@ -2,7 +2,7 @@ import { useAuiState } from '@assistant-ui/react';
 import { useCauserieMetadata } from '@causerie/assistant-ui';
 import type { Message } from '@causerie/client';
 import type { ReactElement } from 'react';
-import { ActionBarPrimitive, MessagePrimitive } from '../primitives';
+import { ActionBarPrimitive } from '../primitives';
 import { Icon } from '../shared/Icon';
 import { notify } from '../shared/notices';
 import { reason } from '../shared/reason';
@@ -22,13 +22,11 @@ export function Reply(): ReactElement | null {
   if (!message) return null;
   const running = message.status === 'GENERATING' || message.status === 'QUEUED';
   return (
-    <MessagePrimitive.Root asChild>
-      <article className={isLast ? 'message reply last' : 'message reply'} aria-label={texts.message.by.ASSISTANT} aria-busy={running}>
-        <Parts />
-        <Status message={message} />
-        {!running && <Actions message={message} />}
-      </article>
-    </MessagePrimitive.Root>
+    <article className={isLast ? 'message reply last' : 'message reply'} aria-label={texts.message.by.ASSISTANT} aria-busy={running}>
+      <Parts />
+      <Status message={message} />
+      {!running && <Actions message={message} />}
+    </article>
   );
 }
 
@@ -74,7 +72,7 @@ function Actions({ message }: { message: Message }): ReactElement {
   };
   const isEmpty = message.parts.length === 0;
   return (
-    <ActionBarPrimitive.Root className="actions">
+    <div className="actions">
       {!isEmpty && <CopyMessage />}
       <ActionBarPrimitive.Reload className="icon" aria-label={regenerate} title={regenerate}>
         <Icon name="refresh" />
@@ -94,6 +92,6 @@ function Actions({ message }: { message: Message }): ReactElement {
       )}
       <Versions message={message} />
       <Took message={message} />
-    </ActionBarPrimitive.Root>
+    </div>
   );
 }

@@ -19,13 +19,13 @@ export function UserMessage(): ReactElement | null {
   return (
     <Said>
       <MessagePrimitive.Parts components={PARTS} />
-      <ActionBarPrimitive.Root className="actions">
+      <div className="actions">
         <CopyMessage />
         <ActionBarPrimitive.Edit className="icon" aria-label={texts.actions.edit} title={texts.actions.edit}>
           <Icon name="edit" />
         </ActionBarPrimitive.Edit>
         <Versions message={message} />
-      </ActionBarPrimitive.Root>
+      </div>
     </Said>
   );
 }
@@ -48,9 +48,5 @@ export function Editor(): ReactElement {
 
 function Said({ children }: { children: ReactNode }): ReactElement {
   const texts = useTexts();
-  return (
-    <MessagePrimitive.Root asChild>
-      <article className="message user" aria-label={texts.message.by.USER}>{children}</article>
-    </MessagePrimitive.Root>
-  );
+  return <article className="message user" aria-label={texts.message.by.USER}>{children}</article>;
 }
