@@ -55,6 +55,8 @@ on_both_databases! {
         filler.siblings("ann", &wide, 2, MANY / 2).await;
         let other = create(&server.user("ben")).await;
         filler.messages("ben", &other, 3, MANY).await;
+        // Most conversations are short, so that a long one is a surprise.
+        filler.crowd(MANY / 10).await;
         filler.raise_revisions(2 * MANY).await;
         filler.analyze().await;
         server.take_all_statements();

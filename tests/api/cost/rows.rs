@@ -116,6 +116,47 @@ impl Filler {
         self.connection.execute_unprepared(&sql).await.unwrap();
     }
 
+    /// Adds `count` conversations of ten messages each, of 200 users.
+    pub async fn crowd(&self, count: u32) {
+        let (id, ids, json, numbers, ten) = if self.is_postgres {
+            (
+                "('c' || lpad(to_hex(n), 31, '0'))::uuid",
+                ["k", "k - 1"].map(|k| format!("('d' || lpad(to_hex(n * 16 + {k}), 31, '0'))::uuid")),
+                "'[]'::jsonb",
+                format!("generate_series(1, {count}) AS n"),
+                "generate_series(1, 10) AS k".to_owned(),
+            )
+        } else {
+            (
+                "CAST(printf('c%015d', n) AS BLOB)",
+                ["k", "k - 1"].map(|k| format!("CAST(printf('d%015d', n * 16 + {k}) AS BLOB)")),
+                "'[]'",
+                Self::series(count),
+                Self::series(10).replace("SELECT n FROM s)", "SELECT n AS k FROM s)"),
+            )
+        };
+        let [own, parent] = ids;
+        let (flag, instant) = if self.is_postgres {
+            ("true", "TIMESTAMPTZ '2026-01-01T00:00:00Z'")
+        } else {
+            ("1", "'2026-01-01T00:00:00.000+00:00'")
+        };
+        let sql = format!(
+            "INSERT INTO account (user_id, revision, created_at)
+             SELECT DISTINCT 'crowd ' || n % 200, 1000, {instant} FROM {numbers};
+             INSERT INTO conversation (user_id, id, title, title_key, title_origin, last_position, created_at, updated_at,
+                 revision)
+             SELECT 'crowd ' || n % 200, {id}, 'one', 'one', 'USER', 10, {instant}, {instant}, n FROM {numbers};
+             INSERT INTO message (user_id, id, conversation_id, parent_id, position, active, role, status, content,
+                 assistant_id, parts, created_at, finished_at, created_revision, revision)
+             SELECT 'crowd ' || n % 200, {own}, {id}, CASE WHEN k = 1 THEN NULL ELSE {parent} END, k, {flag},
+                 CASE k % 2 WHEN 1 THEN 'USER' ELSE 'ASSISTANT' END, 'COMPLETE', 'message ' || k,
+                 CASE k % 2 WHEN 0 THEN 'default' END, {json}, {instant}, {instant}, n * 16 + k, n * 16 + k
+             FROM {numbers} CROSS JOIN {ten}"
+        );
+        self.connection.execute_unprepared(&sql).await.unwrap();
+    }
+
     /// Gives `user` `count` tombstones of messages of `conversation`.
     pub async fn deleted_messages(&self, user: &str, conversation: &str, space: u32, count: u32) {
         let (id, conversation, numbers) = if self.is_postgres {
