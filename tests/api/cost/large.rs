@@ -67,13 +67,7 @@ on_both_databases! {
         assert!(statements.len() > 40, "{}", statements.len());
         let mut excess = Vec::new();
         for statement in statements.into_values().filter(is_measurable) {
-            let (cost, allowed, plan) = match statement.db_backend {
-                DbBackend::Postgres => {
-                    let (buffers, plan) = buffers(&filler, &statement).await;
-                    (buffers, BUFFERS, plan)
-                }
-                _ => (steps(&filler, &statement).await, STEPS, String::new()),
-            };
+            let (cost, allowed, plan) = measure(&filler, &statement, [BUFFERS, STEPS]).await;
             if cost > allowed {
                 excess.push(format!("{cost} > {allowed}: {}\n{plan}", statement.sql));
             }
@@ -103,13 +97,7 @@ on_both_databases! {
         let mut statements = 0;
         for statement in server.take_all_statements().iter().filter(|it| is_measurable(it)) {
             statements += 1;
-            let (cost, allowed, plan) = match statement.db_backend {
-                DbBackend::Postgres => {
-                    let (buffers, plan) = buffers(&filler, statement).await;
-                    (buffers, END_BUFFERS, plan)
-                }
-                _ => (steps(&filler, statement).await, STEPS, String::new()),
-            };
+            let (cost, allowed, plan) = measure(&filler, statement, [END_BUFFERS, STEPS]).await;
             assert!(cost <= allowed, "{cost} > {allowed}: {}\n{plan}", statement.sql);
         }
         assert!(statements > 2, "{statements}");
@@ -154,13 +142,7 @@ on_both_databases! {
             server.take_all_statements().into_iter().filter(|statement| statement.sql.contains("change_key")).collect();
         assert!(statements.len() <= pages + 2 * MANY as usize / 1000, "{} statements", statements.len());
         for statement in statements.iter().step_by(10) {
-            let (cost, allowed, plan) = match statement.db_backend {
-                DbBackend::Postgres => {
-                    let (buffers, plan) = buffers(&filler, statement).await;
-                    (buffers, PAGE_BUFFERS, plan)
-                }
-                _ => (steps(&filler, statement).await, PAGE_STEPS, String::new()),
-            };
+            let (cost, allowed, plan) = measure(&filler, statement, [PAGE_BUFFERS, PAGE_STEPS]).await;
             assert!(cost <= allowed, "{cost} > {allowed}: {}\n{plan}", statement.sql);
         }
     }
@@ -239,6 +221,15 @@ fn is_measurable(statement: &Statement) -> bool {
     let makes_rows =
         sql.trim_start().starts_with("INSERT") && sql.contains("VALUES") && !sql.contains("account");
     !makes_rows && !sql.contains("INSERT INTO message (") && !sql.contains("COUNT(*) OVER")
+}
+
+/// What a statement costs, which of the two bounds holds for that, and its plan: PostgreSQL's pages, or SQLite's steps.
+async fn measure(filler: &Filler, statement: &Statement, [pages, most]: [u64; 2]) -> (u64, u64, String) {
+    if statement.db_backend == DbBackend::Postgres {
+        let (buffers, plan) = buffers(filler, statement).await;
+        return (buffers, pages, plan);
+    }
+    (steps(filler, statement).await, most, String::new())
 }
 
 /// How many pages PostgreSQL looks at for a statement with the plan that it settles on for all values, and that plan.

@@ -1,9 +1,10 @@
 //! What is half done when something else happens: nothing stays reserved, and what was asked of a model is charged.
 
-use causerie::assistant::TitleAssistant;
 use serde_json::{Value, json};
 
-use super::{ask, catalog, check_sums, days, ended, entries, finish, price, server, used};
+use super::{
+    ask, catalog, check_sums, days, ended, entries, finish, price, server, server_with_titles, used,
+};
 use crate::support::{Client, ScriptedAssistant, Settings, TestDatabase, TestServer, on_both_databases};
 
 const DELETE: &str =
@@ -24,11 +25,7 @@ async fn without_replies(database: &TestDatabase) -> TestServer {
 
 on_both_databases! {
     async fn a_title_that_is_cut_by_the_stop_of_its_server_is_charged(database) {
-        let (assistant, script) = ScriptedAssistant::new();
-        let (writer, titles) = ScriptedAssistant::new();
-        let titles_by = TitleAssistant { assistant_id: "default".to_owned(), writer };
-        let catalog = catalog(assistant, price(), &[]).with_titles(Some(titles_by));
-        let server = TestServer::with(&database, Settings { catalog: Some(catalog), ..Settings::default() }).await;
+        let (server, script, titles) = server_with_titles(&database).await;
         let ann = server.user("ann");
         let sent = ask(&ann, "sixteen letters!", json!({})).await;
         finish(&script.next().await, used(10, 0, 1));

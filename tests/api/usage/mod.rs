@@ -11,7 +11,9 @@ mod reported;
 mod reports;
 mod settling;
 
-use causerie::assistant::{Assistant, Catalog, DEFAULT_ID, Delta, FinishReason, Profile, Usage};
+use causerie::assistant::{
+    Assistant, Catalog, DEFAULT_ID, Delta, FinishReason, Profile, TitleAssistant, Usage,
+};
 use causerie::usage::{Calendar, Price, Quota};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
@@ -41,6 +43,16 @@ async fn server(database: &TestDatabase, quotas: &[Value]) -> (TestServer, Scrip
     let calendar = catalog.ledger().calendar.clone();
     let server = TestServer::with(database, Settings { catalog: Some(catalog), ..Settings::default() }).await;
     (server, script, calendar)
+}
+
+/// The same without quotas, with another model for titles.
+async fn server_with_titles(database: &TestDatabase) -> (TestServer, ScriptedAssistant, ScriptedAssistant) {
+    let (assistant, script) = ScriptedAssistant::new();
+    let (writer, titles) = ScriptedAssistant::new();
+    let titles_by = TitleAssistant { assistant_id: DEFAULT_ID.to_owned(), writer };
+    let catalog = catalog(assistant, price(), &[]).with_titles(Some(titles_by));
+    let server = TestServer::with(database, Settings { catalog: Some(catalog), ..Settings::default() }).await;
+    (server, script, titles)
 }
 
 fn used(input: u64, cached: u64, output: u64) -> Usage {

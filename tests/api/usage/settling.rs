@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use causerie::assistant::{Delta, Failure, FailureCode, TitleAssistant, Usage};
+use causerie::assistant::{Delta, Failure, FailureCode, Usage};
 use causerie::trash;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use super::{ask, catalog, check_sums, days, ended, entries, finish, price, server, used};
+use super::{
+    ask, catalog, check_sums, days, ended, entries, finish, price, server, server_with_titles, used,
+};
 use crate::support::{ScriptedAssistant, Settings, TestServer, on_both_databases};
 
 const STOP: &str = "mutation($id: ID!) { stopReply(input: { messageId: $id }) { reply { status } } }";
@@ -173,11 +175,7 @@ on_both_databases! {
     }
 
     async fn a_title_is_settled_beside_its_reply(database) {
-        let (assistant, script) = ScriptedAssistant::new();
-        let (writer, titles) = ScriptedAssistant::new();
-        let titles_by = TitleAssistant { assistant_id: "default".to_owned(), writer };
-        let catalog = catalog(assistant, price(), &[]).with_titles(Some(titles_by));
-        let server = TestServer::with(&database, Settings { catalog: Some(catalog), ..Settings::default() }).await;
+        let (server, script, titles) = server_with_titles(&database).await;
         let ann = server.user("ann");
         let sent = ask(&ann, "sixteen letters!", json!({})).await;
         finish(&script.next().await, used(10, 0, 1));
@@ -193,11 +191,7 @@ on_both_databases! {
     }
 
     async fn a_reply_whose_end_the_database_has_lost_is_charged_again_after_its_title(database) {
-        let (assistant, script) = ScriptedAssistant::new();
-        let (writer, titles) = ScriptedAssistant::new();
-        let titles_by = TitleAssistant { assistant_id: "default".to_owned(), writer };
-        let catalog = catalog(assistant, price(), &[]).with_titles(Some(titles_by));
-        let server = TestServer::with(&database, Settings { catalog: Some(catalog), ..Settings::default() }).await;
+        let (server, script, titles) = server_with_titles(&database).await;
         let ann = server.user("ann");
         let sent = ask(&ann, "sixteen letters!", json!({})).await;
         finish(&script.next().await, used(10, 0, 1));
