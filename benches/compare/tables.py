@@ -1,5 +1,6 @@
 """The seeded rows, as the tables of the server and of the peer have them."""
 
+import json
 import uuid
 
 import rows
@@ -11,7 +12,7 @@ CONVERSATION = (
 )
 MESSAGE = (
     "message (user_id, id, conversation_id, parent_id, position, active, role, assistant_id, status, content,"
-    " finish_reason, attempt, created_at, finished_at, created_revision, revision)"
+    " finish_reason, usage, attempt, created_at, finished_at, created_revision, revision)"
 )
 
 # What somebody writes by hand: enough for the three operations, and fast at them.
@@ -50,9 +51,15 @@ def ours(seeded, identify=str):
             reply = role == "assistant"
             yield (user, message(number), conversation(thread), message(number - 1) if position > 1 else None, position,
                    True, role.upper(), "default" if reply else None, "COMPLETE", text, "STOP" if reply else None,
-                   int(reply), created, created, position, position)
+                   usage(position, text) if reply else None, int(reply), created, created, position, position)
 
     return [(ACCOUNT, accounts()), (CONVERSATION, conversations()), (MESSAGE, messages())]
+
+
+def usage(position, text):
+    """What a reply has taken, which each one says that a server has written."""
+    output = len(text) // 4
+    return json.dumps({"input_tokens": min(position - 1, 200) * output, "output_tokens": output})
 
 
 def peer(seeded, identify=str):
