@@ -133,9 +133,10 @@ impl Chat {
         self.replies.lease_or_queue(&mut reply, permit.as_ref(), write.now);
         if let Some(permit) = permit {
             let NewReply { after, text, .. } = asked;
-            let turn = NewTurn { after, text: text.to_owned(), instructions: context.instructions };
+            let (text, instructions) = (text.to_owned(), context.instructions);
+            let turn = NewTurn { after, text, instructions, preceding: None };
             // Without a text it is made again.
-            let turn = (!text.is_empty()).then_some(turn);
+            let turn = (!turn.text.is_empty()).then_some(turn);
             self.generate_after_commit(write, Claim { reply: reply.clone(), permit, turn });
         }
         Ok(reply)

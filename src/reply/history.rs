@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use sea_orm::FromQueryResult;
 
+use super::preceding::Preceding;
 use crate::assistant::Speaker;
 use crate::database::{Database, models};
 use crate::entity::message::{self, Role, Status};
@@ -102,6 +103,8 @@ pub(crate) struct NewTurn {
     /// The user's text.
     pub(crate) text: String,
     pub(crate) instructions: Instructions,
+    /// What was said before, if it was read.
+    pub(crate) preceding: Option<Preceding>,
 }
 
 /// What was read for a prompt.
@@ -110,9 +113,9 @@ pub(super) struct Read {
     pub(super) said: Vec<Said>,
     pub(super) instructions: Instructions,
     /// Whether the texts may be kept: they lead to the reply without a gap, and none of them can change.
-    is_lasting: bool,
+    pub(super) is_lasting: bool,
     /// Whether they are all that there is.
-    is_whole: bool,
+    pub(super) is_whole: bool,
 }
 
 #[derive(FromQueryResult)]

@@ -1,5 +1,7 @@
 //! The prompt: what the assistant is given of a conversation.
 
+use uuid::Uuid;
+
 use super::Replies;
 use super::ending::Ending;
 use super::history::{History, Instructions, NewTurn, OVERHEAD, Read, Said};
@@ -11,7 +13,7 @@ use crate::error::Error;
 const TOKENS_PER_MESSAGE: u32 = 4;
 
 /// The most bytes that the estimate counts as one token.
-const BYTES_PER_TOKEN: u32 = 4;
+pub(super) const BYTES_PER_TOKEN: u32 = 4;
 
 const _: () = assert!(OVERHEAD == TOKENS_PER_MESSAGE * BYTES_PER_TOKEN);
 
@@ -22,23 +24,29 @@ pub(super) struct Loaded {
 }
 
 impl Replies {
+    /// Whether this server has kept what was said in a conversation of `user`. It may be that of another branch.
+    pub(crate) fn has_history(&self, user: &str, conversation: Uuid) -> bool {
+        self.0.histories.has(user, conversation)
+    }
+
     /// The prompt for `reply`, which `profile` is to write, if `turn` asks for it and this server has kept the history
-    /// before that.
+    /// before that, or has read it with the write.
     pub(super) fn known_prompt(
         &self,
         reply: &message::Model,
         profile: &Profile,
         turn: NewTurn,
     ) -> Option<Loaded> {
-        let NewTurn { after, text, instructions } = turn;
-        let mut history = match after {
-            Some(last) => self.0.histories.take(&reply.user_id, last)?,
-            None => History::default(),
-        };
+        let NewTurn { after, text, instructions, preceding } = turn;
         let bytes = budget_bytes(profile);
-        if !history.suffices(bytes) {
-            return None;
-        }
+        let kept = match after {
+            Some(last) => self.0.histories.take(&reply.user_id, reply.conversation_id, last),
+            None => Some(History::default()),
+        };
+        let Some(mut history) = kept.filter(|history| history.suffices(bytes)) else {
+            let read = preceding?.followed_by(text, reply.position - 1, instructions)?;
+            return Some(loaded(reply, profile, read));
+        };
         history.push(Speaker::User, text);
         history.trim(bytes);
         let turns = assemble(profile, &instructions, history.newest_first());
@@ -55,9 +63,7 @@ impl Replies {
         let rows = i64::from(profile.context_tokens / TOKENS_PER_MESSAGE + 1);
         let bytes = budget_bytes(profile);
         let read = Read::of(&self.0.database, reply, rows, i64::try_from(bytes).unwrap_or(i64::MAX)).await?;
-        let turns = assemble(profile, &read.instructions, read.said.iter());
-        let prompt = Prompt { turns, parameters: parameters(profile, reply) };
-        Ok(Loaded { prompt, history: read.into_history(bytes) })
+        Ok(loaded(reply, profile, read))
     }
 
     /// Keeps the `history` that led to `reply`, with its text, if it is complete: a reply that is not may be begun again.
@@ -65,9 +71,16 @@ impl Replies {
         let text = &ending.draft.content;
         if ending.status == Status::Complete && !text.is_empty() {
             history.push(Speaker::Assistant, text.clone());
-            self.0.histories.keep(&reply.user_id, reply.id, history);
+            self.0.histories.keep(&reply.user_id, reply.conversation_id, reply.id, history);
         }
     }
+}
+
+/// The prompt of what was `read`.
+fn loaded(reply: &message::Model, profile: &Profile, read: Read) -> Loaded {
+    let turns = assemble(profile, &read.instructions, read.said.iter());
+    let prompt = Prompt { turns, parameters: parameters(profile, reply) };
+    Loaded { prompt, history: read.into_history(budget_bytes(profile)) }
 }
 
 /// How many bytes of texts may fit what `profile` is shown.

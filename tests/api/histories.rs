@@ -259,6 +259,38 @@ on_both_databases! {
         }
     }
 
+    async fn what_another_server_has_written_is_read_with_a_send_that_is_one_statement(database) {
+        let (first, first_script) = start(&database, 8 << 20).await;
+        let (other, script) = start(&database, 8 << 20).await;
+        let (ann, there) = (first.user("ann"), other.user("ann"));
+        // PostgreSQL looks at 128 messages then.
+        for (turns, statements) in [(1, 0), (64, 0), (65, 1)] {
+            let mut conversation = Value::Null;
+            let mut said: Vec<String> = Vec::new();
+            let answer = async |script: &ScriptedAssistant| {
+                let attempt = script.next().await;
+                attempt.say("so");
+                attempt.finish();
+                attempt
+            };
+            for number in 0..turns {
+                let text = format!("message {number}");
+                let input = json!({ "conversationId": conversation });
+                let (sent, _) = tokio::join!(ann.send(&text, input), answer(&first_script));
+                conversation = sent["conversation"]["id"].clone();
+                said.extend([text, "so".to_owned()]);
+            }
+            other.take_statements();
+            let input = json!({ "conversationId": conversation });
+            let (_, attempt) = tokio::join!(there.send("and now?", input), answer(&script));
+            let read = other.take_statements().iter().filter(|statement| is_history(&statement.sql)).count();
+            assert_eq!(read, if database.is_postgres() { statements } else { 1 }, "after {turns} turns");
+            said.push("and now?".to_owned());
+            let shown: Vec<&str> = attempt.prompt.turns.iter().map(|turn| turn.content.as_str()).collect();
+            assert_eq!(shown, said);
+        }
+    }
+
     async fn a_reply_that_is_begun_again_is_shown_as_it_is_now(database) {
         let (server, script) = start(&database, 8 << 20).await;
         let ann = server.user("ann");

@@ -20,7 +20,7 @@ use crate::entity::conversation;
 use crate::entity::message::{Parameters, Role, Status};
 use crate::error::Error;
 use crate::index::Entry;
-use crate::reply::{Claim, Instructions, NewTurn, ReplyPermit};
+use crate::reply::{Claim, Instructions, NewTurn, Preceding, ReplyPermit};
 use crate::signal::Topic;
 use crate::usage::Period;
 
@@ -40,6 +40,8 @@ struct Row<'r> {
     tokens: &'r str,
     asked_assistant_id: Option<&'r str>,
     asked_parameters: Option<&'r Parameters>,
+    /// Whether what was said before need not be read.
+    is_known: bool,
     /// Of a conversation that it starts.
     #[serde(flatten)]
     start: Option<Start>,
@@ -76,9 +78,11 @@ impl Chat {
             return None;
         }
         let permit = self.replies.spare_permit()?;
+        let conversation = request.conversation_id;
+        let is_known = conversation.is_none_or(|id| self.replies.has_history(self.user(), id));
         let row = Row {
             user_id: self.user(),
-            conversation_id: request.conversation_id.unwrap_or_else(Uuid::now_v7),
+            conversation_id: conversation.unwrap_or_else(Uuid::now_v7),
             idempotency_key: idempotent.map(IdempotentRequest::key),
             request_digest: idempotent.map(IdempotentRequest::digest).map(|digest| hexadecimal(&digest)),
             message_id: message,
@@ -90,7 +94,8 @@ impl Chat {
             tokens: entry.tokens(),
             asked_assistant_id: choice.assistant_id.as_deref(),
             asked_parameters: choice.parameters.as_ref(),
-            start: request.conversation_id.is_none().then(|| self.title(&request.content)),
+            is_known,
+            start: conversation.is_none().then(|| self.title(&request.content)),
         };
         let options = self.replies.options();
         let lease = i64::try_from(options.lease.as_millis()).unwrap_or(i64::MAX);
@@ -115,7 +120,10 @@ impl Chat {
         Some(FastPath {
             statement: BatchStatement { sql, values },
             row,
-            finish: Box::new(move |row| chat.usually_sent(request, [message, reply], permit, row)),
+            finish: Box::new(move |row| {
+                let preceding = (!is_known).then(|| Preceding::from_row(row)).transpose()?;
+                chat.usually_sent(request, [message, reply], permit, preceding, row)
+            }),
         })
     }
 
@@ -133,6 +141,7 @@ impl Chat {
         request: SendMessage,
         [message, reply]: [Uuid; 2],
         permit: ReplyPermit,
+        preceding: Option<Preceding>,
         row: &QueryResult,
     ) -> Result<Sent, Error> {
         let conversation = conversation::Model::from_query_result(row, "")?;
@@ -151,7 +160,7 @@ impl Chat {
         self.replies.lease_or_queue(&mut reply, Some(&permit), at.now);
         self.replies.signal(Topic::of_user(self.user()));
         let (text, instructions) = (message.content.clone(), Instructions::from_query_result(row, "")?);
-        let turn = NewTurn { after: parent, text, instructions };
+        let turn = NewTurn { after: parent, text, instructions, preceding };
         self.replies.generate(Claim { reply: reply.clone(), permit, turn: Some(turn) });
         Ok(Sent { conversation, message, reply })
     }

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::database::{BATCH_WRITES, raise_revisions};
+use crate::reply::{PRECEDING_COLUMNS, preceding};
 use crate::usage::{Expectation, REPLY_TOKENS, RESERVED};
 
 /// Each part reads what the part before it has written: the rows are inserted only if the conversation was extended or
@@ -16,7 +17,7 @@ WITH seen AS MATERIALIZED (
     FROM json_to_recordset(CAST($1 AS JSON)) AS due (
         user_id TEXT COLLATE "C", conversation_id UUID, idempotency_key TEXT, request_digest BYTEA, message_id UUID,
         reply_id UUID, content TEXT, metadata TEXT, text_tokens BIGINT, entry TEXT, tokens TEXT,
-        asked_assistant_id TEXT, asked_parameters JSONB{columns}
+        asked_assistant_id TEXT, asked_parameters JSONB, is_known BOOLEAN{columns}
     ) CROSS JOIN LATERAL (SELECT revision FROM account WHERE user_id = due.user_id OFFSET 0) AS account
     LIMIT {writes}
 ), planned AS MATERIALIZED (
@@ -43,8 +44,8 @@ WITH seen AS MATERIALIZED (
             FROM chosen
         ), basis AS ({basis}), {priced}
         SELECT chosen.assistant_id, NULLIF(chosen.parameters, '{}') AS parameters, conversation_instructions,
-            viewer_instructions, basis.id AS tail, priced.input, priced.tokens AS reserved_tokens, priced.cost AS reserved_cost
-        FROM chosen CROSS JOIN basis CROSS JOIN priced
+            viewer_instructions, basis.id AS tail, terms.context, priced.input, priced.tokens AS reserved_tokens, priced.cost AS reserved_cost
+        FROM chosen CROSS JOIN terms CROSS JOIN basis CROSS JOIN priced
         WHERE chosen.assistant_id IS NOT NULL AND {allowed}
     ) AS plan
     WHERE NOT EXISTS (
@@ -70,8 +71,8 @@ WITH seen AS MATERIALIZED (
     INSERT INTO message_search (user_id, id, text, tokens)
     SELECT user_id, message_id, entry, array_to_tsvector(string_to_array(made.tokens, ' ')) FROM made WHERE entry <> ''
 ){further}
-SELECT extended.*, tail, assistant_id, parameters, conversation_instructions, viewer_instructions
-FROM extended JOIN planned USING (user_id)"#;
+SELECT extended.*, tail, assistant_id, parameters, conversation_instructions, viewer_instructions{preceding_columns}
+FROM extended JOIN planned USING (user_id){preceding}"#;
 
 /// The conversation's parameters that fit the assistant. They may have been chosen for another one.
 const KEPT: &str = "(
@@ -96,6 +97,8 @@ struct Parts {
     extended: &'static str,
     /// What else is stored.
     further: &'static str,
+    /// Whether something was said before.
+    continues: bool,
 }
 
 const EXTENDING_PARTS: Parts = Parts {
@@ -133,6 +136,7 @@ const EXTENDING_PARTS: Parts = Parts {
     RETURNING conversation.*
 ",
     further: "",
+    continues: true,
 };
 
 const STARTING_PARTS: Parts = Parts {
@@ -159,10 +163,15 @@ const STARTING_PARTS: Parts = Parts {
     SELECT user_id, conversation_id, CASE WHEN asked_assistant_id IS NOT NULL THEN assistant_id END, asked_parameters
     FROM made WHERE asked_assistant_id IS NOT NULL OR asked_parameters IS NOT NULL
 )",
+    continues: false,
 };
 
 fn statement(parts: &Parts) -> String {
-    SEND.replace("{columns}", parts.columns)
+    let (columns, preceding) =
+        if parts.continues { (PRECEDING_COLUMNS, preceding()) } else { ("", String::new()) };
+    SEND.replace("{preceding_columns}", columns)
+        .replace("{preceding}", &preceding)
+        .replace("{columns}", parts.columns)
         .replace("{basis}", parts.basis)
         .replace("{idle}", parts.idle)
         .replace("{extended}", parts.extended)
