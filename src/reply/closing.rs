@@ -14,7 +14,8 @@ use crate::error::Error;
 use crate::index::{self, Entry};
 use crate::usage::{self, Used};
 
-/// Closes attempts of replies that are still this server's.
+/// Closes attempts of replies that are still this server's. Whether the conversation is deleted is looked up in its row: an
+/// index of those that are not would be read for all of the user's.
 const CLOSE: &str = "
     UPDATE message SET status = {status}, content = {content}, reasoning = {reasoning}, parts = {parts},
         finish_reason = {finish_reason}, failure = {failure}, model = {model}, usage = {usage}, lease_owner = NULL,
@@ -23,10 +24,10 @@ const CLOSE: &str = "
     WHERE message.user_id = {user_id} AND message.id = {id} AND message.lease_owner = {lease_owner}
         AND message.attempt = {attempt}
     RETURNING message.user_id, message.active, message.stop_requested_at, message.metadata, message.rating,
-        message.rating_comment, message.finished_at, message.revision, (
-            SELECT COUNT(*) > 0 FROM conversation AS whole WHERE whole.user_id = message.user_id
-                AND whole.id = message.conversation_id AND whole.deleted_at IS NULL
-        ) AS visible";
+        message.rating_comment, message.finished_at, message.revision, COALESCE((
+            SELECT whole.deleted_at IS NULL FROM conversation AS whole
+            WHERE whole.user_id = message.user_id AND whole.id = message.conversation_id
+        ), FALSE) AS visible";
 
 /// Which attempt is closed, and what is stored: the names of [`values`].
 const NAMES: [&str; 12] = [
