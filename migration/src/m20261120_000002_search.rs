@@ -54,7 +54,9 @@ END;
 ";
 
 // The owner leads each lexeme, not the index: an index on (user_id, tokens) would need an extension. Every search reads
-// the list of pending rows, so it is kept short.
+// the list of pending rows, so it is not long: a full one takes a search 1.5 ms. When it is full, its rows are moved, and
+// each token with one of them is written again with all the texts that it leads to. A list four times as short writes
+// twice as much into the log with each message (28 kB in place of 14, of users with 200 messages of 27 words).
 const POSTGRES: &str = r"
 CREATE TABLE {name}_search (
     user_id {user} NOT NULL,
@@ -65,7 +67,7 @@ CREATE TABLE {name}_search (
     FOREIGN KEY (user_id, id) REFERENCES {parent} (user_id, id) ON DELETE CASCADE
 );
 
-CREATE INDEX {name}_search_tokens ON {name}_search USING gin (tokens) WITH (gin_pending_list_limit = 256);
+CREATE INDEX {name}_search_tokens ON {name}_search USING gin (tokens) WITH (gin_pending_list_limit = 1024);
 ";
 
 // The server folds texts, so rows older than this step wait here for it. A later step that changes how texts are folded
