@@ -1,7 +1,7 @@
 //! The rows of new messages and their replies.
 
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryTrait};
 use uuid::Uuid;
 
 use super::receipt::Created;
@@ -103,7 +103,7 @@ impl Chat {
         };
         let reply = self.new_reply(write, conversation.id, &after, asked).await?;
         let rows = [message.clone().into_active_model(), reply.clone().into_active_model()];
-        Entity::insert_many(rows).exec_without_returning(&**write).await?;
+        write.run_later(Entity::insert_many(rows).build(write.get_database_backend())).await?;
         index::store_message(write, self.user(), message.id, new.entry).await?;
         Ok(Sent { conversation, message, reply })
     }

@@ -1,7 +1,7 @@
 //! Sending a message and asking for its reply.
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
-use sea_orm::{ActiveEnum, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveEnum, ConnectionTrait, EntityTrait, IntoActiveModel, QueryTrait};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -109,9 +109,8 @@ impl Chat {
         let title = (text::derive_title(content), TitleOrigin::Message);
         let conversation =
             conversation::Model { read_position: 1, ..self.new_conversation(write, Some(title), 2) };
-        conversation::Entity::insert(conversation.clone().into_active_model())
-            .exec_without_returning(&**write)
-            .await?;
+        let insert = conversation::Entity::insert(conversation.clone().into_active_model());
+        write.run_later(insert.build(write.get_database_backend())).await?;
         index::index_title(write, &conversation).await?;
         Ok((conversation, Slot { parent: None, position: 1, busy: false, active: true }))
     }

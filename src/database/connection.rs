@@ -1,5 +1,6 @@
 //! One connection. Each statement on it has a time limit, and the connection knows whether one is still running.
 
+mod deferred;
 mod transaction;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
+use self::deferred::Deferred;
 pub(super) use self::transaction::Commit;
 use super::driver::{Driver, execution_error};
 
@@ -82,6 +84,7 @@ pub struct Connection {
     name: String,
     observer: Observer,
     deadline: Deadline,
+    deferred: Deferred,
     /// Whether a statement was begun that is not known to have ended.
     running: AtomicBool,
     /// Whether a statement of the transaction has failed.
@@ -119,6 +122,7 @@ impl Connection {
             name,
             observer,
             deadline,
+            deferred: Deferred::default(),
             running: AtomicBool::default(),
             failed: AtomicBool::default(),
             in_transaction: AtomicBool::default(),
@@ -152,7 +156,7 @@ impl Connection {
         self.broken.load(Ordering::Acquire)
     }
 
-    /// Calls `take` with each row of `statement` until it breaks. The rest of the rows is cancelled when the connection
+    /// Calls `take` with each row of `statement`, which reads outside of transactions, until it breaks. The rest of the rows is cancelled when the connection
     /// is returned to the pool.
     pub async fn for_each_row(
         &self,
@@ -184,6 +188,24 @@ impl Connection {
     ) -> Result<u64, DbErr> {
         let statement = Statement::from_sql_and_values(self.get_database_backend(), sql, values);
         Ok(self.execute_raw(statement).await?.rows_affected())
+    }
+
+    /// Runs `statement`, which returns no rows, by the end of the transaction: on SQLite together with the next statement.
+    pub async fn run_later(&self, statement: Statement) -> Result<(), DbErr> {
+        if self.get_database_backend() == DbBackend::Postgres {
+            return self.execute_raw(statement).await.map(drop);
+        }
+        self.observer.call(&statement);
+        self.deferred.add(&statement);
+        Ok(())
+    }
+
+    /// Runs what was left for later.
+    pub(super) async fn catch_up(&self) -> Result<(), DbErr> {
+        let Some(statement) = self.deferred.take() else { return Ok(()) };
+        let mut running = self.start(ANSWER_TIMEOUT).await;
+        let result = timeout(ANSWER_TIMEOUT, running.driver.execute(&statement)).await;
+        running.finish(result).map(drop)
     }
 
     /// The first row of `sql` with `values`.
@@ -261,6 +283,9 @@ impl Running<'_> {
             return Err(execution_error(SqlxError::Io(no_answer)));
         };
         connection.running.store(false, Ordering::Release);
+        if result.is_ok() {
+            connection.deferred.succeed();
+        }
         if let Err(error) = &result {
             connection.failed.store(true, Ordering::Release);
             if breaks_connection(error) {
@@ -296,12 +321,14 @@ impl ConnectionTrait for Connection {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         self.observer.call(&statement);
+        self.catch_up().await?;
         let mut running = self.start(ANSWER_TIMEOUT).await;
         let result = timeout(ANSWER_TIMEOUT, running.driver.execute(&statement)).await;
         running.finish(result)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.catch_up().await?;
         let mut running = self.start(ANSWER_TIMEOUT).await;
         let result = timeout(ANSWER_TIMEOUT, running.driver.execute_unprepared(sql)).await;
         running.finish(result)
@@ -311,8 +338,9 @@ impl ConnectionTrait for Connection {
         Ok(self.query_all_raw(statement).await?.into_iter().next())
     }
 
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+    async fn query_all_raw(&self, mut statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.observer.call(&statement);
+        self.deferred.join(&mut statement);
         let mut running = self.start(ANSWER_TIMEOUT).await;
         let result = timeout(ANSWER_TIMEOUT, running.driver.rows(&statement).try_collect()).await;
         running.finish(result)

@@ -94,10 +94,7 @@ impl GroupCommit {
         }
         let (connection, mut members) = match turn.take() {
             Some(Group { connection, members }) => {
-                if let Err(error) = connection.set_savepoint().await {
-                    fail(members);
-                    return Err(error.into());
-                }
+                connection.set_savepoint();
                 (connection, members)
             }
             None => (begin(writers, deadline).await?, Vec::new()),
@@ -111,7 +108,11 @@ impl GroupCommit {
             sleep(RETRY_PAUSE).await;
             return Err(rolled_back());
         };
-        let value = match result.and_then(|value| connection.check().map(|()| value).map_err(Error::from)) {
+        let finished = match result {
+            Ok(value) => connection.finish().await.map(|()| value).map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        let value = match finished {
             Ok(value) => value,
             Err(error) if members.is_empty() => {
                 connection.roll_back().await;

@@ -160,6 +160,24 @@ impl Database {
         self.read(|connection| connection.query_all_raw(statement.clone())).await
     }
 
+    /// The rows of `statement`, as `decode` has them: by [`Database::read_at_once`] if that is possible.
+    pub(crate) async fn brief_rows<T>(
+        &self,
+        statement: Statement,
+        decode: impl Fn(Row<'_>) -> Result<T, DbErr>,
+    ) -> Result<Vec<T>, Error> {
+        let mut decoded = Vec::new();
+        let read = self.read_at_once(&statement, |row| {
+            decoded.push(decode(row)?);
+            Ok(ControlFlow::Continue(()))
+        });
+        if read.is_some() {
+            return Ok(decoded);
+        }
+        let rows = self.rows(statement).await?;
+        Ok(rows.iter().map(|row| decode(Row::Driver(row))).collect::<Result<_, _>>()?)
+    }
+
     /// The first row of `statement`, as [`Database::read`] reads it.
     pub async fn row(&self, statement: Statement) -> Result<Option<QueryResult>, Error> {
         Ok(self.rows(statement).await?.into_iter().next())

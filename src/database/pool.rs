@@ -50,7 +50,7 @@ pub(super) struct Pool {
     opened: AtomicU64,
     permits: Arc<Semaphore>,
     connecting: Semaphore,
-    idle: Mutex<Vec<(Connection, Instant)>>,
+    idle: Mutex<Vec<(Box<Connection>, Instant)>>,
     observer: Observer,
 }
 
@@ -82,7 +82,7 @@ impl Pool {
         let own = self.permits.clone().acquire_owned().await.map_err(closed)?;
         let connection = match self.idle_connection().await {
             Some(connection) => connection,
-            None => self.open().await?,
+            None => Box::new(self.open().await?),
         };
         Ok(PooledConnection {
             connection: Some(connection),
@@ -91,7 +91,7 @@ impl Pool {
         })
     }
 
-    async fn idle_connection(&self) -> Option<Connection> {
+    async fn idle_connection(&self) -> Option<Box<Connection>> {
         loop {
             let (connection, since) = self.lock().pop()?;
             if connection.age() > MAX_LIFETIME && matches!(self.source, Source::Postgres { .. }) {
@@ -125,14 +125,14 @@ impl Pool {
     }
 
     /// Makes `connection` available to other callers if it is clean, and closes it otherwise.
-    fn put_back(&self, connection: Connection) {
+    fn put_back(&self, connection: Box<Connection>) {
         if connection.is_clean() && !self.permits.is_closed() {
             self.lock().push((connection, Instant::now()));
         }
     }
 
     /// Cancels what is running on `connection`, and puts it back. The database ends it by `latest_end` in any case.
-    async fn clean_up(&self, connection: Connection, latest_end: Instant) {
+    async fn clean_up(&self, connection: Box<Connection>, latest_end: Instant) {
         match &self.source {
             // The running statement may be the commit. It must not be cancelled: PostgreSQL would then report a commit
             // that waits for a standby as done. The database notices that the connection is closed.
@@ -170,7 +170,7 @@ impl Pool {
         join_all(idle.into_iter().map(|(connection, _)| connection.close())).await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Connection, Instant)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Box<Connection>, Instant)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -182,7 +182,7 @@ fn closed(_: AcquireError) -> DbErr {
 /// A connection in use. Dropping it returns it to the pool once nothing runs on it any more.
 #[derive(Debug)]
 pub(super) struct PooledConnection {
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     permits: Option<(OwnedSemaphorePermit, Option<Arc<Permit>>)>,
     pool: Arc<Pool>,
 }

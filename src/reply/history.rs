@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use sea_orm::FromQueryResult;
+use sea_orm::{DbErr, FromQueryResult};
 
 use super::preceding::Preceding;
 use crate::assistant::Speaker;
-use crate::database::{Database, models};
+use crate::database::{Database, Row};
 use crate::entity::message::{self, Role, Status};
 use crate::error::Error;
 
@@ -118,12 +118,17 @@ pub(super) struct Read {
     pub(super) is_whole: bool,
 }
 
-#[derive(FromQueryResult)]
-struct Row {
+struct HistoryRow {
     role: String,
     status: String,
     content: String,
     position: i64,
+}
+
+impl HistoryRow {
+    fn decode(row: Row<'_>) -> Result<Self, DbErr> {
+        Ok(Self { role: row.get(0)?, status: row.get(1)?, content: row.get(2)?, position: row.get(3)? })
+    }
 }
 
 impl Read {
@@ -143,11 +148,11 @@ impl Read {
             bytes.into(),
             OVERHEAD.cast_signed().into(),
         ];
-        let rows = models(&database.rows(database.statement(HISTORY, values)).await?)?;
+        let rows = database.brief_rows(database.statement(HISTORY, values), HistoryRow::decode).await?;
         Ok(Self::from_rows(rows, reply.position))
     }
 
-    fn from_rows(rows: Vec<Row>, position: i64) -> Self {
+    fn from_rows(rows: Vec<HistoryRow>, position: i64) -> Self {
         let mut read = Self {
             said: Vec::new(),
             instructions: Instructions::default(),
@@ -227,11 +232,11 @@ impl History {
 mod tests {
     use super::*;
 
-    fn row(role: &str, status: &str, content: &str, position: i64) -> Row {
-        Row { role: role.to_owned(), status: status.to_owned(), content: content.to_owned(), position }
+    fn row(role: &str, status: &str, content: &str, position: i64) -> HistoryRow {
+        HistoryRow { role: role.to_owned(), status: status.to_owned(), content: content.to_owned(), position }
     }
 
-    fn history(rows: Vec<Row>, position: i64) -> Option<History> {
+    fn history(rows: Vec<HistoryRow>, position: i64) -> Option<History> {
         Read::from_rows(rows, position).into_history(1000)
     }
 

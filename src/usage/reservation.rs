@@ -1,7 +1,7 @@
 //! Reserving what a reply may use, in the transaction that makes it.
 
 use chrono::NaiveDate;
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::expectation::{ExpectedTerms, REPLY_TOKENS};
@@ -163,6 +163,7 @@ async fn count(
     [replies, tokens, cost]: [i64; 3],
 ) -> Result<(), Error> {
     let values = [user.into(), day.into(), assistant.into(), replies.into(), tokens.into(), cost.into()];
-    write.run(COUNT, values).await?;
+    let count = Statement::from_sql_and_values(write.get_database_backend(), COUNT, values);
+    write.run_later(count).await?;
     Ok(())
 }

@@ -121,7 +121,8 @@ impl Entry {
         let sums = [replies_used, tokens.input, tokens.cached_input, tokens.output, cost];
         let reserved = [replies, self.reserved_tokens, self.reserved_cost.unwrap_or(0)];
         let values = key.into_iter().chain(sums.into_iter().chain(reserved).map(Value::from));
-        write.run(COUNT, values).await?;
+        let count = Statement::from_sql_and_values(write.get_database_backend(), COUNT, values);
+        write.run_later(count).await?;
         Ok(())
     }
 }

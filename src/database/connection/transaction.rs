@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
 
+use super::deferred::Savepoint;
 use super::{ANSWER_TIMEOUT, Connection, PING_TIMEOUT};
 
 /// What a transaction that is not committed is told.
@@ -27,6 +28,7 @@ impl Connection {
             // It waits for the current writer.
             _ => ("BEGIN IMMEDIATE", ANSWER_TIMEOUT),
         };
+        self.deferred.clear();
         self.failed.store(false, Ordering::Release);
         self.in_transaction.store(true, Ordering::Release);
         let result = self.control(sql, limit).await;
@@ -50,9 +52,10 @@ impl Connection {
         rows
     }
 
-    /// Sets a savepoint in the transaction.
-    pub(in crate::database) async fn set_savepoint(&self) -> Result<(), DbErr> {
-        self.control("SAVEPOINT job", ANSWER_TIMEOUT).await
+    /// Sets a savepoint in the transaction, together with the next statement.
+    pub(in crate::database) fn set_savepoint(&self) {
+        self.deferred.clear();
+        self.deferred.add_savepoint("SAVEPOINT job");
     }
 
     /// Rolls back what was done since the savepoint, also after a statement that has failed.
@@ -60,19 +63,32 @@ impl Connection {
         if self.is_running() || self.is_broken() {
             return Err(DbErr::Custom("the connection cannot be used any more".to_owned()));
         }
-        self.control("ROLLBACK TO job", ANSWER_TIMEOUT).await?;
+        match self.deferred.clear() {
+            Savepoint::Deferred => {}
+            Savepoint::Set => self.control("ROLLBACK TO job", ANSWER_TIMEOUT).await?,
+            // There is an earlier one with the name, to which nothing must be rolled back.
+            Savepoint::None | Savepoint::Sent => {
+                return Err(DbErr::Custom("the savepoint was not set".to_owned()));
+            }
+        }
         self.failed.store(false, Ordering::Release);
         Ok(())
     }
 
+    /// Runs what was left for later, and checks that no statement of the transaction has failed.
+    pub(in crate::database) async fn finish(&self) -> Result<(), DbErr> {
+        self.catch_up().await?;
+        self.check()
+    }
+
     /// Checks that no statement of the transaction has failed.
-    pub(in crate::database) fn check(&self) -> Result<(), DbErr> {
+    fn check(&self) -> Result<(), DbErr> {
         if self.failed.load(Ordering::Acquire) { Err(DbErr::Custom(FAILED.to_owned())) } else { Ok(()) }
     }
 
     /// Commits, unless a statement has failed.
     pub(in crate::database) async fn commit(&self) -> Commit {
-        if let Err(error) = self.check() {
+        if let Err(error) = self.finish().await {
             // PostgreSQL would roll back and still answer COMMIT without an error.
             self.roll_back().await;
             return Commit::Failed(error);
@@ -93,6 +109,7 @@ impl Connection {
 
     /// Rolls the transaction back. If that fails, the connection is closed when it is returned to the pool.
     pub(in crate::database) async fn roll_back(&self) {
+        self.deferred.clear();
         if self.is_running() || self.is_broken() {
             return;
         }

@@ -79,6 +79,38 @@ async fn a_write_that_fails_takes_only_itself_back() {
     assert_eq!(Box::pin(three("INSERT INTO written VALUES (2)")).await, ([true, false, true], vec![1, 3]));
 }
 
+/// Writes `number`, and then what cannot be written, both by the end of the write; `first` runs before them.
+async fn run_later(database: &Database, first: &str, number: i64) -> Result<(), Error> {
+    let job = |connection: PooledConnection| -> BoxFuture<'_, _> {
+        Box::pin(async move {
+            let mut written = connection.execute_unprepared(first).await.map(drop);
+            for (table, number) in [("written", number), ("missing", 0)] {
+                let insert = database.statement(format!("INSERT INTO {table} VALUES ($1)"), [number.into()]);
+                written = written.and(connection.run_later(insert).await);
+            }
+            (connection, written.map_err(Error::from))
+        })
+    };
+    database.group.run(&database.writers, Instant::now() + Duration::from_mins(1), &job).await
+}
+
+#[tokio::test]
+async fn a_write_that_fails_with_what_it_left_for_its_end_takes_only_itself_back() {
+    for first in ["", "INSERT INTO written VALUES (4)"] {
+        let directory = TempDir::new().unwrap();
+        let database = database(&directory).await;
+        let (open, gate) = oneshot::channel();
+        let (one, two, three, ()) = tokio::join!(
+            run(&database, "INSERT INTO written VALUES (1)", Some(gate), Ok(())),
+            run_later(&database, first, 2),
+            run(&database, "INSERT INTO written VALUES (3)", None, Ok(())),
+            open_once(&database, 2, open)
+        );
+        assert!(one.is_ok() && two.is_err() && three.is_ok(), "after {first:?}");
+        assert_eq!(numbers(&database).await, [1, 3], "after {first:?}");
+    }
+}
+
 #[tokio::test]
 async fn writes_whose_transaction_is_rolled_back_as_a_whole_are_done_again() {
     // As SQLite does by itself after some errors.
