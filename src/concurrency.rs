@@ -8,14 +8,14 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use crate::rest::rest_after;
+use crate::rest::{HeavyTask, HeavyWork};
 
 /// A semaphore for each user, or whoever else is counted, and one for all of them.
 pub(crate) struct ConcurrencyLimit {
     each: usize,
     all: Option<Arc<Semaphore>>,
-    /// Whether users rest after what they have done, before they go on.
-    rests: bool,
+    /// Where what users do counts as heavy work, after which they rest before they go on.
+    work: Option<Arc<HeavyWork>>,
     users: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
@@ -31,12 +31,12 @@ impl ConcurrencyLimit {
     pub(crate) fn new(each: usize, all: Option<usize>) -> Self {
         let most = |permits: usize| permits.min(Semaphore::MAX_PERMITS);
         let all = all.map(|all| Arc::new(Semaphore::new(most(all))));
-        Self { each: most(each), all, rests: false, users: Mutex::default() }
+        Self { each: most(each), all, work: None, users: Mutex::default() }
     }
 
     /// The same, but a user's room is only given back after a rest, during which others go on.
-    pub(crate) fn with_rest(self) -> Self {
-        Self { rests: true, ..self }
+    pub(crate) fn with_rest(self, work: Arc<HeavyWork>) -> Self {
+        Self { work: Some(work), ..self }
     }
 
     /// Waits for room among `user`'s.
@@ -48,7 +48,7 @@ impl ConcurrencyLimit {
             // Who has many waits with one of them.
             permit.among_all = all.clone().acquire_owned().await.ok();
         }
-        permit.since = self.rests.then(Instant::now);
+        permit.work = self.work.as_ref().map(|work| (work.begin(user), Instant::now()));
         permit
     }
 
@@ -71,7 +71,7 @@ impl ConcurrencyLimit {
         let new = || Arc::new(Semaphore::new(self.each));
         let permits = self.users().entry(user.to_owned()).or_insert_with(new).clone();
         (
-            Permit { own: None, among_all: None, since: None, user: user.to_owned(), limit: self.clone() },
+            Permit { own: None, among_all: None, work: None, user: user.to_owned(), limit: self.clone() },
             permits,
         )
     }
@@ -95,8 +95,8 @@ pub(crate) enum Full {
 pub(crate) struct Permit {
     own: Option<OwnedSemaphorePermit>,
     among_all: Option<OwnedSemaphorePermit>,
-    /// When what is followed by a rest began.
-    since: Option<Instant>,
+    /// The heavy work that is followed by a rest, and when it began.
+    work: Option<(HeavyTask, Instant)>,
     user: String,
     limit: Arc<ConcurrencyLimit>,
 }
@@ -104,13 +104,13 @@ pub(crate) struct Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         drop(self.among_all.take());
-        if let (Some(began), Ok(runtime)) = (self.since.take(), Handle::try_current()) {
+        if let (Some((work, began)), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
             let (own, user, limit) = (self.own.take(), std::mem::take(&mut self.user), self.limit.clone());
-            let resting = Self { own, among_all: None, since: None, user, limit };
-            let rest = rest_after(began);
+            let resting = Self { own, among_all: None, work: None, user, limit };
+            let rest = work.rest_after(began);
             runtime.spawn(async move {
                 rest.await;
-                drop(resting);
+                drop((work, resting));
             });
             return;
         }
@@ -170,7 +170,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_user_rests_and_others_go_on() {
-        let limit = Arc::new(ConcurrencyLimit::new(1, Some(1)).with_rest());
+        let limit = Arc::new(ConcurrencyLimit::new(1, Some(1)).with_rest(Arc::default()));
         let first = limit.acquire("ann").await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         drop(first);

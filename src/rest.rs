@@ -1,16 +1,99 @@
 //! Leaving the database to others between two pieces of work that keep it busy.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
-/// How many times as long as the work its rest takes: heavy work then takes a quarter of one processor at most.
-const RESTS: u32 = 3;
+/// All heavy work of a server together takes one part in this many of one processor at most.
+const PARTS: u32 = 4;
 
-/// How long a rest may be.
-const LONGEST: Duration = Duration::from_secs(2);
+/// How long a rest may be: less than the time after which another server goes on with the steps of this one.
+const LONGEST: Duration = Duration::from_secs(5);
 
-/// A rest for whoever has worked since `began`. It counts from now on, not from its first poll.
-pub(crate) fn rest_after(began: Instant) -> impl Future<Output = ()> + Send + use<> {
-    sleep((began.elapsed() * RESTS).min(LONGEST))
+/// Who does heavy work in this server, and how many tasks of theirs do. Those that rest count, too. The jobs in the
+/// background count as one user without a name.
+#[derive(Debug, Default)]
+pub(crate) struct HeavyWork(Mutex<HashMap<String, u32>>);
+
+impl HeavyWork {
+    /// Notes that `user` does heavy work until the result is dropped.
+    pub(crate) fn begin(self: &Arc<Self>, user: &str) -> HeavyTask {
+        *self.lock().entry(user.to_owned()).or_default() += 1;
+        HeavyTask { user: user.to_owned(), all: self.clone() }
+    }
+
+    /// How often a piece of `user`'s work fits into the time from its beginning to that of the next one. The users have
+    /// equal shares, which a user's tasks divide among themselves.
+    fn divisor(&self, user: &str) -> u32 {
+        let users = self.lock();
+        let tasks = users.get(user).copied().unwrap_or(1);
+        let count = u32::try_from(users.len()).unwrap_or(u32::MAX);
+        PARTS.saturating_mul(count).saturating_mul(tasks)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A task that does heavy work, piece by piece.
+#[derive(Debug)]
+pub(crate) struct HeavyTask {
+    user: String,
+    all: Arc<HeavyWork>,
+}
+
+impl HeavyTask {
+    /// A rest for whoever has done the piece of work that `began` then. It counts from now on, not from its first poll.
+    pub(crate) fn rest_after(&self, began: Instant) -> Sleep {
+        sleep(self.rest(began.elapsed()))
+    }
+
+    /// How long the rest after so much work is: while nobody else does heavy work, three times as long.
+    fn rest(&self, worked: Duration) -> Duration {
+        worked.saturating_mul(self.all.divisor(&self.user) - 1).min(LONGEST)
+    }
+}
+
+impl Drop for HeavyTask {
+    fn drop(&mut self) {
+        let mut users = self.all.lock();
+        if let Some(tasks) = users.get_mut(&self.user) {
+            *tasks -= 1;
+            if *tasks == 0 {
+                users.remove(&self.user);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORKED: Duration = Duration::from_millis(10);
+
+    #[test]
+    fn all_work_together_takes_a_quarter() {
+        let all = Arc::new(HeavyWork::default());
+        let ann = all.begin("ann");
+        assert_eq!(ann.rest(WORKED), 3 * WORKED);
+        let ben = [all.begin("ben"), all.begin("ben"), all.begin("ben")];
+        // Ann's eighth, and three times a 24th.
+        assert_eq!(ann.rest(WORKED), 7 * WORKED);
+        assert_eq!(ben.each_ref().map(|task| task.rest(WORKED)), [23 * WORKED; 3]);
+        drop(ben);
+        assert_eq!(ann.rest(WORKED), 3 * WORKED);
+        drop(ann);
+        assert!(all.lock().is_empty());
+    }
+
+    #[test]
+    fn a_rest_has_an_end() {
+        let all = Arc::new(HeavyWork::default());
+        let tasks: Vec<_> = (0..1000).map(|user| all.begin(&user.to_string())).collect();
+        assert_eq!(tasks[0].rest(Duration::from_secs(4)), LONGEST);
+    }
 }

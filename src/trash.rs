@@ -25,7 +25,6 @@ use crate::error::Error;
 use crate::index;
 use crate::options::days;
 use crate::reply::Replies;
-use crate::rest::rest_after;
 use crate::usage;
 
 /// How many conversations one pass erases. If there may be more, the next pass begins at once.
@@ -277,6 +276,7 @@ async fn erase_rows<E: EntityTrait>(
     erase: impl Fn(&[Uuid]) -> Vec<Statement>,
 ) -> Result<(), Error> {
     let page = left.limit(ID_PAGE as u64);
+    let work = database.heavy_work("");
     loop {
         let ids: Vec<Uuid> =
             database.read(|connection| Box::pin(page.clone().into_tuple().all(connection))).await?;
@@ -285,7 +285,7 @@ async fn erase_rows<E: EntityTrait>(
             for statement in erase(batch) {
                 database.update(statement).await?;
             }
-            rest_after(began).await;
+            work.rest_after(began).await;
         }
         if ids.len() < ID_PAGE {
             return Ok(());

@@ -76,6 +76,7 @@ use crate::error::Error;
 use crate::memory::MemoryBudget;
 use crate::options::{self, size};
 use crate::reply::{Claim, Replies};
+use crate::rest::HeavyTask;
 use crate::signal::Topic;
 
 /// The bounds on what a viewer may store.
@@ -150,6 +151,11 @@ impl Chat {
 
     fn user(&self) -> &str {
         self.viewer.id()
+    }
+
+    /// As [`Database::heavy_work`].
+    fn heavy_work(&self) -> HeavyTask {
+        self.database.heavy_work(self.user())
     }
 
     /// Runs `work` on `input` in a transaction of the viewer, as [`Database::write`] does. Once it is committed, the

@@ -15,7 +15,6 @@ use super::{Chat, spawn_and_wait, unchanged};
 use crate::database::Write;
 use crate::entity::conversation::{self, Column, Entity};
 use crate::error::Error;
-use crate::rest::rest_after;
 
 /// How many conversations one transaction deletes when all are deleted.
 const BATCH: u64 = 250;
@@ -146,6 +145,7 @@ impl Chat {
     async fn delete_in_batches(&self, idempotent: Option<IdempotentRequest>) -> Result<Option<u64>, Error> {
         let (mut count, mut until) = (0, None);
         let mut repeated = false;
+        let work = self.heavy_work();
         loop {
             let began = Instant::now();
             let batch = self.write((idempotent.clone(), until), |chat, write, (idempotent, until)| {
@@ -158,7 +158,7 @@ impl Chat {
                 return Ok((!repeated).then_some(count));
             }
             until = Some(boundary);
-            rest_after(began).await;
+            work.rest_after(began).await;
         }
     }
 

@@ -19,6 +19,7 @@ use super::sqlite_reader::SqliteReader;
 use super::{Address, Database, OPERATION_TIMEOUT};
 use crate::concurrency::ConcurrencyLimit;
 use crate::error::is_locked;
+use crate::rest::HeavyWork;
 
 /// How long PostgreSQL keeps an idle transaction open, and with it the lock on its user's account row. It bounds how
 /// long a server that froze, or whose machine vanished, holds up the user's other writes; a live server pauses for
@@ -64,6 +65,7 @@ impl Database {
             let pool = Arc::new(Pool::new(source, name, connections, observer.clone()));
             (pool.clone(), pool, None)
         };
+        let heavy_work: Arc<HeavyWork> = Arc::default();
         let share = usize::try_from(connections / CONNECTION_SHARE).unwrap_or(1);
         Ok(Self {
             readers,
@@ -73,7 +75,10 @@ impl Database {
             group: Arc::default(),
             batches: Arc::default(),
             reads: Arc::new(ConcurrencyLimit::new(share.max(2), None)),
-            expensive_reads: Arc::new(ConcurrencyLimit::new(1, Some(share.max(1))).with_rest()),
+            expensive_reads: Arc::new(
+                ConcurrencyLimit::new(1, Some(share.max(1))).with_rest(heavy_work.clone()),
+            ),
+            heavy_work,
             tasks: TaskTracker::new(),
             observer,
             address: Arc::new(address),

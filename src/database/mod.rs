@@ -55,6 +55,7 @@ pub use self::write::Write;
 use self::write_queue::WriteQueues;
 use crate::concurrency::{ConcurrencyLimit, Permit};
 use crate::error::Error;
+use crate::rest::{HeavyTask, HeavyWork};
 
 /// How long a read may take in all, and how long a write may take to begin. After that the request fails with
 /// `UNAVAILABLE`.
@@ -80,6 +81,7 @@ pub struct Database {
     batches: Arc<Batches>,
     reads: Arc<ConcurrencyLimit>,
     expensive_reads: Arc<ConcurrencyLimit>,
+    heavy_work: Arc<HeavyWork>,
     /// Writes that are running.
     tasks: TaskTracker,
     observer: Observer,
@@ -317,6 +319,12 @@ impl Database {
                 result => return result,
             }
         }
+    }
+
+    /// Notes that `user` does work that keeps the database busy, until the result is dropped. After each piece of it the
+    /// user is to rest.
+    pub(crate) fn heavy_work(&self, user: &str) -> HeavyTask {
+        self.heavy_work.begin(user)
     }
 
     /// Checks that the database answers.

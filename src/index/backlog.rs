@@ -10,7 +10,6 @@ use uuid::Uuid;
 use super::batch::{self, Batch};
 use crate::database::{Database, Write, now};
 use crate::error::Error;
-use crate::rest::rest_after;
 use crate::signal::{Signals, Topic};
 
 /// How long to wait after an error of the database.
@@ -93,9 +92,9 @@ impl RoundRobin {
                 None => return Ok(false),
             },
         };
-        let began = Instant::now();
+        let (work, began) = (database.heavy_work(""), Instant::now());
         index(database, &user, &ids).await?;
-        rest_after(began).await;
+        work.rest_after(began).await;
         Ok(true)
     }
 }

@@ -20,7 +20,6 @@ use crate::database::Write;
 use crate::entity::conversation::{self, Column};
 use crate::entity::{deleted_message, message};
 use crate::error::Error;
-use crate::rest::rest_after;
 use crate::signal::Topic;
 use crate::usage::{self, UnderWay};
 
@@ -252,6 +251,7 @@ impl Chat {
         };
         let mut all = self.descendants(conversation_id, root, message.position).await?;
         let plan = Arc::new(Deletion { conversation_id, message, successor });
+        let work = self.heavy_work();
         while !all.is_empty() {
             let ids: Vec<Uuid> = all
                 .split_off(all.len().saturating_sub(BATCH))
@@ -266,7 +266,7 @@ impl Chat {
             if !continues.await? || all.is_empty() {
                 break;
             }
-            rest_after(began).await;
+            work.rest_after(began).await;
         }
         Ok(())
     }

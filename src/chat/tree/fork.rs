@@ -17,7 +17,6 @@ use crate::database::Write;
 use crate::entity::conversation::{self, Column, TitleOrigin};
 use crate::error::Error;
 use crate::index;
-use crate::rest::rest_after;
 use crate::signal::Topic;
 
 /// A branch to copy.
@@ -175,6 +174,7 @@ impl Chat {
         let (prefix, mut start) = (id_prefix(), 0);
         let mut claim = self.write((), |chat, write, ()| Box::pin(chat.begin_copy(write))).await?;
         let id = claim.id;
+        let work = self.heavy_work();
         for step_end in &plan.step_ends {
             let step = CopyStep {
                 prefix: prefix.clone(),
@@ -194,7 +194,7 @@ impl Chat {
                 })
                 .await?;
             start = step_end.position;
-            rest_after(began).await;
+            work.rest_after(began).await;
         }
         let input = (claim, idempotent, first, request.metadata);
         self.write(input, move |chat, write, (claim, idempotent, first, metadata)| {

@@ -24,7 +24,6 @@ use crate::entity::conversation::{self, Column, Entity};
 use crate::error::Error;
 use crate::memory::{Memory, MemoryBudget};
 use crate::reply::Replies;
-use crate::rest::rest_after;
 
 /// How often to look for steps that a lost server has left.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -94,6 +93,7 @@ impl Chat {
         let leaf = self.newest_of_descendants(conversation_id, target, position).await?;
         let plan = Arc::new(self.plan_branch(leaf.id, false).await?);
         let mut extending = false;
+        let work = self.heavy_work();
         loop {
             let began = Instant::now();
             let state = self
@@ -106,7 +106,7 @@ impl Chat {
                 PathState::Extending => extending = true,
                 PathState::Outdated | PathState::Done => return Ok(()),
             }
-            rest_after(began).await;
+            work.rest_after(began).await;
         }
     }
 
