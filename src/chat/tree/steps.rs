@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::super::path::path_changed;
 use super::super::unread::read_at_most;
 use super::super::{Chat, Limits, spawn_and_wait};
-use super::traversal::{BranchPlan, STEP};
+use super::traversal::{BranchPlan, PIECE};
 use crate::auth::{UserId, Viewer};
 use crate::background;
 use crate::database::{Database, Write};
@@ -124,7 +124,7 @@ impl Chat {
             return Ok(PathState::Done);
         }
         if !extending && last > plan.ancestor {
-            let keep = Ord::max(plan.ancestor, last - STEP);
+            let keep = Ord::max(plan.ancestor, last - PIECE);
             self.truncate_path(write, conversation_id, keep).await?;
             let length = (Column::LastPosition, Expr::value(keep));
             let changes = [length, read_at_most(keep), path_changed(write), step_at(write)];
@@ -135,7 +135,7 @@ impl Chat {
             self.update_conversation(write, conversation_id, clear_target(last)).await?;
             return Ok(PathState::Done);
         };
-        if step_end.position - last > STEP {
+        if step_end.position - last > PIECE {
             return Ok(PathState::Outdated);
         }
         let branch_point =

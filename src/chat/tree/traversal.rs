@@ -6,8 +6,12 @@ use uuid::Uuid;
 use super::super::Chat;
 use crate::error::Error;
 
-/// How many messages one transaction moves, copies or deletes at most.
+/// How many messages are moved, copied or deleted in one transaction at most; more are in several steps.
 pub(super) const STEP: i64 = 250;
+
+/// How many messages a step moves or copies, if it takes several. It is fewer than [`STEP`], as other users' writes are
+/// slower beside it, and the next step comes after a rest.
+pub(super) const PIECE: i64 = 100;
 
 /// How many bytes of messages one step copies at most, besides its last message.
 pub(super) const STEP_BYTES: i64 = 512 << 10;
@@ -92,7 +96,7 @@ pub(super) struct BranchPlan {
     pub(super) ancestor: i64,
     /// The first message that was read.
     pub(super) top: Uuid,
-    /// The last messages of the steps, at most [`STEP`] positions and about [`STEP_BYTES`] apart; the last one is the
+    /// The last messages of the steps, at most [`PIECE`] positions and about [`STEP_BYTES`] apart; the last one is the
     /// branch's own.
     pub(super) step_ends: Vec<StepEnd>,
 }
@@ -111,7 +115,7 @@ impl Chat {
     pub(super) async fn plan_branch(&self, target: Uuid, whole: bool) -> Result<BranchPlan, Error> {
         let end = self.message(target).await?.ok_or(Error::NotFound("message"))?;
         let sql = ANCESTORS
-            .replace("{step}", &STEP.to_string())
+            .replace("{step}", &PIECE.to_string())
             .replace("{step_bytes}", &STEP_BYTES.to_string())
             .replace("{bytes}", row_bytes(self.database.backend()));
         let last = StepEnd { id: end.id, position: end.position, active: end.active, ends_step: true };
