@@ -48,7 +48,7 @@ impl ConcurrencyLimit {
             // Who has many waits with one of them.
             permit.among_all = all.clone().acquire_owned().await.ok();
         }
-        permit.work = self.work.as_ref().map(|work| (work.begin(user), Instant::now()));
+        permit.work = self.work.as_ref().map(|work| Box::new((work.begin(user), Instant::now())));
         permit
     }
 
@@ -95,8 +95,8 @@ pub(crate) enum Full {
 pub(crate) struct Permit {
     own: Option<OwnedSemaphorePermit>,
     among_all: Option<OwnedSemaphorePermit>,
-    /// The heavy work that is followed by a rest, and when it began.
-    work: Option<(HeavyTask, Instant)>,
+    /// The heavy work that is followed by a rest, and when it began. Few permits have it, and many futures hold one.
+    work: Option<Box<(HeavyTask, Instant)>>,
     user: String,
     limit: Arc<ConcurrencyLimit>,
 }
@@ -104,7 +104,8 @@ pub(crate) struct Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         drop(self.among_all.take());
-        if let (Some((work, began)), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
+        if let (Some(work), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
+            let (work, began) = *work;
             let (own, user, limit) = (self.own.take(), std::mem::take(&mut self.user), self.limit.clone());
             let resting = Self { own, among_all: None, work: None, user, limit };
             let rest = work.rest_after(began);
