@@ -159,7 +159,7 @@ test('clients that have lost their server at the same moment do not come back at
 });
 
 test('how long a server asks to wait is heeded, within reason', async () => {
-  for (const retryAfter of [1e12, -1, 1]) {
+  for (const retryAfter of [1e12, -1, 5]) {
     impostor.requests.splice(0);
     impostor.says(200, 'application/json', JSON.stringify({ errors: [{ message: 'Later', extensions: { code: 'RATE_LIMITED', retryAfter } }] }));
     const leaving = new AbortController();
