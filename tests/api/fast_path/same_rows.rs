@@ -306,7 +306,7 @@ async fn writes_in_one_statement_and_in_transactions_leave_the_same_rows() {
     assert!(all > 200 && transactions < all, "{all} writes in statements, {transactions} transactions");
     let together = shared.iter().filter(|writes| **writes > 1).count();
     assert!(together > 8, "{together} statements with several writes, of {}", shared.len());
-    assert!(refused.get() > 1, "{} refusals", refused.get());
+    assert!(refused.get() > 5, "{} refusals", refused.get());
 }
 
 /// Each user does what is next, all at once.
