@@ -33,13 +33,14 @@ impl MessageColumns {
     }
 }
 
-/// The columns of a conversation that an answer may show: first those that every one is shown by, then the details.
+/// The columns of a conversation that an answer may show: first those that are of the same types as a message's, and the
+/// others that every one is shown by, then the details.
 const CONVERSATION: &[&str] = &[
     "id",
-    "title",
     "last_position",
-    "read_position",
     "created_at",
+    "title",
+    "read_position",
     "updated_at",
     "title_key",
     "metadata",
@@ -52,15 +53,14 @@ const CONVERSATION: &[&str] = &[
 /// How many of them are no details.
 const BRIEF_CONVERSATION: usize = 6;
 
-/// The columns of a message that an answer may show, without the long ones: first those that every one is shown by, then the
-/// details.
+/// The columns of a message of a known conversation that an answer may show, without the long ones: first those that are of
+/// the same types as a conversation's, and the others that every one is shown by, then the details.
 const MESSAGE: &[&str] = &[
     "id",
-    "conversation_id",
     "position",
+    "created_at",
     "role",
     "status",
-    "created_at",
     "parent_id",
     "active",
     "finish_reason",
@@ -79,7 +79,10 @@ const MESSAGE: &[&str] = &[
 ];
 
 /// How many of them are no details.
-const BRIEF_MESSAGE: usize = 6;
+const BRIEF_MESSAGE: usize = 5;
+
+/// How many columns of both are of the same types.
+pub(super) const SHARED: usize = 3;
 
 /// The columns of a conversation, with or without its `details`.
 pub(super) fn conversation(details: bool) -> &'static [&'static str] {
@@ -100,16 +103,26 @@ pub(super) fn message(columns: MessageColumns) -> impl Iterator<Item = &'static 
 pub(super) struct Columns<'r> {
     row: Row<'r>,
     place: usize,
+    /// Between which places others are left out.
+    gap: (usize, usize),
     user: &'r str,
 }
 
 impl<'r> Columns<'r> {
     /// The columns of `row`, which is the user's, from `place` on.
     pub(super) fn of(row: Row<'r>, place: usize, user: &'r str) -> Self {
-        Self { row, place, user }
+        Self { row, place, gap: (0, 0), user }
+    }
+
+    /// The same, of which only the shared ones come next, and the others are from `rest` on.
+    pub(super) fn continued_at(self, rest: usize) -> Self {
+        Self { gap: (self.place + SHARED, rest), ..self }
     }
 
     pub(super) fn take<T: TryGetable + ValueType>(&mut self) -> Result<T, DbErr> {
+        if self.place == self.gap.0 {
+            self.place = self.gap.1;
+        }
         self.place += 1;
         self.row.get(self.place - 1)
     }
@@ -121,10 +134,10 @@ impl<'r> Columns<'r> {
         let mut row = conversation::Model {
             user_id: self.user.to_owned(),
             id,
-            title: self.take()?,
             last_position: self.take()?,
-            read_position: self.take()?,
             created_at: self.take()?,
+            title: self.take()?,
+            read_position: self.take()?,
             updated_at: self.take()?,
             ..conversation::Model::default()
         };
@@ -139,17 +152,17 @@ impl<'r> Columns<'r> {
         Ok(Some(row))
     }
 
-    /// A message that was read with the columns of [`message`]; `None` if they are null. The other columns are empty.
+    /// A message that was read with the columns of [`message`]; `None` if they are null. The other columns are empty, and so is
+    /// its conversation's id.
     pub(super) fn message(mut self, columns: MessageColumns) -> Result<Option<message::Model>, DbErr> {
         let Some(id) = self.take::<Option<Uuid>>()? else { return Ok(None) };
         let mut row = message::Model {
             user_id: self.user.to_owned(),
             id,
-            conversation_id: self.take()?,
             position: self.take()?,
+            created_at: self.take()?,
             role: self.take()?,
             status: self.take()?,
-            created_at: self.take()?,
             ..message::Model::default()
         };
         if columns.details {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;
 
-use super::columns::{self, Columns};
+use super::columns::{self, Columns, SHARED};
 use super::path_page::{PathPages, START, bounds_sql};
 use super::read::{Effort, RowSize};
 use super::{Chat, CountedPage, MessageColumns, PathPage, Slice};
@@ -21,7 +21,7 @@ type Opened = (Arc<conversation::Model>, HashMap<PathPage, CountedPage<Arc<messa
 enum OpenRow {
     Conversation(Arc<conversation::Model>),
     /// A message of the page with this number.
-    Message(i64, Arc<message::Model>),
+    Message(i64, message::Model),
 }
 
 impl RowSize for OpenRow {
@@ -46,16 +46,14 @@ impl Chat {
         let page = |slice: &Slice<i64>| PathPage { conversation: id, slice: *slice };
         let pages: Vec<PathPage> = slices.iter().map(page).collect();
         let user = self.user().to_owned();
-        let messages_at = 1 + columns::conversation(details).len();
+        let rest = 1 + columns::conversation(details).len();
         let decode = move |row: Row<'_>| {
+            let shown = Columns::of(row, 1, &user);
             Ok(match row.get(0)? {
-                None => {
-                    let row = Columns::of(row, 1, &user).conversation(details)?;
-                    row.map(|row| OpenRow::Conversation(Arc::new(row)))
-                }
+                None => shown.conversation(details)?.map(|row| OpenRow::Conversation(Arc::new(row))),
                 Some(number) => {
-                    let message = Columns::of(row, messages_at, &user).message(columns)?;
-                    message.map(|message| OpenRow::Message(number, Arc::new(message)))
+                    let message = shown.continued_at(rest).message(columns)?;
+                    message.map(|message| OpenRow::Message(number, message))
                 }
             })
         };
@@ -79,7 +77,8 @@ impl Chat {
         Ok(Some((row, read.finish())))
     }
 
-    /// A row for the conversation, and one for each message. What it has no columns of is null.
+    /// A row for the conversation, and one for each message. The first columns are those of either, and what it has no
+    /// columns of is null: each column of a page costs both the server and the database.
     fn open_statement(
         &self,
         id: Uuid,
@@ -96,9 +95,11 @@ impl Chat {
         }
         let message: Vec<&str> = columns::message(columns).collect();
         let conversation = columns::conversation(details);
-        let (conversation, no_conversation) = (conversation.join(", "), nulls(conversation.len()));
-        let (message, no_message, selected) =
-            (message.join(", m."), nulls(message.len()), message.join(", "));
+        let no_conversation = nulls(conversation.len() - SHARED);
+        let no_message = nulls(message.len() - SHARED);
+        let (shared, rest) = message.split_at(SHARED);
+        let (shared, rest) = (shared.join(", m."), rest.join(", m."));
+        let (conversation, selected) = (conversation.join(", "), message.join(", "));
         let page = "user_id = $1 AND conversation_id = $2 AND active";
         let messages = match self.database.backend() {
             // As in the statement for pages of several conversations.
@@ -118,7 +119,7 @@ impl Chat {
 ), wanted (number, low, high, tail) AS (VALUES {wanted})
 SELECT CAST(NULL AS BIGINT), {conversation}, {no_message} FROM c
 UNION ALL
-SELECT wanted.number, {no_conversation}, m.{message} FROM c CROSS JOIN wanted {messages}"
+SELECT wanted.number, m.{shared}, {no_conversation}, m.{rest} FROM c CROSS JOIN wanted {messages}"
         );
         self.database.statement(sql, values)
     }

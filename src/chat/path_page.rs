@@ -52,12 +52,12 @@ struct PathRow {
     number: i64,
     /// The length of the whole path.
     length: i64,
-    message: Option<Arc<message::Model>>,
+    message: Option<message::Model>,
 }
 
 impl RowSize for PathRow {
     fn bytes(&self) -> usize {
-        self.message.as_ref().map_or(ROW_BYTES, |message| message.bytes())
+        self.message.as_ref().map_or(ROW_BYTES, RowSize::bytes)
     }
 }
 
@@ -81,7 +81,7 @@ impl Chat {
             let user = self.user().to_owned();
             let decode = move |row: Row<'_>| {
                 let (number, length) = (row.get(0)?, row.get(1)?);
-                let message = Columns::of(row, 2, &user).message(columns)?.map(Arc::new);
+                let message = Columns::of(row, 2, &user).message(columns)?;
                 Ok(PathRow { number, length, message })
             };
             let statement = self.path_statement(pages, columns);
@@ -158,12 +158,13 @@ impl<'p> PathPages<'p> {
         Self { pages, read: vec![(None, Vec::new()); pages.len()] }
     }
 
-    /// Notes a page of a path with this length, and perhaps a message of it.
-    pub(super) fn add(&mut self, number: i64, length: i64, message: Option<Arc<message::Model>>) {
-        let page = usize::try_from(number).ok().and_then(|number| self.read.get_mut(number));
-        if let Some((known, messages)) = page {
+    /// Notes a page of a path with this length, and perhaps a message of it, which was read without its conversation's id.
+    pub(super) fn add(&mut self, number: i64, length: i64, message: Option<message::Model>) {
+        let Ok(number) = usize::try_from(number) else { return };
+        if let (Some(page), Some((known, messages))) = (self.pages.get(number), self.read.get_mut(number)) {
             known.get_or_insert(length);
-            messages.extend(message);
+            let conversation_id = page.conversation;
+            messages.extend(message.map(|row| Arc::new(message::Model { conversation_id, ..row })));
         }
     }
 

@@ -183,10 +183,11 @@ pub struct ListSelection {
 }
 
 impl Chat {
-    /// A page of the viewer's conversations, and the number of all in the list if that is wanted, in one statement. The
+    /// A page of the viewer's conversations, and the number of all in the list if that is wanted, from one snapshot. The
     /// cursors in `slice` must be of the same order.
     ///
-    /// With a filter by metadata, another statement first asks which of its values is rare.
+    /// That is one statement, or two if the page is empty and something else is asked. With a filter by metadata, another one
+    /// first asks which of its values is rare.
     ///
     /// # Errors
     /// [`Error::BadUserInput`] if the text to filter by is not within its bounds.
@@ -202,18 +203,27 @@ impl Chat {
         let details = wanted.details || order.needs_details();
         let wanted = ListSelection { details, ..wanted };
         let list = ListStatement { chat: self, filter, title_part, metadata, order, slice: &slice, wanted };
-        let plain = list.plain();
-        // To count is to read the whole list, and a filter may pass few.
-        let effort = if plain.is_some() && !wanted.counted { Effort::Brief } else { Effort::Usual };
-        let Some(statement) = plain.or_else(|| list.build()) else {
-            return Ok(ConversationPage { page: Page::empty(), total: Some(0) });
-        };
+        let facts = list.facts();
         let user = self.user().to_owned();
-        let decode = move |row: Row<'_>| ListRow::decode(row, &user, details);
-        let rows = self.load_decoded(statement, effort, decode).await?;
-        let facts = rows.first().map(|row| (row.total, row.more_before, row.more_after));
+        let decode = move |row: Row<'_>| ListRow::decode(row, &user, facts, details);
+        let plain = match list.plain() {
+            Some(statement) => {
+                // To count is to read the whole list.
+                let effort = if facts.total { Effort::Usual } else { Effort::Brief };
+                Some(self.load_decoded(statement, effort, decode.clone()).await?)
+            }
+            None => None,
+        };
+        let rows = match plain.filter(|rows| !rows.is_empty() || !facts.is_any()) {
+            Some(rows) => rows,
+            None => match list.build() {
+                // A filter may pass few.
+                Some(statement) => self.load_decoded(statement, Effort::Usual, decode).await?,
+                None => return Ok(ConversationPage { page: Page::empty(), total: Some(0) }),
+            },
+        };
         let (total, before, after) =
-            facts.ok_or_else(|| Error::Internal("a list without its count".to_owned()))?;
+            rows.first().map(|row| (row.total, row.more_before, row.more_after)).unwrap_or_default();
         let found: Vec<_> = rows.into_iter().filter_map(|row| row.conversation.map(Arc::new)).collect();
         let more = found.len() as u64 > slice.limit;
         // Whether there is more on the other side of a cursor is asked, as it may be gone.

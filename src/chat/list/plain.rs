@@ -1,5 +1,6 @@
 //! The list that nearly every request asks for: the active conversations, without a filter. Its statement is written out:
-//! building it from expressions was a twentieth of such a request.
+//! building it from expressions was a twentieth of such a request. What is asked about the whole list comes with each
+//! row, without a join, after which the rows would be sorted once more.
 
 use std::fmt::Write as _;
 
@@ -11,7 +12,7 @@ use super::{ConversationCursor, ConversationKey, ConversationState};
 const OWN: &str = "FROM conversation WHERE user_id = $1 AND deleted_at IS NULL AND archived_at IS NULL";
 
 impl ListStatement<'_> {
-    /// The statement, unless the list has a filter.
+    /// The statement, unless the list has a filter. If the page is empty, it does not tell anything else.
     pub(super) fn plain(&self) -> Option<Statement> {
         let filter = self.filter;
         let is_plain = filter.states == [ConversationState::Active]
@@ -25,35 +26,28 @@ impl ListStatement<'_> {
         let (order, slice) = (self.order, self.slice);
         let key = order.columns().join(", ");
         let mut values = vec![Value::from(self.chat.user())];
-        let mut conditions = String::new();
-        let mut facts = ["FALSE".to_owned(), "FALSE".to_owned()];
-        for (fact, (cursor, after)) in facts.iter_mut().zip([(&slice.after, true), (&slice.before, false)]) {
+        let (mut facts, mut conditions) = (String::new(), String::new());
+        if self.wanted.counted {
+            let _ = write!(facts, "(SELECT COUNT(*) {OWN}), ");
+        }
+        for (cursor, after) in [(&slice.after, true), (&slice.before, false)] {
             let Some(cursor) = cursor else { continue };
             let bound = bind(cursor, &mut values);
             let (beyond, other, nearest) =
                 if after == order.is_descending() { ("<", ">=", "ASC") } else { (">", "<=", "DESC") };
             let _ = write!(conditions, " AND ({key}) {beyond} ({bound})");
             let nearest = sorted(&order.columns(), nearest);
-            *fact = format!(
-                "COALESCE((SELECT TRUE {OWN} AND ({key}) {other} ({bound}) ORDER BY {nearest} LIMIT 1), FALSE)"
+            let _ = write!(
+                facts,
+                "COALESCE((SELECT TRUE {OWN} AND ({key}) {other} ({bound}) ORDER BY {nearest} LIMIT 1), FALSE), "
             );
         }
-        let total = if self.wanted.counted {
-            format!("(SELECT COUNT(*) {OWN})")
-        } else {
-            "CAST(NULL AS BIGINT)".to_owned()
-        };
         values.push(Value::from(i64::try_from(slice.limit + 1).unwrap_or(i64::MAX)));
         let limit = values.len();
         let sorted =
             sorted(&order.columns(), if slice.from_end == order.is_descending() { "ASC" } else { "DESC" });
-        let (columns, [before, after]) = (self.columns().join(", "), facts);
-        let sql = format!(
-            "SELECT total, more_before, more_after, {columns}
-FROM (SELECT {total} AS total, {before} AS more_before, {after} AS more_after) AS facts
-LEFT JOIN (SELECT {columns} {OWN}{conditions} ORDER BY {sorted} LIMIT ${limit}) AS page ON TRUE
-ORDER BY {sorted}"
-        );
+        let columns = self.columns().join(", ");
+        let sql = format!("SELECT {facts}{columns} {OWN}{conditions} ORDER BY {sorted} LIMIT ${limit}");
         Some(self.chat.database.statement(sql, values))
     }
 }

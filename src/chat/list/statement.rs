@@ -4,7 +4,7 @@ use sea_orm::sea_query::{
     Alias, Condition, Expr, ExprTrait, Func, JoinType, LikeExpr, Order, Query, SelectStatement, SimpleExpr,
     UnionType,
 };
-use sea_orm::{ColumnTrait, DbBackend, DbErr, EntityTrait, QueryTrait, Statement};
+use sea_orm::{ColumnTrait, DbBackend, DbErr, Statement};
 
 use super::{ConversationCursor, ConversationFilter, ConversationOrder, ConversationState, ListSelection};
 use crate::chat::columns::{self, Columns};
@@ -26,23 +26,41 @@ pub(super) struct ListStatement<'l> {
     pub(super) wanted: ListSelection,
 }
 
-/// A row of the result: what is asked about the list, and a conversation, unless the page is empty.
+/// What is asked about the whole list. Each has a column before those of the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// How many conversations it has.
+    pub(super) total: bool,
+    /// Whether there is something before the cursor `after`, that one included.
+    pub(super) before: bool,
+    /// Whether there is something after the cursor `before`, that one included.
+    pub(super) after: bool,
+}
+
+impl Facts {
+    /// Whether anything is asked.
+    pub(super) fn is_any(self) -> bool {
+        self.total || self.before || self.after
+    }
+}
+
+/// A row of the result: the answers to what is asked about the list, and a conversation, unless the page is empty.
+#[derive(Default)]
 pub(super) struct ListRow {
     pub(super) total: Option<i64>,
-    /// Whether there is something before the cursor `after`, that one included.
     pub(super) more_before: bool,
-    /// Whether there is something after the cursor `before`, that one included.
     pub(super) more_after: bool,
     pub(super) conversation: Option<Model>,
 }
 
 impl ListRow {
-    pub(super) fn decode(row: Row<'_>, user: &str, details: bool) -> Result<Self, DbErr> {
+    pub(super) fn decode(row: Row<'_>, user: &str, facts: Facts, details: bool) -> Result<Self, DbErr> {
+        let mut columns = Columns::of(row, 0, user);
         Ok(Self {
-            total: row.get(0)?,
-            more_before: row.get(1)?,
-            more_after: row.get(2)?,
-            conversation: Columns::of(row, 3, user).conversation(details)?,
+            total: if facts.total { columns.take()? } else { None },
+            more_before: facts.before && columns.take()?,
+            more_after: facts.after && columns.take()?,
+            conversation: columns.conversation(details)?,
         })
     }
 }
@@ -61,23 +79,39 @@ impl ListStatement<'_> {
             return None;
         }
         let backend = self.chat.database.backend();
-        let total = if self.wanted.counted { self.total(&parts) } else { Expr::cust("CAST(NULL AS BIGINT)") };
-        let facts = Query::select()
-            .expr_as(total, "total")
-            .expr_as(self.exists_beyond(&parts, self.slice.after.as_ref(), true), "more_before")
-            .expr_as(self.exists_beyond(&parts, self.slice.before.as_ref(), false), "more_after")
-            .to_owned();
-        let mut list = Query::select();
-        list.columns(["total", "more_before", "more_after"].map(Alias::new));
+        let page = self.page(&parts);
+        if !self.facts().is_any() {
+            return Some(backend.build(&page));
+        }
+        let (mut facts, mut list) = (Query::select(), Query::select());
+        let mut ask = |fact: SimpleExpr, name: &'static str| {
+            facts.expr_as(fact, Alias::new(name));
+            list.column(Alias::new(name));
+        };
+        if self.wanted.counted {
+            ask(self.total(&parts), "total");
+        }
+        if let Some(cursor) = &self.slice.after {
+            ask(self.exists_beyond(&parts, cursor, true), "more_before");
+        }
+        if let Some(cursor) = &self.slice.before {
+            ask(self.exists_beyond(&parts, cursor, false), "more_after");
+        }
         list.columns(self.columns().iter().copied().map(Alias::new));
         list.from_subquery(facts, Alias::new("facts")).join_subquery(
             JoinType::LeftJoin,
-            self.page(&parts),
+            page,
             Alias::new("page"),
             Expr::cust("TRUE"),
         );
         self.sort(&mut list, "");
         Some(backend.build(&list))
+    }
+
+    /// What is asked about the list beside its page.
+    pub(super) fn facts(&self) -> Facts {
+        let Slice { after, before, .. } = self.slice;
+        Facts { total: self.wanted.counted, before: after.is_some(), after: before.is_some() }
     }
 
     /// The columns of a conversation that are read.
@@ -132,13 +166,7 @@ impl ListStatement<'_> {
 
     /// Whether the list has something on the other side of a cursor, after which, or before which, the page lies. The
     /// nearest such row is looked for: for any row PostgreSQL may read the table.
-    fn exists_beyond(
-        &self,
-        parts: &[Condition],
-        cursor: Option<&ConversationCursor>,
-        after: bool,
-    ) -> SimpleExpr {
-        let Some(cursor) = cursor else { return Expr::cust("FALSE") };
+    fn exists_beyond(&self, parts: &[Condition], cursor: &ConversationCursor, after: bool) -> SimpleExpr {
         let direction = if after == self.order.is_descending() { Order::Asc } else { Order::Desc };
         let found = parts.iter().map(|part| {
             let mut beyond = self.selected(part);
@@ -161,22 +189,22 @@ impl ListStatement<'_> {
             self.sort(&mut query, self.prefix());
             query.limit(self.slice.limit + 1).to_owned()
         };
-        let mut columns = QueryTrait::into_query(Entity::find());
+        let shown = || self.columns().iter().copied().map(Alias::new);
         if let [part] = parts {
-            let shown = self.columns().iter().copied().map(Alias::new);
-            return limited(self.selected(part).columns(shown).to_owned());
+            return limited(self.selected(part).columns(shown()).to_owned());
         }
+        let mut page = Query::select();
+        page.columns(shown()).from(Entity);
         let ids = parts.iter().enumerate().map(|(number, part)| {
             let part = limited(self.selected(part).column(Column::Id).to_owned());
             let name = Alias::new(format!("part{number}"));
             Query::select().column(Column::Id).from_subquery(part, name).to_owned()
         });
         let Some(ids) = ids.reduce(|mut all, part| all.union(UnionType::All, part).to_owned()) else {
-            return columns;
+            return page;
         };
-        let page =
-            columns.and_where(Column::UserId.eq(self.chat.user())).and_where(Column::Id.in_subquery(ids));
-        self.sort(page, "");
+        page.and_where(Column::UserId.eq(self.chat.user())).and_where(Column::Id.in_subquery(ids));
+        self.sort(&mut page, "");
         page.limit(self.slice.limit + 1).to_owned()
     }
 
