@@ -110,6 +110,7 @@ impl Database {
     where
         Q: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbErr>>,
     {
+        self.heavy_work.note_request();
         let deadline = Instant::now() + OPERATION_TIMEOUT;
         let permit = turn(&self.reads, user, deadline).await?;
         self.read_until(deadline, Some(Arc::new(permit)), &query).await
@@ -148,7 +149,9 @@ impl Database {
         statement: &Statement,
         take: impl FnMut(Row<'_>) -> Result<ControlFlow<()>, DbErr>,
     ) -> Option<()> {
-        self.sqlite_reader.as_ref()?.for_each_row(statement, take)
+        let reader = self.sqlite_reader.as_ref()?;
+        self.heavy_work.note_request();
+        reader.for_each_row(statement, take)
     }
 
     /// `sql` with `values`, as a statement for this database.
@@ -267,6 +270,7 @@ impl Database {
         P: FnOnce(&I) -> Option<FastPath<T>> + Send + 'static,
         W: for<'w> Fn(&'w Write, &'w I) -> BoxFuture<'w, Result<T, Error>> + Send + Sync + 'static,
     {
+        self.heavy_work.note_request();
         let (database, user) = (self.clone(), user.to_owned());
         self.run_detached(early, |early| async move {
             let (database, user, input, work) = (&database, user.as_str(), &input, &work);
