@@ -16,6 +16,7 @@ use super::connection::{Observer, STATEMENT_TIMEOUT};
 use super::pool::{Pool, Source};
 use super::retry::RETRY_PAUSE;
 use super::sqlite_reader::SqliteReader;
+use super::wal_checkpoint::COMMIT_PAGES;
 use super::{Address, Database, OPERATION_TIMEOUT};
 use crate::concurrency::ConcurrencyLimit;
 use crate::error::is_locked;
@@ -29,6 +30,9 @@ const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(3);
 /// How many rows a statement on SQLite may be ahead of who reads them: those of a page, so that its thread need not wait for
 /// the other one in the middle.
 const BUFFERED_ROWS: usize = 256;
+
+/// How much the connection that writes keeps of the file, in units of -1 KiB: a send changes some 60 pages in all of the file.
+const WRITER_CACHE: &str = "-8192";
 
 /// One user's reads use at most one connection in this many, and so do all expensive reads together.
 const CONNECTION_SHARE: u32 = 4;
@@ -47,8 +51,13 @@ impl Database {
             let pool = |options, connections| {
                 Pool::new(Source::Sqlite(options), String::new(), connections, observer.clone())
             };
-            // Otherwise each savepoint makes and removes a file for what it may take back.
-            let writing = options.clone().create_if_missing(true).pragma("temp_store", "MEMORY");
+            let writing = options
+                .clone()
+                .create_if_missing(true)
+                // Otherwise each savepoint makes and removes a file for what it may take back.
+                .pragma("temp_store", "MEMORY")
+                .pragma("cache_size", WRITER_CACHE)
+                .pragma("wal_autocheckpoint", COMMIT_PAGES);
             let writers = Arc::new(pool(writing, 1));
             create_file(&writers).await?;
             let readers = usize::try_from(connections.max(2) - 1).unwrap_or(usize::MAX);

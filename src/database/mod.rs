@@ -25,6 +25,7 @@ mod retry;
 mod row;
 mod sqlite_reader;
 pub mod statistics;
+pub mod wal_checkpoint;
 mod write;
 mod write_queue;
 

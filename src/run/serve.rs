@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use causerie::auth::Authenticator;
 use causerie::config::Serve;
-use causerie::database::{Database, statistics};
+use causerie::database::{Database, statistics, wal_checkpoint};
 use causerie::http::{App, Parts};
 use causerie::reply::Replies;
 use causerie::signal::{Hub, Postgres, Signals};
@@ -58,6 +58,7 @@ pub(super) async fn serve(serve: Serve) -> Result<(), String> {
     trash::start(database.clone(), replies.clone(), serve.chat.trash, shutdown.clone());
     receipts::start(database.clone(), serve.receipts, shutdown.clone());
     statistics::keep(database.clone(), statistics::PERIOD, shutdown.clone());
+    wal_checkpoint::keep(&database, wal_checkpoint::PERIOD, shutdown.clone());
     chat::resume_steps(database.clone(), replies.clone(), serve.chat, shutdown.clone());
     let app = App::new(Parts {
         schema: graphql::schema(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use causerie::assistant::{Assistant, Catalog, DEFAULT_ID, Echo, Profile};
 use causerie::auth::{self, Authenticator, ClaimRules, Secret, Source, UserId};
 use causerie::chat::{Limits, resume_steps};
-use causerie::database::{Database, statistics};
+use causerie::database::{Database, statistics, wal_checkpoint};
 use causerie::http::{App, Parts};
 use causerie::reply::{self, Replies};
 use causerie::signal::{Hub, Postgres, Signals};
@@ -122,6 +122,7 @@ impl TestServer {
         trash::start(database.clone(), replies.clone(), settings.trash, shutdown.clone());
         receipts::start(database.clone(), settings.receipts, shutdown.clone());
         statistics::keep(database.clone(), settings.statistics, shutdown.clone());
+        wal_checkpoint::keep(&database, wal_checkpoint::PERIOD, shutdown.clone());
         let limits = Limits {
             message_chars: settings.message_chars,
             user_queued: settings.user_queued,
