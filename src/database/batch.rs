@@ -1,8 +1,9 @@
 //! Writes of different users in one statement, on PostgreSQL.
 //!
-//! A write that comes while one other statement or none is on its way begins at once. Those that come while two are on
-//! their way gather, and are the next one: they share its setting up, its round trip and its commit. One user's writes come one
-//! after another, so that a statement has one of each user at most.
+//! A write that comes while no other statement is on its way begins at once. Those that come meanwhile gather, and are the
+//! next one: they share its setting up, its round trip and its commit. One user's writes come one after another, so that
+//! a statement has one of each user at most. With two statements on their way before others gather, PostgreSQL took a
+//! quarter more processor time for a send at 16 connections and a tenth more at 64, and there were no more sends a second.
 //!
 //! Whoever is slow does not hold up the others for long: a statement waits for no user's lock, its size is bounded, and
 //! another one begins beside it if it takes longer than usual.
@@ -32,9 +33,6 @@ const PATIENCE: Duration = Duration::from_millis(5);
 
 /// How many statements of one kind run at once.
 const LANES: usize = 4;
-
-/// How many of them begin without waiting: one computes while another one waits for the disk.
-const EAGER_LANES: usize = 2;
 
 /// What became of a write.
 pub(super) enum Done {
@@ -90,7 +88,7 @@ impl Batches {
         });
         let group = &mut groups[position];
         group.waiting.push_back(job);
-        group.begin_lane(group.lanes < EAGER_LANES || group.waiting.len() > group.lanes * WRITES)
+        group.begin_lane(group.lanes == 0 || group.waiting.len() > group.lanes * WRITES)
     }
 
     /// Whether another lane is to be begun for a write that still waits.
@@ -297,17 +295,12 @@ mod tests {
     #[test]
     fn writes_that_come_meanwhile_are_the_next_statement() {
         let (batches, send, end) = (Batches::default(), statement("send"), statement("end"));
-        for (number, user) in [(1, "ann"), (2, "ben")] {
-            assert!(batches.add(&send, job(number, user, 10)), "the first two begin at once");
-            assert_eq!(taken(&batches, &send), Some(vec![number]));
-        }
+        assert!(batches.add(&send, job(1, "ann", 10)), "the first one begins at once");
+        assert_eq!(taken(&batches, &send), Some(vec![1]));
         assert!(!batches.add(&send, job(3, "cid", 10)) && !batches.add(&send, job(4, "dan", 10)));
         assert!(batches.add(&end, job(5, "eve", 10)), "another statement is another group");
         assert_eq!((taken(&batches, &send), taken(&batches, &end)), (Some(vec![3, 4]), Some(vec![5])));
-        assert_eq!(
-            (taken(&batches, &send), taken(&batches, &send), taken(&batches, &end)),
-            (None, None, None)
-        );
+        assert_eq!((taken(&batches, &send), taken(&batches, &end)), (None, None));
         assert!(batches.lock().is_empty(), "nothing is left of them");
     }
 
@@ -324,7 +317,7 @@ mod tests {
         assert_eq!(taken(&batches, &send), Some(vec![4]));
         assert_eq!(taken(&batches, &send), Some(vec![5]));
         let lanes = (0..200).filter(|number| batches.add(&send, job(*number, &number.to_string(), 10)));
-        assert_eq!(lanes.count(), LANES - EAGER_LANES, "many writes have several lanes");
+        assert_eq!(lanes.count(), LANES - 1, "many writes have several lanes");
         assert_eq!(taken(&batches, &send).map(|numbers| numbers.len()), Some(WRITES));
     }
 
@@ -335,12 +328,10 @@ mod tests {
         assert_eq!(taken(&batches, &send), Some(vec![1]));
         assert!(!batches.is_stuck(&send, 1), "it is on its way");
         assert!(!batches.withdraw(&send, 1));
-        assert!(batches.add(&send, job(2, "ben", 10)));
-        assert_eq!(taken(&batches, &send), Some(vec![2]));
-        assert!(!batches.add(&send, job(3, "cid", 10)));
-        assert!(batches.is_stuck(&send, 3));
-        assert!(batches.withdraw(&send, 3));
-        assert_eq!([(); 3].map(|()| taken(&batches, &send)), [const { None }; 3]);
+        assert!(!batches.add(&send, job(2, "ben", 10)));
+        assert!(batches.is_stuck(&send, 2));
+        assert!(batches.withdraw(&send, 2));
+        assert_eq!([(); 2].map(|()| taken(&batches, &send)), [const { None }; 2]);
         assert!(batches.lock().is_empty());
         assert!(batches.add(&send, job(4, "ann", 10)));
         assert_eq!(batches.give_up(&send).len(), 1);
