@@ -14,6 +14,10 @@ use causerie::config::Cli;
 /// The exit code for a command line that cannot be meant.
 const USAGE: u8 = 2;
 
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
