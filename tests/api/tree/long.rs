@@ -133,7 +133,7 @@ on_both_databases! {
     async fn others_write_while_a_long_conversation_is_deleted(database) {
         let server = TestServer::start(&database).await;
         let (ann, ben) = (server.user("ann"), server.user("ben"));
-        let tree = plant(&database, &ann, 4 * LONG).await;
+        let tree = plant(&database, &ann, LONG).await;
         let there = id(&ann.send("elsewhere", json!({})).await["conversation"]);
         ben.start("hello").await;
         let ended = tokio::sync::watch::Sender::new(false);
@@ -172,7 +172,9 @@ on_both_databases! {
     async fn what_a_killed_server_has_begun_another_one_completes(database) {
         let mut server = Process::start(&database, &[]).await;
         let ann = server.user("ann");
-        let tree = plant(&database, &ann, 2 * LONG).await;
+        // As long as its steps take, there is time to be killed in between.
+        let count = LONG / 2;
+        let tree = plant(&database, &ann, count).await;
         let under_way = "SELECT COUNT(*) FROM conversation WHERE step_at IS NOT NULL";
         let copied = "SELECT COUNT(*) FROM conversation WHERE erasing_at IS NOT NULL";
         let mut keys = 0;
@@ -204,7 +206,7 @@ on_both_databases! {
             assert_sound(&database).await;
             // Whoever asks again is answered as though nothing had happened.
             let again = server.user("ann").run(operation, input).await.data();
-            let expected = if operation == DELETE { 2 } else { 2 * LONG };
+            let expected = if operation == DELETE { 2 } else { count };
             let payload = again.as_object().unwrap().values().next().unwrap();
             assert_eq!(payload["conversation"]["messageCount"], expected);
         }
