@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,10 @@ impl fmt::Debug for SqliteReader {
 impl SqliteReader {
     pub(super) fn new(file: PathBuf, observer: Observer) -> Self {
         Self { file, idle: Mutex::new(Some(Vec::new())), observer }
+    }
+
+    pub(super) fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Calls `take` with each row of `statement` until it breaks; `None` if the statement must be run otherwise. What

@@ -24,8 +24,8 @@ pub(super) const COMMIT_PAGES: &str = "4000";
 
 /// Copies what was committed every `period` until `shutdown`. On PostgreSQL nothing is done.
 pub fn keep(database: &Database, period: Duration, shutdown: CancellationToken) {
-    let Some(file) = database.address.file() else { return };
-    let file = Arc::new(LoggedFile::new(file));
+    let Some(reader) = &database.sqlite_reader else { return };
+    let file = Arc::new(LoggedFile::new(reader.file().to_owned()));
     background::repeat(period, shutdown, move || {
         let file = file.clone();
         async move {
@@ -36,7 +36,7 @@ pub fn keep(database: &Database, period: Duration, shutdown: CancellationToken) 
     });
 }
 
-/// A database, its log, and when that was last written to of what is copied.
+/// A database's file, its log, and when the log had been written to as it was last copied.
 struct LoggedFile {
     file: PathBuf,
     log: PathBuf,
@@ -53,11 +53,12 @@ impl LoggedFile {
     fn copy(&self) -> rusqlite::Result<()> {
         let mut copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
         let written = self.log.metadata().and_then(|log| log.modified()).ok();
-        if written != *copied {
-            checkpoint(&self.file)?;
-            *copied = written;
+        if written == *copied {
+            return Ok(());
         }
-        Ok(())
+        // What fails is tried again after the next write, and so it is not logged at each pass.
+        *copied = written;
+        checkpoint(&self.file)
     }
 }
 
@@ -81,8 +82,10 @@ mod tests {
     #[tokio::test]
     async fn what_is_committed_is_in_the_file_soon_and_the_log_begins_anew() {
         let directory = TempDir::new().unwrap();
-        let path = directory.path().join("logged.db");
-        let address = Address::parse(&format!("sqlite://{}", path.display())).unwrap();
+        // Addresses have such names encoded.
+        let path = directory.path().join("logged here.db");
+        let address = format!("sqlite://{}", path.display()).replace(' ', "%20");
+        let address = Address::parse(&address).unwrap();
         let database = Database::connect(address, 2).await.unwrap();
         let write = async |sql: &str| database.update(database.statement(sql, [])).await.unwrap();
         write("CREATE TABLE rows (data)").await;
@@ -103,7 +106,7 @@ mod tests {
         for _ in 0..40 {
             write("UPDATE rows SET data = randomblob(1000000)").await;
         }
-        let log = size(&directory.path().join("logged.db-wal"));
+        let log = size(&directory.path().join("logged here.db-wal"));
         assert!(log < 2 * most * PAGE, "{log} bytes in the log");
     }
 }
