@@ -190,6 +190,47 @@ test('screen readers are told that a reply begins and ends, not each word', asyn
   await chat.close();
 });
 
+test('they are told of the end of a reply that was never seen to run', async () => {
+  const chat = await site.tab();
+  await chat.ask('Before');
+  const live = chat.page.locator('[aria-live=polite]');
+  await live.getByText('The reply is finished').waitFor({ state: 'attached' });
+  // Nothing comes through until the reply has ended: then what has changed meanwhile, and the answer to the message last.
+  await chat.page.addInitScript(() => {
+    const { fetch } = window;
+    const cuts = [];
+    const gate = () => {
+      let open;
+      const passed = new Promise((resolve) => (open = resolve));
+      return { passed, open };
+    };
+    window.hold = () => {
+      Object.assign(window, { changes: gate(), answer: gate() });
+      for (const cut of cuts) cut();
+    };
+    window.fetch = async (url, options) => {
+      if (options?.body?.includes?.('sendMessage')) return fetch(url, options).finally(() => window.answer?.passed);
+      await window.changes?.passed;
+      if (!options?.headers?.accept?.startsWith('text/event-stream')) return fetch(url, options);
+      const controller = new AbortController();
+      cuts.push(() => controller.abort());
+      return fetch(url, { ...options, signal: AbortSignal.any([controller.signal, options.signal]) });
+    };
+  });
+  await chat.page.reload();
+  await chat.replies.filter({ hasText: 'Before' }).waitFor();
+  assert.equal(await live.innerText(), '', 'nothing is said of what was there');
+  await chat.page.evaluate(() => window.hold());
+  await chat.send('Unseen');
+  const query = '{ conversations(first: 1) { nodes { lastMessage { status parent { content } } } } }';
+  for (let last; last?.status !== 'COMPLETE' || last.parent.content !== 'Unseen';) last = (await site.run(query)).conversations.nodes[0].lastMessage;
+  await chat.page.evaluate(() => window.changes.open());
+  await chat.replies.filter({ hasText: 'Unseen' }).waitFor();
+  await chat.page.evaluate(() => window.answer.open());
+  await live.getByText('The reply is finished').waitFor({ state: 'attached' });
+  await chat.close();
+});
+
 test('nothing is wider than a window of 360 pixels, and the list covers the thread only while it is open', async () => {
   const chat = await site.tab('', { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true });
   const overflow = () => chat.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

@@ -118,7 +118,7 @@ export function Thread({ id, message }: { id: string; message: string | undefine
         )}
         <Composer place={id} running={thread.running[0]} last={messages.at(-1)} />
       </div>
-      <LiveRegion running={thread.running[0]} />
+      <LiveRegion thread={thread} />
     </>
   );
 }
