@@ -11,7 +11,7 @@ import tokens
 from servers import Ours, free_port
 
 # (name, replies, words of each, words a second)
-LOADS = [("200 replies of 50 words/s", 200, 250, 50), ("1,000 replies of 20 words/s", 1000, 120, 20)]
+LOADS = [("200 replies of 50 words/s", 200, 250, 50), ("1,000 replies of 20 words/s", 1000, 250, 20)]
 STREAMS = 1000
 
 

@@ -57,13 +57,23 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] if the viewer has no such reply.
     pub async fn reply_progress(&self, id: Uuid, after: Option<ReplyPosition>) -> Result<ReplyEvents, Error> {
+        let budget = self.budget.clone();
         match self.replies.status(self.user(), id).await {
-            Ok(None) => return Err(Error::NotFound("reply")),
-            Err(error) if !error.is_unavailable() => return Err(error),
+            Ok(Some(_)) => {
+                let after = after.unwrap_or(ReplyPosition::START);
+                Ok(self.replies.progress_of_own(self.user(), id, after, budget))
+            }
+            Ok(None) => Err(Error::NotFound("reply")),
             // The reader waits while the database is unavailable, as it does later on.
-            Ok(Some(_)) | Err(_) => {}
+            Err(error) if error.is_unavailable() => Ok(self.replies.progress(self.user(), id, after, budget)),
+            Err(error) => Err(error),
         }
-        Ok(self.replies.progress(self.user(), id, after, self.budget.clone()))
+    }
+
+    /// Follows a reply of the viewer's from its start. Nothing is read of one that this server generates.
+    #[must_use]
+    pub fn follow_own_reply(&self, reply: &message::Model) -> ReplyEvents {
+        self.replies.progress_of_own(self.user(), reply.id, ReplyPosition::START, self.budget.clone())
     }
 
     /// Stops a reply, on whichever server, and returns it once it has ended. Its text so far is kept. A reply that has

@@ -119,6 +119,9 @@ fn postgres_options(address: &Address) -> Result<PgConnectOptions, DbErr> {
     Ok(options.disable_statement_logging().options([
         // PostgreSQL would send a notice at each start that there is nothing to migrate.
         ("client_min_messages", "warning".to_owned()),
+        // Statements are the same again and again, and each plan is held to be good for all values. Otherwise the first five
+        // times on each connection have a plan of their own, which for a send takes longer than to carry it out.
+        ("plan_cache_mode", "force_generic_plan".to_owned()),
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT.as_millis().to_string()),
         ("statement_timeout", STATEMENT_TIMEOUT.as_millis().to_string()),
     ]))

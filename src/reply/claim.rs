@@ -84,8 +84,7 @@ impl Replies {
     /// The claim of a reply that a write has leased to this server whose answer was lost. `None` if the lease is another
     /// server's by now, or no permit is left: the reply is then taken over once the lease has expired.
     pub(crate) fn claim_again(&self, reply: &message::Model) -> Option<Claim> {
-        let begun = self.0.waiters.end_of(&reply.user_id, reply.id).is_some();
-        if reply.lease_owner != Some(self.server()) || begun {
+        if reply.lease_owner != Some(self.server()) || self.is_running(reply.id) {
             return None;
         }
         Some(Claim { reply: reply.clone(), permit: self.0.permits.take_for_queued()?, turn: None })

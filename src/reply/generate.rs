@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep, sleep_until};
+use uuid::Uuid;
 
 use super::checkpoint::{CheckpointOutcome, Due, Schedule};
 use super::ending::{Ended, Ending};
@@ -13,7 +14,6 @@ use super::history::{History, NewTurn};
 use super::live::Live;
 use super::prompt::Loaded;
 use super::report::Report;
-use super::waiters::ExpectedEnd;
 use super::{Claim, Replies};
 use crate::assistant::Profile;
 use crate::entity::message::{self, Failure, FailureCode, Status};
@@ -45,12 +45,20 @@ impl From<Ending> for AttemptOutcome {
 }
 
 impl Replies {
+    /// Lists an attempt as running: readers on this server follow its text in memory from now on.
+    pub(super) fn begin(&self, reply: &message::Model) -> Running {
+        let live = Arc::new(Live::new(reply));
+        self.lock_running().insert(reply.id, live.clone());
+        self.signal(Topic::Reply(reply.id));
+        Running { replies: self.clone(), id: reply.id, live }
+    }
+
     /// Generates the claimed reply, and then further ones with the same permit.
-    pub(super) async fn generate_all(self, claim: Claim, end: ExpectedEnd) {
-        let mut next = self.generate_attempt(&claim.reply, claim.turn, end).await;
+    pub(super) async fn generate_all(self, claim: Claim, running: Running) {
+        let mut next = self.generate_attempt(&claim.reply, claim.turn, running).await;
         while let Some(reply) = next {
-            let end = self.0.waiters.expect(&reply);
-            next = self.generate_attempt(&reply, None, end).await;
+            let running = self.begin(&reply);
+            next = self.generate_attempt(&reply, None, running).await;
         }
         drop(claim.permit);
     }
@@ -59,18 +67,14 @@ impl Replies {
         &self,
         reply: &message::Model,
         turn: Option<NewTurn>,
-        end: ExpectedEnd,
+        running: Running,
     ) -> Option<message::Model> {
-        let live = Arc::new(Live::new(reply.attempt));
-        self.lock_running().insert(reply.id, live.clone());
-        let running = Running { replies: self, reply, live: &live };
-        // Readers on this server now follow the text in memory.
-        self.signal(Topic::Reply(reply.id));
+        let live = &*running.live;
         let span = tracing::info_span!("reply", id = %reply.id, attempt = reply.attempt);
         let mut history = None;
         let outcome = tokio::select! {
-            outcome = tracing::Instrument::instrument(self.run(reply, turn, &mut history, &live), span) => outcome,
-            never = self.publish_words(reply.id, &live) => match never {},
+            outcome = tracing::Instrument::instrument(self.run(reply, turn, &mut history, live), span) => outcome,
+            never = self.publish_words(reply.id, live) => match never {},
         };
         let next = match outcome {
             AttemptOutcome::Ended(ending) => {
@@ -79,18 +83,17 @@ impl Replies {
                     failure = ?ending.failure.as_ref().map(|failure| failure.code),
                     bytes = ending.draft.bytes(), "reply ended",
                 );
-                self.store(reply, &live, ending, history, &end).await
+                self.store(reply, live, ending, history).await
             }
             AttemptOutcome::Fenced => {
                 tracing::info!(reply = %reply.id, attempt = reply.attempt, "reply lease lost to another server");
                 None
             }
             AttemptOutcome::Released => {
-                self.release(reply, &live).await;
+                self.release(reply, live).await;
                 None
             }
         };
-        drop(running);
         next
     }
 
@@ -189,7 +192,6 @@ impl Replies {
         live: &Live,
         ending: Ending,
         history: Option<History>,
-        end: &ExpectedEnd,
     ) -> Option<message::Model> {
         let store = async {
             let entry = loop {
@@ -206,7 +208,7 @@ impl Replies {
                         if let Some(history) = history.filter(|_| closed.is_some()) {
                             self.keep_history(reply, history, &ending.0);
                         }
-                        end.tell(|| closed.and_then(|closed| closed.into_row(reply, &ending.0)));
+                        live.end(|| closed.and_then(|closed| closed.into_row(reply, &ending.0)));
                         return next;
                     }
                     Err(error) => error.log(),
@@ -257,22 +259,23 @@ fn not_offered() -> Failure {
     }
 }
 
-/// Removes the reply from the list of running ones when it is dropped, also if the assistant panics.
-struct Running<'a> {
-    replies: &'a Replies,
-    reply: &'a message::Model,
-    live: &'a Arc<Live>,
+/// A reply in the list of running ones. It is removed when this is dropped, also if the assistant panics.
+#[derive(Debug)]
+pub(super) struct Running {
+    replies: Replies,
+    id: Uuid,
+    live: Arc<Live>,
 }
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
         let mut running = self.replies.lock_running();
         // The entry may be of the next attempt, which this server runs as well.
-        if running.get(&self.reply.id).is_some_and(|live| Arc::ptr_eq(live, self.live)) {
-            running.remove(&self.reply.id);
+        if running.get(&self.id).is_some_and(|live| Arc::ptr_eq(live, &self.live)) {
+            running.remove(&self.id);
         }
         drop(running);
         self.live.close();
-        self.replies.signal(Topic::Reply(self.reply.id));
+        self.replies.signal(Topic::Reply(self.id));
     }
 }

@@ -1,6 +1,6 @@
 //! What this server has written of a reply so far.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use sea_orm::prelude::DateTimeUtc;
 use tokio::sync::watch;
@@ -9,25 +9,37 @@ use super::ReplyPosition;
 use super::chunk::{Chunk, Excerpt, Piece};
 use super::draft::{Draft, Kind, Next};
 use super::state::Bounds;
-use crate::entity::message::ToolCall;
+use crate::entity::message::{self, ToolCall};
 
 /// One attempt as it grows. Each reader reads from its own position at its own pace, so a slow reader costs no extra
 /// memory.
 #[derive(Debug)]
 pub(super) struct Live {
+    user: String,
     attempt: i32,
     draft: Mutex<Draft>,
-    /// Wakes readers. It is true once this server has stopped generating: the row then has the reply's state.
+    /// Wakes readers. It is true once this server has stopped generating.
     closed: watch::Sender<bool>,
+    /// Wakes those who wait for the end alone, once this server has stopped generating.
+    end: watch::Sender<Option<End>>,
 }
+
+/// The row of a reply as this server has stored it with its end. Without one, what became of the reply is in the database.
+pub(super) type End = Option<Arc<message::Model>>;
 
 /// An attempt that a reader has looked at, and what tells when there is more of it. A reader that is slow does not keep the
 /// text.
 pub(super) type LastLive = (Weak<Live>, watch::Receiver<bool>);
 
 impl Live {
-    pub(super) fn new(attempt: i32) -> Self {
-        Self { attempt, draft: Mutex::default(), closed: watch::channel(false).0 }
+    pub(super) fn new(reply: &message::Model) -> Self {
+        Self {
+            user: reply.user_id.clone(),
+            attempt: reply.attempt,
+            draft: Mutex::default(),
+            closed: watch::Sender::new(false),
+            end: watch::Sender::new(None),
+        }
     }
 
     /// Appends a piece.
@@ -46,9 +58,22 @@ impl Live {
         self.closed.send_modify(|_| {});
     }
 
-    /// Makes readers go on with the row.
+    /// Keeps the row that was stored with the end for those who follow or wait for it, if there are any.
+    pub(super) fn end(&self, row: impl FnOnce() -> Option<message::Model>) {
+        if self.closed.receiver_count() + self.end.receiver_count() > 0 {
+            self.end.send_replace(Some(row().map(Arc::new)));
+        }
+    }
+
+    /// Makes readers, and who waits, go on with the row.
     pub(super) fn close(&self) {
+        self.end.send_if_modified(|end| end.is_none() && end.insert(None).is_none());
         self.closed.send_replace(true);
+    }
+
+    /// Whose reply it is.
+    pub(super) fn user(&self) -> &str {
+        &self.user
     }
 
     pub(super) fn attempt(&self) -> i32 {
@@ -115,7 +140,27 @@ impl Live {
         self.closed.subscribe()
     }
 
+    /// The end, for who does not follow what comes before.
+    pub(super) fn coming_end(&self) -> ComingEnd {
+        ComingEnd(self.end.subscribe())
+    }
+
+    /// The end, if it has come.
+    pub(super) fn stored_end(&self) -> End {
+        self.end.borrow().clone().flatten()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Draft> {
         self.draft.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The end of a reply that this server writes. It does not keep the text.
+pub(super) struct ComingEnd(watch::Receiver<Option<End>>);
+
+impl ComingEnd {
+    /// Waits until this server no longer writes the reply.
+    pub(super) async fn come(mut self) -> End {
+        self.0.wait_for(Option::is_some).await.ok()?.clone().flatten()
     }
 }

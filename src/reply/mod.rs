@@ -31,7 +31,6 @@ mod report;
 mod state;
 mod sweep;
 mod title;
-mod waiters;
 mod words;
 
 use std::collections::HashMap;
@@ -51,13 +50,12 @@ pub(crate) use self::claim::{Claim, ReplyContext};
 use self::follower::Followers;
 use self::histories::{HISTORY_BYTES, Histories};
 pub(crate) use self::history::{Instructions, NewTurn};
-use self::live::Live;
+use self::live::{ComingEnd, Live};
 pub(crate) use self::permits::ReplyPermit;
 use self::permits::ReplyPermits;
 pub use self::position::ReplyPosition;
 pub(crate) use self::preceding::{PRECEDING_COLUMNS, Preceding, preceding};
 pub use self::progress::{ProgressEvent, ReplyEvents};
-use self::waiters::Waiters;
 use crate::assistant::Catalog;
 use crate::concurrency::ConcurrencyLimit;
 use crate::database::Database;
@@ -150,7 +148,6 @@ struct Inner {
     /// From when on checkpoints are counted.
     started: Instant,
     running: Mutex<HashMap<Uuid, Arc<Live>>>,
-    waiters: Arc<Waiters>,
     batches: Batches,
     /// The replies that somebody follows here.
     followers: Followers,
@@ -186,7 +183,6 @@ impl Replies {
             server,
             started: Instant::now(),
             running: Mutex::default(),
-            waiters: Arc::default(),
             followers: Followers::default(),
             tasks,
             draining: CancellationToken::new(),
@@ -248,9 +244,9 @@ impl Replies {
 
     /// Generates the claimed reply in the background, and then further ones with the same permit.
     pub(crate) fn generate(&self, claim: Claim) {
-        // From now on its end can be waited for here.
-        let end = self.0.waiters.expect(&claim.reply);
-        self.0.tasks.spawn(self.clone().generate_all(claim, end));
+        // From now on it can be followed here, and its end waited for.
+        let running = self.begin(&claim.reply);
+        self.0.tasks.spawn(self.clone().generate_all(claim, running));
     }
 
     /// Waits until a reply of `user` has ended, on whichever server, and returns it. It also waits while the database
@@ -261,9 +257,9 @@ impl Replies {
     pub async fn wait_for_end(&self, user: &str, id: Uuid) -> Result<message::Model, Error> {
         let mut listener = self.0.signals.listen(Topic::Reply(id));
         loop {
-            if let Some(end) = self.0.waiters.end_of(user, id) {
+            if let Some(end) = self.coming_end(user, id) {
                 tokio::select! {
-                    row = end.come() => if let Some(row) = row { return Ok(row) },
+                    row = end.come() => if let Some(row) = row { return Ok(Arc::unwrap_or_clone(row)) },
                     () = self.0.released.cancelled() => {}
                 }
             }
@@ -286,17 +282,11 @@ impl Replies {
             if is_last_check {
                 return Err(Error::Unavailable("this server is stopping".to_owned()));
             }
-            // A growing reply wakes its listeners often. For its end alone, one look a second is enough.
-            let pause = sleep(Duration::from_secs(1));
-            tokio::pin!(pause);
-            loop {
-                tokio::select! {
-                    () = self.0.released.cancelled() => break,
-                    () = &mut pause => break,
-                    () = listener.woken() => {
-                        if !self.is_running(id) || self.0.waiters.end_of(user, id).is_some() { break }
-                    }
-                }
+            // Signals may be lost: once a second it is looked for without one.
+            tokio::select! {
+                () = self.0.released.cancelled() => {}
+                () = sleep(Duration::from_secs(1)) => {}
+                () = listener.woken() => {}
             }
         }
     }
@@ -319,6 +309,13 @@ impl Replies {
         }
         let query = query.filter(message::visible());
         self.0.database.read_for(user, |connection| Box::pin(query.clone().one(connection))).await
+    }
+
+    /// The end of a reply of `user` that this server writes; `None` if it does not.
+    fn coming_end(&self, user: &str, id: Uuid) -> Option<ComingEnd> {
+        let running = self.lock_running();
+        let live = running.get(&id)?;
+        (live.user() == user).then(|| live.coming_end())
     }
 
     fn is_running(&self, id: Uuid) -> bool {

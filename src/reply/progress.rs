@@ -41,7 +41,7 @@ impl Replies {
     /// of a tool call of more than 32 KiB, and of the row, before they are read.
     ///
     /// The stream does nothing until its next event is asked for. It waits while the database is unavailable, and for
-    /// up to 30 seconds while there is no memory. A reply that this server generates costs no statement until it ends. The
+    /// up to 30 seconds while there is no memory. A reply that this server generates costs one statement. The
     /// row of another is read at each signal, and at least once a second, once for all who follow it on this server.
     ///
     /// The stream fails with [`Error::NotFound`] if the user has no such reply, or no longer, and as
@@ -57,10 +57,22 @@ impl Replies {
         Reader::new(self, user, id, after.unwrap_or(ReplyPosition::START), budget).into_events()
     }
 
+    /// As [`Self::progress`], of a reply that is known to be `user`'s: if this server generates it, nothing is read.
+    #[must_use]
+    pub(crate) fn progress_of_own(
+        &self,
+        user: &str,
+        id: Uuid,
+        after: ReplyPosition,
+        budget: MemoryBudget,
+    ) -> ReplyEvents {
+        Reader::new(self, user, id, after, budget).with_known_row().into_events()
+    }
+
     /// As [`Self::progress`], from where `row` ends, which was read as its owner's.
     #[must_use]
     pub(crate) fn progress_of(&self, row: &message::Model, budget: MemoryBudget) -> ReplyEvents {
-        Reader::new(self, &row.user_id, row.id, ReplyPosition::of(row), budget).with_known_row().into_events()
+        self.progress_of_own(&row.user_id, row.id, ReplyPosition::of(row), budget)
     }
 
     /// The attempt that this server generates of a reply, unless a reader at `position` has something of a later one.

@@ -15,7 +15,7 @@ use super::live::LastLive;
 use super::progress::{ProgressEvent, ReplyEvents};
 use super::state::Bounds;
 use super::{Replies, ReplyPosition};
-use crate::entity::message::Status;
+use crate::entity::message::{self, Status};
 use crate::error::Error;
 use crate::memory::{MemoryBudget, Reservation};
 
@@ -63,6 +63,16 @@ enum Distance {
     AtEnd(usize),
 }
 
+/// What this server writes of a reply.
+enum Written {
+    /// Something that the reader does not have.
+    Ready,
+    /// No more: this is its row.
+    Ended(Arc<message::Model>),
+    /// Nothing, or no longer.
+    Elsewhere,
+}
+
 /// What a read of the row has found.
 enum Poll {
     /// Something that the reader does not have.
@@ -102,7 +112,7 @@ impl Reader {
         }
     }
 
-    /// The same, of a row that was read as the user's.
+    /// The same, of a reply whose row was read as the user's, or stored.
     pub(super) fn with_known_row(self) -> Self {
         Self { distance: Distance::Far, ..self }
     }
@@ -131,8 +141,16 @@ impl Reader {
                 self.position = position;
                 return Ok(Some(event));
             }
-            if self.distance != Distance::Unknown && self.read_live().await? {
-                continue;
+            if self.distance != Distance::Unknown {
+                match self.read_live().await? {
+                    Written::Ready => continue,
+                    Written::Ended(row) if self.position == ReplyPosition::of(&row) => {
+                        self.take(row.bytes()).await?;
+                        self.ended = true;
+                        return Ok(Some(ProgressEvent::Ended(Box::new(Arc::unwrap_or_clone(row)))));
+                    }
+                    Written::Ended(_) | Written::Elsewhere => {}
+                }
             }
             let poll = match self.distance {
                 Distance::Near => self.read_shared().await,
@@ -157,11 +175,11 @@ impl Reader {
         }
     }
 
-    /// Waits for news of an attempt that this server generates; `false` if it does not, or no longer.
-    async fn read_live(&mut self) -> Result<bool, Error> {
+    /// Waits for news of an attempt that this server generates.
+    async fn read_live(&mut self) -> Result<Written, Error> {
         let last = self.live.take();
         let Some((live, mut news)) = self.replies.live_after(last, self.id, self.position) else {
-            return Ok(false);
+            return Ok(Written::Elsewhere);
         };
         loop {
             let is_closed = *news.borrow_and_update();
@@ -175,10 +193,10 @@ impl Reader {
             }
             if self.accept(start, chunk, true) {
                 self.live = Some((Arc::downgrade(&live), news));
-                return Ok(true);
+                return Ok(Written::Ready);
             }
             if is_closed || news.changed().await.is_err() {
-                return Ok(false);
+                return Ok(live.stored_end().map_or(Written::Elsewhere, Written::Ended));
             }
         }
     }

@@ -113,6 +113,12 @@ impl Model {
         });
         parts.collect()
     }
+
+    /// About how many bytes its texts and parts take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.content.len() + self.reasoning.len() + self.parts.bytes()
+    }
 }
 
 /// Takes the next `bytes` of `text`.

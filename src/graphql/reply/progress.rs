@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::graphql::conversation::Conversation;
 use crate::graphql::message::{Message, ToolCall};
 use crate::graphql::shared::{ContextExt, Cursor, Encoded, ReplyCursor, require_id};
-use crate::reply::{ProgressEvent, ReplyPosition};
+use crate::reply::{ProgressEvent, ReplyEvents, ReplyPosition};
 
 #[derive(Debug, Default)]
 pub(crate) struct ReplySubscriptions;
@@ -58,8 +58,12 @@ pub(in crate::graphql) async fn follow(
 
 /// The events of reply `id` after a position.
 pub(super) async fn progress(chat: &Chat, id: Uuid, after: Option<ReplyPosition>) -> Result<Events, Error> {
-    let events = chat.reply_progress(id, after).await?;
-    Ok(events.map(move |event| Ok(ReplyEvent::new(id, event?))).boxed())
+    Ok(encoded(id, chat.reply_progress(id, after).await?))
+}
+
+/// `events` of reply `id`, as clients get them.
+pub(super) fn encoded(id: Uuid, events: ReplyEvents) -> Events {
+    events.map(move |event| Ok(ReplyEvent::new(id, event?))).boxed()
 }
 
 /// An event of a reply. More kinds of events may be added: ignore those that you do not know.

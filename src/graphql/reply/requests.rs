@@ -6,7 +6,7 @@ use async_graphql::{Context, Subscription};
 use futures_util::stream::{self, StreamExt};
 
 use super::mutations::{RegenerateReplyInput, RetryReplyInput};
-use super::progress::{Events, ReplyEvent, ReplyRequested, progress};
+use super::progress::{Events, ReplyEvent, ReplyRequested, encoded, progress};
 use crate::chat::{Chat, ReplyRequest, Requested};
 use crate::error::Error;
 use crate::graphql::conversation::Conversation;
@@ -103,13 +103,12 @@ pub(in crate::graphql) async fn request(
         return progress(chat, reply, Some(position)).await;
     }
     let Requested { conversation, message, reply } = chat.request_reply(request).await.map_err(within)?;
-    let id = reply.id;
+    let (id, events) = (reply.id, chat.follow_own_reply(&reply));
     let requested = ReplyRequested {
         cursor: Encoded(ReplyCursor { reply: id, position: ReplyPosition::START }),
         reply: reply.into(),
         conversation: conversation.map(Conversation::from),
         message: message.map(Message::from),
     };
-    let events = progress(chat, id, None).await?;
-    Ok(stream::once(ready(Ok(ReplyEvent::Requested(requested)))).chain(events).boxed())
+    Ok(stream::once(ready(Ok(ReplyEvent::Requested(requested)))).chain(encoded(id, events)).boxed())
 }

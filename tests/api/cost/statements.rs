@@ -167,6 +167,28 @@ on_both_databases! {
                 assert_eq!(sent["reply"]["content"], "Hello yourself.");
                 counts.push(server.take_statements().len());
             }
+            // Following it from the request to the end takes no more, as this server writes it.
+            let query = "subscription($input: SendMessageInput!) { sendMessage(input: $input) {
+              __typename ... on ReplyText { text } ... on ReplyEnded { reply { content } }
+            } }";
+            let key = format!("followed by {user}");
+            let input = json!({ "conversationId": conversation, "content": "hello", "idempotencyKey": key });
+            server.take_statements();
+            let mut events = client.subscribe(query, json!({ "input": input })).await;
+            let mut attempt = None;
+            for kind in ["ReplyRequested", "ReplyStarted", "ReplyText", "ReplyEnded"] {
+                let event = events.next().await.expect("the reply goes on")["sendMessage"].take();
+                assert_eq!(event["__typename"], kind, "{event}");
+                match kind {
+                    "ReplyStarted" => attempt.insert(script.next().await).say("Hello yourself."),
+                    "ReplyText" => attempt.take().expect("it was begun").finish(),
+                    "ReplyEnded" => assert_eq!(event["reply"]["content"], "Hello yourself."),
+                    _ => {}
+                }
+            }
+            let run = server.take_statements();
+            assert_eq!(run.len(), write(8 + index) + end, "{user}: a reply that is followed: {run:#?}");
+
             let exact = write(7 + index) + end;
             let is_read_at_most = counts.iter().all(|count| (exact..=exact + 1).contains(count));
             assert!(is_read_at_most && counts.contains(&exact), "{user}: a message with its reply: {counts:?}");
