@@ -71,5 +71,6 @@ def idle(bench, database):
             time.sleep(10)
             settled = processes.memory(server.pid)
             load.stdin.close()
+            load.stdout.read()
         return {"rest": rest, "stream": (settled - rest) / STREAMS, "peak": (peak - rest) / STREAMS,
                 "ready": server.ready_after * 1000}
