@@ -29,6 +29,9 @@ pub const QUERIES: &[&str] = &[
 /// How often each search is run.
 const RUNS: usize = 41;
 
+/// How long to wait after each, as a multiple of what it took.
+const REST: u32 = 8;
+
 /// What a search took.
 pub struct Measured {
     pub hits: usize,
@@ -44,7 +47,10 @@ pub async fn search(databases: [&Database; 2], query: &str) -> [Measured; 2] {
         for (chat, times) in chats.iter().zip(&mut times) {
             let start = Instant::now();
             page(chat, query, 20).await;
-            times.push(start.elapsed());
+            let took = start.elapsed();
+            times.push(took);
+            // A user rests after a search: the next one would wait.
+            tokio::time::sleep(REST * took).await;
         }
     }
     let hits = [page(&chats[0], query, 10_000).await, page(&chats[1], query, 10_000).await];

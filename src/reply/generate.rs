@@ -76,7 +76,7 @@ impl Replies {
             outcome = tracing::Instrument::instrument(self.run(reply, turn, &mut history, live), span) => outcome,
             never = self.publish_words(reply.id, live) => match never {},
         };
-        let next = match outcome {
+        match outcome {
             AttemptOutcome::Ended(ending) => {
                 tracing::info!(
                     reply = %reply.id, attempt = reply.attempt, status = ?ending.status,
@@ -93,8 +93,7 @@ impl Replies {
                 self.release(reply, live).await;
                 None
             }
-        };
-        next
+        }
     }
 
     /// Prompts the assistant and collects what it streams. Fills in what it was shown, if that may be kept.
