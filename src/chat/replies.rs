@@ -58,11 +58,8 @@ impl Chat {
     /// [`Error::NotFound`] if the viewer has no such reply.
     pub async fn reply_progress(&self, id: Uuid, after: Option<ReplyPosition>) -> Result<ReplyEvents, Error> {
         let budget = self.budget.clone();
-        match self.replies.status(self.user(), id).await {
-            Ok(Some(_)) => {
-                let after = after.unwrap_or(ReplyPosition::START);
-                Ok(self.replies.progress_of_own(self.user(), id, after, budget))
-            }
+        match self.replies.followed_attempt(self.user(), id).await {
+            Ok(Some(attempt)) => Ok(self.replies.progress_since(self.user(), id, after, attempt, budget)),
             Ok(None) => Err(Error::NotFound("reply")),
             // The reader waits while the database is unavailable, as it does later on.
             Err(error) if error.is_unavailable() => Ok(self.replies.progress(self.user(), id, after, budget)),
@@ -73,7 +70,7 @@ impl Chat {
     /// Follows a reply of the viewer's from its start. Nothing is read of one that this server generates.
     #[must_use]
     pub fn follow_own_reply(&self, reply: &message::Model) -> ReplyEvents {
-        self.replies.progress_of_own(self.user(), reply.id, ReplyPosition::START, self.budget.clone())
+        self.replies.progress_of(reply, None, self.budget.clone())
     }
 
     /// Stops a reply, on whichever server, and returns it once it has ended. Its text so far is kept. A reply that has

@@ -275,7 +275,7 @@ impl Reading {
         let (user, id) = &self.key;
         let position = self.wanted.borrow().position;
         // Whoever waits goes on with what is in memory.
-        if self.replies.live(*id, position).is_some() {
+        if self.replies.live(user, *id, position.attempt).is_some() {
             self.found.send_modify(|found| found.number += 1);
             return;
         }

@@ -10,7 +10,7 @@ use super::chunk::Piece;
 use super::live::{LastLive, Live};
 use super::reader::Reader;
 use super::{Replies, ReplyPosition};
-use crate::entity::message::{self, ToolCall};
+use crate::entity::message::{self, Status, ToolCall};
 use crate::error::Error;
 use crate::memory::MemoryBudget;
 
@@ -57,46 +57,60 @@ impl Replies {
         Reader::new(self, user, id, after.unwrap_or(ReplyPosition::START), budget).into_events()
     }
 
-    /// As [`Self::progress`], of a reply that is known to be `user`'s: if this server generates it, nothing is read.
+    /// As [`Self::progress`], of a reply that is known to be `user`'s, and of which earlier attempts than `attempt` are over:
+    /// if this server generates it, nothing is read.
     #[must_use]
-    pub(crate) fn progress_of_own(
+    pub(crate) fn progress_since(
         &self,
         user: &str,
         id: Uuid,
-        after: ReplyPosition,
+        after: Option<ReplyPosition>,
+        attempt: i32,
         budget: MemoryBudget,
     ) -> ReplyEvents {
-        Reader::new(self, user, id, after, budget).with_known_row().into_events()
+        let after = after.unwrap_or(ReplyPosition::START);
+        Reader::new(self, user, id, after, budget).with_known_row(attempt).into_events()
     }
 
-    /// As [`Self::progress`], from where `row` ends, which was read as its owner's.
+    /// The same of a reply whose row was read as its owner's, or stored.
     #[must_use]
-    pub(crate) fn progress_of(&self, row: &message::Model, budget: MemoryBudget) -> ReplyEvents {
-        self.progress_of_own(&row.user_id, row.id, ReplyPosition::of(row), budget)
+    pub(crate) fn progress_of(
+        &self,
+        row: &message::Model,
+        after: Option<ReplyPosition>,
+        budget: MemoryBudget,
+    ) -> ReplyEvents {
+        self.progress_since(&row.user_id, row.id, after, followed_attempt(row.status, row.attempt), budget)
     }
 
-    /// The attempt that this server generates of a reply, unless a reader at `position` has something of a later one.
-    pub(super) fn live(&self, id: Uuid, position: ReplyPosition) -> Option<Arc<Live>> {
+    /// What this server generates of a reply of `user`, unless that is an attempt before this one.
+    pub(super) fn live(&self, user: &str, id: Uuid, attempt: i32) -> Option<Arc<Live>> {
         let live = self.lock_running().get(&id).cloned()?;
-        (position.attempt <= live.attempt()).then_some(live)
+        (live.user() == user && live.attempt() >= attempt).then_some(live)
     }
 
     /// The same, for a reader that has looked at one `last`, and what tells when there is more.
     pub(super) fn live_after(
         &self,
         last: Option<LastLive>,
+        user: &str,
         id: Uuid,
-        position: ReplyPosition,
+        attempt: i32,
     ) -> Option<(Arc<Live>, watch::Receiver<bool>)> {
         if let Some((live, news)) = last
             && let Some(live) = live.upgrade()
         {
             return Some((live, news));
         }
-        let live = self.live(id, position)?;
+        let live = self.live(user, id, attempt)?;
         let news = live.follow();
         Some((live, news))
     }
+}
+
+/// The attempt that readers follow of a reply which has come to `attempt`: the next one, if it is queued.
+pub(super) fn followed_attempt(status: Status, attempt: i32) -> i32 {
+    attempt + i32::from(status == Status::Queued)
 }
 
 impl ProgressEvent {

@@ -15,6 +15,7 @@ use super::live::LastLive;
 use super::progress::{ProgressEvent, ReplyEvents};
 use super::state::Bounds;
 use super::{Replies, ReplyPosition};
+use crate::background::unhindered;
 use crate::entity::message::{self, Status};
 use crate::error::Error;
 use crate::memory::{MemoryBudget, Reservation};
@@ -35,6 +36,8 @@ pub(super) struct Reader {
     user: String,
     id: Uuid,
     position: ReplyPosition,
+    /// The first attempt that this server may still write.
+    attempt: i32,
     /// What was read after the position, and where the reader is after each.
     ready: VecDeque<(ProgressEvent, ReplyPosition)>,
     /// What was reserved for what is ready.
@@ -101,6 +104,7 @@ impl Reader {
             user: user.to_owned(),
             id,
             position,
+            attempt: position.attempt,
             ready: VecDeque::new(),
             held: None,
             budget,
@@ -112,9 +116,9 @@ impl Reader {
         }
     }
 
-    /// The same, of a reply whose row was read as the user's, or stored.
-    pub(super) fn with_known_row(self) -> Self {
-        Self { distance: Distance::Far, ..self }
+    /// The same, of a reply whose row was read as the user's, or stored. Attempts before `attempt` are over.
+    pub(super) fn with_known_row(self, attempt: i32) -> Self {
+        Self { distance: Distance::Far, attempt, ..self }
     }
 
     pub(super) fn into_events(self) -> ReplyEvents {
@@ -144,8 +148,11 @@ impl Reader {
             if self.distance != Distance::Unknown {
                 match self.read_live().await? {
                     Written::Ready => continue,
-                    Written::Ended(row) if self.position == ReplyPosition::of(&row) => {
-                        self.take(row.bytes()).await?;
+                    // Without memory for the row it is read, once there is some.
+                    Written::Ended(row)
+                        if self.position == ReplyPosition::of(&row)
+                            && self.budget.take(row.bytes()).is_ok() =>
+                    {
                         self.ended = true;
                         return Ok(Some(ProgressEvent::Ended(Box::new(Arc::unwrap_or_clone(row)))));
                     }
@@ -178,7 +185,8 @@ impl Reader {
     /// Waits for news of an attempt that this server generates.
     async fn read_live(&mut self) -> Result<Written, Error> {
         let last = self.live.take();
-        let Some((live, mut news)) = self.replies.live_after(last, self.id, self.position) else {
+        let attempt = self.place().attempt;
+        let Some((live, mut news)) = self.replies.live_after(last, &self.user, self.id, attempt) else {
             return Ok(Written::Elsewhere);
         };
         loop {
@@ -205,14 +213,18 @@ impl Reader {
     async fn read_row(&mut self) -> Result<Poll, Error> {
         let mut bounds = BOUNDS;
         self.read_at = Some(Instant::now());
-        if self.follower.is_none() && self.replies.live(self.id, self.position).is_none() {
+        let attempt = self.place().attempt;
+        if self.follower.is_none() && self.replies.live(&self.user, self.id, attempt).is_none() {
             let pause = self.replies.options().checkpoint;
             self.follower = Some(self.replies.follower(&self.user, self.id, pause));
         }
         let state = loop {
             self.seen = self.follower.as_ref().map_or(0, |follower| follower.number());
-            let state = self.replies.state(&self.user, self.id, self.position, bounds).await?;
-            let state = state.ok_or(Error::NotFound("reply"))?;
+            let (replies, user) = (self.replies.clone(), self.user.clone());
+            let (id, position) = (self.id, self.position);
+            // A feed follows other replies as well.
+            let read = unhindered(async move { replies.state(&user, id, position, bounds).await });
+            let state = read.await?.ok_or(Error::NotFound("reply"))?;
             match state.chunk {
                 // What is reserved is for one event: that the attempt has begun comes before.
                 Chunk::TooLarge(bytes) if state.attempt == self.position.attempt && bytes > bounds.calls => {
@@ -248,7 +260,7 @@ impl Reader {
         let now = || self.replies.follower(&self.user, self.id, Duration::ZERO);
         let follower = self.follower.get_or_insert_with(now).clone();
         let (number, row, pieces) = follower
-            .after(self.seen, self.position, |found: &Found| {
+            .after(self.seen, self.place(), |found: &Found| {
                 let attempt = found.recent.end().attempt;
                 let start = if attempt == self.position.attempt {
                     self.position
@@ -282,6 +294,15 @@ impl Reader {
                 }
                 Ok(Poll::Far)
             }
+        }
+    }
+
+    /// What the reader has of the attempts that are not over.
+    fn place(&self) -> ReplyPosition {
+        if self.position.attempt < self.attempt {
+            ReplyPosition::start_of(self.attempt)
+        } else {
+            self.position
         }
     }
 
@@ -328,7 +349,8 @@ impl Reader {
             self.take(bytes).await?;
             self.charged = true;
         }
-        let row = match self.replies.find(&self.user, self.id).await {
+        let (replies, user, id) = (self.replies.clone(), self.user.clone(), self.id);
+        let row = match unhindered(async move { replies.find(&user, id).await }).await {
             Ok(row) => row.ok_or(Error::NotFound("reply"))?,
             Err(error) if error.is_unavailable() => return Ok(None),
             Err(error) => return Err(error),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::chunk::{Chunk, Excerpt};
 use super::draft::Size;
+use super::progress::followed_attempt;
 use super::{Replies, ReplyPosition};
 use crate::entity::message::{Parts, Status, VISIBLE};
 use crate::error::Error;
@@ -171,10 +172,11 @@ impl Replies {
         row.map(|row| Ok(Row::from_query_result(&row, "")?.into_state(position))).transpose()
     }
 
-    /// The status of a reply of `user`.
-    pub(crate) async fn status(&self, user: &str, id: Uuid) -> Result<Option<Status>, Error> {
+    /// The attempt at a reply of `user` that readers follow.
+    pub(crate) async fn followed_attempt(&self, user: &str, id: Uuid) -> Result<Option<i32>, Error> {
         let nothing = Bounds { texts: 0, calls: 0 };
-        Ok(self.state(user, id, ReplyPosition::START, nothing).await?.map(|state| state.status))
+        let state = self.state(user, id, ReplyPosition::START, nothing).await?;
+        Ok(state.map(|state| followed_attempt(state.status, state.attempt)))
     }
 }
 

@@ -7,6 +7,7 @@ use futures_util::stream::{BoxStream, StreamExt, try_unfold};
 use tokio::time::sleep;
 
 use super::{Change, ChangeCursor, LongColumns};
+use crate::background::unhindered;
 use crate::chat::Chat;
 use crate::error::Error;
 use crate::memory::Reservation;
@@ -61,9 +62,10 @@ impl Feed {
                 return Ok(change);
             }
             // A feed waits while the database is unavailable, and while the viewer's operations hold too much text.
-            // Boxed, so that a feed has no room for it while nothing happens.
-            let page = Box::pin(self.chat.changes_within(self.since, PAGE, self.columns, PAGE_BYTES)).await;
-            match page {
+            // Boxed, so that a feed has no room for it while nothing happens. The feed may tell of replies meanwhile.
+            let (chat, since, columns) = (self.chat.clone(), self.since, self.columns);
+            let read = async move { chat.changes_within(since, PAGE, columns, PAGE_BYTES).await };
+            match Box::pin(unhindered(read)).await {
                 Ok(page) if !page.items.is_empty() => {
                     self.load = Some(self.chat.budget.release());
                     self.pending = page.items.into();

@@ -239,7 +239,8 @@ impl Feed {
     /// Follows a running reply from where `row` ends.
     fn follow(&mut self, row: &message::Model) {
         self.leave(row.id);
-        let events = self.chat.replies.progress_of(row, self.chat.budget.clone());
+        let after = ReplyPosition::in_row(row);
+        let events = self.chat.replies.progress_of(row, after, self.chat.budget.clone());
         self.replies.push(Followed { id: row.id, conversation_id: row.conversation_id, events });
     }
 

@@ -141,6 +141,35 @@ on_both_databases! {
         assert!(after.is_empty(), "{after:?}");
     }
 
+    async fn many_feeds_are_told_of_an_end_with_what_is_read_for_it(database) {
+        let (server, script) = server(&database).await;
+        let ann = server.user("ann");
+        let query = "subscription { changes(replyText: true) { ... on ReplyProgressed { event {
+          ... on ReplyText { text }
+          ... on ReplyEnded { reply { status conversation { unreadCount } siblings { totalCount } } } } } } }";
+        // More than the reads that a user may have under way at once.
+        let mut feeds = Vec::new();
+        for _ in 0..8 {
+            feeds.push(ann.subscribe(query, Value::Null).await);
+        }
+        let send = r#"mutation { sendMessage(input: { content: "hello", awaitReply: false }) { reply { id } } }"#;
+        for number in 0..5 {
+            ann.data(send, Value::Null).await;
+            let attempt = script.next().await;
+            let text = format!("reply {number}");
+            attempt.say(&text);
+            for feed in &mut feeds {
+                while feed.next().await.expect("it goes on")["changes"]["event"]["text"] != *text {}
+            }
+            let begun = Instant::now();
+            attempt.finish();
+            for feed in &mut feeds {
+                while feed.next().await.expect("it goes on")["changes"]["event"]["reply"]["status"] != "COMPLETE" {}
+            }
+            assert!(begun.elapsed() < Duration::from_secs(4), "reads have waited for each other: {:?}", begun.elapsed());
+        }
+    }
+
     async fn a_reader_that_does_not_read_delays_no_other(database) {
         let ((one, script), (two, _idle)) = (server(&database).await, server(&database).await);
         let ann = one.user("ann");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::create;
 use super::rows::Filler;
-use crate::support::{Client, TestServer, on_both_databases};
+use crate::support::{Client, TestDatabase, TestServer, on_both_databases};
 
 const MANY: u32 = 100_000;
 
@@ -103,6 +103,30 @@ on_both_databases! {
         assert!(statements > 2, "{statements}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: make api"]
+async fn a_search_reads_what_it_finds_of_a_user_with_many_texts_among_many_users() {
+    let database = TestDatabase::postgres().await;
+    let server = TestServer::start(&database).await;
+    let filler = Filler::of(&database).await;
+    let ann = server.user("ann");
+    ann.start("a zebra").await;
+    filler.texts("ann", 1, MANY / 5).await;
+    filler.texts("other", 1000, MANY / 5).await;
+    filler.analyze().await;
+    server.take_all_statements();
+    let found =
+        ann.data(r#"{ search(query: "zebra") { nodes { message { content } } } }"#, Value::Null).await;
+    assert_eq!(found["search"]["nodes"].as_array().unwrap().len(), 3, "the title, the message and its reply");
+    let statements = server.take_all_statements();
+    let search = statements.iter().find(|it| it.sql.contains("message_search")).expect("it is searched for");
+    let (cost, plan) = buffers(&filler, search).await;
+    assert!(cost <= SEARCH_BUFFERS, "{cost} > {SEARCH_BUFFERS}\n{plan}");
+}
+
+/// Pages of PostgreSQL that a search for a rare word may look at: the list of what the index has not taken in yet has 128.
+const SEARCH_BUFFERS: u64 = 500;
 
 /// The same two bounds of a page of changes behind any number of messages in the trash.
 const PAGE_BUFFERS: u64 = 4_000;

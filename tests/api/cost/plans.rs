@@ -6,6 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 
 use super::create;
+use super::large::prepare;
 use super::rows::Filler;
 use crate::support::{TestServer, is_sweep, on_both_databases};
 
@@ -178,16 +179,28 @@ pub async fn assert_indexed(filler: &Filler, statement: &Statement) -> Vec<Strin
 
 /// How the database would run a statement, line by line.
 pub(super) async fn plan(filler: &Filler, statement: &Statement) -> Vec<String> {
-    let (explain, column) = match statement.db_backend {
-        DbBackend::Postgres => ("EXPLAIN", 0),
-        _ => ("EXPLAIN QUERY PLAN", 3),
-    };
+    let connection = filler.connection();
     let mut lines = Vec::new();
     // What follows the first of several statements would be run.
     for sql in statement.sql.split("; ") {
         let mut statement = statement.clone();
-        statement.sql = format!("{explain} {sql}");
-        let rows = filler.connection().query_all_raw(statement).await.unwrap();
+        sql.clone_into(&mut statement.sql);
+        let column = if statement.db_backend == DbBackend::Postgres {
+            // As servers have it: for all values.
+            let (definition, call) = prepare(&statement);
+            let setup = format!("BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; {definition}");
+            connection.execute_unprepared(&setup).await.unwrap();
+            statement =
+                Statement::from_string(DbBackend::Postgres, format!("EXPLAIN EXECUTE measured {call}"));
+            0
+        } else {
+            statement.sql = format!("EXPLAIN QUERY PLAN {sql}");
+            3
+        };
+        let rows = connection.query_all_raw(statement.clone()).await.unwrap();
+        if statement.db_backend == DbBackend::Postgres {
+            connection.execute_unprepared("ROLLBACK; DEALLOCATE measured").await.unwrap();
+        }
         lines.extend(rows.iter().map(|row| row.try_get_by_index::<String>(column).unwrap()));
     }
     lines

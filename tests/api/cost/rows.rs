@@ -187,6 +187,18 @@ impl Filler {
         self.connection.execute_unprepared(&sql).await.unwrap();
     }
 
+    /// Makes `count` texts findable on PostgreSQL, of `users` users with this name and a number, or of the only one with this
+    /// name. Nobody searches for them.
+    pub async fn texts(&self, name: &str, users: u32, count: u32) {
+        let user = if users == 1 { format!("'{name}'") } else { format!("'{name} ' || n % {users}") };
+        let sql = format!(
+            "INSERT INTO message_search (user_id, id, text, tokens)
+             SELECT {user}, gen_random_uuid(), 'text', to_tsvector('simple', 'text' || n || ' text' || n % 100)
+             FROM generate_series(1, {count}) AS n"
+        );
+        self.connection.execute_unprepared(&sql).await.unwrap();
+    }
+
     /// Gives all users choices, and each of their conversations.
     pub async fn settings(&self) {
         let sql = "
